@@ -1,0 +1,49 @@
+# Everything runs from .venv, which `install` makes and fills; nothing else is expected on the machine
+# but git, make and Python 3.11.
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE ?=
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test check format proto proto-check clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/installed  ## make .venv and fill it
+
+# uv comes from pip and installs the pinned versions of constraints.txt; the file marks the last success.
+.venv/installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { echo "making .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@echo "installing Toolward and its packages into .venv"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: install  ## run the main job: one question, four tool servers, every decision shown
+	@$(BIN)/toolward demo
+
+up: install  ## start the gateway and its tool servers; Ctrl-C stops all
+	@$(BIN)/toolward up
+
+test: install  ## run the tests (no Node needed)
+	@$(BIN)/pytest
+
+check: install proto-check  ## format, lint, types, layers, proto drift and lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/pyright
+	@cd proto && PATH="$(CURDIR)/$(BIN):$$PATH" npm exec --yes --package=@bufbuild/buf@1.75.0 -- buf lint
+
+format: install  ## format and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+proto: install  ## generate toolward/v1 from proto/
+	@$(BIN)/python proto/generate.py
+
+proto-check: install
+	@$(BIN)/python proto/generate.py --check
+
+clean:  ## remove .venv and caches
+	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis

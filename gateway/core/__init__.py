@@ -1,0 +1,1 @@
+"""What is decided. No I/O, no clock, no randomness, no transport."""

@@ -1,0 +1,192 @@
+"""A tool server: named functions behind the ToolProvider interface."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Generic, NamedTuple, TypeVar, overload
+
+from toolward.errors import ConfigurationError, DeadlineExceeded, Internal, ToolError, ToolwardError, UnknownTool
+from toolward.kit.context import Context
+from toolward.kit.reply import as_result
+from toolward.kit.settings import NoSettings
+from toolward.kit.signature import Function, Signature
+from toolward.names import TOOL_NAME, closest
+from toolward.schema import Schema, check_arguments, parse_object
+from toolward.types import (
+    CallContext,
+    JsonObject,
+    Principal,
+    Tool,
+    ToolCall,
+    ToolPage,
+    ToolResult,
+    text_result,
+)
+
+log = logging.getLogger(__name__)
+
+SettingsT = TypeVar("SettingsT")
+FunctionT = TypeVar("FunctionT", bound=Function)
+Lifespan = Callable[[SettingsT], AsyncGenerator[Any, None]]
+
+DEFAULT_DEADLINE = 30.0  # seconds for one call
+
+
+class _Registered(NamedTuple):
+    tool: Tool
+    schema: Schema
+    signature: Signature
+    function: Function
+    deadline: float
+
+
+class ToolServer(Generic[SettingsT]):
+    """Tools under one name, served together. It is a ToolProvider; `toolward.doors` serves it.
+
+    `settings` is a frozen dataclass whose fields become flags and environment variables
+    (`toolward.kit.settings`).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "0.1.0",
+        title: str = "",
+        instructions: str = "",
+        settings: type[SettingsT] = NoSettings,
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.title = title or name
+        self.instructions = instructions
+        self.settings = settings
+        self._tools: dict[str, _Registered] = {}
+        self._lifespan: Lifespan[SettingsT] | None = None
+        self._state: Any = None
+
+    @overload
+    def tool(self, function: FunctionT, /) -> FunctionT: ...
+    @overload
+    def tool(
+        self,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        annotations: JsonObject | None = None,
+        deadline: float = DEFAULT_DEADLINE,
+    ) -> Callable[[FunctionT], FunctionT]: ...
+    def tool(
+        self,
+        function: FunctionT | None = None,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        annotations: JsonObject | None = None,
+        deadline: float = DEFAULT_DEADLINE,
+    ) -> FunctionT | Callable[[FunctionT], FunctionT]:
+        """Offer an async function as a tool; its docstring is the description.
+
+        `annotations` are MCP's hints (`readOnlyHint`, `destructiveHint`, `idempotentHint`); `deadline` is in
+        seconds. Raises ConfigurationError for a name that MCP does not allow or that is taken.
+        """
+
+        def register(function: FunctionT) -> FunctionT:
+            self._register(name or function.__name__, function, title, annotations, deadline)
+            return function
+
+        return register if function is None else register(function)
+
+    def _register(
+        self, name: str, function: Function, title: str | None, annotations: JsonObject | None, deadline: float
+    ) -> None:
+        if not TOOL_NAME.fullmatch(name):
+            raise ConfigurationError(f"{name!r} cannot be a tool's name: 1 to 128 of A-Z a-z 0-9 _ . - are.")
+        if name in self._tools:
+            raise ConfigurationError(f"The server {self.name} has two tools named {name}.")
+        signature = Signature(function, name)
+        tool = Tool(
+            name=name,
+            description=inspect.getdoc(function) or "",
+            input_schema=signature.input_schema,
+            output_schema=signature.output_schema,
+            title=title,
+            annotations=annotations,
+        )
+        schema = Schema(signature.input_schema, f"input schema of {name}")
+        self._tools[name] = _Registered(tool, schema, signature, function, deadline)
+
+    def lifespan(self, opened: Lifespan[SettingsT]) -> Lifespan[SettingsT]:
+        """Decorate an async generator that takes the settings and yields the state that tools get as
+        `ctx.state`; what follows the yield runs when the server stops."""
+        self._lifespan = opened
+        return opened
+
+    def running(self, settings: SettingsT | None = None) -> AbstractAsyncContextManager[None]:
+        """While this is open, tools can be called. Raises what the lifespan raises."""
+        return self._running(self.settings() if settings is None else settings)
+
+    @asynccontextmanager
+    async def _running(self, settings: SettingsT) -> AsyncGenerator[None, None]:
+        if self._lifespan is None:
+            yield
+            return
+        async with asynccontextmanager(self._lifespan)(settings) as state:
+            self._state = state
+            try:
+                yield
+            finally:
+                self._state = None
+
+    async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
+        return ToolPage(tuple(registered.tool for registered in self._tools.values()))
+
+    async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
+        registered = self._find(call.name)
+        arguments = parse_object(call.arguments_json, f"arguments of {call.name}")
+        check_arguments(registered.schema, arguments, call.name)
+        keywords = registered.signature.bind(call.arguments_json, call.name)
+        if parameter := registered.signature.context_parameter:
+            keywords[parameter] = Context(
+                self._state, principal, call.call_id, call.idempotency_key, context
+            )
+        return await self._run(registered, keywords, context)
+
+    async def _run(
+        self, registered: _Registered, keywords: dict[str, Any], context: CallContext
+    ) -> ToolResult:
+        name = registered.tool.name
+        seconds = min(registered.deadline, context.timeout or registered.deadline)
+        try:
+            async with asyncio.timeout(seconds):
+                value = await registered.function(**keywords)
+            return as_result(value, registered.signature.encode)
+        except ToolError as error:
+            return text_result(str(error), is_error=True)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"{name} took longer than {seconds:g} seconds and was stopped.",
+                hint="Ask for less at once, or give it more time.",
+            ) from None
+        except ToolwardError:
+            raise
+        except Exception:  # a bug in the tool: its details go to our log, never to the caller
+            log.exception("the tool %s failed", name)
+            raise Internal(f"{name} failed inside.", hint="The server's log says why.") from None
+
+    def _find(self, name: str) -> _Registered:
+        if (registered := self._tools.get(name)) is not None:
+            return registered
+        near = closest(name, self._tools)
+        raise UnknownTool(
+            f"There is no tool named {name[:128]!r}.",
+            hint=f"Did you mean {near!r}?" if near else f"There are: {', '.join(self._tools)}.",
+        )
+
+    async def watch(self) -> AsyncIterator[None]:
+        """A server's functions do not change while it runs: this never yields, and ends when cancelled."""
+        await asyncio.Event().wait()
+        yield

@@ -1,0 +1,117 @@
+"""From a typed function to JSON Schemas and to strict validation of its arguments."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.experimental.arguments_schema import generate_arguments_schema
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import SchemaValidator, ValidationError, core_schema
+
+from toolward.errors import ConfigurationError, Violation
+from toolward.kit.context import Context
+from toolward.kit.reply import Reply
+from toolward.schema import invalid_arguments
+from toolward.types import Content, JsonObject, ToolResult
+
+Function = Callable[..., Awaitable[Any]]
+
+_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+_DECIMAL = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+
+
+class Signature:
+    """What a tool's function takes and gives."""
+
+    def __init__(self, function: Function, name: str) -> None:
+        """Raises ConfigurationError when the function cannot be a tool."""
+        if not inspect.iscoroutinefunction(function):
+            raise ConfigurationError(f"The tool {name} is not an `async def` function.")
+        hints = get_type_hints(function, include_extras=True)
+        parameters = [p for p in inspect.signature(function).parameters if p in hints]
+        self.context_parameter = next((p for p in parameters if _is_context(hints[p])), None)
+        core = generate_arguments_schema(function, "arguments", self._skip_context, _STRICT)
+        self._validator = SchemaValidator(core, config={"strict": True})
+        self.input_schema = _input_schema(core, hints)
+        self.output_schema, self.encode = _output(hints.get("return", None))
+
+    def _skip_context(self, _index: int, name: str, _annotation: Any) -> Literal["skip"] | None:
+        return "skip" if name == self.context_parameter else None
+
+    def bind(self, arguments_json: bytes, tool: str) -> dict[str, Any]:
+        """Keyword arguments for the function. The JSON Schema was checked before; what is found here are
+        rules of the types that a schema cannot say. Raises InvalidArguments."""
+        try:
+            _, arguments = self._validator.validate_json(arguments_json, strict=True, extra="forbid")
+        except ValidationError as error:
+            raise invalid_arguments(tool, _violations(error)) from None
+        return arguments
+
+
+def _is_context(hint: Any) -> bool:
+    return hint is Context or get_origin(hint) is Context
+
+
+def _violations(error: ValidationError) -> tuple[Violation, ...]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return tuple(Violation("".join(f"/{part}" for part in one["loc"]), one["msg"]) for one in found)
+
+
+class _Generator(GenerateJsonSchema):
+    """Decimals travel as strings, in both directions: a JSON number is not exact everywhere."""
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonObject:
+        return dict(_DECIMAL)
+
+
+def _input_schema(core: core_schema.CoreSchema, hints: dict[str, Any]) -> JsonObject:
+    schema = _tidy(_Generator().generate(core, mode="validation"))
+    properties = cast(dict[str, JsonObject], schema.setdefault("properties", {}))
+    for name, hint in hints.items():
+        if name in properties and get_origin(hint) is Annotated:
+            words = [part for part in get_args(hint)[1:] if isinstance(part, str)]
+            if words:
+                properties[name]["description"] = words[0]
+    ordered: JsonObject = {"type": "object", "properties": properties}
+    return ordered | {key: value for key, value in schema.items() if key not in ordered}
+
+
+def _output(hint: Any) -> tuple[JsonObject | None, Callable[[Any], bytes]]:
+    """The output schema (None where the result is text or content alone) and the encoder of results."""
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    # The adapter serialises by the declared type, so what is sent is what the output schema says.
+    adapter: TypeAdapter[Any] = TypeAdapter(Any if hint is None else hint)
+    if hint is None or hint is str or hint in (Reply, ToolResult) or _is_content(hint):
+        return None, adapter.dump_json
+    return _tidy(adapter.json_schema(schema_generator=_Generator, mode="serialization")), adapter.dump_json
+
+
+def _is_content(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, get_args(Content))
+
+
+def _tidy(schema: JsonObject) -> JsonObject:
+    """Say it in fewer tokens and more strictly: no generated titles, no `default: null`, nothing unnamed."""
+
+    def visit(node: Any, *, names: bool = False) -> Any:
+        if isinstance(node, list):
+            return [visit(item) for item in cast(list[Any], node)]
+        if not isinstance(node, dict):
+            return node
+        entries = cast(JsonObject, node)
+        if names:  # the keys are names of properties or definitions, not keywords
+            return {key: visit(value) for key, value in entries.items()}
+        kept: JsonObject = {}
+        for key, value in entries.items():
+            if key == "title" or (key == "default" and value is None):
+                continue
+            kept[key] = value if key == "default" else visit(value, names=key in ("properties", "$defs"))
+        if kept.get("type") == "object" and "properties" in kept:
+            kept.setdefault("additionalProperties", False)
+        return kept
+
+    return cast(JsonObject, visit(schema))
+
+

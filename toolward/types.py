@@ -1,0 +1,321 @@
+"""What flows between a door and what is behind it. Immutable, cheap to make, and no protocol's own types.
+
+JSON that passes through is kept as the bytes that came (`arguments_json`, `structured_json`) and parsed only
+when somebody looks inside.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+Json = Any  # any value that JSON can hold
+JsonObject = dict[str, Any]
+
+EMPTY_OBJECT = b"{}"
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who calls: proven at a door, then handed on as an argument, never ambient."""
+
+    id: str
+    roles: tuple[str, ...] = ()
+    tenant: str = "default"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """How policy names this caller: `user:ada`, `role:support`, `tenant:default`."""
+        return (f"user:{self.id}", *(f"role:{role}" for role in self.roles), f"tenant:{self.tenant}")
+
+
+class TextContent(msgspec.Struct, frozen=True, tag_field="type", tag="text", omit_defaults=True):
+    text: str
+    annotations: JsonObject | None = None
+
+
+class ImageContent(
+    msgspec.Struct, frozen=True, tag_field="type", tag="image", omit_defaults=True, rename="camel"
+):
+    data: bytes  # base64 in JSON, as msgspec and MCP both do
+    mime_type: str
+    annotations: JsonObject | None = None
+
+
+class AudioContent(
+    msgspec.Struct, frozen=True, tag_field="type", tag="audio", omit_defaults=True, rename="camel"
+):
+    data: bytes
+    mime_type: str
+    annotations: JsonObject | None = None
+
+
+class ResourceLink(
+    msgspec.Struct, frozen=True, tag_field="type", tag="resource_link", omit_defaults=True, rename="camel"
+):
+    uri: str
+    name: str
+    title: str | None = None
+    description: str | None = None
+    mime_type: str | None = None
+    annotations: JsonObject | None = None
+
+
+class ResourceBody(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """The contents of a resource: text or blob, one of them."""
+
+    uri: str
+    mime_type: str | None = None
+    text: str | None = None
+    blob: bytes | None = None
+
+
+class EmbeddedResource(msgspec.Struct, frozen=True, tag_field="type", tag="resource", omit_defaults=True):
+    resource: ResourceBody
+    annotations: JsonObject | None = None
+
+
+Content = TextContent | ImageContent | AudioContent | ResourceLink | EmbeddedResource
+
+
+class Tool(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """A tool as it is offered. Schemas are JSON Schema 2020-12; annotations are its server's own hints."""
+
+    name: str
+    description: str = ""
+    input_schema: JsonObject = msgspec.field(default_factory=lambda: {"type": "object"})
+    output_schema: JsonObject | None = None
+    title: str | None = None
+    annotations: JsonObject | None = None
+
+
+class ToolPage(msgspec.Struct, frozen=True):
+    tools: tuple[Tool, ...]
+    next_cursor: str | None = None
+
+
+class ToolCall(msgspec.Struct, frozen=True, dict=True):
+    """A wish to call a tool. `arguments_json` is the text of a JSON object, as it came."""
+
+    name: str
+    arguments_json: bytes = EMPTY_OBJECT
+    call_id: str = ""
+    idempotency_key: str = ""
+
+    @cached_property
+    def arguments(self) -> Json:
+        """The parsed arguments. Raises msgspec.DecodeError: check `arguments_json` with `schema.parse` first."""
+        return msgspec.json.decode(self.arguments_json)
+
+
+Trust = Literal["trusted", "untrusted"]
+
+
+class ToolResult(msgspec.Struct, frozen=True, dict=True):
+    """What a tool said. `structured_json` is any JSON value as text; `is_error` means that the tool ran and
+    reports that it failed."""
+
+    content: tuple[Content, ...] = ()
+    structured_json: bytes | None = None
+    is_error: bool = False
+    trust: Trust = "untrusted"
+
+    @cached_property
+    def structured(self) -> Json:
+        return None if self.structured_json is None else msgspec.json.decode(self.structured_json)
+
+    @property
+    def text(self) -> str:
+        """The text pieces, one under the other."""
+        return "\n".join(piece.text for piece in self.content if isinstance(piece, TextContent))
+
+
+def text_result(text: str, *, is_error: bool = False) -> ToolResult:
+    return ToolResult(content=(TextContent(text),), is_error=is_error)
+
+
+class RequestKind(StrEnum):
+    APPROVAL = "approval"
+    QUESTION = "question"
+    PLAN_REVIEW = "plan_review"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    ESCALATION = "escalation"
+
+
+class RequestState(StrEnum):
+    OPEN = "open"
+    APPROVED = "approved"
+    DENIED = "denied"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+    VOID = "void"
+    CONSUMED = "consumed"  # approved, and the one call that it allowed was made
+
+
+class InputRequest(msgspec.Struct, frozen=True):
+    """What a person must answer before work goes on. Times are Unix milliseconds."""
+
+    id: str
+    kind: RequestKind
+    state: RequestState
+    prompt: str
+    run_id: str = ""
+    detail: JsonObject = msgspec.field(default_factory=dict[str, Any])
+    approvers: tuple[str, ...] = ()
+    created_at: int = 0
+    expires_at: int = 0
+
+
+class InputRequired(msgspec.Struct, frozen=True):
+    """Instead of a result: people must answer these first; the same call goes through afterwards."""
+
+    requests: tuple[InputRequest, ...]
+    state: str = ""
+
+
+class Deferred(msgspec.Struct, frozen=True):
+    """Instead of a result: a child run was started that will have it."""
+
+    run_id: str
+
+
+Outcome = ToolResult | InputRequired | Deferred
+
+
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
+    progress: float
+    total: float | None = None
+    message: str | None = None
+
+
+class RunScope(msgspec.Struct, frozen=True):
+    """What a run tells dispatch about a call: whose run, which agent, and which tools that agent has."""
+
+    run_id: str
+    agent: str
+    tools: tuple[str, ...]  # globs over qualified names
+    epoch: int = 0  # the lease under which the call is made
+
+
+class CallContext(msgspec.Struct, frozen=True):
+    """The circumstances of one call. A call is cancelled by cancelling its task."""
+
+    timeout: float | None = None  # seconds that are left for it
+    progress: Callable[[Progress], None] | None = None
+    traceparent: str = ""
+    hops: int = 0  # gateways that it has passed
+    run: RunScope | None = None
+
+
+NO_CONTEXT = CallContext()
+
+
+class ToolProvider(Protocol):
+    """Anything that has tools: a server's functions, the gateway's dispatch, a client of either."""
+
+    async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage: ...
+
+    async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome: ...
+
+    def watch(self) -> AsyncIterator[None]:
+        """Yields whenever the list of tools has changed."""
+        ...
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"  # for a child run
+    INPUT_REQUIRED = "input_required"  # for a person
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)
+
+
+class Agent(msgspec.Struct, frozen=True):
+    name: str
+    title: str = ""
+    description: str = ""
+    model: str = ""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """A run as its clients see it. Times are Unix milliseconds."""
+
+    id: str
+    agent: str
+    owner: str
+    state: RunState
+    input: str
+    answer: str = ""
+    error_code: str = ""
+    error_message: str = ""
+    turns: int = 0
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+
+
+class RunEvent(msgspec.Struct, frozen=True):
+    """One row of a run's log; `seq` counts 1, 2, 3 … without gaps."""
+
+    run_id: str
+    seq: int
+    type: str
+    at: int
+    data: JsonObject
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    runs: tuple[Run, ...]
+    next_cursor: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A person's answer: approve or not, or the text that was asked for."""
+
+    approve: bool | None = None
+    text: str | None = None
+    reason: str = ""
+
+
+class AgentProvider(Protocol):
+    """Anything that runs agents: the gateway, or a client of it."""
+
+    async def list_agents(self, principal: Principal) -> tuple[Agent, ...]: ...
+
+    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run: ...
+
+    def watch_run(self, principal: Principal, run_id: str, after: int = 0) -> AsyncIterator[RunEvent]: ...
+
+    async def get_run(self, principal: Principal, run_id: str) -> Run: ...
+
+    async def list_runs(
+        self,
+        principal: Principal,
+        *,
+        size: int = 50,
+        cursor: str | None = None,
+        state: RunState | None = None,
+    ) -> RunPage: ...
+
+    async def cancel_run(self, principal: Principal, run_id: str) -> Run: ...
+
+    async def list_input_requests(
+        self, principal: Principal, run_id: str | None = None
+    ) -> tuple[InputRequest, ...]: ...
+
+    async def answer_input_request(
+        self, principal: Principal, request_id: str, answer: Answer
+    ) -> InputRequest: ...
+
+
+Headers = Mapping[str, str]  # lower-case names
