@@ -48,7 +48,9 @@ def main() -> None:
     if "--check" not in sys.argv[1:]:
         generate(HERE.parent)
     elif names := drifted():
-        raise SystemExit(f"toolward/v1 is not what proto/ gives: {', '.join(names)}. Run `make proto` and commit.")
+        raise SystemExit(
+            f"toolward/v1 is not what proto/ gives: {', '.join(names)}. Run `make proto` and commit."
+        )
 
 
 if __name__ == "__main__":

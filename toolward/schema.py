@@ -51,7 +51,9 @@ def parse_object(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> JsonOb
     """`parse`, for a text that must be an object. Raises InvalidArguments too."""
     value = parse(raw, what, max_bytes=max_bytes)
     if not isinstance(value, dict):
-        raise InvalidArguments(f"The {what} must be a JSON object.", violations=[Violation("", "not an object")])
+        raise InvalidArguments(
+            f"The {what} must be a JSON object.", violations=[Violation("", "not an object")]
+        )
     return value  # pyright: ignore[reportUnknownVariableType] -- JSON
 
 
@@ -83,7 +85,9 @@ class Schema:
                 schema, retriever=_no_retrieval, pattern_options=jsonschema_rs.RegexOptions()
             )
         except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
-            raise ConfigurationError(f"The {what} is not a valid JSON Schema: {_first_line(error)}.") from None
+            raise ConfigurationError(
+                f"The {what} is not a valid JSON Schema: {_first_line(error)}."
+            ) from None
         self._known = tuple(schema.get("properties", {}))
 
     def accepts(self, value: Json) -> bool:

@@ -7,7 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
-from toolward.errors import ConfigurationError, DeadlineExceeded, Internal, ToolError, ToolwardError, UnknownTool
+from toolward.errors import (
+    ConfigurationError,
+    DeadlineExceeded,
+    Internal,
+    ToolError,
+    ToolwardError,
+    UnknownTool,
+)
 from toolward.kit.context import Context
 from toolward.kit.reply import as_result
 from toolward.kit.settings import NoSettings
@@ -72,6 +79,7 @@ class ToolServer(Generic[SettingsT]):
     @overload
     def tool(
         self,
+        /,
         *,
         name: str | None = None,
         title: str | None = None,
@@ -101,7 +109,12 @@ class ToolServer(Generic[SettingsT]):
         return register if function is None else register(function)
 
     def _register(
-        self, name: str, function: Function, title: str | None, annotations: JsonObject | None, deadline: float
+        self,
+        name: str,
+        function: Function,
+        title: str | None,
+        annotations: JsonObject | None,
+        deadline: float,
     ) -> None:
         if not TOOL_NAME.fullmatch(name):
             raise ConfigurationError(f"{name!r} cannot be a tool's name: 1 to 128 of A-Z a-z 0-9 _ . - are.")
@@ -150,9 +163,7 @@ class ToolServer(Generic[SettingsT]):
         check_arguments(registered.schema, arguments, call.name)
         keywords = registered.signature.bind(call.arguments_json, call.name)
         if parameter := registered.signature.context_parameter:
-            keywords[parameter] = Context(
-                self._state, principal, call.call_id, call.idempotency_key, context
-            )
+            keywords[parameter] = Context(self._state, principal, call.call_id, call.idempotency_key, context)
         return await self._run(registered, keywords, context)
 
     async def _run(

@@ -1,8 +1,8 @@
 """A server's settings: a frozen dataclass, filled from flags and `TOOLWARD_<SERVER>_<FIELD>` variables.
 
-    @dataclass(frozen=True)
-    class Settings:
-        root: Annotated[Path, "folder that the tools may use"] = Path(".")
+@dataclass(frozen=True)
+class Settings:
+    root: Annotated[Path, "folder that the tools may use"] = Path(".")
 """
 
 import argparse

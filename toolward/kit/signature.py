@@ -113,5 +113,3 @@ def _tidy(schema: JsonObject) -> JsonObject:
         return kept
 
     return cast(JsonObject, visit(schema))
-
-
