@@ -1,6 +1,7 @@
 """Proving who calls. A door hands over the request's headers and gets a principal, or refuses."""
 
 import hmac
+import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -48,7 +49,7 @@ def local_secret(path: Path) -> str:
     only its owner may read. Raises ConfigurationError when others may read it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with path.open("x", opener=_owner_only) as file:
+        with open(path, "x", opener=_owner_only) as file:
             file.write(new_secret())
     except FileExistsError:
         pass
@@ -60,6 +61,4 @@ def local_secret(path: Path) -> str:
 
 
 def _owner_only(path: str, flags: int) -> int:
-    import os
-
     return os.open(path, flags, 0o600)
