@@ -38,9 +38,7 @@ def parse(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES, max_depth: int =
             hint="Send less, or send it in parts.",
         )
     if depth_exceeds(raw, max_depth):
-        raise TooLarge(
-            f"The {what} are nested more than {max_depth} levels deep.", hint="Send a flatter value."
-        )
+        raise too_deep(what, max_depth)
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:  # invalid UTF-8 and huge numbers included
@@ -55,6 +53,10 @@ def parse_object(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> JsonOb
             f"The {what} must be a JSON object.", violations=[Violation("", "not an object")]
         )
     return value  # pyright: ignore[reportUnknownVariableType] -- JSON
+
+
+def too_deep(what: str, limit: int = MAX_DEPTH) -> TooLarge:
+    return TooLarge(f"The {what} are nested more than {limit} levels deep.", hint="Send a flatter value.")
 
 
 def depth_exceeds(raw: bytes, limit: int) -> bool:

@@ -223,6 +223,15 @@ class ToolProvider(Protocol):
         ...
 
 
+class ServerInfo(msgspec.Struct, frozen=True):
+    """What a server says of itself."""
+
+    name: str
+    version: str
+    title: str = ""
+    instructions: str = ""
+
+
 class RunState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"

@@ -25,6 +25,7 @@ from toolward.types import (
     CallContext,
     JsonObject,
     Principal,
+    ServerInfo,
     Tool,
     ToolCall,
     ToolPage,
@@ -65,10 +66,7 @@ class ToolServer(Generic[SettingsT]):
         instructions: str = "",
         settings: type[SettingsT] = NoSettings,
     ) -> None:
-        self.name = name
-        self.version = version
-        self.title = title or name
-        self.instructions = instructions
+        self.info = ServerInfo(name, version, title, instructions)
         self.settings = settings
         self._tools: dict[str, _Registered] = {}
         self._lifespan: Lifespan[SettingsT] | None = None
@@ -119,7 +117,7 @@ class ToolServer(Generic[SettingsT]):
         if not TOOL_NAME.fullmatch(name):
             raise ConfigurationError(f"{name!r} cannot be a tool's name: 1 to 128 of A-Z a-z 0-9 _ . - are.")
         if name in self._tools:
-            raise ConfigurationError(f"The server {self.name} has two tools named {name}.")
+            raise ConfigurationError(f"The server {self.info.name} has two tools named {name}.")
         signature = Signature(function, name)
         tool = Tool(
             name=name,

@@ -1,0 +1,110 @@
+"""The short path of MCP: plain requests answered from bytes to bytes, without the SDK.
+
+Plain are the handshake, `ping`, `server/discover`, `tools/list`, and `tools/call` that neither continues an
+interaction nor (over HTTP) asks for progress. Everything else is the SDK's (`toolward.doors.mcp_sdk`). One suite
+runs over both.
+"""
+
+import logging
+from collections.abc import Callable
+
+from msgspec import UNSET, Raw
+
+from toolward.doors.outcome import as_result
+from toolward.errors import Internal, InvalidRequest, ToolwardError
+from toolward.types import CallContext, Principal, Progress, ServerInfo, ToolCall, ToolProvider
+from toolward.wire import mcp as wire
+
+log = logging.getLogger(__name__)
+
+Notify = Callable[[bytes], None]
+"""Sends one notification to the client, at once and in order."""
+
+
+class PlainMcp:
+    """Answers plain requests for one provider."""
+
+    def __init__(self, provider: ToolProvider, info: ServerInfo) -> None:
+        self._provider = provider
+        self._info = info
+
+    def takes(self, message: wire.Message, *, can_notify: bool) -> bool:
+        """Whether the short path answers this request."""
+        params = message.params
+        modern = message.era == "modern"
+        if message.method == "tools/call":
+            return (
+                bool(params.name)
+                and params.input_responses is UNSET
+                and params.request_state is UNSET
+                and params.task is UNSET
+                and (can_notify or params.meta.progress_token is UNSET)
+            )
+        if message.method == "tools/list":
+            return True
+        return message.method in (("server/discover",) if modern else ("initialize", "ping"))
+
+    async def answer(
+        self, message: wire.Message, principal: Principal, notify: Notify | None = None
+    ) -> bytes:
+        """The response to a request that `takes` said yes to. Never raises but for cancellation."""
+        assert message.id is not UNSET  # noqa: S101 -- a type guard: doors keep notifications to themselves
+        try:
+            return await self._answer(message.id, message, principal, notify)
+        except ToolwardError as error:
+            if message.method == "tools/call":
+                return wire.failure(message.id, error, message.era)
+            return wire.error_response(message.id, wire.to_jsonrpc(error))
+        except Exception:  # our bug, or a provider's: told to our log, never to the caller
+            log.exception("%s failed", message.method)
+            error = Internal("The server failed inside.", hint="Its log says why.")
+            return wire.error_response(message.id, wire.to_jsonrpc(error))
+
+    async def _answer(
+        self, id_: str | int, message: wire.Message, principal: Principal, notify: Notify | None
+    ) -> bytes:
+        params, era = message.params, message.era
+        match message.method:
+            case "tools/call":
+                result = as_result(
+                    await self._provider.call_tool(principal, _call(message), _context(message, notify))
+                )
+                return wire.response(id_, wire.call_result(result, era))
+            case "tools/list":
+                page = await self._provider.list_tools(principal, params.cursor)
+                return wire.response(id_, wire.list_result(page, era))
+            case "initialize":
+                return wire.response(id_, wire.initialize_result(params.protocol_version, self._info))
+            case "server/discover":
+                return wire.response(id_, wire.discover_result(self._info))
+            case "ping":
+                return wire.response(id_, b"{}")
+            case other:
+                raise InvalidRequest(f"{other} is not answered on this path.")
+
+
+def unreadable(problem: wire.Unreadable) -> bytes:
+    """The answer to a text that is no message. Arguments that nest too deep are told as a failed call."""
+    if problem.too_deep is not None and problem.id is not None:
+        return wire.failure(problem.id, problem.too_deep, "legacy")
+    return wire.error_response(problem.id, {"code": problem.code, "message": str(problem)})
+
+
+def _call(message: wire.Message) -> ToolCall:
+    params = message.params
+    arguments = bytes(params.arguments)
+    return ToolCall(
+        name=params.name,
+        arguments_json=b"{}" if arguments == b"null" else arguments,
+        call_id=params.meta.call_id,
+        idempotency_key=params.meta.idempotency_key,
+    )
+
+
+def _context(message: wire.Message, notify: Notify | None) -> CallContext:
+    meta = message.params.meta
+    progress: Callable[[Progress], None] | None = None
+    if notify is not None and isinstance(meta.progress_token, Raw):
+        token, send = meta.progress_token, notify
+        progress = lambda done: send(wire.progress_notification(token, done))  # noqa: E731 -- closes over token
+    return CallContext(traceparent=meta.traceparent, hops=meta.hops, progress=progress)

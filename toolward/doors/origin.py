@@ -1,0 +1,39 @@
+"""Which hosts and origins a door on HTTP answers: the guard against DNS rebinding (spec 2026-07-28,
+basic/transports/streamable-http, *Security Warning*)."""
+
+from toolward.errors import Denied
+from toolward.types import Headers
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Origins:
+    """Requests must name one of `names` (with any port) as their Host, and as their Origin where they have one."""
+
+    def __init__(self, names: tuple[str, ...] = LOOPBACK) -> None:
+        self.hosts = [pattern for name in names for pattern in (name, f"{name}:*")]
+        self.origins = [f"{scheme}://{host}" for host in self.hosts for scheme in ("http", "https")]
+        self._names = frozenset(names)
+
+    def check(self, headers: Headers) -> None:
+        """Raises Denied."""
+        host = headers.get("host", "")
+        if _name(host) not in self._names:
+            raise Denied(
+                f"This server does not answer for the host {host[:100]!r}.", hint="Call it by its address."
+            )
+        origin = headers.get("origin")
+        if origin is None:
+            return
+        scheme, _, rest = origin.partition("://")
+        if scheme not in ("http", "https") or _name(rest) not in self._names:
+            raise Denied(
+                f"Pages of {origin[:100]!r} may not call this server.", hint="Call it from a program instead."
+            )
+
+
+def _name(host: str) -> str:
+    """`localhost:8700` -> `localhost`; `[::1]:8700` -> `[::1]`."""
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].lower()

@@ -1,0 +1,201 @@
+"""Open the doors that were asked for, and close them well: one process, any of stdio, HTTP and gRPC."""
+
+import asyncio
+import ipaddress
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import Any, NamedTuple
+
+from toolward.auth import Authenticate
+from toolward.doors.origin import LOOPBACK, Origins
+from toolward.errors import ConfigurationError
+from toolward.types import Principal, ServerInfo, ToolProvider
+
+DRAIN_SECONDS = 10
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def parse_address(text: str) -> Address:
+    """`127.0.0.1:8710`, `[::1]:8710`, `8710`. Raises ConfigurationError."""
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not port.isdigit() or int(port) > 65535:
+        raise ConfigurationError(
+            f"{text!r} is not an address.", hint="Write HOST:PORT, for example 127.0.0.1:8710."
+        )
+    return Address(host, int(port))
+
+
+def listening_socket(address: Address) -> socket.socket:
+    """Bound and listening, so that a port in use is told before anything starts. Raises ConfigurationError."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    # The protocol is named, because asyncio switches Nagle off only where it is: 40 ms a call.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"Cannot listen on {address}: {error.strerror or error}.",
+            hint="Stop what uses the port, or choose another one.",
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def allowed_names(address: Address) -> Origins:
+    """A door on loopback answers for loopback's names; another one for its own address too."""
+    return Origins(LOOPBACK if address.is_loopback else (*LOOPBACK, address.host))
+
+
+@asynccontextmanager
+async def http_server(app: Any, address: Address) -> AsyncGenerator[int, None]:
+    """Serve an ASGI application while this is open; gives the port."""
+    import uvicorn
+
+    opened = asyncio.Event()
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Generator[None, None, None]:  # signals are the process's, not a door's
+            yield
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            opened.set()
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ws="none",
+    )
+    listener = listening_socket(address)
+    server = Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    opening = asyncio.create_task(opened.wait())
+    await asyncio.wait({serving, opening}, return_when=asyncio.FIRST_COMPLETED)
+    opening.cancel()
+    try:
+        if serving.done():
+            serving.result()
+        yield int(listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+class Opened(NamedTuple):
+    """The doors that are open, for the line that says so."""
+
+    http: Address | None
+    grpc: Address | None
+
+
+async def serve(
+    provider: ToolProvider,
+    info: ServerInfo,
+    authenticate: Authenticate,
+    *,
+    local: Principal,
+    stdio: bool = False,
+    http: Address | None = None,
+    grpc: Address | None = None,
+    ready: Callable[[Opened], None] = lambda opened: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, or until the stdio client leaves; calls in work are finished first.
+
+    `local` is who a stdio client is. Raises ConfigurationError when an address cannot be used.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        opened = Opened(http, grpc)
+        if http is not None:
+            port = await stack.enter_async_context(_http_door(provider, info, authenticate, http))
+            opened = opened._replace(http=http._replace(port=port))
+        if grpc is not None:
+            from toolward.doors.grpc import serve_grpc
+
+            door = await stack.enter_async_context(
+                serve_grpc(str(grpc), provider, authenticate, name=info.name)
+            )
+            opened = opened._replace(grpc=grpc._replace(port=door.port))
+        ready(opened)
+        if stdio:
+            await _stdio_door(provider, info, local, stop)
+        else:
+            await stop.wait()
+
+
+@asynccontextmanager
+async def _http_door(
+    provider: ToolProvider, info: ServerInfo, authenticate: Authenticate, address: Address
+) -> AsyncGenerator[int, None]:
+    from toolward.doors.mcp_http import McpHttpDoor
+
+    door = McpHttpDoor(provider, info, authenticate, allowed_names(address))
+    async with http_server(_route(door), address) as port:
+        try:
+            yield port
+        finally:
+            await door.aclose()
+
+
+async def _stdio_door(
+    provider: ToolProvider, info: ServerInfo, local: Principal, stop: asyncio.Event
+) -> None:
+    from toolward.doors.mcp_stdio import StdioDoor
+
+    door = StdioDoor(provider, info, local)
+    serving = asyncio.create_task(door.run())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    door.stop()
+    await serving
+
+
+def _route(mcp: Any) -> Any:
+    """Two paths are all that a tool server has over HTTP."""
+    health = b'{"status":"ok"}'
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] in ("/mcp", "/mcp/"):
+            await mcp(scope, receive, send)
+            return
+        known = scope["path"] == "/healthz"
+        body = health if known else b'{"detail":"There is /mcp and /healthz here."}'
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200 if known else 404, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app

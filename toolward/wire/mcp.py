@@ -1,0 +1,249 @@
+"""MCP messages as bytes: what of JSON-RPC and the two protocol eras a plain request needs, and no more.
+
+`legacy` are the handshake eras (2024-11-05 to 2025-11-25), `modern` is 2026-07-28, where every request carries
+its own envelope in `_meta`. Raw values stay slices of the text that came: nothing is parsed twice.
+"""
+
+import re
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from toolward.errors import ToolwardError
+from toolward.schema import MAX_DEPTH, depth_exceeds, too_deep
+from toolward.types import Content, JsonObject, Progress, ServerInfo, Tool, ToolPage, ToolResult, text_result
+from toolward.wire.errors import META_KEY, details, to_jsonrpc
+
+MODERN = "2026-07-28"
+HANDSHAKE = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+Era = Literal["legacy", "modern"]
+
+PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
+HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
+
+KEY_META = "toolward/idempotency-key"
+CALL_META = "toolward/call-id"
+HOPS_META = "toolward/hops"
+
+_EMPTY = Raw(b"{}")
+_NULL = Raw(b"null")
+# jsonrpc message > params > arguments, and the argument value's own nesting.
+_MESSAGE_DEPTH = MAX_DEPTH + 2
+
+
+class Meta(msgspec.Struct):
+    """The entries of `params._meta` that this project reads."""
+
+    progress_token: Raw | UnsetType = msgspec.field(default=UNSET, name="progressToken")
+    protocol_version: str = msgspec.field(default="", name="io.modelcontextprotocol/protocolVersion")
+    client_capabilities: Raw | UnsetType = msgspec.field(
+        default=UNSET, name="io.modelcontextprotocol/clientCapabilities"
+    )
+    idempotency_key: str = msgspec.field(default="", name=KEY_META)
+    call_id: str = msgspec.field(default="", name=CALL_META)
+    hops: int = msgspec.field(default=0, name=HOPS_META)
+    traceparent: str = ""
+
+
+class Params(msgspec.Struct, rename="camel"):
+    """The members of `params` that plain requests have, and those that make one not plain."""
+
+    meta: Meta = msgspec.field(default_factory=Meta, name="_meta")
+    name: str = ""
+    arguments: Raw = _EMPTY
+    cursor: str | None = None
+    protocol_version: str = ""
+    capabilities: JsonObject = msgspec.field(default_factory=dict[str, Any])
+    request_id: str | int | None = None
+    input_responses: Raw | UnsetType = UNSET
+    request_state: Raw | UnsetType = UNSET
+    task: Raw | UnsetType = UNSET
+
+
+class Message(msgspec.Struct):
+    """A JSON-RPC request (with an id) or notification (without one)."""
+
+    jsonrpc: Literal["2.0"]
+    method: str
+    id: str | int | UnsetType = UNSET
+    params: Params = msgspec.field(default_factory=Params)
+
+    @property
+    def era(self) -> Era:
+        """2026-07-28 requests say so themselves; the handshake belongs to the eras before, whatever it carries."""
+        modern = self.params.meta.protocol_version and self.method != "initialize"
+        return "modern" if modern else "legacy"
+
+
+class Unreadable(Exception):
+    """A text that is no message: the JSON-RPC error to answer, and the id where one could still be read."""
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        id: str | int | None = None,  # noqa: A002 -- JSON-RPC's word
+        too_deep: ToolwardError | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.id = id
+        self.too_deep = too_deep  # the same in the words that every other door says it
+
+
+_message = msgspec.json.Decoder(Message)
+
+
+class _Head(msgspec.Struct):
+    """What can be said of a message that is not well formed."""
+
+    id: str | int | None = None
+    params: JsonObject = msgspec.field(default_factory=dict[str, Any])
+
+
+def decode(raw: bytes) -> Message:
+    """Raises Unreadable; too deep a value is found before anything recurses into it."""
+    if depth_exceeds(raw, _MESSAGE_DEPTH):
+        head = _head(_shallow(raw))
+        error = too_deep(f"arguments of {head.params.get('name', 'the request')}")
+        raise Unreadable(INVALID_PARAMS, error.text, head.id, error)
+    try:
+        return _message.decode(raw)
+    except msgspec.ValidationError as error:
+        raise Unreadable(INVALID_REQUEST, f"Not a JSON-RPC 2.0 request: {error}", _head(raw).id) from None
+    except msgspec.DecodeError as error:
+        raise Unreadable(PARSE_ERROR, f"Not valid JSON: {error}") from None
+
+
+def _head(raw: bytes) -> _Head:
+    try:
+        return msgspec.json.decode(raw, type=_Head)
+    except msgspec.DecodeError:
+        return _Head()
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^"\[\]{}]+', re.DOTALL)
+
+
+def _shallow(raw: bytes, keep: int = 3) -> bytes:
+    """The text with everything inside the `keep`-th level of brackets and deeper left out."""
+    depth = 0
+    kept: list[bytes] = []
+    for match in _TOKEN.finditer(raw):
+        token = match[0]
+        if token in (b"]", b"}"):
+            depth -= 1
+            if depth < keep:
+                kept.append(token)
+        elif token in (b"[", b"{"):
+            depth += 1
+            if depth <= keep:
+                kept.append(token)
+        elif depth < keep:
+            kept.append(token)
+    return b"".join(kept)
+
+
+# --- answers -------------------------------------------------------------------------------------------
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _CallResult(msgspec.Struct, rename="camel", omit_defaults=True):
+    content: tuple[Content, ...]
+    structured_content: Raw | UnsetType = UNSET
+    is_error: bool | UnsetType = UNSET  # never left unset: older clients want to see it
+    result_type: str | UnsetType = UNSET
+    meta: JsonObject | UnsetType = msgspec.field(default=UNSET, name="_meta")
+
+
+class _ListResult(msgspec.Struct, rename="camel", omit_defaults=True):
+    tools: tuple[Tool, ...]
+    next_cursor: str | None = None
+    result_type: str | UnsetType = UNSET
+    ttl_ms: int | UnsetType = UNSET
+    cache_scope: str | UnsetType = UNSET
+
+
+def response(id: str | int, result: bytes) -> bytes:  # noqa: A002 -- JSON-RPC's word
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_encode(id), result)
+
+
+def error_response(id: str | int | None, error: JsonObject) -> bytes:  # noqa: A002 -- JSON-RPC's word
+    return _encode({"jsonrpc": "2.0", "id": id, "error": error})
+
+
+def failure(id: str | int, error: ToolwardError, era: Era) -> bytes:  # noqa: A002 -- JSON-RPC's word
+    """A failed call: as a result where the model can act on it (spec, server/tools, *Error Handling*), else as
+    a JSON-RPC error. Both carry the code and its details."""
+    if not error.for_model:
+        return error_response(id, to_jsonrpc(error))
+    return response(id, call_result(text_result(error.text, is_error=True), era, {META_KEY: details(error)}))
+
+
+def call_result(result: ToolResult, era: Era, meta: JsonObject | None = None) -> bytes:
+    structured = result.structured_json
+    if era == "legacy" and structured is not None and not structured.lstrip().startswith(b"{"):
+        structured = None  # before 2026-07-28 it could only be an object
+    return _encode(
+        _CallResult(
+            content=result.content,
+            structured_content=UNSET if structured is None else Raw(structured),
+            is_error=result.is_error,
+            result_type="complete" if era == "modern" else UNSET,
+            meta=UNSET if meta is None else meta,
+        )
+    )
+
+
+def list_result(page: ToolPage, era: Era) -> bytes:
+    if era == "modern":
+        return _encode(_ListResult(page.tools, page.next_cursor, "complete", 0, "private"))
+    return _encode(_ListResult(tuple(map(_for_legacy, page.tools)), page.next_cursor))
+
+
+def _for_legacy(tool: Tool) -> Tool:
+    """Before 2026-07-28 an output schema had to describe an object."""
+    if tool.output_schema is None or tool.output_schema.get("type") == "object":
+        return tool
+    return msgspec.structs.replace(tool, output_schema=None)
+
+
+def progress_notification(token: Raw, progress: Progress) -> bytes:
+    members = msgspec.to_builtins(progress)
+    params = {"progressToken": token, **members}
+    return _encode({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
+
+
+_CAPABILITIES: JsonObject = {"tools": {"listChanged": False}}
+
+
+def initialize_result(asked: str, info: ServerInfo) -> bytes:
+    found: JsonObject = {
+        "protocolVersion": asked if asked in HANDSHAKE else HANDSHAKE[-1],
+        "capabilities": _CAPABILITIES,
+        "serverInfo": _implementation(info),
+    }
+    return _encode(found | _instructions(info))
+
+
+def discover_result(info: ServerInfo) -> bytes:
+    found: JsonObject = {
+        "supportedVersions": [MODERN],
+        "capabilities": _CAPABILITIES,
+        "resultType": "complete",
+        "ttlMs": 0,
+        "cacheScope": "private",
+        "_meta": {"io.modelcontextprotocol/serverInfo": _implementation(info)},
+    }
+    return _encode(found | _instructions(info))
+
+
+def _implementation(info: ServerInfo) -> JsonObject:
+    named = {"name": info.name, "version": info.version}
+    return named | ({"title": info.title} if info.title else {})
+
+
+def _instructions(info: ServerInfo) -> JsonObject:
+    return {"instructions": info.instructions} if info.instructions else {}
