@@ -1,0 +1,1 @@
+"""The CRM server: customers, orders, payments and tickets of a demo company, in a real database."""

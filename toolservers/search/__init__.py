@@ -1,0 +1,1 @@
+"""The search server: finds and reads the documents of a knowledge base."""

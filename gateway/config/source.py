@@ -1,0 +1,242 @@
+"""YAML files as plain JSON-like values that remember on which line they stood.
+
+Strict, because what is read here decides what is allowed: duplicate keys, aliases, tags and keys that are not text
+are refused, and `no` is a word.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.reader import ReaderError
+
+from toolward.errors import ConfigurationError
+from toolward.types import Json
+
+MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 64
+
+Place = tuple[str | int, ...]
+"""Where a value stands: the keys and indexes that lead to it."""
+
+_CORE = "tag:yaml.org,2002:"
+
+
+class YamlSource:
+    """A file that was read: its name for people, its value, and where each part of that stood."""
+
+    __slots__ = ("_lines", "data", "file")
+
+    def __init__(self, file: str, data: Json, lines: dict[Place, int]) -> None:
+        self.file = file
+        self.data = data
+        self._lines = lines
+
+    def line_of(self, place: Place) -> int | None:
+        """The line (from 1) of the key or item at `place`, or of the nearest thing around it; None in an empty
+        file."""
+        for length in range(len(place), -1, -1):
+            if (line := self._lines.get(place[:length])) is not None:
+                return line
+        return None
+
+    def at(self, place: Place) -> str:
+        """`toolward.yaml:12`"""
+        return f"{self.file}:{self.line_of(place) or 1}"
+
+    def with_data(self, data: Json) -> "YamlSource":
+        return YamlSource(self.file, data, self._lines)
+
+
+def load_yaml(path: Path) -> YamlSource:
+    """Raises ConfigurationError that names the file, and line and column where there are any."""
+    file = shown(path)
+    try:
+        with path.open("rb") as opened:
+            raw = opened.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigurationError(f"There is no file {file}.", hint="Check the path.") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be read: {error.strerror or error}.", hint="Check the path and who may read it."
+        ) from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigurationError(
+            f"{file} is larger than {MAX_BYTES:,} bytes.", hint="Split it, or check that it is the right file."
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{file}:{line}: this is not UTF-8.", hint="Save the file as UTF-8.") from None
+    return parse_yaml(text, file)
+
+
+def parse_yaml(text: str, file: str) -> YamlSource:
+    """`load_yaml` for a text at hand. Raises ConfigurationError."""
+    yaml = YAML(typ="safe", pure=True)
+    builder = _Builder(yaml, file)
+    try:
+        for event in _events(yaml, text):
+            builder.take(event)
+    except MarkedYAMLError as error:
+        _refuse_syntax(file, error)
+    except ReaderError as error:  # control characters
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigurationError(
+            f"{file}:{line}: the character {chr(error.character)!r} is not allowed in YAML.", hint="Remove it."
+        ) from None
+    except (YAMLError, RecursionError):
+        raise ConfigurationError(f"{file} is not valid YAML.", hint="Check its syntax.") from None
+    return YamlSource(file, builder.data, builder.lines)
+
+
+def shown(path: Path) -> str:
+    """A path as people know it: relative where it lies below the working directory."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return os.fspath(path)
+
+
+def _events(yaml: YAML, text: str) -> Iterator[Event]:
+    return yaml.parse(text)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] -- untyped there
+
+
+def _refuse_syntax(file: str, error: MarkedYAMLError) -> NoReturn:
+    mark: Any = error.problem_mark or error.context_mark
+    where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark is not None else file
+    said = " ".join(str(part) for part in (error.problem, error.context) if part)
+    tab = "'\\t'" in said
+    hint = "Indent with spaces, not tabs." if tab else "Check the indentation, the colons and the quotes there."
+    raise ConfigurationError(f"{where}: this is not valid YAML: {said}.", hint=hint) from None
+
+
+class _Frame(NamedTuple):
+    """A mapping or list that is being filled."""
+
+    value: Any
+    place: Place
+
+
+class _Builder:
+    """Builds the value from the parser's events, on a stack of its own: depth costs no recursion."""
+
+    def __init__(self, yaml: YAML, file: str) -> None:
+        self._yaml: Any = yaml
+        self._file = file
+        self._frames: list[_Frame] = []
+        self._key: str | None = None  # of the innermost mapping, when its value comes next
+        self._documents = 0
+        self.data: Json = None
+        self.lines: dict[Place, int] = {}
+
+    def take(self, event: Event) -> None:
+        match event:
+            case DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    self._refuse(event, "a second document starts", "Keep one document in a file; remove `---`.")
+            case AliasEvent():
+                self._refuse(event, "aliases (`*name`) are not taken", "Write the value out.")
+            case MappingStartEvent() | SequenceStartEvent():
+                self._open(event)
+            case CollectionEndEvent():
+                self._frames.pop()
+            case ScalarEvent():
+                self._scalar(event)
+            case _:
+                pass
+
+    def _open(self, event: MappingStartEvent | SequenceStartEvent) -> None:
+        is_mapping = isinstance(event, MappingStartEvent)
+        if self._expects_key():
+            self._refuse(event, "a key must be text", "Put the key in quotes.")
+        tag = _tag(event)
+        if tag is not None and tag != _CORE + ("map" if is_mapping else "seq"):
+            self._refuse(event, f"the tag {tag} is not taken", "Remove it.")
+        if len(self._frames) == MAX_DEPTH:
+            self._refuse(event, f"this is nested more than {MAX_DEPTH} levels deep", "Make it flatter.")
+        value: Any = {} if is_mapping else []
+        self._frames.append(_Frame(value, self._place(value, event)))
+
+    def _scalar(self, event: ScalarEvent) -> None:
+        value = self._value(event)
+        if not self._expects_key():
+            self._place(value, event)
+            return
+        if not isinstance(value, str):
+            self._refuse(event, f"the key {event.value} is not text", "Put the key in quotes.")
+        frame = self._frames[-1]
+        if value in frame.value:
+            first = self.lines[(*frame.place, value)]
+            self._refuse(event, f"the key {value!r} is here twice, first on line {first}", "Remove one.")
+        self._key = value
+        self.lines[(*frame.place, value)] = _line(event)
+        frame.value[value] = None
+
+    def _expects_key(self) -> bool:
+        return bool(self._frames) and isinstance(self._frames[-1].value, dict) and self._key is None
+
+    def _place(self, value: Any, event: Event) -> Place:
+        """Put a value where it belongs, and say where that is."""
+        if not self._frames:
+            self.data = value
+            self.lines[()] = _line(event)
+            return ()
+        frame = self._frames[-1]
+        if self._key is not None:
+            place = (*frame.place, self._key)
+            frame.value[self._key] = value
+            self._key = None
+        else:
+            place = (*frame.place, len(frame.value))
+            frame.value.append(value)
+            self.lines[place] = _line(event)
+        return place
+
+    def _value(self, event: ScalarEvent) -> Json:
+        tag = _tag(event)
+        if tag is None:
+            tag = str(self._yaml.resolver.resolve(ScalarNode, event.value, event.implicit))
+        kind = tag.removeprefix(_CORE)
+        if kind in ("str", "timestamp", "merge", "value"):  # a date is text to everything that reads these files
+            return event.value
+        if kind not in ("null", "bool", "int", "float"):
+            self._refuse(event, f"the tag {tag} is not taken", "Remove it.")
+        node = ScalarNode(tag, event.value, event.start_mark, event.end_mark)
+        try:
+            value = self._yaml.constructor.construct_object(node)
+        except (ValueError, KeyError):
+            self._refuse(event, f"{event.value[:40]!r} is not a number", "Put it in quotes if it is text.")
+        if isinstance(value, float) and not math.isfinite(value):
+            self._refuse(event, f"{event.value} is not a finite number", "Put it in quotes if it is text.")
+        return value
+
+    def _refuse(self, event: Event, said: str, hint: str) -> NoReturn:
+        mark: StringMark = event.start_mark
+        raise ConfigurationError(f"{self._file}:{mark.line + 1}:{mark.column + 1}: {said}.", hint=hint)
+
+
+def _tag(event: Any) -> str | None:
+    """An explicit tag; None where the value's form decides."""
+    tag = None if event.ctag is None else str(event.ctag)
+    return None if tag in (None, "", "!") else tag
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
