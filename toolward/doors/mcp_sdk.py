@@ -109,6 +109,7 @@ async def _call(
         await pumping  # what was reported reaches the client before the result
     finally:
         pumping.cancel()
+        receive.close()
     return as_result(outcome)
 
 

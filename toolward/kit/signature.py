@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
+import msgspec
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.experimental.arguments_schema import generate_arguments_schema
 from pydantic.json_schema import GenerateJsonSchema
@@ -81,11 +82,12 @@ def _output(hint: Any) -> tuple[JsonObject | None, Callable[[Any], bytes]]:
     """The output schema (None where the result is text or content alone) and the encoder of results."""
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
-    # The adapter serialises by the declared type, so what is sent is what the output schema says.
-    adapter: TypeAdapter[Any] = TypeAdapter(Any if hint is None else hint)
     if hint is None or hint is str or hint in (Reply, ToolResult) or _is_content(hint):
-        return None, adapter.dump_json
-    return _tidy(adapter.json_schema(schema_generator=_Generator, mode="serialization")), adapter.dump_json
+        return None, msgspec.json.encode
+    # The adapter serialises by the declared type, so what is sent is what the output schema says.
+    adapter: TypeAdapter[Any] = TypeAdapter(hint)
+    schema = _tidy(adapter.json_schema(schema_generator=_Generator, mode="serialization"))
+    return schema, adapter.dump_json
 
 
 def _is_content(hint: Any) -> bool:

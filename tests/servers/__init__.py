@@ -1,0 +1,1 @@
+"""Tool servers that tests start as processes."""
