@@ -8,15 +8,14 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
     DocumentStartEvent,
-    Event,
     MappingStartEvent,
     ScalarEvent,
     SequenceStartEvent,
@@ -76,13 +75,16 @@ def load_yaml(path: Path) -> YamlSource:
         ) from None
     if len(raw) > MAX_BYTES:
         raise ConfigurationError(
-            f"{file} is larger than {MAX_BYTES:,} bytes.", hint="Split it, or check that it is the right file."
+            f"{file} is larger than {MAX_BYTES:,} bytes.",
+            hint="Split it, or check that it is the right file.",
         )
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{file}:{line}: this is not UTF-8.", hint="Save the file as UTF-8.") from None
+        raise ConfigurationError(
+            f"{file}:{line}: this is not UTF-8.", hint="Save the file as UTF-8."
+        ) from None
     return parse_yaml(text, file)
 
 
@@ -95,11 +97,8 @@ def parse_yaml(text: str, file: str) -> YamlSource:
             builder.take(event)
     except MarkedYAMLError as error:
         _refuse_syntax(file, error)
-    except ReaderError as error:  # control characters
-        line = text.count("\n", 0, error.position) + 1
-        raise ConfigurationError(
-            f"{file}:{line}: the character {chr(error.character)!r} is not allowed in YAML.", hint="Remove it."
-        ) from None
+    except ReaderError as error:
+        _refuse_character(file, text, error)
     except (YAMLError, RecursionError):
         raise ConfigurationError(f"{file} is not valid YAML.", hint="Check its syntax.") from None
     return YamlSource(file, builder.data, builder.lines)
@@ -113,16 +112,29 @@ def shown(path: Path) -> str:
         return os.fspath(path)
 
 
-def _events(yaml: YAML, text: str) -> Iterator[Event]:
-    return yaml.parse(text)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] -- untyped there
+Untyped = Any
+"""What ruamel.yaml hands out; its attributes have no types."""
 
 
-def _refuse_syntax(file: str, error: MarkedYAMLError) -> NoReturn:
-    mark: Any = error.problem_mark or error.context_mark
+def _events(yaml: Untyped, text: str) -> Iterator[Untyped]:
+    return yaml.parse(text)
+
+
+def _refuse_character(file: str, text: str, error: Untyped) -> NoReturn:
+    line = text.count("\n", 0, error.position) + 1
+    raise ConfigurationError(
+        f"{file}:{line}: the character {chr(error.character)!r} is not allowed in YAML.", hint="Remove it."
+    ) from None
+
+
+def _refuse_syntax(file: str, error: Untyped) -> NoReturn:
+    mark = error.problem_mark or error.context_mark
     where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark is not None else file
     said = " ".join(str(part) for part in (error.problem, error.context) if part)
     tab = "'\\t'" in said
-    hint = "Indent with spaces, not tabs." if tab else "Check the indentation, the colons and the quotes there."
+    hint = (
+        "Indent with spaces, not tabs." if tab else "Check the indentation, the colons and the quotes there."
+    )
     raise ConfigurationError(f"{where}: this is not valid YAML: {said}.", hint=hint) from None
 
 
@@ -137,7 +149,7 @@ class _Builder:
     """Builds the value from the parser's events, on a stack of its own: depth costs no recursion."""
 
     def __init__(self, yaml: YAML, file: str) -> None:
-        self._yaml: Any = yaml
+        self._yaml: Untyped = yaml
         self._file = file
         self._frames: list[_Frame] = []
         self._key: str | None = None  # of the innermost mapping, when its value comes next
@@ -145,25 +157,22 @@ class _Builder:
         self.data: Json = None
         self.lines: dict[Place, int] = {}
 
-    def take(self, event: Event) -> None:
-        match event:
-            case DocumentStartEvent():
-                self._documents += 1
-                if self._documents > 1:
-                    self._refuse(event, "a second document starts", "Keep one document in a file; remove `---`.")
-            case AliasEvent():
-                self._refuse(event, "aliases (`*name`) are not taken", "Write the value out.")
-            case MappingStartEvent() | SequenceStartEvent():
-                self._open(event)
-            case CollectionEndEvent():
-                self._frames.pop()
-            case ScalarEvent():
-                self._scalar(event)
-            case _:
-                pass
+    def take(self, event: Untyped) -> None:
+        kind = cast(type[Any], type(event))
+        if kind is DocumentStartEvent:
+            self._documents += 1
+            if self._documents > 1:
+                self._refuse(event, "a second document starts", "Keep one document in a file; remove `---`.")
+        elif kind is AliasEvent:
+            self._refuse(event, "aliases (`*name`) are not taken", "Write the value out.")
+        elif kind is ScalarEvent:
+            self._scalar(event)
+        elif kind in (MappingStartEvent, SequenceStartEvent):
+            self._open(event, is_mapping=kind is MappingStartEvent)
+        elif issubclass(kind, CollectionEndEvent):
+            self._frames.pop()
 
-    def _open(self, event: MappingStartEvent | SequenceStartEvent) -> None:
-        is_mapping = isinstance(event, MappingStartEvent)
+    def _open(self, event: Untyped, *, is_mapping: bool) -> None:
         if self._expects_key():
             self._refuse(event, "a key must be text", "Put the key in quotes.")
         tag = _tag(event)
@@ -174,7 +183,7 @@ class _Builder:
         value: Any = {} if is_mapping else []
         self._frames.append(_Frame(value, self._place(value, event)))
 
-    def _scalar(self, event: ScalarEvent) -> None:
+    def _scalar(self, event: Untyped) -> None:
         value = self._value(event)
         if not self._expects_key():
             self._place(value, event)
@@ -192,7 +201,7 @@ class _Builder:
     def _expects_key(self) -> bool:
         return bool(self._frames) and isinstance(self._frames[-1].value, dict) and self._key is None
 
-    def _place(self, value: Any, event: Event) -> Place:
+    def _place(self, value: Any, event: Untyped) -> Place:
         """Put a value where it belongs, and say where that is."""
         if not self._frames:
             self.data = value
@@ -209,12 +218,17 @@ class _Builder:
             self.lines[place] = _line(event)
         return place
 
-    def _value(self, event: ScalarEvent) -> Json:
+    def _value(self, event: Untyped) -> Json:
         tag = _tag(event)
         if tag is None:
             tag = str(self._yaml.resolver.resolve(ScalarNode, event.value, event.implicit))
         kind = tag.removeprefix(_CORE)
-        if kind in ("str", "timestamp", "merge", "value"):  # a date is text to everything that reads these files
+        if kind in (
+            "str",
+            "timestamp",
+            "merge",
+            "value",
+        ):  # a date is text to everything that reads these files
             return event.value
         if kind not in ("null", "bool", "int", "float"):
             self._refuse(event, f"the tag {tag} is not taken", "Remove it.")
@@ -227,16 +241,16 @@ class _Builder:
             self._refuse(event, f"{event.value} is not a finite number", "Put it in quotes if it is text.")
         return value
 
-    def _refuse(self, event: Event, said: str, hint: str) -> NoReturn:
-        mark: StringMark = event.start_mark
+    def _refuse(self, event: Untyped, said: str, hint: str) -> NoReturn:
+        mark = event.start_mark
         raise ConfigurationError(f"{self._file}:{mark.line + 1}:{mark.column + 1}: {said}.", hint=hint)
 
 
-def _tag(event: Any) -> str | None:
+def _tag(event: Untyped) -> str | None:
     """An explicit tag; None where the value's form decides."""
     tag = None if event.ctag is None else str(event.ctag)
     return None if tag in (None, "", "!") else tag
 
 
-def _line(event: Any) -> int:
+def _line(event: Untyped) -> int:
     return int(event.start_mark.line) + 1

@@ -1,4 +1,4 @@
-from toolward.kit.command import run
 from toolservers.calculator.tools import server
+from toolward.kit.command import run
 
 run(server)

@@ -12,6 +12,7 @@ Value = Fraction | Interval
 _MAX_BITS = int(MAX_DIGITS * math.log2(10))
 _BITS_PER_MICROSECOND = 2_000_000  # products of lengths of operands, the unit in which long arithmetic costs
 _MAX_ROOT = 1000
+_ROOT_STEPS = 8
 
 
 class Arithmetic:
@@ -64,7 +65,7 @@ class Arithmetic:
                 "exponent that is not a whole number."
             )
         if isinstance(base, Fraction) and isinstance(exponent, Fraction):
-            root = exact_root(base, exponent.denominator)
+            root = self.exact_root(base, exponent.denominator, at)
             if root is not None:
                 return self._whole_power(root, exponent.numerator, at)
         self.spend_on_function(at, times=2)
@@ -78,16 +79,25 @@ class Arithmetic:
             raise ToolError(f"0 is raised to a negative power at position {at}; that would divide by zero.")
         if base in (0, 1, -1):
             return Fraction(1) if exponent == 0 else base ** (2 - exponent % 2)
-        digits = abs(exponent) * int(1000 * _digits(base)) // 1000
+        digits = int(min(abs(exponent), 10**100) * _digits(base)) + 1
         if digits > MAX_DIGITS:
-            shown = f"{digits:,}" if digits < 10**18 else "more than 10^17"
+            shown = f"about {digits:,}" if digits < 10**18 else "more than 10^17"
             raise ToolError(
-                f"The power at position {at} would have about {shown} digits; the limit is {MAX_DIGITS:,}. "
+                f"The power at position {at} would have {shown} digits; the limit is {MAX_DIGITS:,}. "
                 "Use smaller numbers, or take logarithms: `ln`, `log10`."
             )
         bits = digits * math.log2(10)
         self.spend(bits * bits / _BITS_PER_MICROSECOND, at)
         return _within_limit(base**exponent, at)
+
+    def exact_root(self, value: Fraction, degree: int, at: int) -> Fraction | None:
+        """The root of a value above zero, where it is a fraction."""
+        if degree > _MAX_ROOT:
+            return None
+        self.spend(_ROOT_STEPS * _bits(value) ** 2 / _BITS_PER_MICROSECOND, at)
+        top, bottom = _whole_root(value.numerator, degree), _whole_root(value.denominator, degree)
+        exact = top**degree == value.numerator and bottom**degree == value.denominator
+        return Fraction(top, bottom) if exact else None
 
     def interval(self, value: Value) -> Interval:
         return value if isinstance(value, Interval) else self.reals.of(value)
@@ -109,26 +119,20 @@ class Arithmetic:
             )
 
     def spend_on_function(self, at: int, times: int = 1) -> None:
-        self.spend(times * self.reals.precision, at)
+        self.spend(times * self.reals.precision**2 / 50, at)
 
     def _spend_on(self, left: Fraction, right: Fraction, at: int) -> None:
         self.spend(_bits(left) * _bits(right) / _BITS_PER_MICROSECOND, at)
 
 
-def exact_root(value: Fraction, degree: int) -> Fraction | None:
-    """The root of a value above zero, where it is a fraction."""
-    if degree > _MAX_ROOT:
-        return None
-    top, bottom = _whole_root(value.numerator, degree), _whole_root(value.denominator, degree)
-    exact = top**degree == value.numerator and bottom**degree == value.denominator
-    return Fraction(top, bottom) if exact else None
-
-
 def _whole_root(number: int, degree: int) -> int:
-    """The whole part of the root, by Newton's method from above."""
+    """The whole part of the root of a number above zero, by Newton's method from just above."""
     if degree == 2:
         return math.isqrt(number)
-    guess = 1 << -(-number.bit_length() // degree)
+    exponent = math.log2(number) / degree
+    shift = int(exponent) - 52
+    guess = int(2 ** (exponent - int(exponent)) * 2**52) + 2**20  # a float's error is far below 2**20 here
+    guess = guess << shift if shift > 0 else (guess >> -shift) + 1
     while (better := ((degree - 1) * guess + number // guess ** (degree - 1)) // degree) < guess:
         guess = better
     return guess

@@ -1,11 +1,10 @@
 """The functions that an expression may call."""
 
-import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
-from toolservers.calculator.arithmetic import Arithmetic, Value, exact_root
+from toolservers.calculator.arithmetic import Arithmetic, Value
 from toolservers.calculator.limits import MAX_DIGITS
 from toolservers.calculator.reals import Interval
 from toolward.errors import ToolError
@@ -76,17 +75,13 @@ def _average(on: Arithmetic, arguments: tuple[Value, ...], at: int) -> Value:
     return on.divide(total, Fraction(len(arguments)), at)
 
 
-def _mod(on: Arithmetic, arguments: tuple[Value, ...], at: int) -> Value:
-    return on.remainder(arguments[0], arguments[1], at)
-
-
 def _sqrt(on: Arithmetic, arguments: tuple[Value, ...], at: int) -> Value:
     value = arguments[0]
     if value == 0:
         return value
     if on.sign(value) < 0:
         raise ToolError(f"sqrt at position {at} is of a number below 0; there is no real square root.")
-    root = exact_root(value, 2) if isinstance(value, Fraction) else None
+    root = on.exact_root(value, 2, at) if isinstance(value, Fraction) else None
     on.spend_on_function(at)
     return on.reals.sqrt(on.interval(value)) if root is None else root
 

@@ -7,7 +7,7 @@ So `-2^2` is -4, `2^-1^2` is 0.5, `10% of 2^3` is 0.8. Two numbers side by side 
 from fractions import Fraction
 from typing import Any, NoReturn
 
-from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
 
 from toolservers.calculator.expression import (
     Call,
@@ -131,7 +131,7 @@ def read(text: str) -> Node:
     try:
         # lark declares a tree; with a transformer inside, what comes back is what that returns.
         return _PARSER.parse(plain)  # pyright: ignore[reportReturnType, reportUnknownMemberType]
-    except UnexpectedInput as error:
+    except (UnexpectedCharacters, UnexpectedToken) as error:
         _explain(error, plain)
 
 
@@ -152,15 +152,16 @@ def _check_size(text: str, at: int) -> None:
         )
 
 
-def _explain(error: UnexpectedInput, text: str) -> NoReturn:
+def _explain(error: Any, text: str) -> NoReturn:
+    """`error` is lark's UnexpectedInput, whose fields lark leaves untyped."""
     if isinstance(error, UnexpectedCharacters):
-        at = error.pos_in_stream
+        at: int = getattr(error, "pos_in_stream", 0)
         raise ToolError(
             f"The character {text[at]!r} at position {at + 1} is not understood; write numbers, names of "
             "functions, parentheses and the operators + - * / ^ % mod of."
         )
-    token = error.token if isinstance(error, UnexpectedToken) else None
-    if token is None or token.type == "$END":
+    token: Token = error.token
+    if token.type == "$END":
         remedy = "close it with ')'" if text.count("(") > text.count(")") else "write what is missing there"
         raise ToolError(f"The expression ends too early, after {text.rstrip()[-1]!r}; {remedy}.")
     at = _place(token)

@@ -4,7 +4,7 @@ MAX_LENGTH = 1000
 """Characters in an expression."""
 
 MAX_DEPTH = 60
-"""How deep parentheses, signs, powers and calls may stand in one another."""
+"""How deep signs, powers, calls and groups may stand in one another; it bounds recursion."""
 
 MAX_DIGITS = 4000
 """Digits before or after the decimal point, and digits in a numerator or denominator. (Python itself refuses

@@ -42,8 +42,9 @@ class Interval:
 
 
 class Reals:
-    """Arithmetic on intervals with `precision` significant digits. Raises decimal.Overflow
-    and decimal.Underflow beyond 10^MAX_DIGITS and its inverse, and Undecided where a sign or a whole part cannot be told."""
+    """Arithmetic on intervals with `precision` significant digits. Raises decimal.Overflow and
+    decimal.Underflow beyond 10^MAX_DIGITS and its inverse, and Undecided where a sign or a whole part
+    cannot be told."""
 
     def __init__(self, precision: int) -> None:
         self.precision = precision

@@ -43,15 +43,15 @@ def money(amount_minor: int, currency: str) -> Money:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A record in a list: enough to choose by. `date` is when it was ordered, paid, opened; since when a
-    customer is one; nothing for a product."""
+    """A record in a list: enough to choose by. `on` is the day when it was ordered, paid or opened, or when
+    the customer came; a product has none."""
 
     record_type: RecordType
     id: str
     title: str
     status: str
     customer_id: str | None = None
-    date: date | None = None
+    on: date | None = None
     amount: Money | None = None
 
 
@@ -124,7 +124,6 @@ class Customer:
     status: str
     name: str
     email: str
-    phone: str
     language: str
     company: str
     plan: str

@@ -39,7 +39,6 @@ customers = Table(
     Column("status", String, nullable=False),
     Column("name", String, nullable=False),
     Column("email", String, nullable=False, unique=True),  # kept in lower case
-    Column("phone", String, nullable=False),
     Column("language", String, nullable=False),
     Column("company", String, nullable=False),
     Column("plan", String, nullable=False),
@@ -71,7 +70,7 @@ orders = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("status", String, nullable=False),
-    Column("customer_id", ForeignKey("customers.id"), nullable=False, index=True),
+    Column("customer_id", String, ForeignKey("customers.id"), nullable=False, index=True),
     Column("ordered_on", Date, nullable=False),
     Column("delivered_on", Date),
     Column("shipping_minor", Integer, nullable=False),
@@ -83,9 +82,9 @@ orders = Table(
 order_lines = Table(
     "order_lines",
     metadata,
-    Column("order_id", ForeignKey("orders.id"), primary_key=True),
+    Column("order_id", String, ForeignKey("orders.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("product_id", ForeignKey("products.id"), nullable=False),
+    Column("product_id", String, ForeignKey("products.id"), nullable=False),
     Column("title", String, nullable=False),  # as it was when it was ordered, like the price
     Column("quantity", Integer, CheckConstraint("quantity > 0"), nullable=False),
     Column("unit_price_minor", Integer, nullable=False),
@@ -94,7 +93,7 @@ order_lines = Table(
 shipments = Table(
     "shipments",
     metadata,
-    Column("order_id", ForeignKey("orders.id"), primary_key=True),
+    Column("order_id", String, ForeignKey("orders.id"), primary_key=True),
     Column("carrier", String, nullable=False),
     Column("service", String, nullable=False),
     Column("tracking", String, nullable=False),
@@ -113,8 +112,8 @@ payments = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("status", String, nullable=False),
-    Column("order_id", ForeignKey("orders.id"), nullable=False, index=True),
-    Column("customer_id", ForeignKey("customers.id"), nullable=False, index=True),
+    Column("order_id", String, ForeignKey("orders.id"), nullable=False, index=True),
+    Column("customer_id", String, ForeignKey("customers.id"), nullable=False, index=True),
     Column("method", String, nullable=False),
     Column("paid_on", Date, nullable=False),
     Column("amount_minor", Integer, CheckConstraint("amount_minor > 0"), nullable=False),
@@ -128,7 +127,7 @@ refunds = Table(
     "refunds",
     metadata,
     Column("number", Integer, primary_key=True),  # 9001 is shown as REF-9001
-    Column("payment_id", ForeignKey("payments.id"), nullable=False, index=True),
+    Column("payment_id", String, ForeignKey("payments.id"), nullable=False, index=True),
     Column("amount_minor", Integer, CheckConstraint("amount_minor > 0"), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("reason", Text, nullable=False),
@@ -142,8 +141,8 @@ tickets = Table(
     Column("status", String, nullable=False),
     Column("title", String, nullable=False),
     Column("priority", String, nullable=False),
-    Column("customer_id", ForeignKey("customers.id"), nullable=False, index=True),
-    Column("order_id", ForeignKey("orders.id"), index=True),
+    Column("customer_id", String, ForeignKey("customers.id"), nullable=False, index=True),
+    Column("order_id", String, ForeignKey("orders.id"), index=True),
     Column("opened_on", Date, nullable=False),
     Column("words", Text, nullable=False),
 )
@@ -151,7 +150,7 @@ tickets = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("ticket_id", ForeignKey("tickets.id"), primary_key=True),
+    Column("ticket_id", String, ForeignKey("tickets.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("author", String, nullable=False),
     Column("at", DateTime, nullable=False),  # UTC

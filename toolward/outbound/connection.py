@@ -62,12 +62,12 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
 
     def pause(self) -> None:
-        if not self._paused and not self.lost:
+        if not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        if self._paused and not self.lost:
+        if self._paused and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
 
@@ -76,8 +76,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def abort(self) -> None:
-        """At once: whatever was still to come is dropped."""
-        self._sink = None
+        """At once: whatever was still to come is dropped, and who waits for it is told."""
         self._transport.abort()
 
     # --- what the loop says ------------------------------------------------------------------------------
