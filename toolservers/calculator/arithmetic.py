@@ -9,7 +9,7 @@ from toolward.errors import ToolError
 
 Value = Fraction | Interval
 
-_MAX_BITS = int(MAX_DIGITS * math.log2(10))
+_MAX_BITS = math.ceil(MAX_DIGITS * math.log2(10))
 _BITS_PER_MICROSECOND = 2_000_000  # products of lengths of operands, the unit in which long arithmetic costs
 _MAX_ROOT = 1000
 _ROOT_STEPS = 8
@@ -72,13 +72,15 @@ class Arithmetic:
         return self.reals.power(self.interval(base), self.interval(exponent))
 
     def _whole_power(self, base: Value, exponent: int, at: int) -> Value:
+        if exponent == 0:
+            return Fraction(1)  # 0^0 too, as nearly every calculator and language has it
         if isinstance(base, Interval):
             self.spend_on_function(at, times=2)
             return self.reals.whole_power(base, exponent)
         if base == 0 and exponent < 0:
             raise ToolError(f"0 is raised to a negative power at position {at}; that would divide by zero.")
         if base in (0, 1, -1):
-            return Fraction(1) if exponent == 0 else base ** (2 - exponent % 2)
+            return base ** (2 - exponent % 2)
         digits = int(min(abs(exponent), 10**100) * _digits(base)) + 1
         if digits > MAX_DIGITS:
             shown = f"about {digits:,}" if digits < 10**18 else "more than 10^17"

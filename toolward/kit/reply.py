@@ -9,7 +9,8 @@ from toolward.types import Content, Json, TextContent, ToolResult
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """Return this where the text for a reader and the data for a program should differ.
+    """Return this where the text for a reader and the data for a program should differ. Clients show a model
+    one of the two, and not all the same one: each must say all that a model needs.
 
     Anything else is turned into one: a `str` is text alone, content pieces are themselves, and every other
     value is structured content with its JSON as text (as MCP asks, for clients that read only text).
