@@ -139,12 +139,12 @@ class Order:
     record_type: Literal["order"] = "order"
     id: str
     status: str
+    total: Money
     ordered_on: date
     delivered_on: date | None
     customer: CustomerRef
     lines: list[Line]
     shipping: Money
-    total: Money
     payments: list[PaymentRef]
     shipment: Shipment | None
     tickets: list[str]

@@ -29,6 +29,7 @@ class Article:
 
 def load(folder: Path) -> tuple[Article, ...]:
     """Every Markdown file below `folder`, sorted by id. Raises ConfigurationError, naming the folder or file."""
+    folder = folder.expanduser()
     if not folder.is_dir():
         raise ConfigurationError(
             f"The knowledge base {folder} is not a folder.", hint="Give a folder of Markdown files."
