@@ -12,8 +12,9 @@ SHIPPED = Path(__file__).parent.parent / "policies"
 
 def source(text: str, file: str = "policy.yaml") -> PolicySource:
     """The text as a source; its lines come from the same text, read with positions."""
-    plain = YAML(typ="safe").load(text)
-    marked = YAML(typ="rt").load(text)
+    safe: Any = YAML(typ="safe")
+    with_lines: Any = YAML(typ="rt")
+    plain, marked = safe.load(text), with_lines.load(text)
 
     def line_of(path: tuple[str | int, ...]) -> int | None:
         node: Any = marked

@@ -158,9 +158,7 @@ class TwinLedger:
         self.requests[request_id] = msgspec.structs.replace(spec, request=request)
 
     def _state(self, spec: RequestSpec) -> RequestState:
-        return (
-            RequestState.EXPIRED if expired(spec.request, self._clock.now_ms()) else spec.request.state
-        )
+        return RequestState.EXPIRED if expired(spec.request, self._clock.now_ms()) else spec.request.state
 
     def _put(self, spec: RequestSpec, state: RequestState) -> None:
         request = msgspec.structs.replace(spec.request, state=state)
@@ -178,9 +176,7 @@ class TwinModel:
         self._replies = list(replies)
         self.requests: list[ModelRequest] = []
 
-    async def reply(
-        self, request: ModelRequest, on_text: Callable[[str], None] | None = None
-    ) -> ModelReply:
+    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
         self.requests.append(request)
         if len(self.requests) > len(self._replies):
             raise AssertionError(f"the script has {len(self._replies)} replies, and one more was asked for")

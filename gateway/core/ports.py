@@ -11,6 +11,8 @@ from toolward.types import (
     CallContext,
     InputRequest,
     JsonObject,
+    Outcome,
+    Principal,
     Run,
     RunEvent,
     RunPage,
@@ -59,6 +61,23 @@ class BackendPort(Protocol):
         """One round trip; `call.name` is the backend's own name for the tool. Raises Unavailable,
         DeadlineExceeded, InvalidResult, or the ToolwardError that the backend answered."""
         ...
+
+
+# --- calling --------------------------------------------------------------------------------------------
+
+
+class Called(msgspec.Struct, frozen=True):
+    """A call that policy did not deny: the rule that decided, and what came of it. A denial is raised."""
+
+    effect: Literal["allow", "ask"]
+    rule: str
+    outcome: Outcome
+
+
+class Caller(Protocol):
+    """The one road to the tools, for those who want to know what was decided too."""
+
+    async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> Called: ...
 
 
 # --- the ledger -----------------------------------------------------------------------------------------

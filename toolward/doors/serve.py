@@ -132,11 +132,7 @@ async def serve(
 
     `local` is who a stdio client is. Raises ConfigurationError when an address cannot be used.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, stop.set)
+    stop = until_stopped()
     async with AsyncExitStack() as stack:
         opened = Opened(http, grpc)
         if http is not None:
@@ -151,9 +147,19 @@ async def serve(
             opened = opened._replace(grpc=grpc._replace(port=door.port))
         ready(opened)
         if stdio:
-            await _stdio_door(provider, info, local, stop)
+            await serve_stdio(provider, info, local, stop)
         else:
             await stop.wait()
+
+
+def until_stopped() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT, which then do nothing else: what runs can end in its own order."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 @asynccontextmanager
@@ -170,11 +176,13 @@ async def _http_door(
             await door.aclose()
 
 
-async def _stdio_door(
-    provider: ToolProvider, info: ServerInfo, local: Principal, stop: asyncio.Event
+async def serve_stdio(
+    provider: ToolProvider, info: ServerInfo, local: Principal, stop: asyncio.Event | None = None
 ) -> None:
+    """Serve MCP on stdio until the client leaves, or `stop` (by default a signal) is set."""
     from toolward.doors.mcp_stdio import StdioDoor
 
+    stop = stop or until_stopped()
     door = StdioDoor(provider, info, local)
     serving = asyncio.create_task(door.run())
     stopping = asyncio.create_task(stop.wait())

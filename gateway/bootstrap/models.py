@@ -1,0 +1,81 @@
+"""Which model endpoint answers for which agent."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
+
+from gateway.agent.definition import AgentDefinition
+from gateway.config.settings import ModelSettings
+from gateway.core.ports import ModelPort
+from gateway.models.offline import OfflineModel
+from toolward.errors import ConfigurationError
+from toolward.names import closest
+
+DEFAULT = "default"
+
+
+class Models(NamedTuple):
+    """Endpoints by name, and what `default` is, for people."""
+
+    endpoints: Mapping[str, ModelPort]
+    default: str
+    said: str
+
+    def for_agent(self, agent: AgentDefinition) -> ModelPort:
+        """Raises ConfigurationError where the agent names an endpoint that there is not."""
+        name = self.default if agent.model == DEFAULT and DEFAULT not in self.endpoints else agent.model
+        if (endpoint := self.endpoints.get(name)) is not None:
+            return endpoint
+        near = closest(name, self.endpoints)
+        raise ConfigurationError(
+            f"The agent {agent.name} wants the model endpoint {name!r}, and there is none of that name.",
+            hint=f"Did you mean {near!r}?" if near else f"There are: {', '.join(self.endpoints)}.",
+        )
+
+    @property
+    def is_offline(self) -> bool:
+        return isinstance(self.endpoints[self.default], OfflineModel)
+
+
+@asynccontextmanager
+async def open_models(
+    configured: Sequence[ModelSettings], environment: Mapping[str, str]
+) -> AsyncGenerator[Models, None]:
+    """The environment's endpoint before the configured ones before the stand-in, as with all settings."""
+    from gateway.models.detect import from_environment
+
+    async with AsyncExitStack() as stack:
+        endpoints: dict[str, ModelPort] = {"offline": OfflineModel()}
+        default, said = "offline", "offline (a deterministic stand-in, not a language model)"
+        for one in configured:
+            if one.wire == "offline":
+                endpoints[one.name] = OfflineModel()
+            else:
+                key = f"models.{one.name}.api_key"
+                endpoints[one.name] = await _chat(
+                    stack, one.name, one.base_url, one.model, one.api_key, key, one.timeout
+                )
+        if configured:
+            first = next((one for one in configured if one.name == DEFAULT), configured[0])
+            default, said = first.name, f"{first.name} ({first.model or 'offline'})"
+        if (found := from_environment(environment)) is not None:
+            endpoints[DEFAULT] = await _chat(
+                stack, found.name, found.base_url, found.model, found.api_key, found.key_setting
+            )
+            default, said = DEFAULT, f"{found.model} at {found.base_url} (from the environment)"
+        yield Models(endpoints, default, said)
+
+
+async def _chat(
+    stack: AsyncExitStack,
+    name: str,
+    base_url: str,
+    model: str,
+    api_key: str,
+    key_setting: str,
+    timeout: float = 120.0,  # noqa: ASYNC109 -- handed on, not kept here
+) -> ModelPort:
+    from gateway.models.openai_chat import OpenAIChat  # httpx takes a fifth of a second: only when used
+
+    endpoint = OpenAIChat(name, base_url, model, api_key, timeout=timeout, key_setting=key_setting)
+    return await stack.enter_async_context(endpoint)

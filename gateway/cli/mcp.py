@@ -1,0 +1,22 @@
+"""`toolward mcp`: what a desktop client starts."""
+
+import asyncio
+
+from gateway.cli.output import EXIT_OK
+from gateway.cli.session import Common, open_session
+from toolward.doors.serve import serve_stdio
+
+
+def mcp(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Serve the gateway over MCP on stdio, for a desktop client.
+
+    Its entry in the client's file: {"command": "toolward", "args": ["mcp"]}. It uses the gateway that runs on
+    this computer, or starts the configured servers itself.
+    """
+    asyncio.run(_mcp(common))
+    return EXIT_OK
+
+
+async def _mcp(common: Common) -> None:
+    async with open_session(common) as session:
+        await serve_stdio(session.tools, session.info, session.principal)

@@ -1,0 +1,97 @@
+"""What a command works with: the gateway that runs here, or one of its own for as long as the command takes."""
+
+import os
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from cyclopts import Parameter
+
+from gateway.bootstrap import Gateway, local_person, open_gateway, secret_file
+from gateway.config.find import find_config, home_directory, load_settings
+from gateway.config.settings import Settings
+from toolward.errors import ToolwardError, Unauthenticated
+from toolward.types import AgentProvider, Principal, ServerInfo, ToolProvider
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Common:
+    """Options of every command."""
+
+    config: Annotated[Path | None, Parameter(help="configuration file, instead of the one that is found")] = (
+        None
+    )
+    json: Annotated[bool, Parameter(help="print JSON", negative=())] = False
+
+
+class Session(NamedTuple):
+    """A gateway to ask. `own` is set when the command brought it; then nothing else runs."""
+
+    tools: ToolProvider
+    agents: AgentProvider
+    principal: Principal
+    info: ServerInfo
+    own: Gateway | None
+
+
+def settings_of(common: Common, *, free_ports: bool = False) -> tuple[Settings, Path]:
+    """The configuration in force and the home directory. Raises ConfigurationError."""
+    home = home_directory()
+    return load_settings(find_config(common.config), home, free_ports=free_ports), home
+
+
+@asynccontextmanager
+async def open_session(common: Common) -> AsyncGenerator[Session, None]:
+    """The gateway at the configured address if one answers there, else one of our own."""
+    settings, home = settings_of(common)
+    principal = local_person(settings)
+    async with AsyncExitStack() as stack:
+        if _answers(settings):
+            from toolward.client.grpc import GrpcClient
+
+            client = await stack.enter_async_context(GrpcClient(str(settings.grpc), _secret(home)))
+            await _check(client, principal, settings)
+            yield Session(client, client, principal, ServerInfo("toolward", ""), None)
+        else:
+            own = await stack.enter_async_context(open_own(common))
+            yield Session(own.dispatch, own.runs, principal, own.info, own)
+
+
+@asynccontextmanager
+async def open_own(common: Common) -> AsyncGenerator[Gateway, None]:
+    """A gateway for this command alone, with its own servers on free ports."""
+    settings, home = settings_of(common, free_ports=True)
+    async with open_gateway(settings, home) as gateway:
+        yield gateway
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        socket.create_connection(settings.grpc, timeout=0.3).close()
+    except OSError:
+        return False
+    return True
+
+
+def _secret(home: Path) -> str:
+    path = secret_file(home)
+    return path.read_text(encoding="utf-8").strip() if os.access(path, os.R_OK) else ""
+
+
+async def _check(client: ToolProvider, principal: Principal, settings: Settings) -> None:
+    """Say plainly when what answers there is not ours."""
+    try:
+        await client.list_tools(principal)
+    except Unauthenticated as error:
+        raise Unauthenticated(
+            f"A gateway runs at {settings.grpc}, and it does not know this installation's secret.",
+            hint="Set TOOLWARD_HOME to its home, or give this one another address (grpc: in toolward.yaml).",
+        ) from error
+    except ToolwardError as error:
+        raise type(error)(
+            f"What answers at {settings.grpc} is no gateway of ours: {error.message}"
+        ) from error

@@ -1,0 +1,111 @@
+"""`toolward tool list|show|call`."""
+
+import asyncio
+import sys
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, print_table, printable_lines, shorten
+from gateway.cli.session import Common, Session, open_session
+from toolward.doors.outcome import as_result
+from toolward.errors import InvalidArguments, UnknownTool
+from toolward.names import closest
+from toolward.types import CallContext, Progress, Tool, ToolCall
+
+
+async def every_tool(session: Session) -> list[Tool]:
+    """All pages of the list."""
+    found: list[Tool] = []
+    cursor: str | None = None
+    while True:
+        page = await session.tools.list_tools(session.principal, cursor)
+        found += page.tools
+        if (cursor := page.next_cursor) is None:
+            return found
+
+
+def list_tools(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """List the tools that you may call. Example: toolward tool list --json"""
+    return asyncio.run(_list(common))
+
+
+async def _list(common: Common) -> int:
+    async with open_session(common) as session:
+        tools = await every_tool(session)
+        if session.own is not None:
+            for listing in session.own.backends.listings():
+                if listing.problem:
+                    note(f"{listing.backend} does not answer: {shorten(listing.problem, 300)}")
+    if common.json:
+        print_json({"tools": tools})
+    else:
+        print_table(("name", "description"), [(one.name, _first_sentence(one)) for one in tools])
+    return EXIT_OK
+
+
+def show(name: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Show one tool with its schemas. Example: toolward tool show crm.get_record"""
+    return asyncio.run(_show(name, common))
+
+
+async def _show(name: str, common: Common) -> int:
+    async with open_session(common) as session:
+        tools = {one.name: one for one in await every_tool(session)}
+    tool = tools.get(name)
+    if tool is None:
+        near = closest(name, tools)
+        hint = f"Did you mean {near}?" if near else "`toolward tool list` shows them."
+        raise UnknownTool(f"There is no tool named {name[:128]!r}.", hint=hint)
+    if common.json:
+        print_json(tool)
+        return EXIT_OK
+    print(f"{tool.name}\n\n{printable_lines(tool.description)}\n\narguments")
+    print(_indented(tool.input_schema))
+    if tool.output_schema is not None:
+        print(f"\nresult\n{_indented(tool.output_schema)}")
+    return EXIT_OK
+
+
+def call(
+    name: str,
+    arguments: Annotated[str, Parameter(help="a JSON object; - reads it from standard input")] = "{}",
+    /,
+    *,
+    key: Annotated[str, Parameter(help="idempotency key: a repeat with it has no second effect")] = "",
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Call a tool, through policy. Example: toolward tool call calculator.calculate '{"expression": "2+2"}'"""
+    text = sys.stdin.read() if arguments == "-" else arguments
+    if not text.lstrip().startswith("{"):
+        raise InvalidArguments(
+            f"The arguments of {name[:128]} are not a JSON object.",
+            hint=f'Write them in quotes: toolward tool call {name[:128]} \'{{"name": "value"}}\'',
+        )
+    return asyncio.run(_call(name, text.encode(), key, common))
+
+
+async def _call(name: str, arguments: bytes, key: str, common: Common) -> int:
+    def report(progress: Progress) -> None:
+        total = f"/{progress.total:g}" if progress.total else ""
+        note(f"  {progress.progress:g}{total} {shorten(progress.message or '', 200)}")
+
+    async with open_session(common) as session:
+        request = ToolCall(name, arguments, idempotency_key=key)
+        outcome = await session.tools.call_tool(session.principal, request, CallContext(progress=report))
+        result = as_result(outcome)
+    if common.json:
+        structured = None if result.structured_json is None else msgspec.Raw(result.structured_json)
+        print_json({"content": result.content, "structured_content": structured, "is_error": result.is_error})
+    else:
+        print(printable_lines(result.text))
+    return EXIT_FAILED if result.is_error else EXIT_OK
+
+
+def _first_sentence(tool: Tool) -> str:
+    return shorten(tool.description.partition(".")[0].replace("\n", " "), 100)
+
+
+def _indented(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -1,0 +1,66 @@
+"""`toolward up`: the gateway, its tool servers, its doors."""
+
+import asyncio
+import logging
+import sys
+from contextlib import suppress
+
+from gateway.bootstrap import Gateway, open_doors, open_gateway, secret_file
+from gateway.cli.output import EXIT_OK, coloured, note, print_json, shorten
+from gateway.cli.session import Common, settings_of
+from toolward.doors.serve import Opened, until_stopped
+
+
+def up(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Start the gateway and the configured tool servers; Ctrl-C stops all. Example: toolward up"""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    asyncio.run(_up(common))
+    return EXIT_OK
+
+
+async def _up(common: Common) -> None:
+    settings, home = settings_of(common)
+    if not common.json:
+        note(f"Starting {len(settings.backends)} tool servers (configuration: {settings.source})")
+    stopped = until_stopped()
+    async with open_gateway(settings, home) as gateway, open_doors(gateway) as opened:
+        resumed = await gateway.runs.resume_unfinished()
+        if common.json:
+            print_json({"http": f"http://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
+        else:
+            await _say(gateway, opened, resumed)
+        with suppress(asyncio.CancelledError):
+            await stopped.wait()
+        if not common.json:
+            note("\nStopping: calls in work are finished first.")
+
+
+async def _say(gateway: Gateway, opened: Opened, resumed: int) -> None:
+    for listing in gateway.backends.listings():
+        state = coloured("ok  ", "ok") if not listing.problem else coloured("down", "failed")
+        said = f"{len(listing.tools)} tools" if not listing.problem else shorten(listing.problem, 200)
+        note(f"  {state}  {listing.backend:<12} {listing.transport:<5}  {said}")
+    for problem in (*gateway.dispatch.catalog.problems, *gateway.dispatch.policy.problems):
+        note(f"  {coloured('note', 'ask')}  {shorten(problem, 400)}")
+    note(f"\n  model    {gateway.models.said}")
+    note(f"  HTTP     http://{opened.http}  (REST, /docs, MCP at /mcp)")
+    note(f"  gRPC     {opened.grpc}")
+    note(f"  token    in {secret_file(gateway.home)}")
+    if resumed:
+        note(f"  resumed  {resumed} unfinished runs")
+    if gateway.models.is_offline:
+        await offer_local_models()
+    note('\nTry:  toolward ask "Where is my order ORD-1003?"\nCtrl-C stops everything.')
+
+
+async def offer_local_models() -> None:
+    """Say which model servers answer on this computer, and how to use them; switches to none."""
+    from gateway.models.detect import find_local
+
+    for server in await find_local():
+        note(
+            f"\n  {server.name} answers at {server.base_url}. To use it:\n"
+            f"  TOOLWARD_MODEL_URL={server.base_url} TOOLWARD_MODEL_NAME={server.model}"
+        )

@@ -1,0 +1,191 @@
+"""Conditions in CEL: compiled once against typed variables, evaluated in microseconds, never raising.
+
+The only importer of `cel_expr_python`. Variables are declared one by one under their dotted names
+(`args.amount_minor: int`), because a map called `args` would let every misspelt argument compile.
+
+| variable | type |
+|---|---|
+| `args.NAME` | the argument's own; absent when the call does not give it, and then reading it is an error |
+| `given.NAME` | bool: whether the call gives the argument (`has(args.NAME)` does not work, and is refused) |
+| `principal.id`, `.tenant` · `principal.roles` | string · list of strings |
+| `tool.name`, `.backend` · `tool.changes`, `.idempotent`, `.keeps_keys` | string · bool |
+| `run.id`, `run.agent` | string, empty outside a run |
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from cel_expr_python import cel
+
+from gateway.core.arguments import ArgumentType
+from gateway.core.catalog import CatalogTool
+from toolward.errors import ConfigurationError
+from toolward.names import closest
+from toolward.types import JsonObject, Principal, RunScope
+
+MAX_LENGTH = 4_000
+"""Characters of one condition."""
+
+_FIXED = {
+    "principal.id": cel.Type.STRING,
+    "principal.tenant": cel.Type.STRING,
+    "principal.roles": cel.Type.List(cel.Type.STRING),
+    "tool.name": cel.Type.STRING,
+    "tool.backend": cel.Type.STRING,
+    "tool.changes": cel.Type.BOOL,
+    "tool.idempotent": cel.Type.BOOL,
+    "tool.keeps_keys": cel.Type.BOOL,
+    "run.id": cel.Type.STRING,
+    "run.agent": cel.Type.STRING,
+}
+_PLAIN = {
+    "string": cel.Type.STRING,
+    "integer": cel.Type.INT,
+    "number": cel.Type.DOUBLE,
+    "boolean": cel.Type.BOOL,
+    "object": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
+    "any": cel.Type.DYN,
+}
+_IDENTIFIER = re.compile(r"(?!(?:in|true|false|null)\b)[A-Za-z_][A-Za-z0-9_]*")
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_PRESENCE = re.compile(r"\bhas\s*\(\s*(?:args|given|principal|tool|run)\s*\.\s*(\w+)\s*\)")
+_ABOUT_ARGUMENTS = re.compile(r"\b(?:args|given)\b")
+_COMPLAINT = re.compile(r"<input>:\d+:(\d+): (.*)")
+_UNDECLARED = re.compile(r"undeclared reference to '([\w.]+)'")
+
+
+class Failed(NamedTuple):
+    """A condition that has no answer, and why; never to be read as true or false."""
+
+    why: str
+
+
+class Condition:
+    """One compiled condition."""
+
+    __slots__ = ("_expression", "text")
+
+    def __init__(self, text: str, expression: cel.Expression) -> None:
+        self.text = text
+        self._expression = expression
+
+    def evaluate(self, values: Mapping[str, Any]) -> bool | Failed:
+        """True, False, or why there is no answer. With the arguments left out of `values`, an answer holds
+        for every call: CEL's `&&` and `||` give one when the other side already decides."""
+        try:
+            value: Any = self._expression.eval(data=values).value()
+        except Exception as error:  # the library raises bare RuntimeErrors; no call may slip through on one
+            return Failed(str(error))
+        if isinstance(value, bool):
+            return value
+        return Failed(_tidy_failure(str(value)))
+
+
+class Conditions:
+    """Compiles conditions; the same condition over the same variables is compiled once."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, tuple[tuple[str, ArgumentType], ...]], Condition] = {}
+
+    def compile(self, text: str, arguments: Mapping[str, ArgumentType]) -> Condition:
+        """Raises ConfigurationError: a name that is not there, types that do not fit, no yes or no."""
+        about_arguments = _ABOUT_ARGUMENTS.search(text) is not None
+        key = (text, tuple(arguments.items()) if about_arguments else ())
+        if (known := self._compiled.get(key)) is None:
+            known = self._compiled[key] = _compile(text, dict(key[1]))
+        return known
+
+
+def check_syntax(text: str) -> None:
+    """What can be said of a condition before its tools are known. Raises ConfigurationError."""
+    if len(text) > MAX_LENGTH:
+        raise ConfigurationError(
+            f"The condition has {len(text):,} characters; at most {MAX_LENGTH:,} are taken."
+        )
+    if found := _PRESENCE.search(_STRING.sub("''", text)):
+        raise ConfigurationError(
+            f"The condition uses {found[0]}, which does not say whether the argument is given.",
+            hint=f"Write given.{found[1]}.",
+        )
+    try:
+        cel.NewEnv(variables=_FIXED).compile(text, disable_check=True)
+    except RuntimeError as error:
+        raise _compile_error(str(error), ()) from None
+
+
+def values(
+    principal: Principal,
+    tool: CatalogTool,
+    run: RunScope | None,
+    arguments: JsonObject | None,
+    declared: Iterable[str],
+) -> dict[str, Any]:
+    """The variables of one call to a tool with the `declared` arguments; with None for the arguments, those
+    that are the same for every call."""
+    found: dict[str, Any] = {
+        "principal.id": principal.id,
+        "principal.tenant": principal.tenant,
+        "principal.roles": list(principal.roles),
+        "tool.name": tool.name,
+        "tool.backend": tool.backend,
+        "tool.changes": tool.facts.changes,
+        "tool.idempotent": tool.facts.idempotent,
+        "tool.keeps_keys": tool.facts.keeps_keys,
+        "run.id": run.run_id if run else "",
+        "run.agent": run.agent if run else "",
+    }
+    if arguments is not None:
+        for name in declared:
+            found[f"given.{name}"] = name in arguments
+        for name, value in arguments.items():
+            found[f"args.{name}"] = value
+    return found
+
+
+def _compile(text: str, arguments: Mapping[str, ArgumentType]) -> Condition:
+    usable = {name: kind for name, kind in arguments.items() if _IDENTIFIER.fullmatch(name)}
+    variables = (
+        _FIXED
+        | {f"args.{name}": _cel_type(kind) for name, kind in usable.items()}
+        | {f"given.{name}": cel.Type.BOOL for name in usable}
+    )
+    try:
+        expression = cel.NewEnv(variables=variables).compile(text)
+    except RuntimeError as error:
+        raise _compile_error(str(error), variables) from None
+    if (kind := expression.return_type()) not in (cel.Type.BOOL, cel.Type.DYN):
+        raise ConfigurationError(
+            f"The condition gives a value of type {kind.name().lower()}, not true or false."
+        )
+    return Condition(text, expression)
+
+
+def _cel_type(argument: ArgumentType) -> cel.Type:
+    if argument.kind == "array":
+        return cel.Type.List(_cel_type(argument.items or ArgumentType("any")))
+    return _PLAIN[argument.kind]
+
+
+def _compile_error(said: str, known: Iterable[str]) -> ConfigurationError:
+    """The library's first complaint, without its drawing, and what to do about it where that is plain."""
+    found = _COMPLAINT.search(said)
+    where, what = (f" at character {found[1]}", found[2]) if found else ("", said.partition("\n")[0])
+    what = what.replace(" (in container '')", "").removesuffix(" [INVALID_ARGUMENT]")
+    what = what.partition(" expecting {")[0].replace("mismatched input '<EOF>'", "it ends too early")
+    hint = ""
+    if undeclared := _UNDECLARED.search(what):
+        what = f"there is no {undeclared[1]}"
+        near = closest(undeclared[1], known)
+        hint = f"Did you mean {near}?" if near else ""
+        if undeclared[1] in ("args", "given"):
+            hint = f"Name one argument: {undeclared[1]}.NAME."
+    elif "(double, int)" in what or "(int, double)" in what:
+        hint = "Write 5.0 beside a number that may have a fraction, and 5 beside a whole one."
+    return ConfigurationError(f"The condition is wrong{where}: {what[:300]}.", hint=hint)
+
+
+def _tidy_failure(said: str) -> str:
+    """`UNKNOWN: No value with name "args.x" found in Activation` -> `args.x is not given`."""
+    missing = re.search(r'No value with name "([^"]+)"', said)
+    return f"{missing[1]} is not given" if missing else said.partition(": ")[2][:200] or said[:200]

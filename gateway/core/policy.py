@@ -1,0 +1,200 @@
+"""Decisions: what a caller may do with a tool. The one source for listing, calling and explaining.
+
+deny > ask > allow, and what no rule speaks of is denied. Nothing is parsed or compiled per call.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from gateway.core.arguments import argument_types
+from gateway.core.binding import (
+    BoundRule,
+    BoundTool,
+    Case,
+    Decision,
+    Match,
+    bind_rule,
+    caller_labels,
+)
+from gateway.core.catalog import Catalog, CatalogTool
+from gateway.core.conditions import Conditions
+from gateway.core.digests import SHORT
+from gateway.core.globs import globs
+from gateway.core.rules import Effect, Policy, PolicySource, Rule, parse_policy
+from toolward.errors import ConfigurationError
+from toolward.names import closest
+from toolward.types import JsonObject, Principal, RunScope
+
+__all__ = [
+    "BoundPolicy",
+    "Decision",
+    "Effect",
+    "Explained",
+    "Policy",
+    "PolicySource",
+    "Rule",
+    "bind",
+    "parse_policy",
+]
+
+
+class Explained(NamedTuple):
+    """One rule and one call: whether it matched, whether it decided, and why (not)."""
+
+    rule: str
+    where: str  # file:line
+    effect: Effect
+    matched: bool
+    decided: bool
+    why: str
+
+
+class BoundPolicy:
+    """A policy bound to a catalog. `problems` are rules that do not fit a tool (every call of that tool is
+    denied); `warnings` are rules over tools that are not there (they allow nothing until they appear)."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        version: str,
+        tools: Mapping[str, BoundTool],
+        problems: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
+    ) -> None:
+        self.policy = policy
+        self.version = version
+        self.problems = problems
+        self.warnings = warnings
+        self._tools = tools
+        self._nothing = Decision("deny", "", "no rule allows it", version)
+
+    def decide(
+        self, principal: Principal, tool: CatalogTool, arguments: JsonObject, run: RunScope | None = None
+    ) -> Decision:
+        """What may be done with one call whose arguments have been validated. Never raises."""
+        if (refusal := self._refusal(tool, run)) is not None:
+            return refusal
+        bound = self._tools[tool.name]
+        case = Case(principal, tool, arguments, run, bound.arguments)
+        for rule in bound.candidates(case.labels):
+            if rule.applies(rule.match(case)):
+                return rule.decision
+        return self._nothing
+
+    def listable(self, principal: Principal, tool: CatalogTool, run: RunScope | None = None) -> bool:
+        """Whether some call of the tool could be allowed or asked for."""
+        if self._refusal(tool, run) is not None:
+            return False
+        bound = self._tools[tool.name]
+        case = Case(principal, tool, None, run, bound.arguments)
+        for rule in bound.candidates(case.labels):
+            applies = rule.applies(rule.match(case))
+            if rule.rule.effect == "deny":
+                if applies:
+                    return False
+            elif applies is not False:  # every deny was before it
+                return True
+        return False
+
+    def may_know(self, principal: Principal, name: str, run: RunScope | None = None) -> bool:
+        """Whether a rule would let the caller use a tool of this qualified name, were it there and sound. Only
+        for saying plainly that it is not."""
+        if run is not None and not globs(run.tools).matches(name):
+            return False
+        labels = caller_labels(principal, run)
+        return any(
+            rule.effect != "deny"
+            and rule.tools.matches(name)
+            and (rule.principals is None or rule.principals.matches_any(labels))
+            for rule in self.policy.rules
+        )
+
+    def flaw(self, tool: CatalogTool) -> Decision | None:
+        """The denial of every call of a tool that a rule does not fit."""
+        bound = self._tools.get(tool.name)
+        return bound.flaw if bound else None
+
+    def explain(
+        self, principal: Principal, tool: CatalogTool, arguments: JsonObject, run: RunScope | None = None
+    ) -> tuple[Explained, ...]:
+        """Every rule, in the order of the files, and what it made of the call."""
+        decision = self.decide(principal, tool, arguments, run)
+        bound = self._tools.get(tool.name)
+        by_id = {} if bound is None else {rule.rule.id: rule for rule in bound.rules}
+        case = Case(principal, tool, arguments, run, bound.arguments if bound else ())
+        found = [_explain(rule, by_id.get(rule.id), case, decision) for rule in self.policy.rules]
+        if decision.rule.startswith("agent:"):  # no rule of a file has such an id
+            found.insert(0, Explained(decision.rule, "", "deny", True, True, decision.reason))
+        return tuple(found)
+
+    def _refusal(self, tool: CatalogTool, run: RunScope | None) -> Decision | None:
+        """The denial that holds for every call and caller: the agent has no such tool, a rule does not fit the
+        tool, or the tool came after this policy was bound."""
+        if run is not None and not globs(run.tools).matches(tool.name):
+            reason = f"the agent {run.agent} does not have this tool"
+            return Decision("deny", f"agent:{run.agent}", reason, self.version)
+        bound = self._tools.get(tool.name)
+        return self._nothing if bound is None else bound.flaw
+
+
+def bind(policy: Policy, catalog: Catalog) -> BoundPolicy:
+    """Bind every rule to every tool that it can concern. Raises nothing: a rule that does not fit a tool
+    denies that tool, and is among the problems."""
+    version = f"{policy.digest[:SHORT]}-{catalog.digest[:SHORT]}"
+    conditions = Conditions()
+    problems: list[str] = []
+    tools: dict[str, BoundTool] = {}
+    for tool in catalog.tools:
+        tools[tool.name] = _bind_tool(policy, tool, conditions, version, problems)
+    return BoundPolicy(policy, version, tools, tuple(problems), tuple(_warnings(policy, catalog)))
+
+
+def _bind_tool(
+    policy: Policy, tool: CatalogTool, conditions: Conditions, version: str, problems: list[str]
+) -> BoundTool:
+    bound: list[BoundRule] = []
+    flaw: Decision | None = None
+    for rule in policy.rules:
+        if not rule.tools.matches(tool.name):
+            continue
+        try:
+            bound.append(bind_rule(rule, tool, conditions, version))
+        except ConfigurationError as error:
+            problems.append(f"{error.message} Every call of {tool.name} is denied until then.")
+            flaw = flaw or Decision("deny", rule.id, f"a rule does not fit it: {error.message}", version)
+    return BoundTool(bound, argument_types(tool.tool.input_schema), flaw)
+
+
+def _explain(rule: Rule, bound: BoundRule | None, case: Case, decision: Decision) -> Explained:
+    decided = rule.id == decision.rule
+    if bound is None:
+        why = "is for other tools"
+        if rule.tools.matches(case.tool.name):
+            why = decision.reason if decided else "does not fit this tool"
+        return Explained(rule.id, rule.where(), rule.effect, decided, decided, why)
+    match = bound.match(case)
+    matched = bound.applies(match) is True
+    why = match.value
+    if match is Match.FAILED:
+        why = f"{why} ({bound.failure(case)})"
+    if match in (Match.FAILED, Match.NO_ORIGIN):
+        why = f"{why}, so it {'applies' if matched else 'does not allow'}"
+    elif matched and not decided:
+        why = f"{why}, but {decision.rule} decides"
+    return Explained(rule.id, rule.where(), rule.effect, matched, decided, why)
+
+
+def _warnings(policy: Policy, catalog: Catalog) -> Iterator[str]:
+    names = [tool.name for tool in catalog.tools]
+    for rule in policy.rules:
+        for pattern in rule.tools.patterns:
+            known = globs((pattern,))
+            if any(map(known.matches, names)):
+                continue
+            backend = catalog.backends.get(pattern.partition(".")[0])
+            near = closest(pattern, names)
+            if backend is not None and backend.problem:
+                said = f"the backend {backend.complaint}"
+            else:
+                said = f"did you mean {near}?" if near else "the rule waits until there is one"
+            yield f"{rule.where(('tools',))}: the rule {rule.id} names {pattern}, and there is no such tool; {said}"
