@@ -41,7 +41,7 @@ def parse(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES, max_depth: int =
         raise too_deep(what, max_depth)
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:  # invalid UTF-8 and huge numbers included
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # huge numbers too
         raise InvalidRequest(f"The {what} are not valid JSON: {error}.") from None
 
 

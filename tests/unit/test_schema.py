@@ -46,7 +46,7 @@ def test_size_is_bounded_and_the_error_says_both_numbers() -> None:
         parse(b'"0123456789"', "arguments of add", max_bytes=10)
 
 
-@pytest.mark.parametrize("raw", [b"{", b"", b"\xff", b"NaN", b"1e999", b'{"a":1,}', b'"\\ud800"'])
+@pytest.mark.parametrize("raw", [b"{", b"", b"\xff", b'"\xff"', b"NaN", b"1e999", b'{"a":1,}', b'"\\ud800"'])
 def test_what_is_not_json_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidRequest, match="arguments of add are not valid JSON"):
         parse(raw, "arguments of add")

@@ -99,7 +99,7 @@ class ReplyReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_body or self.complete:  # trailers say nothing that we use
             return
-        self._named += len(name) + len(value)
+        self._named += len(name) + len(value) + 4  # colon, space, line end
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1")
         known = self._headers.get(key)

@@ -79,7 +79,7 @@ def from_details(message: str, found: object) -> ToolwardError | None:
     except msgspec.ValidationError:
         violations = []
     return kind(
-        message.removesuffix(hint).rstrip() if hint else message,
+        message.removesuffix(f" {hint}") if hint else message,
         hint=hint,
         violations=violations,
         rule=str(entries.get("rule", "")),

@@ -28,7 +28,7 @@ def to_status(error: ToolwardError) -> status_pb2.Status:
         parts.append(error_details_pb2.BadRequest(field_violations=fields))
     if error.retry_after is not None:
         whole = math.floor(error.retry_after)
-        delay = duration_pb2.Duration(seconds=whole, nanos=int((error.retry_after - whole) * 1e9))
+        delay = duration_pb2.Duration(seconds=whole, nanos=round((error.retry_after - whole) * 1e9))
         parts.append(error_details_pb2.RetryInfo(retry_delay=delay))
     packed: list[any_pb2.Any] = []
     for part in parts:
@@ -66,6 +66,8 @@ def from_code(code: grpc.StatusCode, said: str, where: str) -> ToolwardError:
     for name in ("unavailable", "deadline_exceeded", "not_found", "unauthenticated", "denied", "overloaded"):
         if CODES[name].grpc == number:
             return BY_CODE[name](f"{where}: {said}")
+    if number == code_pb2.INVALID_ARGUMENT:
+        return BY_CODE["invalid_request"](f"{where}: {said}")
     if number == code_pb2.CANCELLED:
         return BY_CODE["cancelled"](f"{where}: {said}")
     return Internal(f"{where} answered {code.name}: {said}")

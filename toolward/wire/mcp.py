@@ -112,14 +112,14 @@ def decode(raw: bytes) -> Message:
         return _message.decode(raw)
     except msgspec.ValidationError as error:
         raise Unreadable(INVALID_REQUEST, f"Not a JSON-RPC 2.0 request: {error}", _head(raw).id) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(PARSE_ERROR, f"Not valid JSON: {error}") from None
 
 
 def _head(raw: bytes) -> _Head:
     try:
         return msgspec.json.decode(raw, type=_Head)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _Head()
 
 

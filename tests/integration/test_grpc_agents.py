@@ -1,0 +1,289 @@
+"""`toolward.v1.AgentService` over real sockets, before a provider that keeps its runs in memory."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from typing import Any
+
+import grpc
+import pytest
+from grpc_reflection.v1alpha import reflection_pb2
+from msgspec.structs import replace
+
+from tests.integration.scripted_tools import Tools, failing
+from toolward.auth import bearer
+from toolward.client.grpc import GrpcClient
+from toolward.doors.grpc import GrpcDoor, serve_grpc
+from toolward.errors import Conflict, InvalidRequest, NotFound, Unauthenticated, Unavailable
+from toolward.types import (
+    Agent,
+    Answer,
+    InputRequest,
+    JsonObject,
+    Principal,
+    RequestKind,
+    RequestState,
+    Run,
+    RunEvent,
+    RunPage,
+    RunState,
+)
+
+ADA, BOB, NOBODY = Principal("ada"), Principal("bob"), Principal("")
+BIG = 2**80 + 1
+
+
+class Agents:
+    """Runs of one agent, which asks before it answers. Each caller sees only their own."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+        self.keys: dict[tuple[str, str], str] = {}
+        self.logs: dict[str, list[RunEvent]] = {}
+        self.requests: dict[str, InputRequest] = {}
+        self.news = asyncio.Condition()
+        self.watching = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def list_agents(self, principal: Principal) -> tuple[Agent, ...]:
+        return (Agent("support", "Support", "Helps customers.", "offline"),)
+
+    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
+        if agent != "support":
+            raise NotFound(f"There is no agent named {agent!r}.", hint="There is: support.")
+        if key and (principal.id, key) in self.keys:
+            return self.runs[self.keys[principal.id, key]]
+        run = Run(f"run_{len(self.runs) + 1}", agent, principal.id, RunState.INPUT_REQUIRED, text)
+        self.runs[run.id] = run
+        self.keys[principal.id, key] = run.id
+        request = InputRequest(
+            id=f"req_{run.id}",
+            kind=RequestKind.QUESTION,
+            state=RequestState.OPEN,
+            prompt="Which order?",
+            run_id=run.id,
+            detail={"big": BIG},
+        )
+        self.requests[request.id] = request
+        await self._tell(run.id, "started", {"input": text, "big": BIG})
+        await self._tell(run.id, "asked", {"request": request.id})
+        return run
+
+    async def watch_run(
+        self, principal: Principal, run_id: str, after: int = 0
+    ) -> AsyncGenerator[RunEvent, None]:
+        self._own(principal, run_id)
+        self.watching.set()
+        log = self.logs[run_id]
+        try:
+            while after < len(log) or not self.runs[run_id].state.ended:
+                async with self.news:
+                    while after == len(log):
+                        await self.news.wait()
+                yield log[after]
+                after += 1
+        finally:
+            self.left.set()
+
+    async def get_run(self, principal: Principal, run_id: str) -> Run:
+        return self._own(principal, run_id)
+
+    async def list_runs(
+        self,
+        principal: Principal,
+        *,
+        size: int = 50,
+        cursor: str | None = None,
+        state: RunState | None = None,
+    ) -> RunPage:
+        own = [run for run in reversed(self.runs.values()) if run.owner == principal.id]
+        found = [run for run in own if state is None or run.state is state]
+        start = int(cursor or 0)
+        more = str(start + size) if start + size < len(found) else None
+        return RunPage(tuple(found[start : start + size]), more)
+
+    async def cancel_run(self, principal: Principal, run_id: str) -> Run:
+        return await self._end(self._own(principal, run_id), RunState.CANCELLED, "")
+
+    async def list_input_requests(
+        self, principal: Principal, run_id: str | None = None
+    ) -> tuple[InputRequest, ...]:
+        return tuple(
+            request
+            for request in self.requests.values()
+            if self.runs[request.run_id].owner == principal.id
+            and run_id in (None, request.run_id)
+            and request.state is RequestState.OPEN
+        )
+
+    async def answer_input_request(
+        self, principal: Principal, request_id: str, answer: Answer
+    ) -> InputRequest:
+        request = self.requests[request_id]
+        if request.state is not RequestState.OPEN:
+            raise Conflict(f"{request_id} was answered before.", request_id=request_id)
+        if answer.text is not None:
+            state, said = RequestState.ANSWERED, answer.text
+        else:
+            state, said = RequestState.APPROVED if answer.approve else RequestState.DENIED, answer.reason
+        self.requests[request_id] = replace(request, state=state)
+        await self._end(self._own(principal, request.run_id), RunState.COMPLETED, said)
+        return self.requests[request_id]
+
+    async def _end(self, run: Run, state: RunState, answer: str) -> Run:
+        self.runs[run.id] = replace(run, state=state, answer=answer)
+        await self._tell(run.id, "ended", {"state": state.value})
+        return self.runs[run.id]
+
+    async def _tell(self, run_id: str, kind: str, data: JsonObject) -> None:
+        async with self.news:
+            log = self.logs.setdefault(run_id, [])
+            log.append(RunEvent(run_id, len(log) + 1, kind, 1_800_000_000_000, data))
+            self.news.notify_all()
+
+    def _own(self, principal: Principal, run_id: str) -> Run:
+        run = self.runs.get(run_id)
+        if run is None or run.owner != principal.id:
+            raise NotFound(f"There is no run {run_id!r}.")
+        return run
+
+
+@pytest.fixture
+def agents() -> Agents:
+    return Agents()
+
+
+@pytest.fixture
+async def door(agents: Agents) -> AsyncGenerator[GrpcDoor, None]:
+    known = bearer({"ada's": ADA, "bob's": BOB})
+    async with serve_grpc("127.0.0.1:0", Tools(), known, agents=agents, name="test") as door:
+        yield door
+
+
+@pytest.fixture
+async def client(door: GrpcDoor) -> AsyncGenerator[GrpcClient, None]:
+    async with GrpcClient(door.address, "ada's") as client:
+        yield client
+
+
+async def test_a_run_from_start_to_answer(agents: Agents, client: GrpcClient) -> None:
+    assert await client.list_agents(NOBODY) == (Agent("support", "Support", "Helps customers.", "offline"),)
+    run = await client.start_run(NOBODY, "support", "Where is it? 😀", key="k")
+    assert run == agents.runs["run_1"]
+    assert (run.owner, run.input) == ("ada", "Where is it? 😀")
+    assert await client.start_run(NOBODY, "support", "again", key="k") == run
+
+    (request,) = await client.list_input_requests(NOBODY)
+    assert request == agents.requests["req_run_1"]
+    assert await client.list_input_requests(NOBODY, "run_9") == ()
+    answered = await client.answer_input_request(NOBODY, request.id, Answer(text="ORD-1007"))
+    assert answered == replace(request, state=RequestState.ANSWERED)
+
+    done = await client.get_run(NOBODY, run.id)
+    assert (done.state, done.answer) == (RunState.COMPLETED, "ORD-1007")
+    again = await failing(client.answer_input_request(NOBODY, request.id, Answer(approve=True)))
+    assert isinstance(again, Conflict)
+    assert again.request_id == request.id
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (Answer(approve=True, reason="fine"), RequestState.APPROVED),
+        (Answer(approve=False, reason="too much"), RequestState.DENIED),
+        (Answer(text=""), RequestState.ANSWERED),
+    ],
+)
+async def test_each_kind_of_answer_arrives(client: GrpcClient, answer: Answer, state: RequestState) -> None:
+    await client.start_run(NOBODY, "support", "x")
+    answered = await client.answer_input_request(NOBODY, "req_run_1", answer)
+    assert answered.state is state
+    assert (await client.get_run(NOBODY, "run_1")).answer == (answer.text or answer.reason)
+
+
+async def test_watching_follows_a_run_to_its_end(agents: Agents, client: GrpcClient) -> None:
+    await client.start_run(NOBODY, "support", "x")
+    seen: list[RunEvent] = []
+    async for event in client.watch_run(NOBODY, "run_1"):
+        seen.append(event)
+        if event.type == "asked":
+            await client.cancel_run(NOBODY, "run_1")
+    assert seen == agents.logs["run_1"]
+    assert [event.seq for event in seen] == [1, 2, 3]
+    assert seen[0].data["big"] == BIG
+
+
+async def test_watching_goes_on_after_what_was_seen(client: GrpcClient) -> None:
+    await client.start_run(NOBODY, "support", "x")
+    await client.cancel_run(NOBODY, "run_1")
+    assert [event.seq async for event in client.watch_run(NOBODY, "run_1", after=2)] == [3]
+
+
+async def test_who_stops_watching_leaves_nothing_behind(agents: Agents, client: GrpcClient) -> None:
+    await client.start_run(NOBODY, "support", "x")
+    async with aclosing(client.watch_run(NOBODY, "run_1")) as events:
+        async for _ in events:
+            break
+    await asyncio.wait_for(agents.left.wait(), 10)
+
+
+async def test_pages_of_runs(client: GrpcClient) -> None:
+    for text in "abc":
+        await client.start_run(NOBODY, "support", text)
+    await client.cancel_run(NOBODY, "run_2")
+    first = await client.list_runs(NOBODY, size=2)
+    assert [run.id for run in first.runs] == ["run_3", "run_2"]
+    rest = await client.list_runs(NOBODY, size=2, cursor=first.next_cursor)
+    assert ([run.id for run in rest.runs], rest.next_cursor) == (["run_1"], None)
+    cancelled = await client.list_runs(NOBODY, state=RunState.CANCELLED)
+    assert [run.id for run in cancelled.runs] == ["run_2"]
+    assert isinstance(await failing(client.list_runs(NOBODY, size=201)), InvalidRequest)
+
+
+async def test_a_caller_sees_their_own_runs_and_no_stranger_sees_any(
+    door: GrpcDoor, client: GrpcClient
+) -> None:
+    await client.start_run(NOBODY, "support", "x")
+    async with GrpcClient(door.address, "bob's") as bob, GrpcClient(door.address) as stranger:
+        assert (await bob.list_runs(ADA)).runs == ()
+        assert isinstance(await failing(bob.get_run(ADA, "run_1")), NotFound)
+        assert isinstance(await failing(anext(_events(bob))), NotFound)
+        assert isinstance(await failing(stranger.get_run(ADA, "run_1")), Unauthenticated)
+        assert isinstance(await failing(anext(_events(stranger))), Unauthenticated)
+    missing = await failing(client.start_run(NOBODY, "sales", "x"))
+    assert (missing.message, missing.hint) == ("There is no agent named 'sales'.", "There is: support.")
+
+
+def _events(client: GrpcClient) -> AsyncIterator[RunEvent]:
+    return client.watch_run(ADA, "run_1")
+
+
+async def test_a_drain_does_not_wait_for_watchers(agents: Agents) -> None:
+    async with AsyncExitStack() as stack:
+        serving = serve_grpc("127.0.0.1:0", Tools(), None, agents=agents, name="test", grace=60)
+        door = await stack.enter_async_context(serving)
+        async with GrpcClient(door.address) as client:
+            await client.start_run(NOBODY, "support", "x")
+            waiting = asyncio.create_task(failing(anext(client.watch_run(NOBODY, "run_1", after=2))))
+            await asyncio.wait_for(agents.watching.wait(), 10)
+            async with asyncio.timeout(10):  # far below the grace period
+                await stack.aclose()
+            found = await waiting
+    assert isinstance(found, Unavailable)
+    assert "test is stopping" in found.message
+    assert agents.left.is_set()
+
+
+async def test_reflection_lists_agents_where_there_are_some(door: GrpcDoor) -> None:
+    async with grpc.aio.insecure_channel(door.address) as channel:
+        method: Any = channel.stream_stream(
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        (listed,) = [
+            answer
+            async for answer in method(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
+        ]
+    names = [service.name for service in listed.list_services_response.service]
+    assert {"toolward.v1.AgentService", "toolward.v1.ToolService"} < set(names)

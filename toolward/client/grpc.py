@@ -1,0 +1,211 @@
+"""Call a server of `toolward.v1` over gRPC: a tool server, or a gateway. It has the faces of both, so whatever
+takes a ToolProvider or an AgentProvider takes this."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from types import TracebackType
+from typing import TypeVar
+
+import grpc
+from grpc.aio import AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
+
+from toolward.client.grpc_failures import to_error
+from toolward.errors import InvalidResult, TooLarge, Unavailable
+from toolward.types import (
+    NO_CONTEXT,
+    Agent,
+    Answer,
+    CallContext,
+    InputRequest,
+    Outcome,
+    Principal,
+    Progress,
+    Run,
+    RunEvent,
+    RunPage,
+    RunState,
+    ToolCall,
+    ToolPage,
+)
+from toolward.wire import grpc_agents as agents
+from toolward.wire import grpc_tools as tools
+from toolward.wire.grpc_metadata import MAX_MESSAGE, authorization, from_context
+from toolward.wire.grpc_rpc import Rpc
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+TIMEOUT = 30.0
+"""Seconds for everything but calls (which bring their own deadline) and watching (which has none)."""
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", -1),  # this side's own check says it better
+    ("grpc.enable_http_proxy", 0),  # a proxy for the web must not see tool calls
+    ("grpc.use_local_subchannel_pool", 1),  # another client's failures are not ours
+    ("grpc.initial_reconnect_backoff_ms", 100),  # a server that was started again is soon found
+    ("grpc.min_reconnect_backoff_ms", 2000),  # also what one attempt to connect may take
+    ("grpc.max_reconnect_backoff_ms", 2000),
+]
+
+
+class GrpcClient:
+    """A ToolProvider and an AgentProvider at the other end of one channel; use it as `async with`.
+
+    `address` is `HOST:PORT`; `token` proves who calls, so the `principal` that the methods take is not looked at.
+    What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it cannot be
+    reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the first
+    call, and again after the connection was lost; no call is repeated.
+    """
+
+    def __init__(self, address: str, token: str = "", *, timeout: float = TIMEOUT) -> None:
+        """Raises ConfigurationError for a token that no header can hold."""
+        self.address = address
+        self._authorization = authorization(token)
+        self._timeout = timeout
+        self._channel: grpc.aio.Channel | None = None
+
+    async def __aenter__(self) -> "GrpcClient":
+        self._channel = grpc.aio.insecure_channel(self.address, options=_OPTIONS)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    # --- tools ----------------------------------------------------------------------------------------
+
+    async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
+        return await self._ask(tools.LIST_TOOLS, cursor)
+
+    async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome:
+        """Its deadline is the context's; without one, the server's."""
+        if context.progress is None:
+            return await self._send(tools.CALL_TOOL, call, context, call.name)
+        events = self._stream(tools.CALL_TOOL_STREAM, call, context, call.name)
+        async with aclosing(events):
+            async for event in events:
+                if not isinstance(event, Progress):
+                    return event
+                context.progress(event)
+        raise InvalidResult(
+            f"{self.address} ended the call of {call.name} without a result.",
+            hint="The call may have had its effect: look before it is repeated.",
+        )
+
+    async def watch(self) -> AsyncIterator[None]:
+        """`toolward.v1` tells no changes yet: this never yields, and ends when cancelled."""
+        await asyncio.Event().wait()
+        yield
+
+    # --- agents ---------------------------------------------------------------------------------------
+
+    async def list_agents(self, principal: Principal) -> tuple[Agent, ...]:
+        return await self._ask(agents.LIST_AGENTS, None)
+
+    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
+        return await self._ask(agents.START_RUN, agents.StartRun(agent, text, key))
+
+    async def watch_run(
+        self, principal: Principal, run_id: str, after: int = 0
+    ) -> AsyncGenerator[RunEvent, None]:
+        """Where it raises Unavailable, go on with `after` = the last sequence number that came."""
+        events = self._stream(agents.WATCH_RUN, agents.WatchRun(run_id, after), NO_CONTEXT, "watching a run")
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def get_run(self, principal: Principal, run_id: str) -> Run:
+        return await self._ask(agents.GET_RUN, run_id)
+
+    async def list_runs(
+        self,
+        principal: Principal,
+        *,
+        size: int = agents.DEFAULT_PAGE,
+        cursor: str | None = None,
+        state: RunState | None = None,
+    ) -> RunPage:
+        return await self._ask(agents.LIST_RUNS, agents.ListRuns(size, cursor, state))
+
+    async def cancel_run(self, principal: Principal, run_id: str) -> Run:
+        return await self._ask(agents.CANCEL_RUN, run_id)
+
+    async def list_input_requests(
+        self, principal: Principal, run_id: str | None = None
+    ) -> tuple[InputRequest, ...]:
+        return await self._ask(agents.LIST_INPUT_REQUESTS, run_id)
+
+    async def answer_input_request(
+        self, principal: Principal, request_id: str, answer: Answer
+    ) -> InputRequest:
+        return await self._ask(agents.ANSWER_INPUT_REQUEST, agents.AnswerRequest(request_id, answer))
+
+    # --- the channel ----------------------------------------------------------------------------------
+
+    async def _ask(self, rpc: Rpc[Asked, Answered], asked: Asked) -> Answered:
+        return await self._send(rpc, asked, CallContext(timeout=self._timeout), rpc.method)
+
+    async def _send(
+        self, rpc: Rpc[Asked, Answered], asked: Asked, context: CallContext, what: str
+    ) -> Answered:
+        """`what` names the thing asked for in errors."""
+        request = _bounded(rpc.encode_request(asked), what)
+        method: UnaryUnaryMultiCallable[bytes, bytes] = self._opened.unary_unary(rpc.path)
+        call = method(request, timeout=context.timeout, metadata=self._authorization + from_context(context))
+        try:
+            answer = await call
+        except AioRpcError as error:
+            raise to_error(error, self.address, what, context.timeout) from None
+        except asyncio.CancelledError:
+            self._raise_if_closed()
+            raise
+        return rpc.decode_response(answer)
+
+    async def _stream(
+        self, rpc: Rpc[Asked, Answered], asked: Asked, context: CallContext, what: str
+    ) -> AsyncGenerator[Answered, None]:
+        request = _bounded(rpc.encode_request(asked), what)
+        method: UnaryStreamMultiCallable[bytes, bytes] = self._opened.unary_stream(rpc.path)
+        call = method(request, timeout=context.timeout, metadata=self._authorization + from_context(context))
+        try:
+            async for piece in call:
+                yield rpc.decode_response(piece)
+        except AioRpcError as error:
+            raise to_error(error, self.address, what, context.timeout) from None
+        except asyncio.CancelledError:
+            self._raise_if_closed()
+            raise
+        finally:
+            call.cancel()
+
+    @property
+    def _opened(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            raise self._closed()
+        return self._channel
+
+    def _raise_if_closed(self) -> None:
+        """gRPC cancels what is in work when its channel is closed; whoever waits for it was not cancelled."""
+        task = asyncio.current_task()
+        if self._channel is None and (task is None or not task.cancelling()):
+            raise self._closed() from None
+
+    def _closed(self) -> Unavailable:
+        return Unavailable(
+            f"The client of {self.address} is not open.", hint="Use it inside `async with GrpcClient(…)`."
+        )
+
+
+def _bounded(request: bytes, what: str) -> bytes:
+    """The server's own bounds are far lower; beyond this one gRPC itself would answer, and not in our words."""
+    if len(request) > MAX_MESSAGE:
+        raise TooLarge(
+            f"The request for {what} is {len(request):,} bytes; at most {MAX_MESSAGE:,} are sent.",
+            hint="Send less, or send it in parts.",
+        )
+    return request

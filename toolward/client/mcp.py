@@ -1,0 +1,304 @@
+"""A client of one MCP server, over Streamable HTTP or stdio, in both protocol eras: a ToolProvider.
+
+It stands on the SDK's client, whose task groups belong to the task that enters them: enter and leave an `McpClient`
+in one task. Calls may come from any task.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self, cast
+
+import httpx2
+import mcp_types as types
+import msgspec
+from anyio import BrokenResourceError, ClosedResourceError
+from mcp import Client, MCPError, StdioServerParameters
+from mcp.client import Transport
+from mcp.client.session import IncomingMessage
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import TypeAdapter, ValidationError
+
+from toolward.client.pipes import Pipes
+from toolward.errors import (
+    DeadlineExceeded,
+    InvalidArguments,
+    InvalidResult,
+    ToolwardError,
+    Unauthenticated,
+    Unavailable,
+    UnknownTool,
+)
+from toolward.types import (
+    CallContext,
+    Content,
+    JsonObject,
+    Principal,
+    Progress,
+    TextContent,
+    Tool,
+    ToolCall,
+    ToolPage,
+    ToolResult,
+)
+from toolward.wire.errors import META_KEY, from_details, from_jsonrpc
+from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META
+
+TIMEOUT = 10.0
+MAX_EVENT_BYTES = 64 * 1024 * 1024  # above our own bound on results, so that its error answers
+
+_RAW: TypeAdapter[Any] = TypeAdapter(JsonObject)
+
+
+class _CallResult(msgspec.Struct, rename="camel"):
+    """What we read of a `CallToolResult`."""
+
+    content: tuple[Content, ...] = ()
+    structured_content: Any = msgspec.UNSET
+    is_error: bool = False
+    result_type: str = "complete"
+    meta: JsonObject = msgspec.field(default_factory=dict[str, Any], name="_meta")
+
+
+class McpClient:
+    """`target` is the URL of an MCP endpoint, a process to start, or the pipes of one that runs.
+
+    `name` is what error messages call the server. `connect` and `timeout` are in seconds, for connecting and for
+    listing; a call brings its own deadline.
+    """
+
+    def __init__(
+        self,
+        target: str | StdioServerParameters | Pipes,
+        *,
+        name: str = "",
+        token: str = "",
+        headers: Mapping[str, str] | None = None,
+        connect: float = TIMEOUT,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self._target = target
+        self._name = name or (f"the server at {target}" if isinstance(target, str) else "the server")
+        self._headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._connect = connect
+        self._timeout = timeout
+        self._stack = AsyncExitStack()
+        self._connected: Client | None = None
+        self._changed = asyncio.Event()
+        self._refused = 0  # the HTTP status of the last answer that refused us
+
+    async def __aenter__(self) -> Self:
+        """Raises Unavailable, Unauthenticated, DeadlineExceeded."""
+        try:
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout(self._connect):
+                    server = await self._open(stack)
+                    client = Client(server, cache=None, message_handler=self._received)
+                    self._connected = await stack.enter_async_context(client)
+                self._stack = stack.pop_all()
+        except Exception as error:
+            raise self._failure(error, f"did not answer within {_seconds(self._connect)}") from None
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Raises Unavailable where the connection broke while it was open."""
+        try:
+            await self._stack.__aexit__(kind, error, trace)
+        except Exception as raised:
+            if raised is error:
+                raise
+            raise self._failure(raised, "did not answer") from None
+
+    async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
+        """Raises Unavailable, DeadlineExceeded, InvalidResult."""
+        params = types.PaginatedRequestParams(cursor=cursor)
+        try:
+            async with asyncio.timeout(self._timeout):
+                page = await self._client.session.list_tools(params=params)
+        except Exception as error:
+            raise self._failure(error, f"did not list its tools within {_seconds(self._timeout)}") from None
+        return ToolPage(tuple(map(_tool, page.tools)), page.next_cursor)
+
+    async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
+        """Raises the ToolwardError that the server answered, or Unavailable, DeadlineExceeded, InvalidResult.
+
+        A plain call over HTTP could go over a keep-alive pool here, without the SDK.
+        """
+        timeout = context.timeout
+        try:
+            async with asyncio.timeout(timeout):
+                raw = await self._client.session.send_request(
+                    types.CallToolRequest(params=_params(call, context)),
+                    _RAW,
+                    progress_callback=_progress(context),
+                )
+        except Exception as error:
+            raise self._failure(
+                error, f"did not answer {call.name} within {_seconds(timeout or 0)}", call
+            ) from None
+        return self._result(raw, call)
+
+    async def watch(self) -> AsyncGenerator[None]:
+        """Yields when the server says that its tools changed; ends at once where it never says so."""
+        told = self._client.server_capabilities.tools
+        if told is None or not told.list_changed:
+            return
+        if self._client.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            async with self._client.listen(tools_list_changed=True) as changes:
+                async for _ in changes:
+                    yield
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            yield
+
+    @property
+    def _client(self) -> Client:
+        if self._connected is None:
+            raise RuntimeError("an McpClient must be entered before it is used")
+        return self._connected
+
+    async def _open(self, stack: AsyncExitStack) -> Transport | StdioServerParameters:
+        if isinstance(self._target, Pipes):
+            return self._target.transport()
+        if not isinstance(self._target, str):
+            return self._target
+        http = httpx2.AsyncClient(
+            headers=self._headers,
+            # Every call has a deadline of its own. No proxy and no .netrc of the environment: what is configured
+            # is what is talked to, with the credentials configured for it.
+            timeout=httpx2.Timeout(None, connect=self._connect),
+            trust_env=False,
+            event_hooks={"response": [self._answered]},
+        )
+        await stack.enter_async_context(http)
+        return streamable_http_client(self._target, http_client=http, max_sse_event_size=MAX_EVENT_BYTES)
+
+    async def _answered(self, response: httpx2.Response) -> None:
+        self._refused = response.status_code if response.status_code in (401, 403) else 0
+
+    async def _received(self, message: IncomingMessage) -> None:
+        if isinstance(message, types.ToolListChangedNotification):
+            self._changed.set()
+
+    def _result(self, raw: JsonObject, call: ToolCall) -> ToolResult:
+        try:
+            found = msgspec.convert(raw, _CallResult)
+            structured = _exact(found.structured_content)
+        except ValueError as error:  # msgspec's and json's
+            raise InvalidResult(f"{self._name} answered {call.name} with no valid result: {error}.") from None
+        if found.result_type != "complete":
+            raise InvalidResult(
+                f"{self._name} answered {call.name} with {found.result_type!r}, which cannot be passed on.",
+                hint="The tool wants to ask a person; call it with all that it needs.",
+            )
+        if found.is_error and META_KEY in found.meta:
+            text = "\n".join(piece.text for piece in found.content if isinstance(piece, TextContent))
+            if (error := from_details(text, found.meta[META_KEY])) is not None:
+                raise error
+        return ToolResult(found.content, structured, found.is_error)
+
+    def _failure(self, error: Exception, late: str, call: ToolCall | None = None) -> ToolwardError:
+        """What an exception of the SDK's or of the network's means. `late` says what took too long."""
+        cause = _first(error)
+        if isinstance(cause, ToolwardError):
+            return cause
+        if isinstance(cause, TimeoutError):
+            return DeadlineExceeded(f"{self._name} {late}{self._noise()}.")
+        if isinstance(cause, MCPError):
+            return self._answered_error(cause, late, call)
+        if isinstance(cause, ValidationError):
+            return InvalidResult(f"{self._name} answered what MCP does not allow: {_said(cause)}.")
+        if isinstance(cause, httpx2.HTTPError | OSError):
+            return Unavailable(f"{self._name} cannot be reached: {str(cause) or type(cause).__name__}.")
+        if isinstance(cause, BrokenResourceError | ClosedResourceError):
+            return Unavailable(f"{self._name} closed the connection{self._noise()}.")
+        raise error
+
+    def _answered_error(self, error: MCPError, late: str, call: ToolCall | None) -> ToolwardError:
+        if (ours := from_jsonrpc(error.message, error.data)) is not None:
+            return ours
+        if self._refused:
+            hint = "Give its configuration the right token."
+            return Unauthenticated(f"{self._name} refused us (HTTP {self._refused}).", hint=hint)
+        if error.code == types.CONNECTION_CLOSED:
+            return Unavailable(f"{self._name} closed the connection{self._noise()}.")
+        if error.code == types.REQUEST_TIMEOUT:
+            return DeadlineExceeded(f"{self._name} {late}{self._noise()}.")
+        if call is not None and error.code == types.INVALID_PARAMS:
+            is_unknown = "unknown tool" in error.message.lower() or "not found" in error.message.lower()
+            if is_unknown:
+                return UnknownTool(f"{self._name} has no tool {call.name}.")
+            return InvalidArguments(f"{self._name} refused the arguments of {call.name}: {error.message}")
+        return Unavailable(f"{self._name} answered with an error: {error.message} ({error.code}).")
+
+    def _noise(self) -> str:
+        if isinstance(self._target, Pipes) and self._target.first_noise:
+            return f"; it printed what is not MCP: {self._target.first_noise!r}"
+        return ""
+
+
+def _params(call: ToolCall, context: CallContext) -> types.CallToolRequestParams:
+    extra = {
+        KEY_META: call.idempotency_key,
+        CALL_META: call.call_id,
+        HOPS_META: context.hops,
+        "traceparent": context.traceparent,
+    }
+    meta: Any = {key: value for key, value in extra.items() if value}
+    return types.CallToolRequestParams(name=call.name, arguments=call.arguments, _meta=meta or None)
+
+
+def _progress(context: CallContext) -> Any:
+    sink = context.progress
+    if sink is None:
+        return None
+
+    async def tell(done: float, total: float | None, message: str | None) -> None:
+        sink(Progress(done, total, message))
+
+    return tell
+
+
+def _tool(tool: types.Tool) -> Tool:
+    hints = tool.annotations
+    return Tool(
+        name=tool.name,
+        description=tool.description or "",
+        input_schema=tool.input_schema,
+        output_schema=tool.output_schema,
+        title=tool.title,
+        annotations=None if hints is None else hints.model_dump(by_alias=True, exclude_none=True),
+    )
+
+
+def _exact(structured: Any) -> bytes | None:
+    """JSON text of a parsed value, with every digit of an integer. Raises ValueError for what JSON cannot say."""
+    if structured is msgspec.UNSET:
+        return None
+    return json.dumps(structured, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _first(error: Exception) -> Exception:
+    """The first cause inside the groups that task groups make."""
+    cause: Any = error
+    while isinstance(cause, ExceptionGroup):
+        cause = cast(Any, cause).exceptions[0]
+    return cause
+
+
+def _seconds(value: float) -> str:
+    return f"{round(value, 1):g} s"
+
+
+def _said(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
