@@ -7,11 +7,14 @@ from typing import NamedTuple
 from gateway.agent.definition import AgentDefinition
 from gateway.config.settings import ModelSettings
 from gateway.core.ports import ModelPort
+from gateway.models.detect import find_local, from_environment
 from gateway.models.offline import OfflineModel
 from toolward.errors import ConfigurationError
 from toolward.names import closest
 
 DEFAULT = "default"
+
+__all__ = ["Models", "find_local", "open_models"]
 
 
 class Models(NamedTuple):
@@ -42,8 +45,6 @@ async def open_models(
     configured: Sequence[ModelSettings], environment: Mapping[str, str]
 ) -> AsyncGenerator[Models, None]:
     """The environment's endpoint before the configured ones before the stand-in, as with all settings."""
-    from gateway.models.detect import from_environment
-
     async with AsyncExitStack() as stack:
         endpoints: dict[str, ModelPort] = {"offline": OfflineModel()}
         default, said = "offline", "offline (a deterministic stand-in, not a language model)"

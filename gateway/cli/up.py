@@ -57,7 +57,7 @@ async def _say(gateway: Gateway, opened: Opened, resumed: int) -> None:
 
 async def offer_local_models() -> None:
     """Say which model servers answer on this computer, and how to use them; switches to none."""
-    from gateway.models.detect import find_local
+    from gateway.bootstrap.models import find_local
 
     for server in await find_local():
         note(

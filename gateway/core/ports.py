@@ -212,7 +212,8 @@ class ModelReply(msgspec.Struct, frozen=True):
 class ModelPort(Protocol):
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
         """One reply; `on_text` gets pieces of the text as they come. Raises Unavailable, DeadlineExceeded,
-        Overloaded, InvalidResult, Unauthenticated, always naming the endpoint."""
+        Overloaded, InvalidResult, Unauthenticated, ConfigurationError (no such model), InvalidRequest, TooLarge;
+        always naming the endpoint."""
         ...
 
 

@@ -1,0 +1,125 @@
+"""`toolward ask`: one question to an agent, its work shown live, the answer last."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from gateway.cli.output import (
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_WAITING,
+    coloured,
+    note,
+    print_json,
+    printable_lines,
+    shorten,
+)
+from gateway.cli.session import Common, Session, open_session
+from gateway.cli.watch import Narrator
+from toolward.types import Answer, InputRequest, RequestKind, Run, RunEvent, RunState
+
+
+def ask(
+    question: Annotated[str, Parameter(help="what the agent is to do")],
+    /,
+    *,
+    agent: Annotated[str, Parameter(help="which agent")] = "support",
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Ask an agent, and watch it work. Example: toolward ask "Where is my order ORD-1003?"
+
+    What it does goes to standard error, the answer to standard output; --json prints every event as a line. Where
+    policy asks for a person, you are asked here; without a terminal the exit code is then 5.
+    """
+    return asyncio.run(_ask(question, agent, common))
+
+
+async def _ask(question: str, agent: str, common: Common) -> int:
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(open_session(common))
+        if session.own is not None and not common.json:
+            await _introduce(session)
+        started = await session.agents.start_run(session.principal, agent, question)
+        run = await follow(session, started.id, as_json=common.json)
+    if common.json:
+        print_json(run)
+    elif run.answer:
+        note()
+        print(printable_lines(run.answer))
+    return code_of(run)
+
+
+async def follow(session: Session, run_id: str, *, as_json: bool) -> Run:
+    """Watch a run to its end, asking the person here whatever it asks. Returns early when it waits for somebody
+    and there is no terminal to ask at."""
+    narrator = Narrator()
+
+    def tell(event: RunEvent) -> None:
+        if as_json:
+            print_json(event)
+        else:
+            narrator.tell(event)
+
+    async for event in session.agents.watch_run(session.principal, run_id):
+        tell(event)
+        if event.type == "input_requested" and not await _answered(session, run_id, as_json=as_json):
+            break
+    return await session.agents.get_run(session.principal, run_id)
+
+
+def code_of(run: Run) -> int:
+    if run.state is RunState.COMPLETED:
+        return EXIT_OK
+    if run.state is RunState.INPUT_REQUIRED:
+        note(f"\nThe run waits for a person. It goes on once that is answered: toolward run show {run.id}")
+        return EXIT_WAITING
+    note(f"toolward: the run ended {run.state}: {run.error_message}")
+    return EXIT_FAILED
+
+
+async def _answered(session: Session, run_id: str, *, as_json: bool) -> bool:
+    """Ask the person at the terminal; False where there is none, or they would rather decide later."""
+    if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    for request in await session.agents.list_input_requests(session.principal, run_id):
+        if (answer := await asyncio.to_thread(_put, request)) is None:
+            return False
+        await session.agents.answer_input_request(session.principal, request.id, answer)
+    return True
+
+
+def _put(request: InputRequest) -> Answer | None:
+    note()
+    note(coloured(printable_lines(request.prompt), "bold"))
+    for name, value in request.detail.items():
+        note(f"  {name:<10} {shorten(str(value), 400)}")
+    if request.kind is not RequestKind.APPROVAL:
+        text = _read("Your answer: ")
+        return Answer(text=text) if text else None
+    while True:
+        word = _read("Approve this one call? [y]es, [n]o, [l]ater: ").lower()
+        if word in ("y", "yes"):
+            return Answer(approve=True)
+        if word in ("n", "no"):
+            return Answer(approve=False, reason=_read("Why not? The agent will see it: "))
+        if word in ("", "l", "later"):
+            return None
+
+
+def _read(question: str) -> str:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip()
+
+
+async def _introduce(session: Session) -> None:
+    assert session.own is not None  # noqa: S101 -- the caller has looked
+    models = session.own.models
+    note(coloured(f"model: {models.said}", "dim"))
+    if models.is_offline:
+        from gateway.cli.up import offer_local_models
+
+        await offer_local_models()

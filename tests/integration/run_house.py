@@ -1,0 +1,117 @@
+"""What a run needs, for tests: the real ledger on a file, the real dispatch and policy, scripted tools and model.
+
+A house can be closed and opened again: that is a restart of the gateway, with the same file.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway.agent.definition import AgentDefinition, Limits
+from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
+from gateway.core.dispatch import Dispatch
+from gateway.core.policy import bind
+from gateway.core.ports import ModelPort, ModelReply, ToolUse, Usage
+from gateway.ledger.ledger import Ledger
+from gateway.runs.runner import Runs
+from gateway.runs.worker import OfferedTool
+from tests.policies import policy
+from tests.twins import TwinBackends, TwinClock, TwinIds, TwinModel, listing
+from toolward.types import JsonObject, Principal, RunEvent, RunScope, Tool
+
+ADA = Principal("ada", ("support",))
+LEAD = Principal("lea", ("lead",))
+EVE = Principal("eve", ("support",))
+
+RULES = """
+version: 1
+rules:
+  - {id: reads, principals: ['role:support'], tools: [crm.get, crm.note, 'crm.save'], effect: allow}
+  - {id: refunds, principals: ['role:support'], tools: [crm.refund], effect: ask, approvers: ['role:lead']}
+  - {id: no-deletes, tools: [crm.delete], effect: deny, when: args.id != "none", description: Nothing is deleted}
+  - {id: deletes, principals: ['role:support'], tools: [crm.delete], effect: allow}
+"""
+ID: JsonObject = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}},
+    "required": ["id"],
+    "additionalProperties": False,
+}
+TOOLS = tuple(Tool(name, f"Tool {name}.", ID) for name in ("get", "note", "save", "refund", "delete"))
+FACTS = {"crm.get": ToolFacts(changes=False), "crm.save": ToolFacts(keeps_keys=True)}
+SUPPORT = AgentDefinition(
+    name="support", instructions="Help.", tools=("crm.*",), limits=Limits(turns=6, calls=20)
+)
+
+
+def says(text: str) -> ModelReply:
+    return ModelReply(text, usage=Usage(10, 5), model="scripted")
+
+
+def calls(*wishes: tuple[str, str], text: str = "") -> ModelReply:
+    """A reply that calls: (tool of crm, id) each."""
+    uses = tuple(
+        ToolUse(f"use_{number}", f"crm__{tool}", f'{{"id":"{record}"}}')
+        for number, (tool, record) in enumerate(wishes, 1)
+    )
+    return ModelReply(text, uses, "tool_use", Usage(10, 5), "scripted")
+
+
+class House:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.clock = TwinClock()
+        self.ids = TwinIds()
+        self.backends = TwinBackends(listing("crm", *TOOLS))
+        self.model: ModelPort = TwinModel([])
+        self.agents: Mapping[str, AgentDefinition] = {"support": SUPPORT}
+        self.ledger: Ledger
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Runs]:
+        async with Ledger.open(self.path, now=self.clock.now_ms) as self.ledger:
+            dispatch = Dispatch(self.backends, self.ledger, self.clock, self.ids)
+            catalog = build_catalog(self.backends.listings(), FACTS)
+            dispatch.replace(catalog, bind(policy(RULES), catalog))
+
+            def tools_for(principal: Principal, agent: AgentDefinition) -> list[OfferedTool]:
+                scope = RunScope("", agent.name, agent.tools)
+                return [(tool.alias, tool.name, tool.tool) for tool in dispatch.visible(principal, scope)]
+
+            def facts(name: str) -> ToolFacts:
+                return tool.facts if (tool := catalog.find(name)) else UNKNOWN
+
+            async with Runs(
+                agents=self.agents,
+                ledger=self.ledger,
+                dispatch=dispatch,
+                models=lambda _: self.model,
+                tools_for=tools_for,
+                clock=self.clock,
+                ids=self.ids,
+                facts=facts,
+            ) as runs:
+                yield runs
+
+    def script(self, *replies: ModelReply) -> TwinModel:
+        self.model = model = TwinModel(replies)
+        return model
+
+    @property
+    def made(self) -> list[str]:
+        """The calls that reached the tools: `get A`, `refund B`."""
+        return [f"{call.name} {call.arguments['id']}" for _, call, _ in self.backends.calls]
+
+
+async def until(runs: Runs, run_id: str, kind: str = "", after: int = 0) -> list[RunEvent]:
+    """The events behind `after` up to the first of this type, or to the end of the run."""
+    seen: list[RunEvent] = []
+    async for event in runs.watch_run(ADA, run_id, after):
+        seen.append(event)
+        if event.type == kind:
+            break
+    return seen
+
+
+def types(events: list[RunEvent]) -> list[str]:
+    return [event.type for event in events]

@@ -1,0 +1,336 @@
+"""The ledger over a real SQLite file."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunRecord, StoredEvent
+from gateway.ledger.ledger import Ledger
+from tests.twins import TwinClock
+from toolward.errors import ConfigurationError, Conflict, InvalidRequest, NotFound
+from toolward.types import InputRequest, RequestKind, RequestState, Run, RunState
+
+
+@pytest.fixture
+def clock() -> TwinClock:
+    return TwinClock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+async def ledger(path: Path, clock: TwinClock) -> AsyncGenerator[Ledger]:
+    async with Ledger.open(path, now=clock.now_ms) as ledger:
+        yield ledger
+
+
+def record(call_id: str = "call_1", *, changes: bool = True, tool: str = "crm.refund_payment") -> CallRecord:
+    return CallRecord(
+        id=call_id,
+        at=1,
+        principal="ada",
+        tenant="default",
+        tool=tool,
+        arguments_digest="d1",
+        effect="allow",
+        rule="refunds",
+        version="v1",
+        changes=changes,
+        run_id="run_1",
+        idempotency_key="run_1/1/0",
+    )
+
+
+def spec(request_id: str, clock: TwinClock, *, run_id: str = "run_1", digest: str = "d1") -> RequestSpec:
+    now = clock.now_ms()
+    request = InputRequest(
+        id=request_id,
+        kind=RequestKind.APPROVAL,
+        state=RequestState.OPEN,
+        prompt="May ada?",
+        run_id=run_id,
+        detail={"arguments": {"amount_minor": 2**70}},
+        approvers=("role:lead",),
+        created_at=now,
+        expires_at=now + 60_000,
+    )
+    return RequestSpec(request, "ada", "default", "crm.refund_payment", digest)
+
+
+async def approve(ledger: Ledger, opened: InputRequest) -> None:
+    approved = msgspec.structs.replace(opened, state=RequestState.APPROVED, detail={"answer": {"by": "lead"}})
+    await ledger.close_request(opened.id, approved, "lead")
+
+
+def run_record(number: int = 1, *, owner: str = "ada", tenant: str = "default", key: str = "") -> RunRecord:
+    run = Run(
+        id=f"run_{number:03d}",
+        agent="support",
+        owner=owner,
+        state=RunState.QUEUED,
+        input="Where is it?",
+        created_at=100 + number // 2,  # two share a millisecond
+        updated_at=100 + number // 2,
+    )
+    return RunRecord(run, tenant, ("support",), key)
+
+
+def stored(kind: str = "model_replied") -> StoredEvent:
+    return StoredEvent(kind, 1, b'{"version":1,"n":123456789012345678901234567890}')
+
+
+# --- calls ----------------------------------------------------------------------------------------------
+
+
+async def test_the_intent_to_change_something_is_in_the_file_before_the_call(ledger: Ledger, path: Path):
+    await ledger.intend(record(), b'{"amount_minor":500}')
+    with sqlite3.connect(path) as other:  # another program's view of the file
+        assert other.execute("SELECT tool, rule FROM call_records").fetchall() == [
+            ("crm.refund_payment", "refunds")
+        ]
+        assert other.execute("SELECT arguments FROM call_payloads").fetchall() == [(b'{"amount_minor":500}',)]
+    other.close()
+
+
+async def test_a_call_is_found_with_its_outcome(ledger: Ledger):
+    await ledger.intend(record(changes=False), b"{}")
+    assert (await ledger.call_record("call_1")).outcome is None
+    ledger.settle(CallOutcome("call_1", 2, "ok", 1_500))
+    found = await ledger.call_record("call_1")
+    assert found.record == record(changes=False)
+    assert found.outcome == CallOutcome("call_1", 2, "ok", 1_500)
+    assert found.arguments_json == b"{}"
+    with pytest.raises(NotFound, match="call_9"):
+        await ledger.call_record("call_9")
+
+
+async def test_a_refused_call_is_kept_with_arguments_of_any_bytes(ledger: Ledger):
+    ledger.refuse(record(), b"\xff not JSON", CallOutcome("call_1", 2, "denied", 0, "No."))
+    found = await ledger.call_record("call_1")
+    assert found.arguments_json == b"\xff not JSON"
+    assert found.outcome is not None
+    assert found.outcome.code == "denied"
+
+
+async def test_a_late_outcome_is_added_and_the_first_is_kept(ledger: Ledger, path: Path):
+    await ledger.intend(record(), b"{}")
+    ledger.settle(CallOutcome("call_1", 2, "unavailable", 10))
+    ledger.settle(CallOutcome("call_1", 3, "ok", 20))
+    found = await ledger.call_record("call_1")
+    assert found.outcome is not None
+    assert found.outcome.code == "ok"
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT count(*) FROM call_outcomes").fetchone() == (2,)
+    other.close()
+
+
+async def test_a_call_made_again_under_its_id_is_one_record_and_another_call_is_refused(ledger: Ledger):
+    await ledger.intend(record(), b"{}")
+    await ledger.intend(msgspec.structs.replace(record(), at=99), b"{}")
+    assert (await ledger.call_record("call_1")).record.at == 1
+    with pytest.raises(Conflict, match="call_1 belongs to another call"):
+        await ledger.intend(record(tool="crm.delete_everything"), b"{}")
+
+
+async def test_an_approval_is_used_up_together_with_the_intent_or_not_at_all(
+    ledger: Ledger, clock: TwinClock
+):
+    opened = await ledger.open_request(spec("req_1", clock))
+    with pytest.raises(Conflict, match="req_1"):  # not approved yet
+        await ledger.intend(record("call_0"), b"{}", approval="req_1")
+    with pytest.raises(NotFound):
+        await ledger.call_record("call_0")
+    await approve(ledger, opened)
+    attempts = [ledger.intend(record(f"call_{number}"), b"{}", approval="req_1") for number in (1, 2, 3)]
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Conflict", "NoneType"]
+    assert (await ledger.get_request("req_1")).request.state is RequestState.CONSUMED
+
+
+async def test_an_approval_is_not_used_up_when_the_intent_cannot_be_recorded(
+    ledger: Ledger, clock: TwinClock
+):
+    await ledger.intend(record("call_1", tool="crm.other"), b"{}")
+    await approve(ledger, await ledger.open_request(spec("req_1", clock)))
+    with pytest.raises(Conflict, match="belongs to another call"):
+        await ledger.intend(record("call_1"), b"{}", approval="req_1")
+    assert (await ledger.get_request("req_1")).request.state is RequestState.APPROVED
+
+
+# --- input requests -------------------------------------------------------------------------------------
+
+
+async def test_the_same_call_has_one_open_request(ledger: Ledger, clock: TwinClock):
+    first = await ledger.open_request(spec("req_1", clock))
+    assert (await ledger.open_request(spec("req_2", clock))).id == "req_1"
+    assert (await ledger.open_request(spec("req_3", clock, digest="d2"))).id == "req_3"
+    assert (await ledger.open_request(spec("req_4", clock, run_id="run_2"))).id == "req_4"
+    assert await ledger.find_request(spec("req_9", clock)) == first
+    assert await ledger.find_request(spec("req_9", clock, digest="d9")) is None
+    assert await ledger.get_request("req_1") == spec("req_1", clock)
+
+
+async def test_an_expired_request_is_neither_found_nor_listed(ledger: Ledger, clock: TwinClock):
+    await ledger.open_request(spec("req_1", clock))
+    clock.advance(61)
+    assert await ledger.find_request(spec("req_2", clock)) is None
+    assert await ledger.list_requests("default") == ()
+    assert (await ledger.open_request(spec("req_2", clock))).id == "req_2"
+
+
+async def test_an_expired_approval_cannot_be_used(ledger: Ledger, clock: TwinClock):
+    await approve(ledger, await ledger.open_request(spec("req_1", clock)))
+    clock.advance(61)
+    with pytest.raises(Conflict, match="expired"):
+        await ledger.intend(record(), b"{}", approval="req_1")
+
+
+async def test_open_requests_are_listed_oldest_first(ledger: Ledger, clock: TwinClock):
+    for number, run_id in enumerate(["run_1", "run_2", "run_1"], 1):
+        await ledger.open_request(spec(f"req_{number}", clock, run_id=run_id, digest=f"d{number}"))
+        clock.advance(1)
+    await approve(ledger, (await ledger.get_request("req_1")).request)
+    assert [one.request.id for one in await ledger.list_requests("default")] == ["req_2", "req_3"]
+    assert [one.request.id for one in await ledger.list_requests("default", "run_1")] == ["req_3"]
+    assert await ledger.list_requests("elsewhere") == ()
+
+
+async def test_a_request_is_answered_once(ledger: Ledger, clock: TwinClock):
+    opened = await ledger.open_request(spec("req_1", clock))
+    await approve(ledger, opened)
+    with pytest.raises(Conflict, match="approved already"):
+        await approve(ledger, opened)
+    answered = (await ledger.get_request("req_1")).request
+    assert (answered.state, answered.detail) == (RequestState.APPROVED, {"answer": {"by": "lead"}})
+    with pytest.raises(NotFound, match="req_7"):
+        await ledger.close_request("req_7", opened, "lead")
+
+
+# --- runs -----------------------------------------------------------------------------------------------
+
+
+async def test_a_runs_events_come_back_as_they_were(ledger: Ledger):
+    made = run_record()
+    await ledger.create(made, [stored("run_started")])
+    running = msgspec.structs.replace(made.run, state=RunState.RUNNING, updated_at=500)
+    appended = await ledger.append(made.run.id, 1, [stored(), stored()], running)
+    assert [(event.seq, event.at) for event in appended] == [(2, 500), (3, 500)]
+    events = await ledger.events(made.run.id)
+    assert [(event.seq, event.type) for event in events] == [
+        (1, "run_started"),
+        (2, "model_replied"),
+        (3, "model_replied"),
+    ]
+    assert events[2].data == {"version": 1, "n": 123456789012345678901234567890}
+    assert events[1:] == appended == await ledger.events(made.run.id, 1)
+    assert await ledger.get(made.run.id) == msgspec.structs.replace(made, run=running)
+
+
+async def test_of_two_writers_at_the_same_place_one_wins(ledger: Ledger):
+    made = run_record()
+    await ledger.create(made, [stored("run_started")])
+    outcomes = await asyncio.gather(
+        *(ledger.append(made.run.id, 1, [stored()], made.run) for _ in range(5)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 4
+    assert len(await ledger.events(made.run.id)) == 2
+
+
+async def test_a_key_starts_one_run_for_its_owner(ledger: Ledger):
+    first = await ledger.create(run_record(1, key="k"), [stored("run_started")])
+    again = await ledger.create(run_record(2, key="k"), [stored("run_started")])
+    others = await ledger.create(run_record(3, owner="bob", key="k"), [stored("run_started")])
+    assert again == first
+    assert others.run.id == "run_003"
+    assert await ledger.unfinished() == ("run_001", "run_003")
+
+
+async def test_lists_are_paged_newest_first_and_show_only_the_owners(ledger: Ledger):
+    for number in range(1, 8):
+        await ledger.create(run_record(number), [stored("run_started")])
+    await ledger.create(run_record(8, owner="bob"), [stored("run_started")])
+    await ledger.create(run_record(9, tenant="elsewhere"), [stored("run_started")])
+    seen: list[str] = []
+    cursor: str | None = None
+    pages = 0
+    while pages == 0 or cursor:
+        page = await ledger.find("ada", "default", size=3, cursor=cursor, state=None)
+        seen += [run.id for run in page.runs]
+        cursor = page.next_cursor
+        pages += 1
+    assert seen == [f"run_{number:03d}" for number in range(7, 0, -1)]
+    assert pages == 3
+
+
+async def test_lists_by_state(ledger: Ledger):
+    made = run_record(1)
+    await ledger.create(made, [stored("run_started")])
+    await ledger.create(run_record(2), [stored("run_started")])
+    done = msgspec.structs.replace(made.run, state=RunState.COMPLETED, answer="Here.")
+    await ledger.append("run_001", 1, [stored("run_completed")], done)
+    page = await ledger.find("ada", "default", size=10, cursor=None, state=RunState.COMPLETED)
+    assert page.runs == (done,)
+    assert await ledger.unfinished() == ("run_002",)
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "e30=", "\u00e9"])
+async def test_a_cursor_of_somebody_elses_is_refused(ledger: Ledger, cursor: str):
+    with pytest.raises(InvalidRequest, match="cursor"):
+        await ledger.find("ada", "default", size=3, cursor=cursor, state=None)
+
+
+async def test_an_unknown_run_is_not_found(ledger: Ledger):
+    with pytest.raises(NotFound, match="run_404"):
+        await ledger.get("run_404")
+
+
+# --- opening --------------------------------------------------------------------------------------------
+
+
+async def test_what_was_stored_is_there_after_reopening(path: Path, clock: TwinClock):
+    async with Ledger.open(path, now=clock.now_ms) as ledger:
+        await ledger.create(run_record(), [stored("run_started")])
+        ledger.settle(CallOutcome("call_1", 2, "ok", 1))  # queued; closing stores it
+    async with Ledger.open(f"sqlite:///{path}", now=clock.now_ms) as ledger:
+        assert await ledger.unfinished() == ("run_001",)
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT code FROM call_outcomes").fetchall() == [("ok",)]
+    other.close()
+
+
+async def test_a_ledger_of_a_newer_toolward_is_refused(path: Path):
+    async with Ledger.open(path):
+        pass
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE schema_version SET version = 99")
+    other.close()
+    with pytest.raises(ConfigurationError, match=r"ledger\.db was written by a newer Toolward \(schema 99"):
+        async with Ledger.open(path):
+            pass
+
+
+async def test_another_programs_database_is_refused(path: Path):
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE recipes (name TEXT)")
+    other.close()
+    with pytest.raises(ConfigurationError, match=r"ledger\.db belongs to another program"):
+        async with Ledger.open(path):
+            pass
+
+
+async def test_a_locked_ledger_is_named(path: Path):
+    async with Ledger.open(path):
+        pass
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(ConfigurationError, match=r"ledger\.db cannot be opened: another program holds"):
+        async with Ledger.open(path, busy_timeout=0.05):
+            pass
+    other.close()

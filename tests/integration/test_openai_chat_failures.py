@@ -1,0 +1,244 @@
+"""How the chat-completions wire fails: which error, naming whom, and never with a secret."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from gateway.core.ports import ModelRequest
+from gateway.models.openai_chat import OpenAIChat
+from tests.integration.asking import BOTH, HELLO, KEY, ask
+from tests.integration.scripted_endpoint import (
+    Raw,
+    ScriptedEndpoint,
+    Silence,
+    delta,
+    events,
+    refuses,
+    says,
+    scripted_endpoint,
+)
+from toolward.errors import (
+    ConfigurationError,
+    DeadlineExceeded,
+    InvalidRequest,
+    InvalidResult,
+    Overloaded,
+    TooLarge,
+    ToolwardError,
+    Unauthenticated,
+    Unavailable,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def endpoint() -> AsyncGenerator[ScriptedEndpoint]:
+    async with scripted_endpoint() as serving:
+        yield serving
+
+
+@pytest.fixture
+async def model(endpoint: ScriptedEndpoint) -> AsyncGenerator[OpenAIChat]:
+    async with OpenAIChat("gpt", endpoint.url, "small", KEY, key_setting="SOME_KEY") as connected:
+        yield connected
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("status", "error", "says_so", "remedy"),
+    [
+        (401, Unauthenticated, "does not accept the API key", "Set SOME_KEY."),
+        (403, Unauthenticated, "does not let this API key", "Set SOME_KEY."),
+        (404, ConfigurationError, "does not know the model 'small'", "model's name"),
+        (400, InvalidRequest, "refused the request (HTTP 400): too sad.", "takes tools"),
+        (413, TooLarge, "too large (HTTP 413): too sad.", ""),
+        (429, Overloaded, "takes no more requests for now (HTTP 429): too sad.", "Wait"),
+        (500, Unavailable, "failed (HTTP 500): too sad.", ""),
+        (503, Unavailable, "failed (HTTP 503): too sad.", ""),
+        (302, InvalidResult, "answers with a redirect (HTTP 302)", "final address"),
+    ],
+)
+async def test_refusals_name_the_endpoint_and_the_remedy(
+    endpoint: ScriptedEndpoint,
+    model: OpenAIChat,
+    streamed: bool,
+    status: int,
+    error: type[ToolwardError],
+    says_so: str,
+    remedy: str,
+) -> None:
+    endpoint.script([refuses(status, "too sad"), says("still here")])
+    with pytest.raises(error) as caught:
+        await ask(model, streamed)
+    assert type(caught.value) is error
+    assert caught.value.message.startswith(f"The model endpoint 'gpt' at {endpoint.url} ")
+    assert says_so in caught.value.message
+    assert remedy in caught.value.hint
+    assert (await ask(model, streamed)).text == "still here"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "17"}, 17.0),
+        ({"retry-after": "0.5"}, 0.5),
+        (
+            {"date": "Fri, 20 Nov 2026 12:00:00 GMT", "retry-after": "Fri, 20 Nov 2026 12:01:30 GMT"},
+            90.0,
+        ),
+        ({"retry-after": "-5"}, 0.0),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+async def test_when_to_come_back(
+    endpoint: ScriptedEndpoint, model: OpenAIChat, headers: dict[str, str], seconds: float | None
+) -> None:
+    endpoint.script([refuses(429, headers=headers)])
+    with pytest.raises(Overloaded) as caught:
+        await model.reply(HELLO)
+    assert caught.value.retry_after == seconds
+
+
+@BOTH
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 302])
+async def test_the_key_is_in_no_error_and_no_log_line(
+    endpoint: ScriptedEndpoint, streamed: bool, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    extra = "secret-of-a-header"
+    endpoint.script([refuses(status, f"bad key {KEY} with {extra}, Bearer {KEY} " + "x" * 250 + KEY)])
+    async with OpenAIChat("gpt", endpoint.url, "m", KEY, headers={"x-auth": extra}) as model:
+        with pytest.raises(ToolwardError) as caught:
+            await ask(model, streamed)
+        told = f"{caught.value.text} {caught.value!r} {model!r} {model} {caplog.text}"
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    for secret in (KEY, KEY[:12], extra):
+        assert secret not in told
+
+
+MALFORMED = {
+    "HTML": (b"<html>welcome</html>", "JSON is malformed"),
+    "half of it": (b'{"choices": [', "truncated"),
+    "invalid UTF-8": (b'{"choices":[{"message":{"content":"\xff\xfe"}}]}', "not valid UTF-8 at byte"),
+    "another shape": (b'{"choices": {"a": 1}}', "Expected `array"),
+    "no choices": (b'{"id": "x"}', "holds no choices"),
+    "a nameless call": (
+        b'{"choices":[{"message":{"tool_calls":[{"id":"a","function":{}}]}}]}',
+        "has no name",
+    ),
+    "endless nesting": (b'{"a":' * 50_000, "nested too deep"),
+}
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+async def test_malformed_replies(endpoint: ScriptedEndpoint, model: OpenAIChat, what: str) -> None:
+    body, why = MALFORMED[what]
+    endpoint.script([Raw((body,))])
+    with pytest.raises(InvalidResult, match=f"'gpt' at .* sent a reply that cannot be read: .*{why}"):
+        await model.reply(HELLO)
+
+
+STREAM = {"content-type": "text/event-stream"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "why"),
+    [
+        (events(delta(content="Hel"), cut=True), Unavailable, "closed the connection before"),
+        (events(delta(content="Hel"), done=False), Unavailable, "closed the connection before"),
+        (events("{broken"), InvalidResult, "malformed"),
+        (
+            Raw((b'data: {"choices":[{"delta":{"content":"\xff"}}]}\n\n',), 200, STREAM),
+            InvalidResult,
+            "UTF-8",
+        ),
+        (Raw((b"<html>",), 200, {"content-type": "text/html"}), InvalidResult, "holds no events"),
+        (Raw((b"data: " + b"a" * 5_000_000,), 200, STREAM), InvalidResult, "an event of over"),
+        (events({"error": {"message": "out of memory", "code": 500}}), Unavailable, "out of memory"),
+        (events({"error": {"message": "slow down", "code": 429}}), Overloaded, "slow down"),
+        (events({"error": "just text"}), Unavailable, "just text"),
+    ],
+)
+async def test_streams_that_fail_on_their_way(
+    endpoint: ScriptedEndpoint, model: OpenAIChat, reply: Raw, error: type[ToolwardError], why: str
+) -> None:
+    endpoint.script([reply])
+    with pytest.raises(error, match=f"The model endpoint 'gpt' at .*{why}"):
+        await ask(model, streamed=True)
+
+
+async def test_an_error_in_a_reply_of_status_200(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+    endpoint.script([Raw((b'{"error": {"message": "no provider is free", "code": 429}}',))])
+    with pytest.raises(Overloaded, match="no provider is free"):
+        await model.reply(HELLO)
+
+
+async def test_a_reply_cut_off(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+    endpoint.script([Raw((b'{"choices":',), cut=True)])
+    with pytest.raises(Unavailable, match="closed the connection before its reply was whole"):
+        await model.reply(HELLO)
+
+
+@BOTH
+async def test_an_endpoint_that_is_not_there(streamed: bool) -> None:
+    async with scripted_endpoint() as gone:
+        url = gone.url
+    async with OpenAIChat("gpt", url, "m", KEY) as model:
+        with pytest.raises(
+            Unavailable, match=r"'gpt' at .* cannot be reached: nothing .*: connection refused"
+        ):
+            await ask(model, streamed)
+
+
+@BOTH
+async def test_an_endpoint_that_is_too_slow(
+    endpoint: ScriptedEndpoint, model: OpenAIChat, streamed: bool
+) -> None:
+    endpoint.script([Silence()])
+    with pytest.raises(DeadlineExceeded, match=r"'gpt' at .* did not finish within 0\.05 s"):
+        await ask(model, streamed, ModelRequest(HELLO.messages, timeout=0.05))
+    await endpoint.left.wait()
+
+
+async def test_a_cancelled_reply_closes_its_connection(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+    first = asyncio.Event()
+    text = "data: " + json.dumps(delta(content="x")) + "\n\n"
+    endpoint.script([Raw((text.encode(), b": wait\n\n" * 3_000_000), 200, STREAM)])
+
+    task = asyncio.create_task(model.reply(HELLO, lambda piece: first.set()))
+    await first.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await endpoint.left.wait()
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "headers"),
+    [
+        ("http://ada:hunter2@host.example/v1", "", {}),
+        ("ftp://host.example", "", {}),
+        ("http://host.example/v1?key=hunter2", "", {}),
+        ("http://host.example/v1", "hunter2 hunter2", {}),
+        ("http://host.example/v1", "hunter2\r\nx: y", {}),
+        ("http://host.example/v1", "“hunter2”", {}),
+        ("http://host.example/v1", "", {"x-auth": "hunter2\n"}),
+    ],
+)
+async def test_settings_that_cannot_work_are_refused_at_once_and_not_repeated(
+    url: str, key: str, headers: dict[str, str]
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        OpenAIChat("gpt", url, "m", key, headers=headers)
+    assert "hunter2" not in caught.value.text

@@ -1,0 +1,191 @@
+"""The egress rule, and httpx over the pool against a real server."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.certificates import tls_pair
+from tests.integration.scripted_endpoint import Raw, Silence, refuses, scripted_endpoint
+from toolward.errors import ConfigurationError, Denied, InvalidResult
+from toolward.outbound.egress import Origin, Origins
+from toolward.outbound.sse import Event, EventReader
+from toolward.outbound.transport import PoolTransport
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+# --- origins --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("http://127.0.0.1:8710/mcp", "http://127.0.0.1:8710"),
+        ("HTTPS://API.Example.COM./v1", "https://api.example.com"),
+        ("https://api.example.com:443", "https://api.example.com"),
+        ("http://[0:0::1]:8710/", "http://[::1]:8710"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+    ],
+)
+def test_one_origin_has_one_spelling(url: str, origin: str) -> None:
+    assert str(Origin.of(url)) == origin
+    assert Origins([url]).check(f"{origin}/anything?at=all") == Origin.of(origin)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8711/",  # another port
+        "https://127.0.0.1:8710/",  # another scheme
+        "http://localhost:8710/",  # another name, whatever it resolves to
+        "http://127.0.0.1:8710.evil.example/",
+        "http://127.0.0.1:8710@evil.example/",
+        "http://evil.example\\@127.0.0.1:8710/",
+        "http://evil.example#@127.0.0.1:8710/",
+        "http://127.1:8710/",
+        "//127.0.0.1:8710/",
+        "file:///etc/passwd",
+        "http://127.0.0.1:8710\t/",
+        "http://127.0.0.1:99999/",
+        "",
+    ],
+)
+def test_nothing_goes_to_another_origin(url: str) -> None:
+    with pytest.raises(Denied):
+        Origins(["http://127.0.0.1:8710/mcp"]).check(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://ada:hunter2@host.example/",
+        "ftp://host.example",
+        "host.example:80",
+        "http://",
+        "http://h:0",
+        "http://a b",
+    ],
+)
+def test_a_base_url_is_plain_and_holds_no_credentials(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Origins([url])
+    assert "hunter2" not in caught.value.text
+
+
+def test_a_refusal_repeats_no_credentials_and_no_query() -> None:
+    with pytest.raises(Denied) as caught:
+        Origins(["http://host.example"]).check("http://ada:hunter2@host.example/?token=hunter3")
+    assert "hunter" not in caught.value.text
+
+
+# --- httpx ----------------------------------------------------------------------------------------------
+
+
+def client(*base_urls: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=PoolTransport(Origins(base_urls)), trust_env=False)
+
+
+async def test_httpx_speaks_through_the_pool() -> None:
+    async with scripted_endpoint() as endpoint, client(endpoint.url) as http:
+        endpoint.script([Raw((b'{"a":', b"1}"))] * 2)
+        for _ in range(2):
+            response = await http.post(f"{endpoint.url}/x?q=a%20b", json={"b": 2}, headers={"x-y": "z"})
+            assert response.json() == {"a": 1}
+        request = endpoint.requests[0]
+        assert (request.method, request.path, request.json) == ("POST", "/v1/x?q=a%20b", {"b": 2})
+        assert request.headers["x-y"] == "z"
+        assert request.headers["host"] == endpoint.url.split("/")[2]
+
+
+async def test_httpx_does_not_leave_the_configured_origins_not_even_by_a_redirect() -> None:
+    async with (
+        scripted_endpoint() as endpoint,
+        scripted_endpoint() as elsewhere,
+        client(endpoint.url) as http,
+    ):
+        endpoint.script([refuses(302, headers={"location": elsewhere.url})] * 2)
+        assert (await http.get(endpoint.url)).status_code == 302
+        with pytest.raises(Denied, match="the configuration does not name it"):
+            await http.get(endpoint.url, follow_redirects=True)
+        with pytest.raises(Denied):
+            await http.get(elsewhere.url)
+        assert elsewhere.requests == []
+
+
+async def test_failures_are_the_ones_that_users_of_httpx_know() -> None:
+    async with scripted_endpoint() as endpoint, client(endpoint.url) as http:
+        endpoint.script([Raw((b"half",), cut=True), Raw((b"",), 200, {"content-length": "1"}), Silence()])
+        with pytest.raises(httpx.ReadError, match="in the middle of its reply"):
+            await http.get(endpoint.url)
+        with pytest.raises(httpx.RemoteProtocolError, match="Content-Length"):
+            await http.get(endpoint.url)
+        with pytest.raises(httpx.ReadTimeout):
+            await http.get(endpoint.url, timeout=0.05)
+        await endpoint.left.wait()  # and the connection is not left open
+    async with client(endpoint.url) as http:
+        with pytest.raises(httpx.ConnectError, match="connection refused"):
+            await http.get(endpoint.url)
+
+
+async def test_https_goes_the_same_way_and_under_the_same_rule(tmp_path: Path) -> None:
+    tls = tls_pair(tmp_path)
+    async with scripted_endpoint(tls.server) as endpoint, scripted_endpoint(tls.server) as elsewhere:
+        transport = PoolTransport(Origins([endpoint.url]), tls=tls.client)
+        async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
+            endpoint.script([Raw((b'{"a":1}',))])
+            assert (await http.get(endpoint.url)).json() == {"a": 1}
+            with pytest.raises(Denied):
+                await http.get(elsewhere.url)
+        assert elsewhere.requests == []
+
+
+async def test_a_cancelled_httpx_request_closes_its_connection() -> None:
+    async with scripted_endpoint() as endpoint, client(endpoint.url) as http:
+        endpoint.script([Silence()])
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await http.get(endpoint.url, timeout=None)
+        await endpoint.left.wait()
+
+
+# --- server-sent events ---------------------------------------------------------------------------------
+
+STREAM = (
+    b"\xef\xbb\xbfdata: one\n\n: a comment\ndata:two\r\ndata: lines\r\n\r\nevent: tick\rid: 7\rdata\r\r"
+    b"retry: 1\nid: 8\n\ndata:  \xc3\xa9\n\ndata: cut off"
+)
+EVENTS = [
+    Event(b"one"),
+    Event(b"two\nlines"),
+    Event(b"", "tick", "7"),
+    Event(" é".encode(), "message", "8"),
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
+def test_events_are_the_same_however_the_stream_is_cut(size: int) -> None:
+    reader = EventReader("here")
+    found: list[Any] = []
+    for at in range(0, len(STREAM), size):
+        found += reader.feed(STREAM[at : at + size])
+    assert found == EVENTS
+
+
+@pytest.mark.parametrize("piece", [b"data: aaaaaaaaa\n", b"aaaaaaaaaaaaaaa"])
+def test_an_event_without_end_is_refused(piece: bytes) -> None:
+    reader = EventReader("here", max_event=1000)
+
+    def feed_on() -> None:
+        for _ in range(1000):
+            reader.feed(piece)
+
+    with pytest.raises(InvalidResult, match="here sent an event of over 1,000 bytes"):
+        feed_on()

@@ -1,0 +1,625 @@
+"""Runs from start to end, over a real ledger file and the real dispatch."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.agent.state import fold
+from gateway.core.ports import ModelReply, ModelRequest, ToolUse
+from gateway.core.requests import answered
+from gateway.runs.runner import Runs
+from tests.integration.run_house import ADA, EVE, LEAD, House, calls, says, types, until
+from tests.twins import TwinModel
+from toolward.errors import (
+    Conflict,
+    Denied,
+    InvalidRequest,
+    NotFound,
+    ToolError,
+    Unavailable,
+)
+from toolward.types import (
+    Answer,
+    CallContext,
+    InputRequest,
+    RequestState,
+    Run,
+    RunEvent,
+    RunState,
+    ToolCall,
+    ToolResult,
+    text_result,
+)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "ledger.db")
+
+
+class Hanging:
+    """A tool that is reached and then waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.let_go = asyncio.Event()
+        self.cancelled = False
+
+    async def __call__(self, call: ToolCall, _context: CallContext) -> ToolResult:
+        self.reached.set()
+        try:
+            await self.let_go.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return text_result(f"{call.name} done")
+
+
+async def ended(runs: Runs, run: Run) -> Run:
+    await until(runs, run.id)
+    return await runs.get_run(ADA, run.id)
+
+
+async def waiting(runs: Runs, run: Run) -> InputRequest:
+    """The one request that the run waits for."""
+    await until(runs, run.id, "input_requested")
+    (request,) = await runs.list_input_requests(LEAD, run.id)
+    return request
+
+
+def told(model: TwinModel, request: int = -1) -> list[tuple[str, bool]]:
+    """What a request to the model says of calls: text, is_error."""
+    return [
+        (message.text, message.is_error)
+        for message in model.requests[request].messages
+        if message.role == "tool"
+    ]
+
+
+# --- the whole way --------------------------------------------------------------------------------------
+
+
+async def test_a_question_is_answered(house: House):
+    model = house.script(calls(("get", "ORD-1"), text="I look."), says("It is on its way."))
+    house.backends.answers["crm.get"] = ToolResult(structured_json=b'{"state":"sent"}')
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Where is ORD-1?")
+        assert run.state is RunState.QUEUED
+        events = await until(runs, run.id)
+        assert types(events) == [
+            "run_started",
+            "run_taken_up",
+            "model_replied",
+            "tool_called",
+            "tool_returned",
+            "model_replied",
+            "run_completed",
+        ]
+        assert [event.seq for event in events] == list(range(1, 8))
+        done = await runs.get_run(ADA, run.id)
+        assert (done.state, done.answer) == (RunState.COMPLETED, "It is on its way.")
+        assert (done.turns, done.calls, done.input_tokens, done.output_tokens) == (2, 1, 20, 10)
+        assert done == fold(events).run
+        recorded = await house.ledger.call_record(events[3].data["call_id"])
+        assert (recorded.record.tool, recorded.record.rule, recorded.record.run_id) == (
+            "crm.get",
+            "reads",
+            run.id,
+        )
+    assert [tool.name for tool in model.requests[0].tools] == [
+        "crm__delete",
+        "crm__get",
+        "crm__note",
+        "crm__refund",
+        "crm__save",
+    ]
+    assert told(model) == [('{"state":"sent"}', False)]
+
+
+async def test_calls_that_read_go_out_together(house: House):
+    house.script(calls(("get", "A"), ("get", "B"), ("get", "C")), says("Done."))
+    all_there = asyncio.Barrier(3)
+
+    async def meet(call: ToolCall, _context: CallContext) -> ToolResult:
+        async with asyncio.timeout(10):
+            await all_there.wait()  # passes only when the others are under way too
+        return text_result(call.arguments["id"])
+
+    house.backends.answers["crm.get"] = meet
+    async with house.open() as runs:
+        run = await ended(runs, await runs.start_run(ADA, "support", "All three."))
+        assert (run.state, run.calls) == (RunState.COMPLETED, 3)
+
+
+async def test_calls_that_change_things_go_out_one_after_the_other(house: House):
+    model = house.script(calls(("note", "A"), ("save", "B"), ("note", "C")), says("Done."))
+    under_way: list[str] = []
+    crowds: list[int] = []
+
+    async def alone(call: ToolCall, _context: CallContext) -> ToolResult:
+        under_way.append(call.name)
+        await asyncio.sleep(0)
+        crowds.append(len(under_way))
+        under_way.remove(call.name)
+        return text_result(call.arguments["id"])
+
+    house.backends.answers |= {"crm.note": alone, "crm.save": alone}
+    async with house.open() as runs:
+        await ended(runs, await runs.start_run(ADA, "support", "In order."))
+    assert house.made == ["note A", "save B", "note C"]
+    assert crowds == [1, 1, 1]
+    assert told(model) == [("A", False), ("B", False), ("C", False)]
+
+
+async def test_every_call_has_a_key_of_its_own(house: House):
+    house.script(calls(("get", "A"), ("get", "A")), calls(("get", "A")), says("Done."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Thrice.")
+        events = await until(runs, run.id)
+        keys = [event.data["key"] for event in events if event.type == "tool_called"]
+        assert keys == [f"{run.id}/1/0", f"{run.id}/1/1", f"{run.id}/2/0"]
+    assert len({call.idempotency_key for _, call, _ in house.backends.calls}) == 3
+
+
+# --- what goes wrong comes back to the model ------------------------------------------------------------
+
+
+async def test_mistakes_of_the_model_come_back_to_it(house: House):
+    broken = ModelReply(
+        "",
+        (
+            ToolUse("u1", "crm__gte", "{}"),
+            ToolUse("u2", "crm__get", '{"id": '),
+            ToolUse("u3", "crm__get", '{"idd": "A"}'),
+            ToolUse("u4", "crm__get", '{"id": "\ud800"}'),
+        ),
+        "tool_use",
+    )
+    model = house.script(broken, says("Sorry."))
+    async with house.open() as runs:
+        run = await ended(runs, await runs.start_run(ADA, "support", "Try."))
+        assert run.state is RunState.COMPLETED
+    unknown, no_json, wrong_schema, half_a_pair = told(model)
+    assert "Did you mean 'crm__get'?" in unknown[0]
+    assert "not valid JSON" in no_json[0]
+    assert "did you mean 'id'?" in wrong_schema[0]
+    assert [error for _, error in (unknown, no_json, wrong_schema)] == [True, True, True]
+    assert half_a_pair == ("done", False)  # what no text can hold was replaced, and the call was made
+    assert house.made == ["get ?"]
+
+
+async def test_failures_of_tools_come_back_to_it(house: House):
+    model = house.script(calls(("get", "A"), ("note", "B"), ("save", "C")), says("I could not."))
+
+    async def bug(_call: ToolCall, _context: CallContext) -> ToolResult:
+        raise ZeroDivisionError("a secret")
+
+    house.backends.answers |= {
+        "crm.get": text_result("No such order.", is_error=True),
+        "crm.note": Unavailable("The backend crm is gone.", hint="Start it."),
+        "crm.save": bug,
+    }
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Try.")
+        events = await until(runs, run.id)
+        codes = {event.data["text"]: event.data["code"] for event in events if event.type == "tool_returned"}
+    assert told(model)[:2] == [("No such order.", True), ("The backend crm is gone. Start it.", True)]
+    assert codes["No such order."] == "tool_error"
+    assert codes["The backend crm is gone. Start it."] == "unavailable"
+    assert not any("secret" in text for text in codes)
+
+
+async def test_a_denial_comes_back_with_the_rule_on_record(house: House):
+    model = house.script(calls(("delete", "A")), says("I may not."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Delete it.")
+        events = await until(runs, run.id)
+    (returned,) = [event.data for event in events if event.type == "tool_returned"]
+    assert (returned["code"], returned["rule"]) == ("denied", "no-deletes")
+    assert "Policy denies this call of crm.delete" in told(model)[0][0]
+    assert house.made == []
+
+
+async def test_the_same_failure_again_and_again_ends_the_run(house: House):
+    house.script(*[calls(("get", "A"))] * 3)
+    house.backends.answers["crm.get"] = text_result("No such order.", is_error=True)
+    async with house.open() as runs:
+        run = await ended(runs, await runs.start_run(ADA, "support", "Look."))
+    assert (run.state, run.error_code) == (RunState.FAILED, "repeated_failure")
+    assert "crm.get failed 3 times in the same way: No such order." in run.error_message
+
+
+async def test_a_model_that_cannot_be_reached_fails_the_run_with_its_reason(house: House):
+    house.model = TwinModel([Unavailable("The endpoint default does not answer.", hint="Start it.")])
+    async with house.open() as runs:
+        run = await ended(runs, await runs.start_run(ADA, "support", "Hello?"))
+    assert (run.state, run.error_code) == (RunState.FAILED, "unavailable")
+    assert run.error_message == "The endpoint default does not answer. Start it."
+
+
+async def test_a_bug_in_a_models_adapter_fails_the_run_without_telling_its_details(house: House):
+    class Broken:
+        async def reply(
+            self, request: ModelRequest, on_text: Callable[[str], None] | None = None
+        ) -> ModelReply:
+            raise ToolError("a secret")
+
+    house.model = Broken()
+    async with house.open() as runs:
+        run = await ended(runs, await runs.start_run(ADA, "support", "Hello?"))
+    assert (run.state, run.error_code) == (RunState.FAILED, "internal")
+    assert "secret" not in run.error_message
+
+
+# --- people ---------------------------------------------------------------------------------------------
+
+
+async def test_an_approved_call_is_made_once_and_the_run_goes_on(house: House):
+    model = house.script(calls(("refund", "P-1")), says("Refunded."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        assert (await runs.get_run(ADA, run.id)).state is RunState.INPUT_REQUIRED
+        assert house.made == []
+        answered = await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
+        assert answered.state is RequestState.APPROVED
+        events = await until(runs, run.id)
+        assert types(events)[3:] == [
+            "tool_called",
+            "input_requested",
+            "input_answered",
+            "run_taken_up",
+            "tool_called",
+            "tool_returned",
+            "model_replied",
+            "run_completed",
+        ]
+        assert events[5].data["by"] == "lea"
+        assert (await runs.list_input_requests(LEAD)) == ()
+        assert (await house.ledger.get_request(request.id)).request.state is RequestState.CONSUMED
+    assert house.made == ["refund P-1"]
+    assert told(model) == [("done", False)]
+
+
+async def test_it_goes_on_after_a_restart(house: House):
+    house.script(calls(("refund", "P-1")), says("Refunded."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+    async with house.open() as runs:
+        assert await runs.resume_unfinished() == 1
+        await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
+        assert (await ended(runs, run)).answer == "Refunded."
+    assert house.made == ["refund P-1"]
+
+
+async def test_an_answer_that_the_run_had_not_heard_of_is_heard_after_a_restart(house: House):
+    house.script(calls(("refund", "P-1")), says("Refunded."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        approved = answered(request, Answer(approve=True), LEAD, house.clock.now_ms())
+        await house.ledger.close_request(request.id, approved, "lea")  # and then the power fails
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        assert (await ended(runs, run)).answer == "Refunded."
+    assert house.made == ["refund P-1"]
+
+
+async def test_a_person_who_says_no_is_heard_by_the_model(house: House):
+    model = house.script(calls(("refund", "P-1")), says("It was not approved."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        await runs.answer_input_request(LEAD, request.id, Answer(approve=False, reason="Too late for that."))
+        assert (await ended(runs, run)).state is RunState.COMPLETED
+    assert house.made == []
+    ((text, is_error),) = told(model)
+    assert is_error
+    assert "did not approve this call of crm.refund, so it was not made: Too late for that." in text
+
+
+async def test_an_approval_that_nobody_gave_in_time_is_told_after_a_restart(house: House):
+    model = house.script(calls(("refund", "P-1")), says("Nobody approved."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        await waiting(runs, run)
+    house.clock.advance(48 * 3600)
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        await ended(runs, run)
+    assert "Nobody approved this call of crm.refund in time" in told(model)[0][0]
+
+
+async def test_an_answer_while_another_call_is_under_way_is_not_lost(house: House):
+    model = house.script(calls(("refund", "P-1"), ("get", "A")), says("Both."))
+    house.backends.answers["crm.get"] = slow = Hanging()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Both.")
+        await slow.reached.wait()
+        request = await waiting(runs, run)
+        assert (await runs.get_run(ADA, run.id)).state is RunState.RUNNING
+        await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
+        slow.let_go.set()
+        assert (await ended(runs, run)).answer == "Both."
+    assert told(model) == [("done", False), ("get done", False)]
+
+
+async def test_what_comes_after_a_call_that_waits_waits_too(house: House):
+    house.script(calls(("refund", "P-1"), ("note", "refunded")), says("Both."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund, then note it.")
+        request = await waiting(runs, run)
+        assert (await runs.get_run(ADA, run.id)).state is RunState.INPUT_REQUIRED
+        assert house.made == []
+        await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
+        await ended(runs, run)
+    assert house.made == ["refund P-1", "note refunded"]
+
+
+async def test_two_equal_calls_need_two_approvals(house: House):
+    house.script(calls(("refund", "P-1"), ("refund", "P-1")), says("Twice."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it twice.")
+        first = await waiting(runs, run)
+        await runs.answer_input_request(LEAD, first.id, Answer(approve=True))
+        seen = await until(runs, run.id, "tool_returned")
+        await until(runs, run.id, "input_requested", after=seen[-1].seq)
+        (second,) = await runs.list_input_requests(LEAD, run.id)
+        assert second.id != first.id
+        assert house.made == ["refund P-1"]
+        await runs.answer_input_request(LEAD, second.id, Answer(approve=True))
+        await ended(runs, run)
+    assert house.made == ["refund P-1", "refund P-1"]
+
+
+async def test_who_may_not_answer_is_told_so_or_nothing(house: House):
+    house.script(calls(("refund", "P-1")))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        with pytest.raises(Denied, match="cannot approve it too"):
+            await runs.answer_input_request(ADA, request.id, Answer(approve=True))
+        for who, number in ((EVE, request.id), (LEAD, "req_404")):
+            with pytest.raises(NotFound, match="There is no input request"):
+                await runs.answer_input_request(who, number, Answer(approve=True))
+        await runs.answer_input_request(LEAD, request.id, Answer(approve=False))
+        with pytest.raises(Conflict):
+            await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
+        assert await runs.list_input_requests(EVE) == ()
+
+
+# --- cancelling -----------------------------------------------------------------------------------------
+
+
+async def test_a_waiting_run_is_cancelled_and_its_request_withdrawn(house: House):
+    house.script(calls(("refund", "P-1")))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        cancelled = await runs.cancel_run(ADA, run.id)
+        assert cancelled.state is RunState.CANCELLED
+        assert await runs.list_input_requests(LEAD) == ()
+        with pytest.raises(Conflict):
+            await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
+        assert await runs.cancel_run(ADA, run.id) == cancelled
+    assert house.made == []
+
+
+async def test_a_run_in_a_call_is_cancelled_and_the_call_with_it(house: House):
+    house.script(calls(("get", "A")))
+    house.backends.answers["crm.get"] = slow = Hanging()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Look.")
+        await slow.reached.wait()
+        await runs.cancel_run(ADA, run.id)
+        assert slow.cancelled
+        events = await until(runs, run.id)
+        assert types(events)[-1] == "run_cancelled"
+        call_id = events[3].data["call_id"]
+        outcome = (await house.ledger.call_record(call_id)).outcome
+        assert outcome is not None
+        assert outcome.code == "cancelled"
+
+
+async def test_a_run_is_cancelled_while_its_model_thinks(house: House):
+    asked = asyncio.Event()
+
+    class Thinking:
+        async def reply(
+            self, request: ModelRequest, on_text: Callable[[str], None] | None = None
+        ) -> ModelReply:
+            asked.set()
+            return await asyncio.Future()
+
+    house.model = Thinking()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Look.")
+        await asked.wait()
+        assert (await runs.cancel_run(ADA, run.id)).state is RunState.CANCELLED
+        assert types(await until(runs, run.id)) == ["run_started", "run_taken_up", "run_cancelled"]
+
+
+# --- watching -------------------------------------------------------------------------------------------
+
+
+async def test_watchers_at_any_point_see_every_event_once(house: House):
+    house.script(calls(("get", "A")), calls(("get", "B")), says("Done."))
+    house.backends.answers["crm.get"] = slow = Hanging()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Look.")
+        early = asyncio.create_task(until(runs, run.id))
+        await slow.reached.wait()
+        seen = await until(runs, run.id, "tool_called")
+        resumed = asyncio.create_task(until(runs, run.id, after=seen[-1].seq))
+        slow.let_go.set()
+        whole = await early
+        assert [event.seq for event in whole] == list(range(1, len(whole) + 1))
+        assert seen + await resumed == whole
+        assert await until(runs, run.id) == whole  # after the end, from the log
+        assert await until(runs, run.id, after=len(whole)) == []
+        assert await until(runs, run.id, after=999) == []
+
+
+async def test_watching_beyond_the_log_ends_with_the_run(house: House):
+    house.script(calls(("get", "A")), says("Done."))
+    house.backends.answers["crm.get"] = slow = Hanging()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Look.")
+        await slow.reached.wait()
+        ahead = asyncio.create_task(until(runs, run.id, after=999))
+        slow.let_go.set()
+        assert await ahead == []
+
+
+async def test_text_is_heard_as_it_comes_and_a_broken_listener_hurts_nobody(house: House):
+    house.script(says("Hello there."))
+    heard: list[str] = []
+
+    def listener(turn: int, text: str) -> None:
+        heard.append(f"{turn}: {text}")
+
+    def broken(_turn: int, _text: str) -> None:
+        raise OSError("no terminal")
+
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Hello.")
+        with runs.watch_text(run.id, broken), runs.watch_text(run.id, listener):
+            assert (await ended(runs, run)).answer == "Hello there."
+    assert heard == ["1: Hello there."]
+
+
+async def test_watchers_are_told_when_the_ledger_fails(house: House):
+    house.script(calls(("get", "A")))
+    house.backends.answers["crm.get"] = slow = Hanging()
+    opened = house.open()
+    runs = await opened.__aenter__()
+    run = await runs.start_run(ADA, "support", "Look.")
+    await slow.reached.wait()
+    watching = asyncio.create_task(until(runs, run.id))
+    await until(runs, run.id, "tool_called")
+    await house.ledger.close()
+    slow.let_go.set()
+    with pytest.raises(Unavailable, match="is closed"):
+        await watching
+    await opened.__aexit__(None, None, None)
+    slow.let_go.clear()
+    house.script(calls(("get", "A")), says("Done."))
+    async with house.open() as runs:  # nothing is lost: it goes on where the log ends
+        await runs.resume_unfinished()
+        slow.let_go.set()
+        assert (await ended(runs, run)).state is RunState.COMPLETED
+
+
+# --- whose runs -----------------------------------------------------------------------------------------
+
+
+async def test_what_belongs_to_others_is_not_there(house: House):
+    house.script(says("Done."), says("Done."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Look.")
+        await ended(runs, run)
+        for wanted in (run.id, "run_404"):
+            with pytest.raises(NotFound, match=f"There is no run '{wanted}'"):
+                await runs.get_run(EVE, wanted)
+            with pytest.raises(NotFound):
+                await runs.cancel_run(EVE, wanted)
+            with pytest.raises(NotFound):
+                await anext(runs.watch_run(EVE, wanted))
+        assert (await runs.list_runs(EVE)).runs == ()
+        assert [one.id for one in (await runs.list_runs(ADA)).runs] == [run.id]
+
+
+async def test_a_repeated_start_with_its_key_is_one_run(house: House):
+    house.script(says("Done."))
+    async with house.open() as runs:
+        first = await runs.start_run(ADA, "support", "Look.", key="k1")
+        again = await runs.start_run(ADA, "support", "Look.", key="k1")
+        assert again.id == first.id
+        with pytest.raises(Conflict, match="k1"):
+            await runs.start_run(ADA, "support", "Something else.", key="k1")
+        await ended(runs, first)
+
+
+async def test_a_start_that_cannot_be_is_refused(house: House):
+    async with house.open() as runs:
+        with pytest.raises(NotFound) as caught:
+            await runs.start_run(ADA, "suport", "Look.")
+        assert caught.value.hint == "Did you mean 'support'?"
+        with pytest.raises(InvalidRequest, match="cannot be empty"):
+            await runs.start_run(ADA, "support", " \n")
+        assert [agent.name for agent in await runs.list_agents(ADA)] == ["support"]
+
+
+async def test_a_run_whose_agent_is_gone_ends_with_that_reason(house: House):
+    house.script(calls(("refund", "P-1")))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+    house.agents = {}
+    async with house.open() as runs:
+        await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
+        done = await ended(runs, run)
+    assert (done.state, done.error_code) == (RunState.FAILED, "not_found")
+    assert house.made == []
+
+
+# --- killed between a call and its outcome --------------------------------------------------------------
+
+
+async def killed_in_a_call(house: House, tool: str) -> tuple[str, str]:
+    """Another process starts a run and is killed (-9) when its tool has been reached: run id, key."""
+    gateway = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.integration.killed_run",
+        str(house.path),
+        tool,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert gateway.stdout is not None
+    run_id, key = (await gateway.stdout.readline()).decode().split()
+    gateway.send_signal(signal.SIGKILL)
+    await gateway.wait()
+    return run_id, key
+
+
+async def resumed(house: House, run_id: str) -> list[RunEvent]:
+    for _ in range(50):  # ids of the dead process are not to be met again
+        house.ids.new("skipped")
+    async with house.open() as runs:
+        assert await runs.resume_unfinished() == 1
+        return await until(runs, run_id)
+
+
+@pytest.mark.parametrize("tool", ["get", "save"], ids=["only reads", "keeps keys"])
+async def test_after_a_kill_a_call_that_may_be_repeated_is_made_again_with_its_key(house: House, tool: str):
+    run_id, key = await killed_in_a_call(house, tool)
+    model = house.script(says("Done."))
+    events = await resumed(house, run_id)
+    assert types(events)[3:] == [
+        "tool_called",
+        "tool_called",
+        "tool_returned",
+        "model_replied",
+        "run_completed",
+    ]
+    assert events[3].data == events[4].data
+    assert [call.idempotency_key for _, call, _ in house.backends.calls] == [key]
+    assert told(model) == [("done", False)]
+
+
+async def test_after_a_kill_a_call_that_may_not_be_repeated_is_told_as_unknown(house: House):
+    run_id, _ = await killed_in_a_call(house, "note")
+    model = house.script(says("I do not know whether it happened."))
+    events = await resumed(house, run_id)
+    assert types(events)[3:] == ["tool_called", "tool_returned", "model_replied", "run_completed"]
+    assert events[4].data["code"] == "outcome_unknown"
+    assert house.made == []
+    ((text, is_error),) = told(model)
+    assert is_error
+    assert "It is not known whether this call of crm.note took effect" in text
