@@ -230,6 +230,13 @@ async def test_a_server_that_somebody_else_starts_again_is_found_again(tmp_path:
     await second.communicate()
 
 
+async def test_a_changed_list_of_tools_is_seen(tmp_path: Path) -> None:
+    async with backends(tmp_path, stdio("legacy", "-m", "tests.servers.legacy")) as pool:
+        assert [tool.name for tool in listing(pool, "legacy").tools] == ["first", "second"]
+        await call(pool, "legacy", "grow")
+        await until(pool, lambda: len(listing(pool, "legacy").tools) == 3)
+
+
 async def test_a_call_has_a_deadline_and_the_next_call_is_not_harmed(tmp_path: Path) -> None:
     async with backends(tmp_path, stdio("moody", "-m", "tests.servers.moody")) as pool:
         before = await ask(pool, "moody", "pid")

@@ -1,0 +1,68 @@
+"""A tool server answers the same at every door."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+
+from tests.contract.cases import CASES, Case, check
+from tests.contract.drivers import FIXTURE, Driver, McpHttpDriver, ProviderDriver, grpc_driver, stdio_driver
+from tests.servers.fixture import server
+from toolward.auth import bearer
+from toolward.doors.grpc import serve_grpc
+from toolward.doors.mcp_http import McpHttpDoor
+from toolward.doors.origin import Origins
+from toolward.doors.serve import http_server, parse_address
+from toolward.types import Principal
+
+DOORS = ["memory", "grpc", "http legacy", "http modern", "stdio legacy", "stdio modern"]
+Drivers = dict[str, Driver]
+
+
+@pytest.fixture(scope="module")
+async def drivers() -> AsyncGenerator[Drivers, None]:
+    authenticate = bearer({"right": Principal("ada")})
+    mcp = McpHttpDoor(server, server.info, authenticate, Origins())
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(server.running())
+        port = await stack.enter_async_context(http_server(mcp, parse_address("127.0.0.1:0")))
+        grpc = await stack.enter_async_context(
+            serve_grpc("127.0.0.1:0", server, authenticate, name="fixture")
+        )
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}"))
+        stack.push_async_callback(mcp.aclose)
+        made: Drivers = {
+            "memory": ProviderDriver(server),
+            "grpc": await stack.enter_async_context(grpc_driver(grpc.address, "right")),
+            "http legacy": McpHttpDriver(client, "right", modern=False),
+            "http modern": McpHttpDriver(client, "right", modern=True),
+        }
+        for era in ("legacy", "modern"):
+            stdio = stdio_driver(FIXTURE, os.environ, modern=era == "modern")
+            made[f"stdio {era}"] = await stack.enter_async_context(stdio)
+        yield made
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+async def test_every_door_answers_alike(drivers: Drivers, door: str, case: Case) -> None:
+    await check(drivers[door], case, case.tool)
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_every_door_lists_the_same_tools(drivers: Drivers, door: str) -> None:
+    assert await drivers[door].names() == await drivers["memory"].names()
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_every_door_carries_every_kind_of_content(drivers: Drivers, door: str) -> None:
+    told = await drivers[door].call("show", b"{}")
+    assert told.kinds == ("text", "image", "resource")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.code != "ok"], ids=lambda case: case.what)
+async def test_errors_are_the_same_to_the_letter(drivers: Drivers, case: Case) -> None:
+    said = {(await drivers[door].call(case.tool, case.arguments))[:2] for door in DOORS}
+    assert len(said) == 1
