@@ -88,6 +88,10 @@ def place(engine: Engine) -> str:
     return engine.url.database or str(engine.url)
 
 
+def closed(engine: Engine) -> Unavailable:
+    return Unavailable(f"The database {place(engine)} is closed.", hint="The program is stopping.")
+
+
 class Writer:
     """One thread that does all writing to one database, with group commit.
 

@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from gateway.backends.pool import Backends
-from gateway.backends.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec, Timing
+from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
+from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
 from toolward.errors import DeadlineExceeded, InvalidArguments, Unavailable, UnknownTool
 from toolward.types import CallContext, ToolCall, ToolResult
 

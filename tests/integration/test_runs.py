@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.agent.state import fold
-from gateway.core.ports import ModelReply, ModelRequest, ToolUse
+from gateway.core.ports import ModelReply, ModelRequest, RequestSpec, ToolUse
 from gateway.core.requests import answered
 from gateway.runs.runner import Runs
 from tests.integration.run_house import ADA, EVE, LEAD, House, calls, says, types, until
@@ -349,16 +349,44 @@ async def test_an_answer_while_another_call_is_under_way_is_not_lost(house: Hous
     assert told(model) == [("done", False), ("get done", False)]
 
 
+async def test_an_answer_in_the_moment_in_which_the_work_stops_is_not_lost(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    house.script(calls(("refund", "P-1")), says("Refunded."))
+    looked, go_on = asyncio.Event(), asyncio.Event()
+    async with house.open() as runs:
+        get_request = house.ledger.get_request
+
+        async def stale(request_id: str) -> RequestSpec:
+            """The first to look (the work on the run) is told late that nobody had answered."""
+            spec = await get_request(request_id)
+            if not looked.is_set():
+                looked.set()
+                await go_on.wait()
+            return spec
+
+        monkeypatch.setattr(house.ledger, "get_request", stale)
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        await looked.wait()
+        (request,) = await runs.list_input_requests(LEAD)
+        await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
+        go_on.set()
+        assert (await ended(runs, run)).answer == "Refunded."
+
+
 async def test_what_comes_after_a_call_that_waits_waits_too(house: House):
-    house.script(calls(("refund", "P-1"), ("note", "refunded")), says("Both."))
+    house.script(calls(("refund", "P-1"), ("note", "refunded"), ("get", "A")), says("All."))
+    house.backends.answers["crm.get"] = slow = Hanging()
     async with house.open() as runs:
         run = await runs.start_run(ADA, "support", "Refund, then note it.")
         request = await waiting(runs, run)
+        slow.let_go.set()
+        await until(runs, run.id, "tool_returned")
         assert (await runs.get_run(ADA, run.id)).state is RunState.INPUT_REQUIRED
-        assert house.made == []
+        assert house.made == ["get A"]
         await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
         await ended(runs, run)
-    assert house.made == ["refund P-1", "note refunded"]
+    assert house.made == ["get A", "refund P-1", "note refunded"]
 
 
 async def test_two_equal_calls_need_two_approvals(house: House):

@@ -12,7 +12,7 @@ from gateway.config.builtin import builtin_settings
 from gateway.config.find import find_config, home_directory, load_settings, make_home
 from gateway.config.parse import read_settings
 from gateway.config.policies import load_policy
-from gateway.config.settings import GrpcBackendSettings, HttpBackendSettings, Settings, StdioBackendSettings
+from gateway.config.settings import GrpcSpec, HttpSpec, Settings, StdioSpec
 from gateway.config.shipped import shipped_policies
 from gateway.config.source import MAX_BYTES, load_yaml, parse_yaml
 from toolward.errors import ConfigurationError
@@ -74,18 +74,18 @@ def test_everything_that_a_file_can_say() -> None:
     settings = read(GOOD, KEY="k3y")
 
     calculator, crm, files = settings.backends
-    assert isinstance(calculator, StdioBackendSettings)
+    assert isinstance(calculator, StdioSpec)
     assert calculator.launch.command == ("toolserver", "calculator")
     assert calculator.launch.env == {"MODE": "no"}
     assert calculator.launch.cwd == Path.cwd() / "work"
-    assert isinstance(crm, HttpBackendSettings)
+    assert isinstance(crm, HttpSpec)
     assert crm.url == "http://127.0.0.1:8740/mcp?key=k3y"
     assert crm.token == "s3cret"
     assert crm.headers == {"X-Team": "team-k3y"}
     assert crm.start is not None
     assert crm.start.command[-1] == "k3y"
     assert crm.timeout == 5
-    assert isinstance(files, GrpcBackendSettings)
+    assert isinstance(files, GrpcSpec)
     assert files.target == "127.0.0.1:8731"
     assert settings.trusted_annotations == {"crm"}
     refund, get = settings.facts["crm.refund_payment"], settings.facts["crm.get_record"]
@@ -112,7 +112,7 @@ def test_no_repr_and_no_address_shows_a_secret() -> None:
     assert [
         backend.start.hidden
         for backend in settings.backends
-        if isinstance(backend, HttpBackendSettings) and backend.start
+        if isinstance(backend, HttpSpec) and backend.start
     ] == [("k3y",)]
 
 
@@ -346,14 +346,14 @@ def test_the_built_in_configuration(tmp_path: Path) -> None:
     assert settings == builtin_settings(tmp_path)
     kinds = {backend.name: type(backend) for backend in settings.backends}
     assert kinds == {
-        "search": StdioBackendSettings,
-        "calculator": StdioBackendSettings,
-        "crm": HttpBackendSettings,
-        "files": GrpcBackendSettings,
+        "search": StdioSpec,
+        "calculator": StdioSpec,
+        "crm": HttpSpec,
+        "files": GrpcSpec,
     }
     load_policy(settings.policies)
     for backend in settings.backends:
-        launch = backend.launch if isinstance(backend, StdioBackendSettings) else backend.start
+        launch = backend.launch if isinstance(backend, StdioSpec) else backend.start
         assert launch is not None
         assert os.access(launch.command[0], os.X_OK)
         assert not any("token" in word.lower() for word in launch.command)

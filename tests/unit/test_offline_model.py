@@ -1,10 +1,9 @@
 """The embedded stand-in for a model, over the four real tool servers: question -> the calls, turn by turn."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,98 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gateway.models.offline
-from gateway.core.ports import Message, ModelReply, ModelRequest, ModelTool
+from gateway.core.ports import Message, ModelRequest, ModelTool
 from gateway.models.offline import OfflineModel
-from toolservers.calculator.tools import server as calculator
-from toolservers.crm.tools import Settings as CrmSettings
-from toolservers.crm.tools import server as crm
-from toolservers.files.tools import Settings as FilesSettings
-from toolservers.files.tools import server as files
-from toolservers.search.tools import server as search
-from toolward.errors import ToolwardError
-from toolward.kit import ToolServer
+from tests.unit.offline_desk import Call, Desk, Turns, offered, open_desk
 from toolward.schema import Schema
-from toolward.types import NO_CONTEXT, Principal, ToolCall
 
-CALLER = Principal("ada", roles=("support",))
 DEMO = (
     "Order ORD-1007 arrived damaged. Look up the order, check what our returns policy says about damaged items, "
     "work out a 15 % goodwill credit on its total, and save a short summary to notes/ORD-1007.md."
 )
 
-Call = tuple[str, dict[str, Any]]
-Turns = list[list[Call]]
-
-
-class Told(NamedTuple):
-    """A conversation that came to its end."""
-
-    turns: Turns
-    answer: str
-    messages: tuple[Message, ...]
-
-
-class Desk:
-    """The loop around the model in its shortest form. `denied` maps a tool to the reason why policy denies it."""
-
-    def __init__(self, servers: Mapping[str, ToolServer[Any]], tools: tuple[ModelTool, ...]) -> None:
-        self.servers = servers
-        self.tools = tools
-        self.denied: dict[str, str] = {}
-
-    async def ask(self, question: str, before: tuple[Message, ...] = ()) -> Told:
-        messages = [*before, Message("user", question)]
-        turns: Turns = []
-        for _ in range(12):
-            reply = await OfflineModel().reply(ModelRequest(tuple(messages), self.tools))
-            messages.append(Message("assistant", reply.text, reply.tool_uses))
-            if not reply.tool_uses:
-                assert reply.stop == "final"
-                return Told(turns, reply.text, tuple(messages))
-            assert reply.stop == "tool_use"
-            turns.append([(use.name, json.loads(use.arguments_json)) for use in reply.tool_uses])
-            messages += [await self._call(use.id, use.name, use.arguments_json) for use in reply.tool_uses]
-        raise AssertionError(f"no end after twelve turns: {turns}")
-
-    async def _call(self, use_id: str, alias: str, arguments: str) -> Message:
-        if alias in self.denied:
-            return Message("tool", self.denied[alias], tool_use_id=use_id, is_error=True)
-        backend, _, name = alias.partition("__")
-        try:
-            call = ToolCall(name, arguments.encode(), idempotency_key=use_id)
-            result = await self.servers[backend].call_tool(CALLER, call, NO_CONTEXT)
-        except ToolwardError as error:
-            return Message("tool", error.text, tool_use_id=use_id, is_error=True)
-        text = result.structured_json.decode() if result.structured_json else result.text
-        return Message("tool", text, tool_use_id=use_id, is_error=result.is_error)
-
-
-async def offered(servers: Mapping[str, ToolServer[Any]]) -> tuple[ModelTool, ...]:
-    return tuple(
-        ModelTool(f"{name}__{tool.name}", tool.description, tool.input_schema)
-        for name, server in servers.items()
-        for tool in (await server.list_tools(CALLER)).tools
-    )
-
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    """The four servers at work; the folder of the file server has notes/old.md."""
-    notes = tmp_path / "root" / "notes"
-    notes.mkdir(parents=True)
-    (notes / "old.md").write_text("Call Marta back.\n", encoding="utf-8")
-    servers: dict[str, ToolServer[Any]] = {
-        "calculator": calculator,
-        "files": files,
-        "crm": crm,
-        "search": search,
-    }
-    async with AsyncExitStack() as opened:
-        await opened.enter_async_context(calculator.running())
-        await opened.enter_async_context(search.running())
-        await opened.enter_async_context(crm.running(CrmSettings(tmp_path / "crm.db")))
-        await opened.enter_async_context(files.running(FilesSettings(tmp_path / "root")))
-        yield Desk(servers, await offered(servers))
+    async with open_desk(tmp_path) as opened:
+        yield opened
 
 
 def get(record: str) -> Call:
@@ -329,7 +251,7 @@ async def test_a_later_question_may_point_back(desk: Desk) -> None:
 
 async def test_an_ambiguous_thing_to_change_is_not_guessed() -> None:
     record = {"id": "ORD-1", "record_type": "order", "payments": [{"id": "PAY-1"}, {"id": "PAY-2"}]}
-    tools = await offered({"crm": crm})
+    tools = await offered()
     first = await OfflineModel().reply(
         ModelRequest((Message("user", "Look up ORD-1 and refund 2 EUR of its payment"),), tools)
     )
@@ -409,20 +331,17 @@ async def test_a_long_text_is_read_and_its_steps_are_bounded(desk: Desk) -> None
     assert "I take 12 steps at once; 8 more were left out." in many.answer
 
 
-PIECES = st.sampled_from(
-    "look up|find|save|refund|check|calculate|what is|and|, then|. |?|: |it|its total|order|the payment|tickets|open"
-    "|ORD-1007|PAY-5007|CUS-2004|notes/a.md|a@b.example|5.00 EUR|15 %|1,000|2 + 2|(|'|\"|because|of|to|in|…|\n".split(
-        "|"
-    )
-)
+_PIECES = """look up|find|save|refund|check|calculate|what is|and|, then|. |?|: |it|its total|order|the payment|tickets
+|open|ORD-1007|PAY-5007|CUS-2004|notes/a.md|a@b.example|5.00 EUR|15 %|1,000|2 + 2|(|'|"|because|of|to|in|…"""
+PIECES = st.sampled_from(_PIECES.split("|"))
 
 
 @given(st.lists(PIECES, max_size=14).map(" ".join) | st.text(max_size=60))
 @settings(max_examples=150, deadline=None)
 async def test_whatever_is_asked_calls_fit_their_schemas(question: str) -> None:
-    tools = await offered({"calculator": calculator, "files": files, "crm": crm, "search": search})
+    tools = await offered()
     schemas = {tool.name: Schema(tool.input_schema, tool.name) for tool in tools}
-    reply: ModelReply = await OfflineModel().reply(ModelRequest((Message("user", question),), tools))
+    reply = await OfflineModel().reply(ModelRequest((Message("user", question),), tools))
     assert reply.text or reply.tool_uses
     for use in reply.tool_uses:
         assert not schemas[use.name].violations(msgspec.json.decode(use.arguments_json))

@@ -1,0 +1,236 @@
+"""One backend and the one task that owns its connection: connects, lists, and rebuilds what broke, once, however
+many calls saw it break."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from gateway.backends.children import Child
+from gateway.backends.opening import Opening
+from gateway.backends.timing import Timing
+from gateway.core.ports import Listing
+from gateway.core.spec import Spec
+from toolward.errors import (
+    ApprovalRequired,
+    DeadlineExceeded,
+    Internal,
+    InvalidResult,
+    ToolwardError,
+    Unavailable,
+)
+from toolward.types import (
+    CallContext,
+    InputRequired,
+    Outcome,
+    Principal,
+    Tool,
+    ToolCall,
+    ToolProvider,
+    ToolResult,
+)
+
+log = logging.getLogger(__name__)
+
+GATEWAY = Principal("gateway")
+
+_BETWEEN_LOOKS = 1.0  # seconds; calls that fail often do not make us list often
+MAX_PAGES = 200
+MAX_TOOLS = 10_000
+_OVERTIME = 1.0  # seconds that a client may take to keep its own deadline, before this module does it
+
+
+class Connection:
+    """`run` is the owner, to be run as one task; `call` may be used from any."""
+
+    def __init__(
+        self, spec: Spec, logs: Path, timing: Timing, changed: Callable[[], None], *, starts: bool
+    ) -> None:
+        self._spec = spec
+        self._logs = logs
+        self._timing = timing
+        self._changed = changed
+        self._starts = starts
+        self._provider: ToolProvider | None = None
+        self._known = asyncio.Event()  # whether there is a connection; calls wait for that
+        self._look = asyncio.Event()  # something happened: look at the connection
+        self._checked = 0.0  # when it was last known to work, by the loop's clock
+        self._next_try = 0.0
+        self._closing = False
+        self.attempted = asyncio.Event()
+        """Set when the first attempt has ended, either way."""
+        self.listing = Listing(spec.name, spec.transport, spec.address, problem="it has not answered yet")
+
+    async def run(self) -> None:
+        """Until it is cancelled after `close`."""
+        failures = 0
+        while not self._closing:
+            opening = Opening(self._spec, self._logs, self._timing, self._fails, starts=self._starts)
+            connected: float | None = None
+            try:
+                async with AsyncExitStack() as stack:
+                    await self._connect(stack, opening)
+                    connected = self._checked
+                    await self._stay(opening)
+            except Exception as error:  # whatever it is: the others go on, and this one is tried again
+                if self._closing:
+                    return
+                problem = await opening.explain(error)
+                held = 0.0 if connected is None else _now() - connected
+                failures = 0 if held > self._timing.steady else failures + 1
+                await self._rest(failures, problem)
+
+    def close(self) -> None:
+        """Before cancelling `run`: nothing is an occasion to connect again."""
+        self._closing = True
+
+    async def call(self, call: ToolCall, context: CallContext) -> ToolResult:
+        """Raises Unavailable, DeadlineExceeded, InvalidResult, or the ToolwardError that the backend answered."""
+        limit = self._spec.timeout if context.timeout is None else min(context.timeout, self._spec.timeout)
+        deadline = _now() + limit
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._known.wait()
+            if (provider := self._provider) is None:
+                raise self._unavailable()
+            async with asyncio.timeout_at(deadline + _OVERTIME):
+                left = msgspec.structs.replace(context, timeout=max(deadline - _now(), 0.001))
+                return _result(await provider.call_tool(GATEWAY, call, left), self._spec.name)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"{self._spec.name} did not answer {call.name} within {limit:g} s.",
+                hint="The call may have had its effect: look before it is repeated.",
+            ) from None
+        except ToolwardError as error:
+            if isinstance(error, Unavailable):
+                self._suspect()
+            raise
+        except Exception:
+            log.exception("a call of the backend %s failed", self._spec.name)
+            raise Internal(
+                f"The call of {self._spec.name} failed.", hint="The log has the details."
+            ) from None
+
+    async def _connect(self, stack: AsyncExitStack, opening: Opening) -> None:
+        async with asyncio.timeout(self._timing.connect):
+            provider = await stack.enter_async_context(opening.provider())
+            tools = await _list(provider)
+        stack.callback(self._lost)
+        self._provider = provider
+        self._works(tools)
+        self._known.set()
+
+    def _lost(self) -> None:
+        self._provider = None
+        self._known.clear()
+
+    async def _stay(self, opening: Opening) -> None:
+        """Until the connection is lost; raises what says so."""
+        provider, child = self._provider, opening.child
+        assert provider is not None  # noqa: S101 -- says to the type checker what `_connect` has done
+        watchers = [asyncio.create_task(self._watch(provider))]
+        if child is not None:
+            watchers.append(asyncio.create_task(self._watch_child(child)))
+        try:
+            while True:
+                await self._look.wait()
+                self._look.clear()
+                if child is not None and child.has_ended:
+                    raise Unavailable("its process ended")
+                await asyncio.sleep(self._checked + _BETWEEN_LOOKS - _now())
+                async with asyncio.timeout(self._timing.connect):
+                    self._works(await _list(provider))
+                self._known.set()
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+
+    async def _rest(self, failures: int, problem: str) -> None:
+        """Say what is wrong and wait for the next attempt; after a good while of working, try at once, unseen."""
+        wait = 0.0
+        if failures:
+            longest = min(self._timing.longest_wait, self._timing.first_wait * 2 ** min(failures - 1, 30))
+            wait = longest * random.uniform(0.5, 1)  # noqa: S311 -- spreads attempts, guards nothing
+            self._next_try = _now() + wait
+            self._fails(problem)
+        await asyncio.sleep(wait)
+
+    def _suspect(self) -> None:
+        """A call found the connection broken, or so it seems. Unless it just worked, later calls wait until that is
+        clear."""
+        if self._provider is not None:
+            self._look.set()
+            if _now() - self._checked >= _BETWEEN_LOOKS:
+                self._known.clear()
+
+    async def _watch(self, provider: ToolProvider) -> None:
+        """The server says that its tools changed."""
+        try:
+            async with aclosing(cast(AsyncGenerator[None], provider.watch())) as changes:
+                async for _ in changes:
+                    self._look.set()
+        except Exception as error:  # it only tells us less
+            log.info("the backend %s tells no changes: %s", self._spec.name, error)
+
+    async def _watch_child(self, child: Child) -> None:
+        await child.ended()
+        self._look.set()
+
+    def _works(self, tools: tuple[Tool, ...]) -> None:
+        self._checked = _now()
+        self._publish(tools, "")
+        self.attempted.set()
+
+    def _fails(self, problem: str) -> None:
+        self._publish((), problem)
+        self._known.set()
+        self.attempted.set()
+
+    def _publish(self, tools: tuple[Tool, ...], problem: str) -> None:
+        listing = msgspec.structs.replace(self.listing, tools=tools, problem=problem)
+        if listing != self.listing:
+            self.listing = listing
+            self._changed()
+
+    def _unavailable(self) -> Unavailable:
+        again = max(self._next_try - _now(), 0.0)
+        when = f"in {again:.0f} s" if again >= 1 else "now"
+        return Unavailable(
+            f"The backend {self._spec.name} is not running: {self.listing.problem}.",
+            hint=f"It is tried again {when}.",
+            retry_after=again,
+        )
+
+
+async def _list(provider: ToolProvider) -> tuple[Tool, ...]:
+    """Every page. Raises InvalidResult for a list without end."""
+    tools: list[Tool] = []
+    cursor: str | None = None
+    for _ in range(MAX_PAGES):
+        page = await provider.list_tools(GATEWAY, cursor)
+        tools += page.tools
+        cursor = page.next_cursor
+        if cursor is None:
+            return tuple(tools)
+        if len(tools) > MAX_TOOLS:
+            break
+    raise InvalidResult("its list of tools does not end")
+
+
+def _result(outcome: Outcome, backend: str) -> ToolResult:
+    """A backend of ours may be a gateway, which can answer what no tool server does."""
+    if isinstance(outcome, ToolResult):
+        return outcome
+    if isinstance(outcome, InputRequired):
+        request = outcome.requests[0]
+        raise ApprovalRequired(request.prompt, hint=f"It waits at {backend}.", request_id=request.id)
+    raise InvalidResult(f"{backend} started a run of its own ({outcome.run_id}), which cannot be followed.")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,16 @@
+"""Backends that speak MCP. Importing this loads the SDK."""
+
+from gateway.backends.children import Child
+from gateway.core.spec import HttpSpec, StdioSpec
+from toolward.client.mcp import McpClient
+from toolward.client.pipes import Pipes
+
+
+def over_stdio(spec: StdioSpec, child: Child, connect: float) -> McpClient:
+    """`connect` is in seconds."""
+    return McpClient(Pipes(child.stdout, child.stdin), name=spec.name, connect=connect)
+
+
+def over_http(spec: HttpSpec, token: str, connect: float) -> McpClient:
+    """`token` is that of this start, or the configured one."""
+    return McpClient(spec.url, name=spec.name, token=token, headers=spec.headers, connect=connect)

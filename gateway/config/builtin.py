@@ -1,0 +1,78 @@
+"""The configuration where there is none: the four tool servers of this installation, two over MCP stdio, one over
+MCP HTTP, one over gRPC, for the person at this computer.
+
+No token is written here: whoever starts a server on a socket makes one for that start.
+"""
+
+import shlex
+import sys
+from pathlib import Path
+
+from gateway.config.parse import LOCAL
+from gateway.config.settings import Settings
+from gateway.config.shipped import shipped_agents, shipped_policies
+from gateway.core.catalog import ToolFacts
+from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
+
+SOURCE = "the built-in default"
+CRM = "127.0.0.1:8740"
+FILES = "127.0.0.1:8731"
+
+_READS = ToolFacts(changes=False, idempotent=True)
+
+FACTS = {
+    "calculator.*": _READS,
+    "search.*": _READS,
+    "files.list_files": _READS,
+    "files.read_file": _READS,
+    "files.write_file": ToolFacts(changes=True),
+    "crm.find_records": _READS,
+    "crm.get_record": _READS,
+    "crm.add_ticket_message": ToolFacts(changes=True, keeps_keys=True),
+    "crm.refund_payment": ToolFacts(changes=True, keeps_keys=True),
+}
+"""What we know of our own tools, by qualified name or glob."""
+
+
+def builtin_settings(home: Path) -> Settings:
+    """The files server works in `workspace(home)`, the CRM's database is `home`/crm.db; the servers make both."""
+    crm = {"TOOLWARD_CRM_DATABASE": str(home / "crm.db")}
+    files = {"TOOLWARD_FILES_ROOT": str(workspace(home))}
+    backends: tuple[Spec, ...] = (
+        _on_stdio("search"),
+        _on_stdio("calculator"),
+        HttpSpec(
+            name="crm",
+            address=f"http://{CRM}/mcp",
+            url=f"http://{CRM}/mcp",
+            start=Launch(_server("crm", "--http", CRM), crm),
+        ),
+        GrpcSpec(
+            name="files",
+            address=FILES,
+            target=FILES,
+            start=Launch(_server("files", "--grpc", FILES), files),
+        ),
+    )
+    return Settings(
+        source=SOURCE,
+        backends=backends,
+        facts=FACTS,
+        agents=shipped_agents(),
+        policies=shipped_policies(),
+        principals=(LOCAL,),
+    )
+
+
+def workspace(home: Path) -> Path:
+    """Where the files server of the built-in configuration works."""
+    return home / "workspace"
+
+
+def _on_stdio(name: str) -> StdioSpec:
+    launch = Launch(_server(name))
+    return StdioSpec(name=name, address=shlex.join(launch.command), launch=launch)
+
+
+def _server(name: str, *flags: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"toolservers.{name}", *flags)

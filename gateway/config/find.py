@@ -1,0 +1,88 @@
+"""Which configuration is in force, and where this installation keeps its state."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import platformdirs
+
+from gateway.config.builtin import builtin_settings
+from gateway.config.parse import read_settings
+from gateway.config.settings import Settings
+from gateway.config.source import shown
+from toolward.errors import ConfigurationError
+
+NAME = "toolward.yaml"
+CONFIG = "TOOLWARD_CONFIG"
+HOME = "TOOLWARD_HOME"
+_APPLICATION = "toolward"
+
+Origin = Literal["flag", "environment", "working directory", "user directory", "built-in"]
+
+
+class Found(NamedTuple):
+    """The configuration that won, and where it was found. No path means the built-in one."""
+
+    origin: Origin
+    path: Path | None = None
+
+    @property
+    def why(self) -> str:
+        """For `toolward config path`."""
+        if self.path is None:
+            return f"the built-in default: there is no {NAME} here, and none in {user_config().parent}"
+        means = {"flag": "named on the command line", "environment": f"named by {CONFIG}"}
+        return f"{shown(self.path)}: {means.get(self.origin, f'found in the {self.origin}')}"
+
+
+def find_config(
+    flag: Path | None = None, environment: Mapping[str, str] = os.environ, directory: Path | None = None
+) -> Found:
+    """The first of: `flag`, TOOLWARD_CONFIG, ./toolward.yaml, the user's directory, the built-in default. Raises
+    ConfigurationError when a named file is not there."""
+    if flag is not None:
+        return Found("flag", _named(flag, "the command line"))
+    if named := environment.get(CONFIG):
+        return Found("environment", _named(Path(named).expanduser(), CONFIG))
+    here = (directory or Path.cwd()) / NAME
+    if here.is_file():
+        return Found("working directory", here)
+    if user_config().is_file():
+        return Found("user directory", user_config())
+    return Found("built-in")
+
+
+def load_settings(found: Found, home: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises ConfigurationError that lists every mistake."""
+    return builtin_settings(home) if found.path is None else read_settings(found.path, environment)
+
+
+def user_config() -> Path:
+    return Path(platformdirs.user_config_dir(_APPLICATION, appauthor=False)) / NAME
+
+
+def home_directory(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where state lies: TOOLWARD_HOME, or the user's data directory. It need not be there yet."""
+    if named := environment.get(HOME):
+        return Path(named).expanduser().absolute()
+    return Path(platformdirs.user_data_dir(_APPLICATION, appauthor=False))
+
+
+def make_home(home: Path) -> Path:
+    """Make the directory where it is missing, for its owner only. Raises ConfigurationError."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{home} cannot be made: {error.strerror or error}.", hint=f"Set {HOME} to a folder of yours."
+        ) from None
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{home} cannot be written to.", hint=f"Set {HOME} to a folder of yours.")
+    return home
+
+
+def _named(path: Path, by: str) -> Path:
+    if path.is_file():
+        return path
+    raise ConfigurationError(f"There is no file {shown(path)}, which {by} names.", hint="Mend the path.")

@@ -1,0 +1,115 @@
+"""`${env:NAME}` and `${file:PATH}` in the values of a configuration."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.config.source import Place, YamlSource
+from toolward.types import Json
+
+MAX_SECRET_BYTES = 64 * 1024
+
+_REFERENCE = re.compile(r"(\$?)\$\{([^{}]*)\}")
+_KINDS = "write ${env:NAME} or ${file:PATH}, or $${...} for the plain text"
+
+
+class Substituted(str):
+    """A value that came from outside the file. It shows itself as the file wrote it, so that no error text, log
+    line or repr holds what it stands for."""
+
+    shown: str
+
+    def __new__(cls, value: str, shown: str) -> "Substituted":
+        made = super().__new__(cls, value)
+        made.shown = shown
+        return made
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+
+def as_written(value: str) -> str:
+    """The text of a value that may be shown to people."""
+    return value.shown if isinstance(value, Substituted) else value
+
+
+class Problem(NamedTuple):
+    place: Place
+    said: str
+
+
+def substitute(
+    source: YamlSource, environment: Mapping[str, str], directory: Path
+) -> tuple[YamlSource, list[Problem]]:
+    """The source with every reference filled in, and what could not be. Paths are relative to `directory`."""
+    problems: list[Problem] = []
+    filler = _Filler(environment, directory, problems)
+    return source.with_data(filler.fill(source.data, ())), problems
+
+
+class _Filler:
+    def __init__(self, environment: Mapping[str, str], directory: Path, problems: list[Problem]) -> None:
+        self._environment = environment
+        self._directory = directory
+        self._problems = problems
+
+    def fill(self, value: Json, place: Place) -> Json:
+        if isinstance(value, str):
+            return self._text(value, place) if "${" in value else value
+        for key, child in _children(value):
+            value[key] = self.fill(child, (*place, key))
+        return value
+
+    def _text(self, text: str, place: Place) -> str:
+        found = False
+
+        def replace(match: re.Match[str]) -> str:
+            nonlocal found
+            if match[1]:
+                return f"${{{match[2]}}}"
+            found = True
+            return self._look_up(match[2], place)
+
+        filled = _REFERENCE.sub(replace, text)
+        return Substituted(filled, text) if found else filled
+
+    def _look_up(self, reference: str, place: Place) -> str:
+        kind, _, name = reference.partition(":")
+        if kind == "env" and name:
+            return self._variable(name, place)
+        if kind == "file" and name:
+            return self._file(name, place)
+        self._problems.append(Problem(place, f"holds ${{{reference}}}, which is no reference: {_KINDS}"))
+        return ""
+
+    def _variable(self, name: str, place: Place) -> str:
+        value = self._environment.get(name)
+        if value is None:
+            said = f"needs the environment variable {name}, which is not set; set it, or remove the reference"
+            self._problems.append(Problem(place, said))
+            return ""
+        return value
+
+    def _file(self, name: str, place: Place) -> str:
+        path = self._directory / Path(name).expanduser()
+        try:
+            with path.open("rb") as opened:
+                raw = opened.read(MAX_SECRET_BYTES + 1)
+            if len(raw) > MAX_SECRET_BYTES:
+                self._problems.append(Problem(place, f"needs {path}, which is larger than 64 KiB"))
+                return ""
+            return raw.decode("utf-8").rstrip("\r\n")
+        except OSError as error:
+            said = f"needs the file {path}, which cannot be read: {error.strerror or error}"
+        except UnicodeDecodeError:
+            said = f"needs the file {path}, which is not UTF-8 text"
+        self._problems.append(Problem(place, said))
+        return ""
+
+
+def _children(value: Json) -> Iterator[tuple[str | int, Json]]:
+    if isinstance(value, dict):
+        yield from list(value.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] -- JSON
+    elif isinstance(value, list):
+        yield from enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] -- JSON

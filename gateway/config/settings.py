@@ -1,0 +1,55 @@
+"""What `toolward.yaml` says, as values. All paths are absolute; every reference to a secret is filled in.
+
+Nothing here shows its values in a repr: tokens and keys are among them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from gateway.core.catalog import ToolFacts
+from gateway.core.spec import CALL_TIMEOUT, Quiet, Spec
+from toolward.doors.serve import Address
+
+HTTP = Address("127.0.0.1", 8700)
+GRPC = Address("127.0.0.1", 8701)
+MODEL_TIMEOUT = 120.0
+
+__all__ = ["CALL_TIMEOUT", "GRPC", "HTTP", "MODEL_TIMEOUT", "ModelSettings", "PrincipalSettings", "Settings"]
+
+
+class ModelSettings(Quiet, frozen=True, kw_only=True):
+    """A model endpoint."""
+
+    name: str
+    wire: Literal["openai_chat", "offline"]
+    base_url: str = ""
+    model: str = ""
+    api_key: str = ""
+    timeout: float = MODEL_TIMEOUT
+
+
+class PrincipalSettings(Quiet, frozen=True, kw_only=True):
+    """Somebody who may call, and the bearer token that proves it; without one, only the local person's secret
+    does."""
+
+    id: str
+    roles: tuple[str, ...] = ()
+    tenant: str = "default"
+    token: str = ""
+
+
+class Settings(Quiet, frozen=True, kw_only=True):
+    """Everything that a gateway is made from. `facts` are by qualified name; `trusted_annotations` are names of
+    backends. `source` says where it comes from: a file, or `the built-in default`."""
+
+    source: str
+    backends: tuple[Spec, ...] = ()
+    facts: Mapping[str, ToolFacts] = {}
+    trusted_annotations: frozenset[str] = frozenset()
+    models: tuple[ModelSettings, ...] = ()
+    agents: tuple[Path, ...]
+    policies: tuple[Path, ...]
+    principals: tuple[PrincipalSettings, ...]
+    http: Address = HTTP
+    grpc: Address = GRPC

@@ -1,0 +1,77 @@
+"""What a backend is made from: configuration makes these, the backends' room connects by them.
+
+None of it shows its values in a repr: tokens are among them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+CALL_TIMEOUT = 30.0  # seconds for one call
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """A value whose repr says only what it is."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class Launch(Quiet, frozen=True):
+    """A process to start: its command, what its environment has beside the minimal one, and where it runs.
+    `hidden` are values that must not be shown when the process prints them."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str] = {}
+    cwd: Path | None = None
+    hidden: tuple[str, ...] = ()
+
+
+class StdioSpec(Quiet, frozen=True, kw_only=True):
+    """MCP over the standard streams of a process of ours."""
+
+    name: str
+    address: str  # for people
+    launch: Launch
+    timeout: float = CALL_TIMEOUT  # seconds for one call
+
+    @property
+    def transport(self) -> Literal["stdio"]:
+        return "stdio"
+
+
+class HttpSpec(Quiet, frozen=True, kw_only=True):
+    """MCP over Streamable HTTP. `start` starts the server, and then a token of its own is made for each start
+    where `token` is empty."""
+
+    name: str
+    address: str
+    url: str
+    token: str = ""
+    headers: Mapping[str, str] = {}
+    start: Launch | None = None
+    timeout: float = CALL_TIMEOUT
+
+    @property
+    def transport(self) -> Literal["http"]:
+        return "http"
+
+
+class GrpcSpec(Quiet, frozen=True, kw_only=True):
+    """`toolward.v1.ToolService` at HOST:PORT."""
+
+    name: str
+    address: str
+    target: str
+    token: str = ""
+    start: Launch | None = None
+    timeout: float = CALL_TIMEOUT
+
+    @property
+    def transport(self) -> Literal["grpc"]:
+        return "grpc"
+
+
+Spec = StdioSpec | HttpSpec | GrpcSpec

@@ -1,0 +1,154 @@
+"""The ledger's tables, in types that SQLite and PostgreSQL both have. Times are Unix milliseconds.
+
+Records and events are only ever added; an outcome is a row of its own, so a late one is added too. Arguments
+lie beside their record and can be erased without touching it.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    insert,
+    inspect,
+    select,
+)
+
+from toolward.errors import ConfigurationError
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True),  # one row
+    Column("version", Integer, nullable=False),
+)
+
+call_records = Table(
+    "call_records",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("arguments_digest", Text, nullable=False),
+    Column("effect", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("changes", Boolean, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Index("call_records_by_time", "tenant", "at"),
+    Index("call_records_by_run", "run_id"),
+)
+
+call_payloads = Table(
+    "call_payloads",
+    metadata,
+    Column("call_id", Text, ForeignKey("call_records.id"), primary_key=True),
+    Column("arguments", LargeBinary, nullable=False),  # as they came: they need not be UTF-8
+)
+
+call_outcomes = Table(
+    "call_outcomes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("call_id", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("duration_us", BigInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Index("call_outcomes_by_call", "call_id", "id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("roles", Text, nullable=False),  # JSON
+    Column("key", Text),  # the owner's idempotency key
+    Column("last_seq", Integer, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("input", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("error_code", Text, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "owner", "key", name="runs_by_key"),  # NULLs never collide
+    Index("runs_by_owner", "tenant", "owner", "created_at", "id"),
+    Index("runs_by_state", "state", "created_at"),
+)
+
+run_events = Table(
+    "run_events",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),  # JSON
+)
+
+input_requests = Table(
+    "input_requests",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("arguments_digest", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
+    Column("approvers", Text, nullable=False),  # JSON
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("answered_by", Text, nullable=False, server_default=""),
+    Index("input_requests_by_call", "tenant", "principal", "tool", "arguments_digest", "run_id"),
+    Index("input_requests_by_state", "tenant", "state", "created_at"),
+)
+
+
+def prepare(connection: Connection, where: str) -> None:
+    """Make the tables where there are none. Raises ConfigurationError for a database that a newer Toolward
+    wrote, or another program."""
+    known = set(inspect(connection).get_table_names())
+    if not known:
+        metadata.create_all(connection)
+        connection.execute(insert(schema_version).values(id=1, version=SCHEMA_VERSION))
+        return
+    if schema_version.name not in known:
+        raise ConfigurationError(
+            f"The database {where} belongs to another program.", hint="Choose another file for the ledger."
+        )
+    found = connection.execute(select(schema_version.c.version)).scalar_one()
+    if found > SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"The ledger {where} was written by a newer Toolward (schema {found}; this one knows up to"
+            f" {SCHEMA_VERSION}).",
+            hint="Upgrade toolward, or choose another file for the ledger.",
+        )

@@ -1,0 +1,311 @@
+"""Runs: started, watched, answered, cancelled by their owners; worked on by one task each while they can go on."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from gateway.agent import events as ev
+from gateway.agent.definition import AgentDefinition
+from gateway.agent.state import begin
+from gateway.core.catalog import UNKNOWN, ToolFacts
+from gateway.core.ports import Clock, Ids, ModelPort, RequestSpec, RunRecord
+from gateway.core.requests import answered, may_answer
+from gateway.runs.answers import settle_answers, withdraw
+from gateway.runs.feed import Feed, OnText
+from gateway.runs.journal import Journal, Journals
+from gateway.runs.worker import OfferedTool, Ports, RunLedger, Worker
+from toolward.errors import Conflict, InvalidRequest, NotFound, TooLarge, ToolwardError
+from toolward.names import closest
+from toolward.types import (
+    Agent,
+    Answer,
+    InputRequest,
+    Principal,
+    Run,
+    RunEvent,
+    RunPage,
+    RunState,
+    ToolProvider,
+)
+
+log = logging.getLogger(__name__)
+
+MAX_INPUT = 100_000
+"""Characters of a run's input."""
+
+MAX_KEY = 200
+"""Characters of an idempotency key."""
+
+STOPPING = 5.0
+"""Seconds that a cancelled run's calls get to stop before the caller is answered; the run has ended by then."""
+
+ToolsFor = Callable[[Principal, AgentDefinition], Sequence[OfferedTool]]
+
+
+def _unknown_facts(_tool: str) -> ToolFacts:
+    return UNKNOWN
+
+
+class Runs:
+    """The AgentProvider of the gateway. Use it as an async context manager: leaving it stops the work on all
+    runs, which `resume_unfinished` takes up again after the next start.
+
+    A caller sees its own runs; those of others are not found. Every method raises Unavailable when the ledger
+    fails.
+    """
+
+    def __init__(
+        self,
+        *,
+        agents: Mapping[str, AgentDefinition],
+        ledger: RunLedger,
+        dispatch: ToolProvider,
+        models: Callable[[AgentDefinition], ModelPort],
+        tools_for: ToolsFor,
+        clock: Clock,
+        ids: Ids,
+        facts: Callable[[str], ToolFacts] = _unknown_facts,
+        at_once: int = 256,
+    ) -> None:
+        """`tools_for` gives what an agent may be offered on behalf of a principal; `facts` what is known of a
+        tool's effects, by qualified name; at most `at_once` runs are worked on at the same time."""
+        self._agents = agents
+        self._ledger = ledger
+        self._clock = clock
+        self._ids = ids
+        self._feed = Feed()
+        self._journals = Journals(ledger, clock, self._feed)
+        self._ports = Ports(ledger, dispatch, models, tools_for, facts, clock, ids, self._feed)
+        self._slots = asyncio.Semaphore(at_once)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._closing = False
+
+    async def __aenter__(self) -> "Runs":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def resume_unfinished(self) -> int:
+        """Take up every run that has not ended; how many there are. Those that wait for people go on waiting."""
+        unfinished = await self._ledger.unfinished()
+        for run_id in unfinished:
+            self._wake(run_id)
+        return len(unfinished)
+
+    async def close(self) -> None:
+        """Stop working. The runs stay as they are in the ledger."""
+        self._closing = True
+        tasks = tuple(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    # --- agents and runs
+
+    async def list_agents(self, principal: Principal) -> tuple[Agent, ...]:
+        return tuple(agent.shown for agent in self._agents.values())
+
+    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
+        """Store a new run and queue it. A repeat with the same key gives the run that the first one started.
+
+        Raises NotFound, InvalidRequest, TooLarge, and Conflict when the key was used for something else.
+        """
+        definition = self._agent(agent)
+        _check_input(text, key)
+        event = ev.RunStarted(
+            agent=agent, owner=principal.id, tenant=principal.tenant, input=text, definition=definition
+        )
+        state = begin(self._ids.new("run"), event, self._clock.now_ms())
+        record = RunRecord(state.run, principal.tenant, principal.roles, key)
+        run = (await self._ledger.create(record, [ev.encode(event)])).run
+        if (run.agent, run.input) != (agent, text):
+            raise Conflict(
+                f"The key {key!r} started another run ({run.id}).", hint="Use a new key for a new run."
+            )
+        if not run.state.ended:
+            self._wake(run.id)
+        return run
+
+    async def get_run(self, principal: Principal, run_id: str) -> Run:
+        """Raises NotFound."""
+        return await self._own(principal, run_id)
+
+    async def list_runs(
+        self,
+        principal: Principal,
+        *,
+        size: int = 50,
+        cursor: str | None = None,
+        state: RunState | None = None,
+    ) -> RunPage:
+        """The caller's runs, newest first; `size` is 1 to 200. Raises InvalidRequest for a wrong cursor."""
+        return await self._ledger.find(principal.id, principal.tenant, size=size, cursor=cursor, state=state)
+
+    async def watch_run(self, principal: Principal, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent]:
+        """Every event behind `after`, then each new one as it is stored; ends with the run. Raises NotFound."""
+        with self._feed.watching(run_id) as watcher:
+            ended = (await self._own(principal, run_id)).state.ended
+            seen = after
+            while True:
+                ended = ended or watcher.ended
+                for event in await self._ledger.events(run_id, seen):
+                    seen = event.seq
+                    yield event
+                if ended:
+                    return
+                await watcher.beyond(seen)
+
+    def watch_text(self, run_id: str, listener: OnText) -> AbstractContextManager[None]:
+        """While this is open, `listener` gets the model's text as it comes. Whether the caller may see the run
+        is for `get_run` or `watch_run` to say, first."""
+        return self._feed.listening(run_id, listener)
+
+    async def cancel_run(self, principal: Principal, run_id: str) -> Run:
+        """End the run now, whatever it does; one that has ended stays as it is. Raises NotFound."""
+        await self._own(principal, run_id)
+        journal = await self._journals.take(run_id)
+        try:
+            asked = journal.state.asked
+            cancelled = ev.RunCancelled(by=principal.id)
+            await journal.amend(lambda state: () if state.run.state.ended else (cancelled,))
+            if (task := self._tasks.get(run_id)) is not None:
+                task.cancel()
+                await asyncio.wait([task], timeout=STOPPING)
+            await withdraw(asked, self._ledger, principal)
+            return journal.state.run
+        finally:
+            self._journals.release(journal)
+
+    # --- input requests
+
+    async def list_input_requests(
+        self, principal: Principal, run_id: str | None = None
+    ) -> tuple[InputRequest, ...]:
+        """The open ones that the caller made or may answer, oldest first."""
+        specs = await self._ledger.list_requests(principal.tenant, run_id)
+        return tuple(spec.request for spec in specs if _concerns(principal, spec))
+
+    async def answer_input_request(
+        self, principal: Principal, request_id: str, answer: Answer
+    ) -> InputRequest:
+        """Store the answer; a run that waits for it is queued again.
+
+        Raises NotFound, Denied when the caller may see it and not answer, Conflict when it is not open any
+        more, InvalidRequest for an answer of the wrong kind.
+        """
+        spec = await self._request(principal, request_id)
+        request = answered(spec.request, answer, principal, self._clock.now_ms())
+        await self._ledger.close_request(request_id, request, principal.id)
+        if request.run_id:
+            journal = await self._journals.take(request.run_id)
+            try:
+                await settle_answers(journal, self._ledger, self._clock)
+            finally:
+                self._journals.release(journal)
+            self._wake(request.run_id)
+        return request
+
+    async def _request(self, principal: Principal, request_id: str) -> RequestSpec:
+        try:
+            spec = await self._ledger.get_request(request_id)
+        except NotFound:
+            spec = None
+        if spec is None or spec.tenant != principal.tenant or not _concerns(principal, spec):
+            raise NotFound(
+                f"There is no input request {request_id[:128]!r}.",
+                hint="List the requests that you may answer.",
+            )
+        return spec
+
+    def _agent(self, name: str) -> AgentDefinition:
+        if (definition := self._agents.get(name)) is not None:
+            return definition
+        near = closest(name, self._agents)
+        known = ", ".join(self._agents) or "none"
+        raise NotFound(
+            f"There is no agent named {name[:128]!r}.",
+            hint=f"Did you mean {near!r}?" if near else f"The agents are: {known}.",
+        )
+
+    async def _own(self, principal: Principal, run_id: str) -> Run:
+        try:
+            record = await self._ledger.get(run_id)
+        except NotFound:
+            record = None
+        if record is None or (record.run.owner, record.tenant) != (principal.id, principal.tenant):
+            raise NotFound(f"There is no run {run_id[:128]!r}.", hint="List your runs.")
+        return record.run
+
+    # --- work
+
+    def _wake(self, run_id: str) -> None:
+        """Work on the run. If somebody does, look at it once more afterwards: they may have just decided that
+        there is nothing left to do."""
+        if self._closing:
+            return
+        if run_id in self._tasks:
+            self._again.add(run_id)
+            return
+        task = asyncio.create_task(self._work(run_id), name=f"run {run_id}")
+        self._tasks[run_id] = task
+        task.add_done_callback(lambda _: self._worked(run_id))
+
+    def _worked(self, run_id: str) -> None:
+        del self._tasks[run_id]
+        if run_id in self._again:
+            self._again.discard(run_id)
+            self._wake(run_id)
+
+    async def _work(self, run_id: str) -> None:
+        async with self._slots:
+            await self._work_now(run_id)
+
+    async def _work_now(self, run_id: str) -> None:
+        try:
+            journal = await self._journals.take(run_id)
+        except ToolwardError as error:
+            log.error("the run %s cannot be worked on: %s", run_id, error.text)
+            self._feed.stopped(run_id, error)
+            return
+        try:
+            await Worker(journal, self._agents, self._ports).drive()
+        except ToolwardError as error:  # the ledger's: nothing more can be recorded now
+            log.error("work on the run %s stopped: %s", run_id, error.text)
+            self._feed.stopped(run_id, error)
+        except Exception:
+            log.exception("work on the run %s failed inside", run_id)
+            await self._give_up(journal)
+        finally:
+            self._journals.release(journal)
+
+    async def _give_up(self, journal: Journal) -> None:
+        """A bug of ours ends the run with a reason, as everything else does."""
+        failed = ev.RunFailed(code="internal", message="Work on the run failed inside. The log says why.")
+        try:
+            await journal.amend(lambda state: () if state.run.state.ended else (failed,))
+        except ToolwardError as error:
+            log.error("the run %s could not be ended: %s", journal.run_id, error.text)
+            self._feed.stopped(journal.run_id, error)
+
+
+def _concerns(principal: Principal, spec: RequestSpec) -> bool:
+    return spec.principal == principal.id or may_answer(principal, spec.request)
+
+
+def _check_input(text: str, key: str) -> None:
+    if not text.strip():
+        raise InvalidRequest("The input of a run cannot be empty.", hint="Say what the agent shall do.")
+    if len(text) > MAX_INPUT:
+        raise TooLarge(
+            f"The input has {len(text):,} characters; at most {MAX_INPUT:,} are taken.",
+            hint="Put long documents where a tool can read them.",
+        )
+    if len(key) > MAX_KEY:
+        raise InvalidRequest(f"The idempotency key is longer than {MAX_KEY} characters.")

@@ -1,0 +1,108 @@
+"""The journal of a run: memory and log never differ."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from gateway.agent import events as ev
+from gateway.agent.state import IllegalTransition, begin, fold
+from gateway.core.ports import RunRecord, StoredEvent
+from gateway.runs.feed import Feed
+from gateway.runs.journal import Journal, Journals
+from tests.run_logs import STARTED, reply
+from tests.twins import TwinClock, TwinRunLog
+from toolward.errors import Conflict, Unavailable
+from toolward.types import Run, RunEvent
+
+
+class Log(TwinRunLog):
+    """Appends when it is let, or fails as told."""
+
+    def __init__(self, clock: TwinClock) -> None:
+        super().__init__(clock)
+        self.appending = asyncio.Event()
+        self.let = asyncio.Event()
+        self.let.set()
+        self.failure: Exception | None = None
+
+    async def append(
+        self, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
+    ) -> tuple[RunEvent, ...]:
+        self.appending.set()
+        await self.let.wait()
+        if self.failure is not None:
+            raise self.failure
+        return await super().append(run_id, after, events, run)
+
+
+async def opened() -> tuple[Log, Journals, Journal]:
+    clock = TwinClock()
+    log = Log(clock)
+    run = begin("run_1", STARTED, clock.now_ms()).run
+    await log.create(RunRecord(run, "default", ()), [ev.encode(STARTED)])
+    journals = Journals(log, clock, Feed())
+    return log, journals, await journals.take("run_1")
+
+
+async def test_a_write_that_has_begun_is_finished_although_its_caller_is_cancelled():
+    log, _, journal = await opened()
+    log.appending.clear()
+    log.let.clear()
+    writing = asyncio.create_task(journal.write(ev.RunTakenUp()))
+    await log.appending.wait()
+    writing.cancel()
+    await asyncio.sleep(0)  # the cancellation is delivered
+    log.let.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert journal.state == fold(await log.events("run_1"))
+    assert journal.state.seq == 2
+    await journal.write(reply(1, "Goes on."))
+    assert journal.state == fold(await log.events("run_1"))
+
+
+async def test_writers_of_one_run_take_turns():
+    log, _, journal = await opened()
+    await asyncio.gather(
+        journal.write(ev.RunTakenUp()),
+        journal.write(reply(1, "x")),
+        journal.write(ev.RunCompleted(answer="x")),
+    )
+    assert [event.type for event in await log.events("run_1")] == [
+        "run_started",
+        "run_taken_up",
+        "model_replied",
+        "run_completed",
+    ]
+
+
+async def test_what_the_state_does_not_allow_is_not_stored_and_hurts_nothing():
+    log, journals, journal = await opened()
+    with pytest.raises(IllegalTransition):
+        await journal.write(ev.RunTakenUp(), ev.RunTakenUp())
+    assert len(await log.events("run_1")) == 1
+    assert await journals.take("run_1") is journal
+
+
+@pytest.mark.parametrize("failure", [Unavailable("The disk is full."), Conflict("Another was first.")])
+async def test_after_a_failed_append_the_log_is_read_again(failure: Exception):
+    log, journals, journal = await opened()
+    log.failure = failure
+    with pytest.raises(type(failure)):
+        await journal.write(ev.RunTakenUp())
+    log.failure = None
+    fresh = await journals.take("run_1")
+    assert fresh is not journal
+    journals.release(journal)
+    assert await journals.take("run_1") is fresh
+
+
+async def test_everybody_shares_one_journal_until_the_last_lets_go():
+    _, journals, journal = await opened()
+    assert await journals.take("run_1") is journal
+    journals.release(journal)
+    assert await journals.take("run_1") is journal
+    journals.release(journal)
+    journals.release(journal)
+    assert await journals.take("run_1") is not journal
