@@ -271,6 +271,7 @@ class Run(msgspec.Struct, frozen=True):
     output_tokens: int = 0
     created_at: int = 0
     updated_at: int = 0
+    last_seq: int = 0  # of the newest event
 
 
 class RunEvent(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ import msgspec
 from gateway.agent.events import InputAnswered
 from gateway.agent.state import RunStateData
 from gateway.core.ports import Message
-from toolward.errors import ToolwardError
+from toolward.errors import Denied, ToolwardError
 from toolward.types import (
     AudioContent,
     Content,
@@ -44,6 +44,7 @@ class Observation(msgspec.Struct, frozen=True):
     text: str
     structured: bool = False
     trust: str = "untrusted"
+    effect: str = ""  # what policy decided, and by which rule; empty where it was not asked
     rule: str = ""
 
 
@@ -83,7 +84,9 @@ def observed(result: ToolResult) -> Observation:
 
 def refused(error: ToolwardError) -> Observation:
     """A call that was not made, or came to no result: what was wrong and what to do."""
-    return Observation(error.code, is_error=True, text=cut(error.text), trust="trusted", rule=error.rule)
+    effect = "deny" if isinstance(error, Denied) else ""
+    text = cut(error.text)
+    return Observation(error.code, is_error=True, text=text, trust="trusted", effect=effect, rule=error.rule)
 
 
 def told(answer: InputAnswered, tool: str) -> Observation | None:

@@ -69,8 +69,8 @@ class ToolCalled(Event, frozen=True, kw_only=True):
 
 class ToolReturned(Event, frozen=True, kw_only=True):
     """How a call ended, in the words that the model sees. `code` is `ok`, `tool_error`, `outcome_unknown`,
-    `limit_reached` or an error's code; `structured` says that the text is JSON; `rule` is the policy rule that
-    denied it."""
+    `limit_reached` or an error's code; `structured` says that the text is JSON; `effect` and `rule` are what
+    policy decided, empty where it was not asked."""
 
     call_id: str
     code: str
@@ -78,6 +78,7 @@ class ToolReturned(Event, frozen=True, kw_only=True):
     text: str
     structured: bool = False
     trust: str = "untrusted"
+    effect: str = ""
     rule: str = ""
     duration_ms: int = 0
 

@@ -152,6 +152,7 @@ def begin(run_id: str, event: ev.Event, at: int) -> RunStateData:
         input=event.input,
         created_at=at,
         updated_at=at,
+        last_seq=1,
     )
     return RunStateData(run, event.tenant, event.definition, seq=1)
 
@@ -161,7 +162,7 @@ def advance(state: RunStateData, event: ev.Event, at: int) -> RunStateData:
     if state.run.state not in _ALLOWED.get(type(event), ()):
         raise _illegal(state, event, f"it is {state.run.state.value}")
     moved = _STEPS[type(event)](state, event)
-    run = msgspec.structs.replace(moved.run, updated_at=at)
+    run = msgspec.structs.replace(moved.run, updated_at=at, last_seq=state.seq + 1)
     return msgspec.structs.replace(moved, run=run, seq=state.seq + 1)
 
 

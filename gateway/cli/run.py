@@ -47,13 +47,10 @@ async def _show(run_id: str, common: Common) -> int:
     async with open_session(common) as session:
         run = await session.agents.get_run(session.principal, run_id)
         events: list[RunEvent] = []
-        if run.state.ended:
-            events = [event async for event in session.agents.watch_run(session.principal, run_id)]
-        else:
-            async for event in session.agents.watch_run(session.principal, run_id):
-                events.append(event)
-                if event.seq >= _last_seq(run, events):
-                    break
+        async for event in session.agents.watch_run(session.principal, run_id):
+            events.append(event)
+            if event.seq >= run.last_seq:  # a run in work goes on; what there is now is shown
+                break
     if common.json:
         print_json({"run": run, "events": events})
         return EXIT_OK

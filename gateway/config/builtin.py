@@ -5,6 +5,7 @@ No token is written here: whoever starts a server on a socket makes one for that
 """
 
 import shlex
+import socket
 import sys
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from gateway.config.settings import Settings
 from gateway.config.shipped import shipped_agents, shipped_policies
 from gateway.core.catalog import ToolFacts
 from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
+from toolward.doors.serve import Address
 
 SOURCE = "the built-in default"
-CRM = "127.0.0.1:8740"
-FILES = "127.0.0.1:8731"
+CRM = Address("127.0.0.1", 8740)
+FILES = Address("127.0.0.1", 8731)
 
 _READS = ToolFacts(changes=False, idempotent=True)
 
@@ -34,8 +36,13 @@ FACTS = {
 """What we know of our own tools, by qualified name or glob."""
 
 
-def builtin_settings(home: Path) -> Settings:
-    """The files server works in `workspace(home)`, the CRM's database is `home`/crm.db; the servers make both."""
+def builtin_settings(home: Path, *, free_ports: bool = False) -> Settings:
+    """The files server works in `workspace(home)`, the CRM's database is `home`/crm.db; the servers make both.
+
+    With `free_ports` the servers get others than the usual ports, which may be taken: for a command that brings
+    servers of its own.
+    """
+    at_crm, at_files = (_free(CRM), _free(FILES)) if free_ports else (CRM, FILES)
     crm = {"TOOLWARD_CRM_DATABASE": str(home / "crm.db")}
     files = {"TOOLWARD_FILES_ROOT": str(workspace(home))}
     backends: tuple[Spec, ...] = (
@@ -43,15 +50,15 @@ def builtin_settings(home: Path) -> Settings:
         _on_stdio("calculator"),
         HttpSpec(
             name="crm",
-            address=f"http://{CRM}/mcp",
-            url=f"http://{CRM}/mcp",
-            start=Launch(_server("crm", "--http", CRM), crm),
+            address=f"http://{at_crm}/mcp",
+            url=f"http://{at_crm}/mcp",
+            start=Launch(_server("crm", "--http", str(at_crm)), crm),
         ),
         GrpcSpec(
             name="files",
-            address=FILES,
-            target=FILES,
-            start=Launch(_server("files", "--grpc", FILES), files),
+            address=str(at_files),
+            target=str(at_files),
+            start=Launch(_server("files", "--grpc", str(at_files)), files),
         ),
     )
     return Settings(
@@ -67,6 +74,12 @@ def builtin_settings(home: Path) -> Settings:
 def workspace(home: Path) -> Path:
     """Where the files server of the built-in configuration works."""
     return home / "workspace"
+
+
+def _free(usual: Address) -> Address:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((usual.host, 0))
+        return usual._replace(port=int(probe.getsockname()[1]))
 
 
 def _on_stdio(name: str) -> StdioSpec:

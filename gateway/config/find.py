@@ -53,9 +53,14 @@ def find_config(
     return Found("built-in")
 
 
-def load_settings(found: Found, home: Path, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Raises ConfigurationError that lists every mistake."""
-    return builtin_settings(home) if found.path is None else read_settings(found.path, environment)
+def load_settings(
+    found: Found, home: Path, environment: Mapping[str, str] = os.environ, *, free_ports: bool = False
+) -> Settings:
+    """`free_ports` is for the built-in servers; a file's addresses are its own. Raises ConfigurationError that
+    lists every mistake."""
+    if found.path is None:
+        return builtin_settings(home, free_ports=free_ports)
+    return read_settings(found.path, environment)
 
 
 def user_config() -> Path:

@@ -41,7 +41,6 @@ def create(connection: Connection, record: RunRecord, events: Sequence[StoredEve
             tenant=record.tenant,
             roles=msgspec.json.encode(record.roles).decode(),
             key=record.key or None,
-            last_seq=len(events),
         )
     )
     _insert_events(connection, run.id, 0, events, run.created_at)
@@ -55,7 +54,7 @@ def append(
     changed = connection.execute(
         update(tables.runs)
         .where(_runs.id == run_id, _runs.last_seq == after)
-        .values(**_row(run), last_seq=after + len(events))
+        .values(_row(run) | {"last_seq": after + len(events)})
     )
     if changed.rowcount == 0:
         raise Conflict(

@@ -10,7 +10,7 @@ from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.state import begin
 from gateway.core.catalog import UNKNOWN, ToolFacts
-from gateway.core.ports import Clock, Ids, ModelPort, RequestSpec, RunRecord
+from gateway.core.ports import Caller, Clock, Ids, ModelPort, RequestSpec, RunRecord
 from gateway.core.requests import answered, may_answer
 from gateway.runs.answers import settle_answers, withdraw
 from gateway.runs.feed import Feed, OnText
@@ -27,7 +27,6 @@ from toolward.types import (
     RunEvent,
     RunPage,
     RunState,
-    ToolProvider,
 )
 
 log = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ class Runs:
         *,
         agents: Mapping[str, AgentDefinition],
         ledger: RunLedger,
-        dispatch: ToolProvider,
+        dispatch: Caller,
         models: Callable[[AgentDefinition], ModelPort],
         tools_for: ToolsFor,
         clock: Clock,

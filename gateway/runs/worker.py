@@ -25,6 +25,8 @@ from gateway.agent.loop import (
 from gateway.agent.state import Call, IllegalTransition, RunStateData
 from gateway.core.catalog import ToolFacts
 from gateway.core.ports import (
+    Called,
+    Caller,
     Clock,
     Ids,
     LedgerPort,
@@ -44,13 +46,11 @@ from toolward.types import (
     CallContext,
     Deferred,
     InputRequired,
-    Outcome,
     Principal,
     RunScope,
     RunState,
     Tool,
     ToolCall,
-    ToolProvider,
     text_result,
 )
 
@@ -68,7 +68,7 @@ class Ports(NamedTuple):
     """What work on runs needs from the rest of the house."""
 
     ledger: RunLedger
-    dispatch: ToolProvider
+    dispatch: Caller
     models: Callable[[AgentDefinition], ModelPort]
     tools_for: Callable[[Principal, AgentDefinition], Sequence[OfferedTool]]
     facts: Callable[[str], ToolFacts]  # by qualified name
@@ -231,22 +231,24 @@ class Worker:
     async def _perform(self, called: ev.ToolCalled, agent: AgentDefinition) -> None:
         started = self._ports.clock.monotonic()
         try:
-            outcome = await self._dispatch(called, agent)
+            made = await self._dispatch(called, agent)
         except ToolwardError as error:
             await self._journal.write(_returned(called.call_id, refused(error), self._since(started)))
             return
+        outcome = made.outcome
         if isinstance(outcome, InputRequired):
             await self._journal.write(*_requested(called.call_id, outcome))
             return
         if isinstance(outcome, Deferred):
             outcome = text_result(f"The run {outcome.run_id} was started. It works on its own.")
-        await self._journal.write(_returned(called.call_id, observed(outcome), self._since(started)))
+        seen = msgspec.structs.replace(observed(outcome), effect=made.effect, rule=made.rule)
+        await self._journal.write(_returned(called.call_id, seen, self._since(started)))
 
-    async def _dispatch(self, called: ev.ToolCalled, agent: AgentDefinition) -> Outcome:
+    async def _dispatch(self, called: ev.ToolCalled, agent: AgentDefinition) -> Called:
         call = ToolCall(called.tool, called.arguments_json.encode(), called.call_id, called.key)
         scope = RunScope(self._journal.run_id, agent.name, agent.tools)
         try:
-            return await self._ports.dispatch.call_tool(self._journal.principal, call, CallContext(run=scope))
+            return await self._ports.dispatch.call(self._journal.principal, call, CallContext(run=scope))
         except ToolwardError:
             raise
         except Exception:  # a bug of ours in the way to the tool must not end the run
@@ -278,6 +280,7 @@ def _returned(call_id: str, observation: Observation, duration_ms: int = 0) -> e
         text=_storable(observation.text),
         structured=observation.structured,
         trust=observation.trust,
+        effect=observation.effect,
         rule=observation.rule,
         duration_ms=duration_ms,
     )

@@ -12,9 +12,10 @@ from gateway.config.builtin import builtin_settings
 from gateway.config.find import find_config, home_directory, load_settings, make_home
 from gateway.config.parse import read_settings
 from gateway.config.policies import load_policy
-from gateway.config.settings import GrpcSpec, HttpSpec, Settings, StdioSpec
+from gateway.config.settings import Settings
 from gateway.config.shipped import shipped_policies
 from gateway.config.source import MAX_BYTES, load_yaml, parse_yaml
+from gateway.core.spec import GrpcSpec, HttpSpec, StdioSpec
 from toolward.errors import ConfigurationError
 
 

@@ -96,6 +96,7 @@ class Run(_message.Message):
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
     CREATED_AT_MS_FIELD_NUMBER: _builtins.int
     UPDATED_AT_MS_FIELD_NUMBER: _builtins.int
+    LAST_SEQ_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     agent: _builtins.str
     owner: _builtins.str
@@ -114,6 +115,8 @@ class Run(_message.Message):
     created_at_ms: _builtins.int
     """Unix time in milliseconds."""
     updated_at_ms: _builtins.int
+    last_seq: _builtins.int
+    """The sequence number of the newest event."""
     def __init__(
         self,
         *,
@@ -131,10 +134,11 @@ class Run(_message.Message):
         output_tokens: _builtins.int = ...,
         created_at_ms: _builtins.int = ...,
         updated_at_ms: _builtins.int = ...,
+        last_seq: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answer", b"answer", "calls", b"calls", "created_at_ms", b"created_at_ms", "error_code", b"error_code", "error_message", b"error_message", "id", b"id", "input", b"input", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "owner", b"owner", "state", b"state", "turns", b"turns", "updated_at_ms", b"updated_at_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answer", b"answer", "calls", b"calls", "created_at_ms", b"created_at_ms", "error_code", b"error_code", "error_message", b"error_message", "id", b"id", "input", b"input", "input_tokens", b"input_tokens", "last_seq", b"last_seq", "output_tokens", b"output_tokens", "owner", b"owner", "state", b"state", "turns", b"turns", "updated_at_ms", b"updated_at_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

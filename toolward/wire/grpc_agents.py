@@ -63,6 +63,7 @@ def to_run(run: Run) -> pb.Run:
         output_tokens=run.output_tokens,
         created_at_ms=run.created_at,
         updated_at_ms=run.updated_at,
+        last_seq=run.last_seq,
     )
 
 
@@ -83,6 +84,7 @@ def from_run(found: pb.Run) -> Run:
         output_tokens=found.output_tokens,
         created_at=found.created_at_ms,
         updated_at=found.updated_at_ms,
+        last_seq=found.last_seq,
     )
 
 
