@@ -34,15 +34,9 @@ def create(connection: Connection, record: RunRecord, events: Sequence[StoredEve
         )
         if (known := connection.execute(query).one_or_none()) is not None:
             return _record(known)
-    connection.execute(
-        insert(tables.runs).values(
-            **_row(run),
-            id=run.id,
-            tenant=record.tenant,
-            roles=msgspec.json.encode(record.roles).decode(),
-            key=record.key or None,
-        )
-    )
+    of_record = {"id": run.id, "tenant": record.tenant, "key": record.key or None, "last_seq": len(events)}
+    roles = msgspec.json.encode(record.roles).decode()
+    connection.execute(insert(tables.runs).values(_row(run) | of_record | {"roles": roles}))
     _insert_events(connection, run.id, 0, events, run.created_at)
     return record
 

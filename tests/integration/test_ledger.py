@@ -78,6 +78,7 @@ def run_record(number: int = 1, *, owner: str = "ada", tenant: str = "default", 
         input="Where is it?",
         created_at=100 + number // 2,  # two share a millisecond
         updated_at=100 + number // 2,
+        last_seq=1,
     )
     return RunRecord(run, tenant, ("support",), key)
 
@@ -219,7 +220,7 @@ async def test_a_request_is_answered_once(ledger: Ledger, clock: TwinClock):
 async def test_a_runs_events_come_back_as_they_were(ledger: Ledger):
     made = run_record()
     await ledger.create(made, [stored("run_started")])
-    running = msgspec.structs.replace(made.run, state=RunState.RUNNING, updated_at=500)
+    running = msgspec.structs.replace(made.run, state=RunState.RUNNING, updated_at=500, last_seq=3)
     appended = await ledger.append(made.run.id, 1, [stored(), stored()], running)
     assert [(event.seq, event.at) for event in appended] == [(2, 500), (3, 500)]
     events = await ledger.events(made.run.id)
@@ -273,7 +274,7 @@ async def test_lists_by_state(ledger: Ledger):
     made = run_record(1)
     await ledger.create(made, [stored("run_started")])
     await ledger.create(run_record(2), [stored("run_started")])
-    done = msgspec.structs.replace(made.run, state=RunState.COMPLETED, answer="Here.")
+    done = msgspec.structs.replace(made.run, state=RunState.COMPLETED, answer="Here.", last_seq=2)
     await ledger.append("run_001", 1, [stored("run_completed")], done)
     page = await ledger.find("ada", "default", size=10, cursor=None, state=RunState.COMPLETED)
     assert page.runs == (done,)

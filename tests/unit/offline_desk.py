@@ -88,3 +88,35 @@ async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
         await opened.enter_async_context(crm.running(CrmSettings(folder / "crm.db")))
         await opened.enter_async_context(files.running(FilesSettings(folder / "root")))
         yield Desk(await offered())
+
+
+# --- calls, as the tests expect them ----------------------------------------------------------------------------
+
+
+def get(record: str) -> Call:
+    return "crm__get_record", {"record_id": record}
+
+
+def find(kind: str, **more: Any) -> Call:
+    return "crm__find_records", {"record_type": kind, **more}
+
+
+def look_for(query: str, document: str) -> Turns:
+    return [[("search__search", {"query": query})], [("search__fetch", {"id": document})]]
+
+
+def sums(expression: str) -> Call:
+    return "calculator__calculate", {"expression": expression}
+
+
+def write(path: str, content: str, **more: Any) -> Call:
+    return "files__write_file", {"path": path, "content": content, **more}
+
+
+def refund(payment: str, amount: int, reason: str) -> Call:
+    arguments = {"payment_id": payment, "amount_minor": amount, "reason": reason}
+    return "crm__refund_payment", arguments
+
+
+def note(ticket: str, body: str, **more: Any) -> Call:
+    return "crm__add_ticket_message", {"ticket_id": ticket, "body": body, **more}
