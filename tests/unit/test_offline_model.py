@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 import gateway.models.offline
 from gateway.core.ports import Message, ModelRequest, ModelTool
 from gateway.models.offline import OfflineModel
-from tests.unit.offline_desk import Call, Desk, Turns, offered, open_desk
+from tests.unit.offline_desk import (
+    Desk,
+    Turns,
+    find,
+    get,
+    look_for,
+    note,
+    offered,
+    open_desk,
+    refund,
+    sums,
+    write,
+)
 from toolward.schema import Schema
 
 DEMO = (
@@ -26,35 +38,6 @@ DEMO = (
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     async with open_desk(tmp_path) as opened:
         yield opened
-
-
-def get(record: str) -> Call:
-    return "crm__get_record", {"record_id": record}
-
-
-def find(kind: str, **more: Any) -> Call:
-    return "crm__find_records", {"record_type": kind, **more}
-
-
-def look_for(query: str, document: str) -> Turns:
-    return [[("search__search", {"query": query})], [("search__fetch", {"id": document})]]
-
-
-def sums(expression: str) -> Call:
-    return "calculator__calculate", {"expression": expression}
-
-
-def write(path: str, content: str, **more: Any) -> Call:
-    return "files__write_file", {"path": path, "content": content, **more}
-
-
-def refund(payment: str, amount: int, reason: str) -> Call:
-    arguments = {"payment_id": payment, "amount_minor": amount, "reason": reason}
-    return "crm__refund_payment", arguments
-
-
-def note(ticket: str, body: str, **more: Any) -> Call:
-    return "crm__add_ticket_message", {"ticket_id": ticket, "body": body, **more}
 
 
 NOTHING: Turns = []
@@ -101,6 +84,19 @@ QUESTIONS: list[tuple[str, Turns, str]] = [  # question, calls by turn, what the
     ),
     ("What is 10% of the total of order ORD-1010?", [[get("ORD-1010")], [sums("10% of 34.90")]], "3.49 GBP"),
     # documents
+    (
+        "How long does shipping to Norway take?",
+        look_for("shipping Norway", "customs-and-international"),
+        "Norway",
+    ),
+    (
+        "What is the status of ORD-1003, and what does the returns policy say about refunds?",
+        [
+            [get("ORD-1003"), ("search__search", {"query": "returns policy refunds"})],
+            look_for("", "returns-policy")[1],
+        ],
+        "Returns policy, including damaged items says:",
+    ),
     ("What does our warranty cover?", look_for("warranty cover", "warranty"), "24 months"),
     (
         "How do I set up single sign-on?",
@@ -166,6 +162,15 @@ QUESTIONS: list[tuple[str, Turns, str]] = [  # question, calls by turn, what the
     ("Look up ORD-1003 and cancel it", [[get("ORD-1003")]], "I could not do “cancel it”"),
     ("Refund 5.00 EUR", NOTHING, "crm__refund_payment needs `payment_id`"),
     ("Refund 5 of payment PAY-5007", NOTHING, "crm__refund_payment needs `amount_minor`"),
+    ("If order ORD-1007 is late, refund 5 EUR of payment PAY-5007", NOTHING, "it hangs on a condition"),
+    ("Refund 5 EUR of payment PAY-5007 if the cup was broken", NOTHING, "it hangs on a condition"),
+    ("Did they cancel and refund 5 EUR of payment PAY-5007?", [[get("PAY-5007")]], "Payment PAY-5007"),
+    ("She wants to return it and refund 5 EUR of payment PAY-5007", [[get("PAY-5007")]], "Payment PAY-5007"),
+    (
+        "Add a note to ticket TCK-3002: please send it back and refund 5 EUR of payment PAY-5007",
+        [[note("TCK-3002", "please send it back and refund 5 EUR of payment PAY-5007")]],
+        "Done: add ticket message",
+    ),
     ("Do not refund 5 EUR of payment PAY-5007", [[get("PAY-5007")]], "Payment PAY-5007"),
     ("Was payment PAY-5007 refunded 5 EUR?", [[get("PAY-5007")]], "Payment PAY-5007"),
     (
@@ -211,6 +216,16 @@ async def test_the_demo_is_answered_from_what_the_tools_say(desk: Desk, tmp_path
     assert told.answer.endswith("Saved to notes/ORD-1007.md.")
 
 
+async def test_what_a_summary_speaks_of_is_looked_up_first(desk: Desk, tmp_path: Path) -> None:
+    told = await desk.ask("Save a summary of order ORD-1003 to notes/x.md")
+    assert told.turns[0] == [get("ORD-1003")]
+    assert (
+        (tmp_path / "root/notes/x.md")
+        .read_text(encoding="utf-8")
+        .startswith("# x\n\n- Order ORD-1003: status")
+    )
+
+
 async def test_the_figure_follows_the_record(desk: Desk) -> None:
     told = await desk.ask(DEMO.replace("1007", "1003").replace("15 %", "12.5 %"))
     assert sums("12.5% of 50.40") in told.turns[1]
@@ -247,6 +262,25 @@ async def test_a_later_question_may_point_back(desk: Desk) -> None:
     assert told.turns == [[sums("10% of 84.80")]]
     ids = [use.id for message in told.messages for use in message.tool_uses]
     assert ids == ["call_1", "call_2"]
+
+
+async def test_a_figure_is_never_taken_from_another_record(desk: Desk) -> None:
+    first = await desk.ask("Look up order ORD-1007")
+    told = await desk.ask("Look up order ORD-9999 and work out 10% of its total", first.messages)
+    assert told.turns == [[get("ORD-9999")]]
+    other = await desk.ask("Look up ORD-1007 and ORD-9999, and work out 10% of the total of ORD-9999")
+    assert other.turns == [[get("ORD-1007"), get("ORD-9999")]]
+    assert "calculator__calculate needs `expression`" in told.answer
+    assert "calculator__calculate needs `expression`" in other.answer
+
+
+async def test_a_call_is_not_repeated_when_the_tools_change_meanwhile(desk: Desk) -> None:
+    question = "Look up order ORD-1007 and refund 2 EUR of its payment"
+    told = await desk.ask(question)
+    fewer = tuple(tool for tool in desk.tools if tool.name != "crm__get_record")
+    reply = await OfflineModel().reply(ModelRequest(told.messages[:-1], fewer))
+    assert reply.tool_uses == ()
+    assert "Done: refund payment" in reply.text
 
 
 async def test_an_ambiguous_thing_to_change_is_not_guessed() -> None:
@@ -331,7 +365,7 @@ async def test_a_long_text_is_read_and_its_steps_are_bounded(desk: Desk) -> None
     assert "I take 12 steps at once; 8 more were left out." in many.answer
 
 
-_PIECES = """look up|find|save|refund|check|calculate|what is|and|, then|. |?|: |it|its total|order|the payment|tickets
+_PIECES = """look up|find|save|refund|check|calculate|what is|and|, then|. |?|: |it|its total|order|the payment
 |open|ORD-1007|PAY-5007|CUS-2004|notes/a.md|a@b.example|5.00 EUR|15 %|1,000|2 + 2|(|'|"|because|of|to|in|…"""
 PIECES = st.sampled_from(_PIECES.split("|"))
 

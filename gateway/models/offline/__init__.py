@@ -13,7 +13,7 @@ from gateway.models.offline.compose import Done, answer, best_hit, introduction,
 from gateway.models.offline.fill import Filling, fill
 from gateway.models.offline.offers import Offer, read_offer
 from gateway.models.offline.plan import Plan, Step, make_plan
-from gateway.models.offline.words import is_conditional, is_greeting, tokens
+from gateway.models.offline.words import FIND, LOOK, is_conditional, is_greeting, tokens
 from toolward.types import Json
 
 __all__ = ["OfflineModel"]
@@ -31,9 +31,7 @@ class OfflineModel:
         if on_text is not None:
             for piece in re.findall(r"\S+\s*|\s+", text):
                 on_text(piece)
-        given = sum(len(message.text) for message in request.messages) + len(
-            msgspec.json.encode(request.tools)
-        )
+        given = len(msgspec.json.encode(request.messages)) + len(msgspec.json.encode(request.tools))
         made = len(text) + sum(len(use.name) + len(use.arguments_json) for use in uses)
         return ModelReply(
             text=text,
@@ -87,8 +85,16 @@ class _State:
             for use in message.tool_uses:
                 made = _parsed(use.arguments_json)
                 same = [one for one in ready if one.name == use.name and one.filling.arguments == made]
-                for call in same:
+                for call in same or self._unplaced(use.name, made):
                     self._settle(call, answers.get(use.id))
+
+    def _unplaced(self, name: str, made: Json) -> list[_Call]:
+        """For a call made while other tools were offered, and so by another plan: the first open step that would
+        call the same tool, which is not to call it again."""
+        for place, step in enumerate(self.plan.steps):
+            if place not in self.done and step.offer and step.offer.tool.name == name:
+                return [_Call(place, name, Filling(made if isinstance(made, dict) else {}, ()))]
+        return []
 
     def _settle(self, call: _Call, said: Message | None) -> None:
         text = said.text if said else "no result came back"
@@ -100,13 +106,11 @@ class _State:
         """The calls that can be made now. One that changes something waits for all steps before it; every step
         waits for such a one, and for what it lacks while an open step may still give it."""
         found: list[_Call] = []
-        opened = changing = (
-            False  # whether an earlier step is still to be done, and one that changes something
-        )
+        opened = changing = False  # an earlier step is still to be done; and one that changes something
         for place, step in enumerate(self.plan.steps):
             if place in self.done or step.offer is None:
                 continue
-            filling = self._fill(step, opened)
+            filling = self._fill(place, opened)
             if filling is None or (filling.missing and not opened):
                 continue  # nothing that is still to come could help it
             waits = changing or (opened and (step.offer.changes or filling.missing))
@@ -122,25 +126,37 @@ class _State:
             if step.offer is None:
                 conditional = is_conditional(step.text)
                 reasons[place] = _CONDITIONAL if conditional else "none of the offered tools does that"
-            elif place not in self.done and (filling := self._fill(step, opened=False)) and filling.missing:
+            elif place not in self.done and (filling := self._fill(place, opened=False)) and filling.missing:
                 names = " and ".join(f"`{name}`" for name in filling.missing)
                 reasons[place] = f"{step.offer.tool.name} needs {names}, and I found no clear value to give"
         return reasons
 
-    def _fill(self, step: Step, opened: bool) -> Filling | None:
+    def _fill(self, place: int, opened: bool) -> Filling | None:
         """The arguments as far as they are known; None where the step is not needed or not possible any more."""
+        step = self.plan.steps[place]
         offer = cast(Offer, step.offer)
         if step.follows is not None:
             if (search := self.done.get(step.follows)) is None:
                 return Filling({}, (offer.required[0].name,)) if opened else None
             hit = best_hit(search.data)
             return Filling({offer.required[0].name: hit}, ()) if hit else None
-        known = tuple(one.data for one in reversed(self.done.values()) if one.data is not None)
         situation = self.plan.situation(step)._replace(
-            results=known if opened else known + self._earlier,  # what is on its way goes before what is old
+            results=self._known(place) if self.done or opened else self._earlier,
             summary=lambda: summary(self.plan, self.done, _title(step)),
         )
         return fill(offer, situation)
+
+    def _known(self, place: int) -> tuple[Json, ...]:
+        """What a step may point back at, newest first. Nothing from before a look-up that failed: `its total` is
+        then nobody's, rather than another's."""
+        found: list[Json] = []
+        for number in sorted((number for number in self.done if number < place), reverse=True):
+            offer, one = self.plan.steps[number].offer, self.done[number]
+            if one.is_error and offer and offer.family in (LOOK, FIND):
+                break
+            if one.data is not None:
+                found.append(one.data)
+        return tuple(found)
 
 
 def _title(step: Step) -> str:

@@ -50,7 +50,7 @@ def introduction(offers: Sequence[Offer]) -> str:
 def summary(plan: Plan, done: dict[int, Done], title: str) -> str:
     """A short Markdown text of what came back so far; empty where nothing did."""
     told = (_outcome(plan, place, done, brief=True) for place in sorted(done))
-    points = list(dict.fromkeys(f"- {text}" for text in told if text))
+    points = list(dict.fromkeys("- " + text.replace("\n", "\n  ") for text in told if text))
     return (
         "\n".join((f"# {title}", "", *((plan.story, "") if plan.story else ()), *points, ""))
         if points

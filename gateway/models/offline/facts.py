@@ -27,17 +27,18 @@ def as_money(value: Json) -> Money | None:
 
 
 def base_figure(text: str, results: tuple[Json, ...]) -> Money | None:
-    """The amount that the text names as a field of a result: `its total`. A record whose id the text names comes
-    first, then money before plain numbers, more of the words before fewer, the newest and outermost."""
+    """The amount that the text names as a field of a result: `its total`. Where the text names ids, only what
+    came back for them counts; money goes before plain numbers, more of the words before fewer, newer before
+    older."""
     asked = stems(blank(text))
-    ids = {token.text for token in tokens(text, "id")}
+    if ids := [token.text for token in tokens(text, "id")]:
+        results = tuple(one for one in results if any(field.owner.get("id") in ids for field in _fields(one)))
     ranked: list[tuple[tuple[int, ...], Money]] = []
     for age, result in enumerate(results):
         for field in _fields(result):
             shared = len(asked & stems(field.key.replace("_", " ")))
             if shared and (figure := as_money(field.value) or _plain_figure(field)):
-                other = field.owner.get("id") not in ids
-                ranked.append(((other, not figure.currency, -shared, age, field.depth), figure))
+                ranked.append(((not figure.currency, -shared, age, field.depth), figure))
     return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
 
 
@@ -73,7 +74,7 @@ def _ids_in(field: _Field, noun: str) -> Iterator[str]:
     elif key == noun:
         for entry in cast(list[Json], value if isinstance(value, list) else [value]):
             identifier = cast(JsonObject, entry).get("id") if isinstance(entry, dict) else entry
-            if isinstance(identifier, str):
+            if isinstance(identifier, str) and (isinstance(entry, dict) or tokens(identifier, "id")):
                 yield identifier
 
 

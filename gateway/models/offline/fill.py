@@ -15,6 +15,7 @@ from gateway.models.offline.words import (
     stem,
     stems,
     tokens,
+    without_courtesy,
     words,
 )
 from toolward.types import Json, JsonObject
@@ -112,14 +113,13 @@ def _choice(parameter: Parameter, offer: Offer, at: Situation) -> str | None:
 def _id(parameter: Parameter, offer: Offer, at: Situation) -> str | None:
     """From the step; else, where it points back (`the order`, `its payment`), from the text before or a result."""
     noun = parameter.noun or _noun_in(at)
-    points = refers_back(at.text) or bool(
-        re.search(rf"\b(?:the|my|our) {noun or '-'}\b", at.text, re.IGNORECASE)
-    )
+    named = re.search(rf"\b(?:the|my|our) {noun or '-'}\b", at.text, re.IGNORECASE)
+    points = refers_back(at.text) or named is not None
     for text in (at.text, at.before if points else ""):
         for token in tokens(text, "id"):
-            named = (re.findall(r"[A-Za-z]+", text[: token.start]) or [""])[-1]
-            fits = text is at.text or not noun or names_a(noun, token.text, named)
-            if fits and _takes(parameter, token.text, named, at.things):
+            word = (re.findall(r"[A-Za-z]+", text[: token.start]) or [""])[-1]
+            fits = text is at.text or not noun or names_a(noun, token.text, word)
+            if fits and _takes(parameter, token.text, word, at.things):
                 return token.text
     if noun and (points or (parameter.required and stem(noun) in stems(at.text))):
         found = ids_of(noun, at.results)
@@ -176,7 +176,7 @@ def _reason(parameter: Parameter, offer: Offer, at: Situation) -> str:
     said = re.search(
         r"\b(?:because(?: of)?|since|due to|reason:?)\s+(.+)", at.text, re.IGNORECASE | re.DOTALL
     )
-    return (said.group(1) if said else at.story or at.text).strip(" .")
+    return (said.group(1) if said else at.story or without_courtesy(at.text)).strip(" .?!")
 
 
 def _minor(parameter: Parameter, offer: Offer, at: Situation) -> int | None:
@@ -241,13 +241,12 @@ def expression(at: Situation) -> str | None:
     if not (percents := tokens(at.text, "percent")):
         return None
     share = f"{number(percents[0].text)}%"
-    amounts = tokens(at.text, "money") or tokens(at.text, "number")
-    base = (
-        number(amounts[0].text)
-        if amounts
-        else (figure.amount if (figure := base_figure(at.text, at.results)) else None)
-    )
-    if base is None:
+    figure = base_figure(at.text, at.results)
+    if amounts := tokens(at.text, "money") or tokens(at.text, "number"):
+        base = number(amounts[0].text)
+    elif figure is not None:
+        base = figure.amount
+    else:
         return None
     return f"{base} - {share} of {base}" if re.search(r"\boff\b", at.text) else f"{share} of {base}"
 

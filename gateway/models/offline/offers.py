@@ -54,7 +54,7 @@ class Offer(NamedTuple):
 def read_offer(tool: ModelTool) -> Offer:
     server, _, name = tool.name.rpartition("__")
     parts = [part.lower() for part in re.split(r"[\W_]+|(?<=[a-z])(?=[A-Z])", name) if part]
-    verb = next((part for part in parts if VERBS.get(part)), parts[0] if parts else "")
+    verb = parts[0] if parts else ""  # a later one does not count: `purge_list` must not pass for reading
     families = VERBS.get(verb, ())
     return Offer(
         tool=tool,

@@ -58,9 +58,8 @@ def make_plan(text: str, offers: tuple[Offer, ...]) -> Plan:
     asked, story = _sort(clauses(text, own_verbs), own_verbs)
     plan = Plan((), " ".join(story), things(offers))
     fetchers = {offer.tool.name: fetcher for offer in offers if (fetcher := _fetcher(offer, offers))}
-    direct = tuple(
-        offer for offer in offers if offer not in fetchers.values()
-    )  # those take ids from their search
+    # a tool that fetches hits takes its ids from the search alone
+    direct = tuple(offer for offer in offers if offer not in fetchers.values())
     steps: list[Step] = []
     for clause in asked[:MOST_STEPS]:
         before = text[: text.find(clause)]
@@ -93,15 +92,17 @@ def _choose(
     families = VERBS.get(verb, ()) if verb else QUESTION if text.endswith("?") else (LOOK,)
     points = [(_points(offer, verb, families, at), offer) for offer in offers]
     best, offer = max(points, key=lambda pair: pair[0], default=(0.0, None))
-    if offer is None or best < _ENOUGH or (is_conditional(text) and (offer.changes or not verb)):
+    if offer is None or best < _ENOUGH:
         return None
-    return offer
+    asks = verb or text.endswith("?")
+    return None if is_conditional(text) and (offer.changes or not asks) else offer
 
 
 def _points(offer: Offer, verb: str, families: tuple[str, ...], at: Situation) -> float:
     """The verb gives up to 4 (and 1 more where the tool is named by it), each thing that both speak of 2 or less,
     each value in the text that the tool takes up to 3; a required argument that is nowhere in sight costs up to 4,
-    and an id that the tool has no place for 2. Plain arithmetic is always the calculator's."""
+    and an id that the tool has no place for 4 (2, where it
+    can be looked up first). Plain arithmetic is always the calculator's."""
     if offer.family == CALCULATE and _is_sum(at):
         return 20
     if not offer.family and verb == offer.verb:
@@ -119,11 +120,17 @@ def _points(offer: Offer, verb: str, families: tuple[str, ...], at: Situation) -
         return 0
     missing = len([one for one in offer.required if one.name not in filled and one not in to_come])
     lost = 4 * missing / len(offer.required) if missing else 0
-    return fit + (verb == offer.verb) + topic - lost - 2 * bool(loose_ids(offer, at))
+    return (
+        fit + (verb == offer.verb) + topic - lost - (2 if offer.changes else 4) * bool(loose_ids(offer, at))
+    )
 
 
 def _weight(parameter: Parameter) -> float:
-    return {"choice": 2, "id": 3, "path": 2, "expression": 2, "minor": 2, "status": 1}.get(parameter.kind, 0)
+    if parameter.kind == "id":
+        return 3 if parameter.required else 1
+    if parameter.kind == "query":
+        return 1.5 if parameter.required else 0
+    return {"choice": 2, "path": 2, "expression": 2, "minor": 2, "status": 1}.get(parameter.kind, 0)
 
 
 def _may_come(parameter: Parameter, offer: Offer, at: Situation) -> bool:
@@ -132,16 +139,16 @@ def _may_come(parameter: Parameter, offer: Offer, at: Situation) -> bool:
         return offer.family == WRITE
     if parameter.kind == "expression":
         return bool(tokens(at.text, "percent"))
-    return parameter.kind in ("id", "minor") and refers_back(at.text)
+    named = parameter.noun or parameter.kind == "minor" or stems(at.rest) & at.things
+    return parameter.kind in ("id", "minor") and bool(named) and refers_back(at.text)
 
 
 def _is_sum(at: Situation) -> bool:
     """Whether it is hardly more than arithmetic, or a share of something that the text points at."""
     if expression(at) and len(words(blank(spoken(at.rest)))) <= 1:
         return True
-    return bool(re.search(r"(?:%|percent) (?:of|off|on)\b", at.rest)) and bool(
-        tokens(at.text, "id") or refers_back(at.text)
-    )
+    share = re.search(r"(?:%|percent) (?:of|off|on)\b", at.rest) is not None
+    return share and (bool(tokens(at.text, "id")) or refers_back(at.text))
 
 
 def _more_of_the_same(step: Step, plan: Plan) -> list[Step]:

@@ -11,11 +11,12 @@ LOOK, FIND, KNOW, READ, CALCULATE, WRITE, ADD = "look", "find", "know", "read", 
 _VERBS = """
 look find know: look up, lookup, look at, pull up, fetch, retrieve, track
 look read find: get, show, view, display, give, look
-look know find: where, who, when, tell
+look know find: where, who, tell, when will, when did, when does, when is, when was
 find: list, how many
 find know look: find, which
 know find look: search, check, look for
-know look find: what, how, why, is, are, does, do, did, was, has, may, can i, can we, should, explain, describe
+know look find: what, how, why, is, are, does, do, did, was, has, may, can i, can we, should
+know look find: explain, describe, know, find out
 read look: read, open, print
 calculate know: calculate, compute, work out, figure out, evaluate, how much
 write add: save, write, store, append, overwrite, put, create, jot down
@@ -29,7 +30,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     for families, verbs in (line.split(": ") for line in _VERBS.strip().splitlines())
     for verb in verbs.split(", ")
 }
-_READING = (LOOK, FIND, READ, CALCULATE)
+_READING = frozenset({LOOK, FIND, READ, CALCULATE})
 QUESTION = (KNOW, LOOK, FIND)
 
 _STOP_WORDS = """a about after again all also am an and any are as at be because been before but by can could did do
@@ -52,23 +53,21 @@ _GREETING = re.compile(
     r"|what can you do|who are you|what are you)\b\W*)+",
     re.IGNORECASE,
 )
-_CONDITION = re.compile(
-    r"\b(?:if|unless|in case|provided)\b|^\s*(?:when|once|as soon as)\b(?!.*\?)", re.IGNORECASE
-)
+_CONDITION = re.compile(r"\b(?:if|unless|in case|provided)\b|^\s*(?:when|once|as soon as)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?;]['\"”]))\s+|\n+")
 _CLAUSE = re.compile(r"\s{0,3},?\s{1,3}(?:and then|and also|and|then|but)\s{1,3}|,\s{1,3}", re.IGNORECASE)
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?"
 _CODES = "EUR|USD|GBP|CHF|NOK|SEK|DKK|PLN|CZK|JPY|CAD|AUD"
-_CURRENCY = {
-    "€": "EUR",
-    "euro": "EUR",
-    "$": "USD",
-    "dollar": "USD",
-    "£": "GBP",
-    "pound": "GBP",
-    "cent": "cent",
-}
+_SIGNS = (
+    ("cent", "cent"),
+    ("€", "EUR"),
+    ("euro", "EUR"),
+    ("$", "USD"),
+    ("dollar", "USD"),
+    ("£", "GBP"),
+    ("pound", "GBP"),
+)
 _TOKEN = re.compile(
     r"""(?P<quoted>"[^"]{0,5000}"|“[^”]{0,5000}”|(?<!\w)'(?:[^']|(?<=\w)'(?=\w)){0,5000}'(?!\w))
     |(?P<url>https?://\S+)
@@ -138,7 +137,7 @@ def number(text: str) -> Decimal:
 
 def money(text: str) -> Money:
     code = re.search(_CODES, text)
-    named = next((value for sign, value in _CURRENCY.items() if sign in text.lower()), "")
+    named = next((value for sign, value in _SIGNS if sign in text.lower()), "")
     return Money(number(text), code.group() if code else named)
 
 
@@ -176,7 +175,7 @@ def lead(clause: str, extra: frozenset[str] = frozenset()) -> tuple[str, str]:
     """The verb that a clause begins with (after `please`, `can you` …), or "", and the rest of the clause.
 
     `extra` are verbs that tools are named by. A noun before an id is no verb: `order AB-1 is late`."""
-    start = clause[_match_end(_POLITE, clause) :].lstrip()
+    start = without_courtesy(clause)
     known = sorted({*VERBS, *extra}, key=len, reverse=True)
     found = re.match(rf"({'|'.join(map(re.escape, known))})\b(?!['’]t|\s+not\b)", start, re.IGNORECASE)
     if found is None:
@@ -188,9 +187,10 @@ def lead(clause: str, extra: frozenset[str] = frozenset()) -> tuple[str, str]:
     return verb, rest
 
 
-def _match_end(pattern: re.Pattern[str], text: str) -> int:
-    found = pattern.match(text)
-    return found.end() if found else 0
+def without_courtesy(text: str) -> str:
+    """`could you please show it` as `show it`."""
+    found = _POLITE.match(text)
+    return text[found.end() :].lstrip() if found else text.lstrip()
 
 
 def clauses(text: str, extra: frozenset[str] = frozenset()) -> tuple[str, ...]:
@@ -207,31 +207,31 @@ def clauses(text: str, extra: frozenset[str] = frozenset()) -> tuple[str, ...]:
 
 def _cut(sentence: str, shown: str, extra: frozenset[str]) -> list[str]:
     colon = re.search(r":\s", shown)
-    end = 0 if is_conditional(sentence) and not lead(sentence)[0] else colon.start() if colon else len(shown)
     pieces: list[str] = []
     start = 0
-    for match in _CLAUSE.finditer(shown, 0, end):
+    for match in _CLAUSE.finditer(shown, 0, colon.start() if colon else len(shown)):
+        first, _ = lead(sentence[start : match.start()], extra)
         verb, rest = lead(sentence[match.end() :], extra)
-        # `she asked to return it and refund 5 EUR` orders nothing: a bare `and` joins orders only
-        joined = (
-            "," in match.group() or "then" in match.group() or lead(sentence[start : match.start()], extra)[0]
-        )
-        if verb and joined and _stands_alone(verb, rest, asked=_is_question(sentence)):
+        # a bare `and` joins only orders: `she asked to return it and refund 5 EUR` is none
+        joins = "," in match.group() or "then" in match.group() or first
+        if verb and joins and (first or not is_conditional(sentence)) and _stands_alone(verb, rest, sentence):
             pieces.append(sentence[start : match.start()])
             start = match.end()
     return [*pieces, sentence[start:]]
 
 
-def _stands_alone(verb: str, rest: str, *, asked: bool) -> bool:
-    """Whether a verb and what follows is a step of its own: `…, why?` is not, and a question orders no change."""
+def _stands_alone(verb: str, rest: str, sentence: str) -> bool:
+    """Whether a verb and what follows is a step of its own: `…, why?` and `… and tell me more` are not, and within
+    a question nothing is ordered that could change something."""
     family = VERBS.get(verb, ())[:1]
-    if family == (KNOW,) or (asked and family not in [(reading,) for reading in _READING]):
-        return bool(words(rest)) and not asked
-    return bool(re.search(r"\w", rest))
-
-
-def _is_question(sentence: str) -> bool:
-    return sentence.rstrip().endswith("?") and _POLITE.match(sentence) is None
+    if family == (KNOW,):
+        return bool(words(rest))
+    question = sentence.rstrip().endswith("?") and _POLITE.match(sentence) is None
+    return (
+        verb != "tell"
+        and bool(re.search(r"\w", rest))
+        and (not question or bool(_READING.intersection(family)))
+    )
 
 
 def is_conditional(text: str) -> bool:
