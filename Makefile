@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check format proto proto-check clean
+.PHONY: help install demo up test check format proto proto-check readme clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ proto: install  ## generate toolward/v1 from proto/
 
 proto-check: install
 	@$(BIN)/python proto/generate.py --check
+
+readme: install  ## put the demo's real output into README.md
+	@$(BIN)/python docs/readme_demo.py
 
 clean:  ## remove .venv and caches
 	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis

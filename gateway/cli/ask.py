@@ -29,11 +29,7 @@ def ask(
     agent: Annotated[str, Parameter(help="which agent")] = "support",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Ask an agent, and watch it work. Example: toolward ask "Where is my order ORD-1003?"
-
-    What it does goes to standard error, the answer to standard output; --json prints every event as a line. Where
-    policy asks for a person, you are asked here; without a terminal the exit code is then 5.
-    """
+    """Ask an agent, and watch it work."""
     return asyncio.run(_ask(question, agent, common))
 
 
@@ -52,9 +48,9 @@ async def _ask(question: str, agent: str, common: Common) -> int:
     return code_of(run)
 
 
-async def follow(session: Session, run_id: str, *, as_json: bool) -> Run:
-    """Watch a run to its end, asking the person here whatever it asks. Returns early when it waits for somebody
-    and there is no terminal to ask at."""
+async def follow(session: Session, run_id: str, *, after: int = 0, as_json: bool) -> Run:
+    """Watch a run to its end, from behind event `after`, asking the person here whatever it asks. Returns early
+    when it waits for somebody and there is no terminal to ask at."""
     narrator = Narrator()
 
     def tell(event: RunEvent) -> None:
@@ -63,7 +59,7 @@ async def follow(session: Session, run_id: str, *, as_json: bool) -> Run:
         else:
             narrator.tell(event)
 
-    async for event in session.agents.watch_run(session.principal, run_id):
+    async for event in session.agents.watch_run(session.principal, run_id, after):
         tell(event)
         if event.type == "input_requested" and not await _answered(session, run_id, as_json=as_json):
             break
@@ -74,7 +70,7 @@ def code_of(run: Run) -> int:
     if run.state is RunState.COMPLETED:
         return EXIT_OK
     if run.state is RunState.INPUT_REQUIRED:
-        note(f"\nThe run waits for a person. It goes on once that is answered: toolward run show {run.id}")
+        note("\nThe run waits for a person. See what it asks: toolward inbox list")
         return EXIT_WAITING
     note(f"toolward: the run ended {run.state}: {run.error_message}")
     return EXIT_FAILED

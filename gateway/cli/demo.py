@@ -29,10 +29,7 @@ _TRANSPORTS = {"stdio": "MCP over stdio", "http": "MCP over HTTP", "grpc": "gRPC
 
 
 def demo(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Run the main job once: four tool servers, one question, every decision shown. Example: toolward demo
-
-    It works in a folder of its own, which it makes anew; nothing of yours is touched.
-    """
+    """Run the main job once."""
     return asyncio.run(_demo(common))
 
 
@@ -91,7 +88,7 @@ async def _show_denial(session: Session) -> bool:
     try:
         await session.tools.call_tool(session.principal, REFUSED, NO_CONTEXT)
     except Denied as error:
-        note(f"  {coloured('deny ', 'deny')} by {error.rule}: {error.message}")
+        note(f"  {coloured('deny', 'deny')}  {error.message}")
         return True
     note("  It was not denied.")
     return False

@@ -8,11 +8,7 @@ from toolward.doors.serve import serve_stdio
 
 
 def mcp(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Serve the gateway over MCP on stdio, for a desktop client.
-
-    Its entry in the client's file: {"command": "toolward", "args": ["mcp"]}. It uses the gateway that runs on
-    this computer, or starts the configured servers itself.
-    """
+    """Serve the gateway over MCP on stdio."""
     asyncio.run(_mcp(common))
     return EXIT_OK
 

@@ -23,10 +23,7 @@ def check(
     *files: Annotated[Path, Parameter(help="policy files; without any, the configured ones")],
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Read policies, bind them to the tools that answer, and say what is wrong, with file and line.
-
-    Example: toolward policy check policies/mine.yaml
-    """
+    """Read policies, bind them to the tools that answer, and say what is wrong."""
     return asyncio.run(_check(files, common))
 
 
@@ -55,10 +52,7 @@ def explain(
     *,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Say which rule decides a call, and why the others do not.
-
-    Example: toolward policy explain role:operator files.read_file '{"path": "a.txt"}'
-    """
+    """Say which rule decides a call, and why the others do not."""
     return asyncio.run(_explain(principal, tool, arguments.encode(), common))
 
 

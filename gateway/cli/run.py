@@ -18,7 +18,7 @@ def list_runs(
     state: Annotated[RunState | None, Parameter(help="only runs in this state")] = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """List your runs, newest first. Example: toolward run list --state failed"""
+    """List your runs, newest first."""
     return asyncio.run(_list(limit, state, common))
 
 
@@ -39,7 +39,7 @@ def _row(run: Run) -> tuple[object, ...]:
 
 
 def show(run_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Show one run, event by event. Example: toolward run show run_0193…"""
+    """Show one run, event by event."""
     return asyncio.run(_show(run_id, common))
 
 

@@ -27,7 +27,7 @@ async def every_tool(session: Session) -> list[Tool]:
 
 
 def list_tools(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """List the tools that you may call. Example: toolward tool list --json"""
+    """List the tools that you may call."""
     return asyncio.run(_list(common))
 
 
@@ -46,7 +46,7 @@ async def _list(common: Common) -> int:
 
 
 def show(name: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Show one tool with its schemas. Example: toolward tool show crm.get_record"""
+    """Show one tool with its schemas."""
     return asyncio.run(_show(name, common))
 
 
@@ -76,7 +76,7 @@ def call(
     key: Annotated[str, Parameter(help="idempotency key: a repeat with it has no second effect")] = "",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Call a tool, through policy. Example: toolward tool call calculator.calculate '{"expression": "2+2"}'"""
+    """Call a tool, through policy."""
     text = sys.stdin.read() if arguments == "-" else arguments
     if not text.lstrip().startswith("{"):
         raise InvalidArguments(
@@ -104,7 +104,7 @@ async def _call(name: str, arguments: bytes, key: str, common: Common) -> int:
 
 
 def _first_sentence(tool: Tool) -> str:
-    return shorten(tool.description.partition(".")[0].replace("\n", " "), 100)
+    return shorten(" ".join(tool.description.split()).partition(". ")[0].rstrip("."), 100)
 
 
 def _indented(value: Any) -> str:

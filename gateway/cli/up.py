@@ -12,7 +12,7 @@ from toolward.doors.serve import Opened, until_stopped
 
 
 def up(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Start the gateway and the configured tool servers; Ctrl-C stops all. Example: toolward up"""
+    """Start the gateway and the configured tool servers; Ctrl-C stops all."""
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )

@@ -54,9 +54,9 @@ class Narrator:
         effect = data.get("effect") or ("deny" if data["code"] == "denied" else "")
         decision = coloured(f"{effect:<5}", effect if effect in ("allow", "ask", "deny") else "dim")
         outcome = coloured(data["code"], "failed" if data["is_error"] else "ok")
-        rule = data.get("rule") or "no rule"
+        by = f", by rule {data['rule']}" if data.get("rule") else ""
         note(f"  {decision} {tool}  {shorten(call.get('arguments_json', ''), _LINE)}")
-        note(f"        {outcome} in {data['duration_ms']} ms, by {rule}")
+        note(f"        {outcome} in {data['duration_ms']} ms{by}")
         if data["is_error"]:
             note(f"        {shorten(data['text'], 300)}")
 

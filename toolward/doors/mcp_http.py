@@ -40,7 +40,7 @@ class McpHttpDoor:
         self._authenticate = authenticate
         self._origins = origins
         self._plain = PlainMcp(provider, info)
-        self._sdk = _LazySdk(provider, info, origins)
+        self._sdk = _LazySdk(provider, info)
 
     async def aclose(self) -> None:
         await self._sdk.aclose()
@@ -91,8 +91,8 @@ class _LazySdk:
     """The SDK's application, started by the first request that needs it, in a task of its own: its cancel
     scopes must be entered and left by the same task."""
 
-    def __init__(self, provider: ToolProvider, info: ServerInfo, origins: Origins) -> None:
-        self._provider, self._info, self._origins = provider, info, origins
+    def __init__(self, provider: ToolProvider, info: ServerInfo) -> None:
+        self._provider, self._info = provider, info
         self._task: asyncio.Task[None] | None = None
         self._started: asyncio.Future[Any] | None = None
         self._stop = asyncio.Event()
@@ -113,8 +113,7 @@ class _LazySdk:
         from toolward.doors.mcp_sdk import http_app
 
         async with AsyncExitStack() as stack:
-            allowed = (self._origins.hosts, self._origins.origins)
-            app = await stack.enter_async_context(http_app(self._provider, self._info, allowed, MAX_BODY))
+            app = await stack.enter_async_context(http_app(self._provider, self._info, MAX_BODY))
             started.set_result(app)
             await self._stop.wait()
 

@@ -132,24 +132,19 @@ def _era(ctx: Context) -> wire.Era:
 
 
 @asynccontextmanager
-async def http_app(
-    provider: ToolProvider, info: ServerInfo, security: tuple[list[str], list[str]], max_body: int
-) -> AsyncGenerator[Any, None]:
-    """The SDK's Streamable HTTP application, running: SSE mode, without sessions.
-
-    `security` are the allowed hosts and origins, which the front has checked too.
-    """
+async def http_app(provider: ToolProvider, info: ServerInfo, max_body: int) -> AsyncGenerator[Any, None]:
+    """The SDK's Streamable HTTP application, running: SSE mode, without sessions. Hosts, origins and callers
+    were checked before it."""
 
     def principal_of(ctx: Context) -> Principal:
         request: Any = ctx.request  # starlette's, on this transport
         return request.scope[PRINCIPAL_KEY]
 
-    hosts, origins = security
     server = build(provider, info, principal_of)
     app = server.streamable_http_app(
         stateless_http=True,
         max_request_body_size=max_body,
-        transport_security=TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins),
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     async with server.session_manager.run():
         yield app

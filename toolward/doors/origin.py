@@ -8,17 +8,20 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Origins:
-    """Requests must name one of `names` (with any port) as their Host, and as their Origin where they have one."""
+    """Requests must name one of `names` (with any port) as their Host, and as their Origin where they have one.
 
-    def __init__(self, names: tuple[str, ...] = LOOPBACK) -> None:
-        self.hosts = [pattern for name in names for pattern in (name, f"{name}:*")]
-        self.origins = [f"{scheme}://{host}" for host in self.hosts for scheme in ("http", "https")]
-        self._names = frozenset(names)
+    Without names, for a door that listens on every address and knows its callers by tokens, any Host will do, and
+    a page may call only the host that it came from.
+    """
+
+    def __init__(self, names: tuple[str, ...] | None = LOOPBACK) -> None:
+        self._names = None if names is None else frozenset(names)
 
     def check(self, headers: Headers) -> None:
         """Raises Denied."""
-        host = headers.get("host", "")
-        if _name(host) not in self._names:
+        host = _name(headers.get("host", ""))
+        allowed = {host} if self._names is None else self._names
+        if not host or host not in allowed:
             raise Denied(
                 f"This server does not answer for the host {host[:100]!r}.", hint="Call it by its address."
             )
@@ -26,7 +29,7 @@ class Origins:
         if origin is None:
             return
         scheme, _, rest = origin.partition("://")
-        if scheme not in ("http", "https") or _name(rest) not in self._names:
+        if scheme not in ("http", "https") or _name(rest) not in allowed:
             raise Denied(
                 f"Pages of {origin[:100]!r} may not call this server.", hint="Call it from a program instead."
             )

@@ -64,7 +64,10 @@ def listening_socket(address: Address) -> socket.socket:
 
 
 def allowed_names(address: Address) -> Origins:
-    """A door on loopback answers for loopback's names; another one for its own address too."""
+    """A door on loopback answers for loopback's names, another one for its own address too, and one that listens
+    everywhere for any."""
+    if address.host in ("0.0.0.0", "::"):  # noqa: S104 -- compared with, not bound to
+        return Origins(None)
     return Origins(LOOPBACK if address.is_loopback else (*LOOPBACK, address.host))
 
 

@@ -1,0 +1,64 @@
+"""Put the real output of `toolward demo` into the README, or with --check say whether it still stands there.
+
+Paths, times, token counts and run ids differ from run to run; they are written as `…` in both.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+BEGIN, END = "<!-- demo: begin -->\n", "<!-- demo: end -->\n"
+WIDTH = 116
+
+_VARYING = (
+    (re.compile(r"run_[0-9a-z]{20}"), "run_…"),
+    (re.compile(r"\d+ ms"), "… ms"),
+    (re.compile(r"\d+ \+ \d+ tokens"), "… tokens"),
+    (re.compile(r"/\S*/(?=demo/workspace/|toolward)"), "…/"),
+)
+
+
+def output() -> str:
+    """What a person sees, standard error and output in their order."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+        done = subprocess.run(
+            [str(Path(sys.executable).parent / "toolward"), "demo"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
+            env=environment | {"TOOLWARD_HOME": home, "PYTHONUNBUFFERED": "1"},
+        )
+    text = done.stdout
+    for pattern, shown in _VARYING:
+        text = pattern.sub(shown, text)
+    return "\n".join(_wrapped(line) for line in text.rstrip().splitlines())
+
+
+def _wrapped(line: str) -> str:
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent=indent)) if len(line) > WIDTH else line
+
+
+def main() -> None:
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    fresh = f"{before}{BEGIN}```\n{output()}\n```\n{END}{after}"
+    if "--check" not in sys.argv[1:]:
+        README.write_text(fresh, encoding="utf-8")
+    elif sorted(fresh.splitlines()) != sorted(text.splitlines()):  # calls made together end in any order
+        raise SystemExit(
+            "The demo's output in README.md is not what `toolward demo` prints. Run: make readme"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Commands without a running gateway, and what they say to bad input."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import free_port, toolward
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def minimal(folder: Path, text: str = "") -> tuple[str, str]:
+    """`--config` for a gateway without backends, on a port where nothing answers."""
+    path = folder / "toolward.yaml"
+    path.write_text(f"version: 1\ngrpc: 127.0.0.1:{free_port()}\n{text}")
+    return "--config", str(path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--help",),
+        ("tool", "--help"),
+        ("ask", "--help"),
+        ("policy", "explain", "--help"),
+        ("run", "list", "--help"),
+    ],
+)
+def test_help_says_what_to_write(home: Path, arguments: tuple[str, ...]) -> None:
+    done = toolward(home, *arguments)
+    assert done.code == 0
+    assert "Usage: toolward" in done.out
+
+
+def test_every_command_has_an_example_and_can_print_json(home: Path) -> None:
+    commands = (
+        ("demo",), ("up",), ("ask",), ("tool", "list"), ("tool", "show"), ("tool", "call"), ("policy", "check"),
+        ("policy", "explain"), ("run", "list"), ("run", "show"), ("inbox", "list"), ("inbox", "approve"),
+    )  # fmt: skip
+    for command in commands:
+        said = toolward(home, *command, "--help").out
+        assert "Example: toolward" in said, command
+        assert "--json" in said, command
+
+
+def test_a_misspelt_command_is_a_usage_error_with_the_nearest(home: Path) -> None:
+    done = toolward(home, "asc", "x")
+    assert done.code == 2
+    assert 'Did you mean "ask"' in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("bakends: {}\n", "toolward.yaml:3: the file has an unknown key 'bakends'; did you mean 'backends'?"),
+        ("backends:\n  crm: {comand: [x]}\n", "comand"),
+        ("policies: [missing.yaml]\n", "missing.yaml"),
+        ("http: nowhere\n", "toolward.yaml:3"),
+    ],
+)
+def test_a_wrong_configuration_is_told_with_file_and_line(
+    home: Path, tmp_path: Path, text: str, said: str
+) -> None:
+    done = toolward(home, "tool", "list", *minimal(tmp_path, text))
+    assert done.code == 1
+    assert said in done.err
+    assert "toolward.yaml:" in done.err
+
+
+def test_a_policy_with_a_typo_is_told_with_file_and_line(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("version: 1\nrules:\n  - id: a\n    tools: ['*']\n    efect: allow\n")
+    done = toolward(home, "policy", "check", str(tmp_path / "bad.yaml"), *minimal(tmp_path))
+    assert done.code == 1
+    assert "bad.yaml:5" in done.err
+    assert "did you mean 'effect'" in done.err
+
+
+def test_a_dead_backend_is_told_and_hides_nothing(home: Path, tmp_path: Path) -> None:
+    config = minimal(tmp_path, f"backends:\n  gone: {{grpc: '127.0.0.1:{free_port()}'}}\n")
+    done = toolward(home, "tool", "list", *config)
+    assert done.code == 0
+    assert "gone does not answer" in done.err
+
+
+def test_errors_are_json_where_json_was_asked_for(home: Path, tmp_path: Path) -> None:
+    done = toolward(home, "tool", "call", "no.such", "{}", "--json", *minimal(tmp_path))
+    assert done.code == 1
+    assert done.json["error"]["code"] == "unknown_tool"
+
+
+def test_a_denied_call_has_an_exit_code_of_its_own(home: Path) -> None:
+    call = '{"payment_id": "PAY-5007", "amount_minor": 99999, "reason": "x"}'
+    done = toolward(home, "tool", "call", "crm.refund_payment", call, "--json")
+    assert done.code == 3
+    assert done.json["error"]["rule"] == "no-large-refunds"
+
+
+def test_explain_says_which_rule_decides_and_why_the_others_do_not(home: Path) -> None:
+    call = '{"payment_id": "PAY-5007", "amount_minor": 100, "reason": "x"}'
+    done = toolward(home, "policy", "explain", "role:operator", "crm.refund_payment", call)
+    assert done.code == 0
+    assert done.out.startswith("ask by rule small-refunds")
+    assert "condition is false" in done.out
+
+
+def test_ask_prints_events_as_lines(home: Path) -> None:
+    done = toolward(home, "ask", "What is 0.1 + 0.2?", "--json")
+    assert done.code == 0
+    assert [line["seq"] for line in done.lines[:-1]] == list(range(1, len(done.lines)))
+    assert "0.3" in done.lines[-1]["answer"]
+
+
+def test_a_real_endpoint_is_used_when_the_environment_names_one(home: Path) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}/v1"
+    done = toolward(home, "ask", "hello", TOOLWARD_MODEL_URL=nobody, TOOLWARD_MODEL_NAME="some-model")
+    assert done.code == 1
+    assert nobody.removesuffix("/v1") in done.err

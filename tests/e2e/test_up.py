@@ -1,0 +1,92 @@
+"""A gateway that runs: asked by the command line and by others, stopped, killed, in the way of another."""
+
+import signal
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.e2e.command import Up, four_servers, toolward
+
+
+def test_up_serves_commands_and_programs_and_ends_without_orphans(tmp_path: Path) -> None:
+    home, config = tmp_path / "home", four_servers(tmp_path)
+    up = Up(home, config)
+    try:
+        children = up.descendants()
+        assert len(children) == 4
+
+        listed = toolward(home, "tool", "list", "--json", "--config", str(config)).json
+        assert len(listed["tools"]) == 10
+
+        asked = toolward(home, "ask", "What is 12.5% of 249.90?", "--config", str(config))
+        assert (asked.code, "31.2375" in asked.out) == (0, True), asked.err
+
+        runs = toolward(home, "run", "list", "--json", "--config", str(config)).json["runs"]
+        assert [run["state"] for run in runs] == ["completed"]
+        shown = toolward(home, "run", "show", runs[0]["id"], "--config", str(config))
+        assert "calculator.calculate" in shown.err
+        assert "31.2375" in shown.out
+
+        token = (home / "secret").read_text()
+        headers = {"authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=up.where["http"], headers=headers) as client:
+            events = client.get(f"/v1/runs/{runs[0]['id']}/events", headers={"last-event-id": "2"}).text
+            assert "id: 3" in events
+            assert "id: 2\n" not in events
+            assert client.get("/openapi.json").json()["openapi"].startswith("3.1")
+    finally:
+        code = up.stop()
+    assert code == 0
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_an_approval_waits_through_a_restart(tmp_path: Path) -> None:
+    home, config = tmp_path / "home", four_servers(tmp_path)
+    where = ("--config", str(config))
+    up = Up(home, config)
+    try:
+        asked = toolward(
+            home, "ask", "Refund 5.00 EUR of payment PAY-5007 because the cup was broken", *where
+        )
+        assert asked.code == 5, asked.err
+    finally:
+        up.stop(signal.SIGKILL)
+    up = Up(home, config)
+    try:
+        (request,) = toolward(home, "inbox", "list", "--json", *where).json["input_requests"]
+        assert request["detail"]["arguments"]["amount_minor"] == 500
+        approved = toolward(home, "inbox", "approve", request["id"], *where)
+        assert approved.code == 0, approved.err
+        record = toolward(
+            home, "tool", "call", "crm.get_record", '{"record_id": "PAY-5007"}', "--json", *where
+        ).json
+        assert [refund["amount"]["amount_minor"] for refund in record["structured_content"]["refunds"]] == [
+            500
+        ]
+        assert toolward(home, "inbox", "approve", request["id"], *where).code == 1
+    finally:
+        assert up.stop(signal.SIGTERM) == 0
+
+
+def test_a_port_in_use_is_named_with_the_remedy(tmp_path: Path) -> None:
+    home, config = tmp_path / "home", four_servers(tmp_path)
+    up = Up(home, config)
+    try:
+        second = toolward(tmp_path / "other", "up", "--config", str(config))
+        assert second.code == 1
+        assert "Cannot listen on 127.0.0.1:" in second.err
+        assert "choose another" in second.err
+    finally:
+        up.stop()
+
+
+def test_a_stranger_with_another_secret_is_told_so(tmp_path: Path) -> None:
+    home, config = tmp_path / "home", four_servers(tmp_path)
+    up = Up(home, config)
+    try:
+        other = toolward(tmp_path / "other", "tool", "list", "--config", str(config))
+        assert other.code == 4
+        assert "does not know this installation's secret" in other.err
+    finally:
+        up.stop()

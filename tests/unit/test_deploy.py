@@ -1,0 +1,51 @@
+"""No container engine runs here: what can be checked without one is."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from gateway.config.parse import read_settings
+from toolward.doors.serve import Address
+
+ROOT = Path(__file__).parents[2]
+SERVERS = {"calculator", "search", "files", "crm"}
+
+
+@pytest.fixture
+def compose() -> Any:
+    return YAML(typ="safe").load((ROOT / "compose.yaml").read_text())  # pyright: ignore[reportUnknownMemberType] -- untyped
+
+
+def test_there_is_a_container_for_the_gateway_and_each_server(compose: Any) -> None:
+    programs = {name: one["build"]["args"]["PROGRAM"] for name, one in compose["services"].items()}
+    assert programs == {name: name for name in SERVERS | {"gateway"}}
+
+
+def test_only_the_gateway_is_published_and_only_on_loopback(compose: Any) -> None:
+    published = {name: one.get("ports", []) for name, one in compose["services"].items()}
+    assert all(not ports for name, ports in published.items() if name != "gateway")
+    assert all(port.startswith("127.0.0.1:") for port in published["gateway"])
+
+
+def test_no_container_may_write_to_itself_or_gain_rights(compose: Any) -> None:
+    for service in compose["services"].values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+
+
+def test_the_gateways_configuration_is_read_and_names_every_server(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret\n")
+    text = (ROOT / "deploy" / "toolward.yaml").read_text().replace("/run/secrets/token", str(token))
+    (tmp_path / "policies").symlink_to(ROOT / "policies")
+    (tmp_path / "toolward.yaml").write_text(text)
+    settings = read_settings(tmp_path / "toolward.yaml")
+    assert {backend.name for backend in settings.backends} == SERVERS
+    assert settings.http == Address("0.0.0.0", 8700)
+
+
+def test_the_start_script_is_a_shell_script_that_parses() -> None:
+    subprocess.run(["sh", "-n", str(ROOT / "deploy" / "start")], check=True)
