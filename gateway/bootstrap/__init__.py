@@ -22,7 +22,8 @@ from gateway.ledger.ledger import Ledger
 from gateway.runs.runner import Runs
 from gateway.runs.worker import OfferedTool
 from toolward.auth import Authenticate, bearer, local_secret
-from toolward.doors.serve import Opened, allowed_names, http_server
+from toolward.doors.address import allowed_names
+from toolward.doors.serve import Opened, http_server
 from toolward.types import Principal, RunScope, ServerInfo
 
 INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rule that decided."

@@ -14,7 +14,7 @@ from gateway.config.settings import Settings
 from gateway.config.shipped import shipped_agents, shipped_policies
 from gateway.core.catalog import ToolFacts
 from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
-from toolward.doors.serve import Address
+from toolward.doors.address import Address
 
 SOURCE = "the built-in default"
 CRM = Address("127.0.0.1", 8740)

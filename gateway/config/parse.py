@@ -41,7 +41,7 @@ from gateway.config.shipped import agent_files, shipped_agents, shipped_policies
 from gateway.config.source import Place, load_yaml
 from gateway.core.catalog import ToolFacts
 from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
-from toolward.doors.serve import Address, parse_address
+from toolward.doors.address import Address, parse_address
 from toolward.errors import ConfigurationError
 from toolward.names import BACKEND_NAME, qualify
 from toolward.types import Json

@@ -9,7 +9,7 @@ from typing import Literal
 
 from gateway.core.catalog import ToolFacts
 from gateway.core.spec import CALL_TIMEOUT, Quiet, Spec
-from toolward.doors.serve import Address
+from toolward.doors.address import Address
 
 HTTP = Address("127.0.0.1", 8700)
 GRPC = Address("127.0.0.1", 8701)

@@ -11,10 +11,11 @@ from tests.contract.cases import CASES, Case, check
 from tests.contract.drivers import FIXTURE, Driver, McpHttpDriver, ProviderDriver, grpc_driver, stdio_driver
 from tests.servers.fixture import server
 from toolward.auth import bearer
+from toolward.doors.address import parse_address
 from toolward.doors.grpc import serve_grpc
 from toolward.doors.mcp_http import McpHttpDoor
 from toolward.doors.origin import Origins
-from toolward.doors.serve import http_server, parse_address
+from toolward.doors.serve import http_server
 from toolward.types import Principal
 
 DOORS = ["memory", "grpc", "http legacy", "http modern", "stdio legacy", "stdio modern"]

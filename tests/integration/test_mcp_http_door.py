@@ -10,9 +10,10 @@ import pytest
 
 from tests.servers.fixture import server
 from toolward.auth import bearer
+from toolward.doors.address import parse_address
 from toolward.doors.mcp_http import McpHttpDoor
 from toolward.doors.origin import Origins
-from toolward.doors.serve import http_server, parse_address
+from toolward.doors.serve import http_server
 from toolward.types import Principal
 
 MODERN = {"mcp-protocol-version": "2026-07-28"}

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from gateway.config.parse import read_settings
-from toolward.doors.serve import Address
+from toolward.doors.address import Address
 
 ROOT = Path(__file__).parents[2]
 SERVERS = {"calculator", "search", "files", "crm"}

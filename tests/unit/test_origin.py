@@ -1,7 +1,7 @@
 import pytest
 
+from toolward.doors.address import allowed_names, parse_address
 from toolward.doors.origin import Origins
-from toolward.doors.serve import allowed_names, parse_address
 from toolward.errors import ConfigurationError, Denied
 
 

@@ -14,9 +14,9 @@ import grpc
 from msgspec.structs import replace
 
 from toolward.auth import Authenticate, open_to_all
+from toolward.doors.address import DRAIN_SECONDS, Address, parse_address
 from toolward.doors.grpc_boundary import UNWINDING, Boundary, Handler
 from toolward.doors.grpc_standard import Health, add_reflection
-from toolward.doors.serve import DRAIN_SECONDS, Address, parse_address
 from toolward.errors import ConfigurationError
 from toolward.types import AgentProvider, CallContext, Outcome, Principal, Progress, ToolCall, ToolProvider
 from toolward.wire import grpc_agents, grpc_tools

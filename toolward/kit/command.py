@@ -9,7 +9,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
 from toolward.auth import Authenticate, bearer, open_to_all
-from toolward.doors.serve import Address, Opened, parse_address, serve
+from toolward.doors.address import Address, parse_address
+from toolward.doors.serve import Opened, serve
 from toolward.errors import ConfigurationError, ToolwardError
 from toolward.kit.server import ToolServer
 from toolward.kit.settings import add_flags, read

@@ -1,0 +1,66 @@
+"""Where a door listens, and for which hosts it answers there."""
+
+import ipaddress
+import socket
+from typing import NamedTuple
+
+from toolward.doors.origin import LOOPBACK, Origins
+from toolward.errors import ConfigurationError
+
+DRAIN_SECONDS = 10
+"""What calls in work get when a door closes."""
+
+
+class Address(NamedTuple):
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def parse_address(text: str) -> Address:
+    """`127.0.0.1:8710`, `[::1]:8710`, `8710`. Raises ConfigurationError."""
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not port.isdigit() or int(port) > 65535:
+        raise ConfigurationError(
+            f"{text!r} is not an address.", hint="Write HOST:PORT, for example 127.0.0.1:8710."
+        )
+    return Address(host, int(port))
+
+
+def listening_socket(address: Address) -> socket.socket:
+    """Bound and listening, so that a port in use is told before anything starts. Raises ConfigurationError."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    # The protocol is named, because asyncio switches Nagle off only where it is: 40 ms a call.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"Cannot listen on {address}: {error.strerror or error}.",
+            hint="Stop what uses the port, or choose another one.",
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def allowed_names(address: Address) -> Origins:
+    """A door on loopback answers for loopback's names, another one for its own address too, and one that listens
+    everywhere for any."""
+    if address.host in ("0.0.0.0", "::"):  # noqa: S104 -- compared with, not bound to
+        return Origins(None)
+    return Origins(LOOPBACK if address.is_loopback else (*LOOPBACK, address.host))
