@@ -5,6 +5,7 @@ import sys
 from contextlib import AsyncExitStack
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from gateway.cli.output import (
@@ -91,7 +92,8 @@ def _put(request: InputRequest) -> Answer | None:
     note()
     note(coloured(printable_lines(request.prompt), "bold"))
     for name, value in request.detail.items():
-        note(f"  {name:<10} {shorten(str(value), 400)}")
+        shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        note(f"  {name:<10} {shorten(shown, 400)}")
     if request.kind is not RequestKind.APPROVAL:
         text = _read("Your answer: ")
         return Answer(text=text) if text else None
