@@ -1,11 +1,14 @@
 """A tool server answers the same at every door."""
 
+import json
 import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.contract.cases import CASES, Case, check
 from tests.contract.drivers import FIXTURE, Driver, McpHttpDriver, ProviderDriver, grpc_driver, stdio_driver
@@ -67,3 +70,27 @@ async def test_every_door_carries_every_kind_of_content(drivers: Drivers, door: 
 async def test_errors_are_the_same_to_the_letter(drivers: Drivers, case: Case) -> None:
     said = {(await drivers[door].call(case.tool, case.arguments))[:2] for door in DOORS}
     assert len(said) == 1
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(value=json_values)
+async def test_any_value_survives_every_door_exactly(drivers: Drivers, value: object) -> None:
+    arguments = json.dumps({"value": value}).encode()
+    for door in DOORS:
+        told = await drivers[door].call("echo", arguments)
+        assert (told.code, told.structured) == ("ok", {"value": value}), door
+        assert json.loads(told.text) == {"value": value}, door
