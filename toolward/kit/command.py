@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Coroutine
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
@@ -51,9 +52,19 @@ def run(server: ToolServer[Any], arguments: list[str] | None = None) -> None:
     )
     try:
         settings = read(server.info.name, server.settings, vars(options))
-        asyncio.run(_serve(server, settings, options))
+        _run_loop(_serve(server, settings, options))
     except ToolwardError as error:
         _fail(error, 1)
+
+
+def _run_loop(work: Coroutine[Any, Any, None]) -> None:
+    """On uvloop where there is one: it is not made for Windows."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
 
 
 async def _serve(server: ToolServer[Any], settings: Any, options: argparse.Namespace) -> None:
