@@ -5,7 +5,6 @@ does falls on both alike; the ratios are medians over neighbouring bursts.
 """
 
 import argparse
-import asyncio
 import time
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -44,7 +43,9 @@ async def opened(door: str, stack: AsyncExitStack) -> tuple[Caller, Caller]:
             await stack.enter_async_context(greeted_over_stdio("ours.py")),
             await stack.enter_async_context(greeted_over_stdio("sdk.py")),
         )
-    caller, flag, other = (HttpCaller, "--http", "sdk.py") if door == "http" else (GrpcCaller, "--grpc", "bare_grpc.py")
+    caller, flag, other = (
+        (HttpCaller, "--http", "sdk.py") if door == "http" else (GrpcCaller, "--grpc", "bare_grpc.py")
+    )
     one, two = free_port(), free_port()
     ours = await stack.enter_async_context(on_port("ours.py", flag, f"127.0.0.1:{one}", port=one))
     theirs = await stack.enter_async_context(on_port(other, str(two), port=two))

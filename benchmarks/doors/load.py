@@ -95,7 +95,9 @@ class HttpCaller:
         count = _Count(seconds)
         count.open = in_flight
         opened = [
-            await loop.create_connection(lambda: _HttpConnection(self._request, count), "127.0.0.1", self._port)
+            await loop.create_connection(
+                lambda: _HttpConnection(self._request, count), "127.0.0.1", self._port
+            )
             for _ in range(in_flight)
         ]
         for transport, _ in opened:
