@@ -1,4 +1,4 @@
-"""`toolserver NAME`: one command line for every tool server."""
+"""`toolserver NAME` and `toolserver ./mine.py`: one command line for every tool server."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from toolward.auth import Authenticate, bearer, open_to_all
 from toolward.doors.serve import Address, Opened, parse_address, serve
 from toolward.errors import ConfigurationError, ToolwardError
+from toolward.kit.file import is_file, load_file
 from toolward.kit.server import ToolServer
 from toolward.kit.settings import add_flags, read
 from toolward.names import closest
@@ -38,9 +39,12 @@ def main() -> None:
         _print_servers(known)
     elif name in known:
         _run_loaded(known[name], rest)
+    elif is_file(name):
+        _run_file(name, rest)
     else:
         near = closest(name, known)
         hint = f"Did you mean {near!r}?" if near else f"There are: {', '.join(sorted(known))}."
+        hint += " A server of your own is called by its file: toolserver ./mine.py"
         _fail(ConfigurationError(f"There is no tool server named {name!r}.", hint=hint), 2)
 
 
@@ -141,8 +145,18 @@ def _run_loaded(point: EntryPoint, arguments: list[str]) -> None:
     run(server, arguments)
 
 
+def _run_file(name: str, arguments: list[str]) -> None:
+    try:
+        server = load_file(name, arguments)
+    except ConfigurationError as error:
+        _fail(error, 1)
+    run(server, arguments)
+
+
 def _print_servers(known: dict[str, EntryPoint]) -> None:
-    print("usage: toolserver NAME [--stdio] [--http HOST:PORT] [--grpc HOST:PORT] [settings]\n\nservers:")
+    print(
+        "usage: toolserver NAME|FILE.py [--stdio] [--http HOST:PORT] [--grpc HOST:PORT] [settings]\n\nservers:"
+    )
     for name in sorted(known):
         print(f"  {name}")
     print("\n`toolserver NAME --help` shows a server's settings. Example: toolserver calculator")
