@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 import httpx2
 import mcp_types as types
@@ -22,16 +22,19 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
+from toolward.client.mcp_plain import PlainCalls, refused
 from toolward.client.pipes import Pipes
 from toolward.errors import (
     DeadlineExceeded,
     InvalidArguments,
     InvalidResult,
     ToolwardError,
-    Unauthenticated,
     Unavailable,
     UnknownTool,
 )
+from toolward.names import TOOL_NAME
+from toolward.outbound.connection import Interrupted
+from toolward.schema import parse_object
 from toolward.types import (
     CallContext,
     Content,
@@ -50,17 +53,25 @@ from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META
 TIMEOUT = 10.0
 MAX_EVENT_BYTES = 64 * 1024 * 1024  # above our own bound on results, so that its error answers
 
+_MIRROR = b'"x-mcp-header"'
+
 _RAW: TypeAdapter[Any] = TypeAdapter(JsonObject)
 
 
-class _CallResult(msgspec.Struct, rename="camel"):
+Structured = TypeVar("Structured")
+
+
+class _CallResult(msgspec.Struct, Generic[Structured], rename="camel"):
     """What we read of a `CallToolResult`."""
 
     content: tuple[Content, ...] = ()
-    structured_content: Any = msgspec.UNSET
+    structured_content: Structured | msgspec.UnsetType = msgspec.UNSET
     is_error: bool = False
     result_type: str = "complete"
     meta: JsonObject = msgspec.field(default_factory=dict[str, Any], name="_meta")
+
+
+_raw_result = msgspec.json.Decoder(_CallResult[msgspec.Raw])
 
 
 class McpClient:
@@ -89,6 +100,9 @@ class McpClient:
         self._connected: Client | None = None
         self._changed = asyncio.Event()
         self._refused = 0  # the HTTP status of the last answer that refused us
+        self._in_session = False
+        self._mirrored: set[str] = set()  # tools with arguments that must be in headers too
+        self._plain: PlainCalls | None = None
 
     async def __aenter__(self) -> Self:
         """Raises Unavailable, Unauthenticated, DeadlineExceeded."""
@@ -113,8 +127,8 @@ class McpClient:
         try:
             await self._stack.__aexit__(kind, error, trace)
         except Exception as raised:
-            if raised is error:
-                raise
+            if _first(raised) is error:  # the caller's own, which the SDK's task groups have wrapped
+                return
             raise self._failure(raised, "did not answer") from None
 
     async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
@@ -125,26 +139,44 @@ class McpClient:
                 page = await self._client.session.list_tools(params=params)
         except Exception as error:
             raise self._failure(error, f"did not list its tools within {_seconds(self._timeout)}") from None
-        return ToolPage(tuple(map(_tool, page.tools)), page.next_cursor)
+        tools = tuple(map(_tool, page.tools))
+        self._mirrored |= {tool.name for tool in tools if _MIRROR in msgspec.json.encode(tool.input_schema)}
+        return ToolPage(tools, page.next_cursor)
 
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
-        """Raises the ToolwardError that the server answered, or Unavailable, DeadlineExceeded, InvalidResult.
-
-        A plain call over HTTP could go over a keep-alive pool here, without the SDK.
-        """
+        """Raises the ToolwardError that the server answered, or Unavailable, DeadlineExceeded, InvalidResult;
+        TooLarge and InvalidRequest for arguments that are no JSON object that anybody would take."""
+        arguments = parse_object(call.arguments_json, f"arguments of {call.name}", max_bytes=MAX_EVENT_BYTES)
         timeout = context.timeout
+        plain = self._plain_for(call, context)
         try:
             async with asyncio.timeout(timeout):
-                raw = await self._client.session.send_request(
-                    types.CallToolRequest(params=_params(call, context)),
-                    _RAW,
-                    progress_callback=_progress(context),
-                )
+                if plain is not None:
+                    raw = await plain.call(
+                        call.name, call.arguments_json, _meta(call, context), self._client.protocol_version
+                    )
+                else:
+                    raw = await self._client.session.send_request(
+                        types.CallToolRequest(params=_params(call, arguments, context)),
+                        _RAW,
+                        progress_callback=_progress(context),
+                    )
         except Exception as error:
             raise self._failure(
                 error, f"did not answer {call.name} within {_seconds(timeout or 0)}", call
             ) from None
         return self._result(raw, call)
+
+    def _plain_for(self, call: ToolCall, context: CallContext) -> PlainCalls | None:
+        """The short path, where this call may take it."""
+        is_plain = (
+            context.progress is None
+            and not self._in_session
+            and call.name not in self._mirrored
+            and TOOL_NAME.fullmatch(call.name)
+            is not None  # what is none would need to be encoded in a header
+        )
+        return self._plain if is_plain else None
 
     async def watch(self) -> AsyncGenerator[None]:
         """Yields when the server says that its tools changed; ends at once where it never says so."""
@@ -180,19 +212,33 @@ class McpClient:
             event_hooks={"response": [self._answered]},
         )
         await stack.enter_async_context(http)
+        self._plain = PlainCalls(
+            self._target,
+            self._headers,
+            source=self._name,
+            max_body=MAX_EVENT_BYTES,
+            connect=self._connect,
+        )
+        stack.push_async_callback(self._plain.aclose)
         return streamable_http_client(self._target, http_client=http, max_sse_event_size=MAX_EVENT_BYTES)
 
     async def _answered(self, response: httpx2.Response) -> None:
         self._refused = response.status_code if response.status_code in (401, 403) else 0
+        self._in_session = self._in_session or "mcp-session-id" in response.headers
 
     async def _received(self, message: IncomingMessage) -> None:
         if isinstance(message, types.ToolListChangedNotification):
             self._changed.set()
 
-    def _result(self, raw: JsonObject, call: ToolCall) -> ToolResult:
+    def _result(self, raw: JsonObject | bytes, call: ToolCall) -> ToolResult:
         try:
-            found = msgspec.convert(raw, _CallResult)
-            structured = _exact(found.structured_content)
+            if isinstance(raw, bytes):
+                found = _raw_result.decode(raw)
+                given = found.structured_content
+                structured = bytes(given) if isinstance(given, msgspec.Raw) else None
+            else:
+                found = msgspec.convert(raw, _CallResult[Any])
+                structured = _exact(found.structured_content)
         except ValueError as error:  # msgspec's and json's
             raise InvalidResult(f"{self._name} answered {call.name} with no valid result: {error}.") from None
         if found.result_type != "complete":
@@ -209,6 +255,8 @@ class McpClient:
     def _failure(self, error: Exception, late: str, call: ToolCall | None = None) -> ToolwardError:
         """What an exception of the SDK's or of the network's means. `late` says what took too long."""
         cause = _first(error)
+        if isinstance(cause, Interrupted):
+            return Unavailable(f"{self._name} closed the connection.", hint=cause.hint)
         if isinstance(cause, ToolwardError):
             return cause
         if isinstance(cause, TimeoutError):
@@ -227,8 +275,7 @@ class McpClient:
         if (ours := from_jsonrpc(error.message, error.data)) is not None:
             return ours
         if self._refused:
-            hint = "Give its configuration the right token."
-            return Unauthenticated(f"{self._name} refused us (HTTP {self._refused}).", hint=hint)
+            return refused(self._name, self._refused)
         if error.code == types.CONNECTION_CLOSED:
             return Unavailable(f"{self._name} closed the connection{self._noise()}.")
         if error.code == types.REQUEST_TIMEOUT:
@@ -246,15 +293,19 @@ class McpClient:
         return ""
 
 
-def _params(call: ToolCall, context: CallContext) -> types.CallToolRequestParams:
+def _meta(call: ToolCall, context: CallContext) -> JsonObject:
     extra = {
         KEY_META: call.idempotency_key,
         CALL_META: call.call_id,
         HOPS_META: context.hops,
         "traceparent": context.traceparent,
     }
-    meta: Any = {key: value for key, value in extra.items() if value}
-    return types.CallToolRequestParams(name=call.name, arguments=call.arguments, _meta=meta or None)
+    return {key: value for key, value in extra.items() if value}
+
+
+def _params(call: ToolCall, arguments: JsonObject, context: CallContext) -> types.CallToolRequestParams:
+    meta: Any = _meta(call, context) or None
+    return types.CallToolRequestParams(name=call.name, arguments=arguments, _meta=meta)
 
 
 def _progress(context: CallContext) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import UNSET
 
 from toolward.auth import Authenticate
+from toolward.doors.eager import Begun
 from toolward.doors.mcp_plain import PlainMcp, unreadable
 from toolward.doors.origin import Origins
 from toolward.errors import TooLarge, ToolwardError
@@ -67,7 +68,8 @@ class McpHttpDoor:
         if message.id is UNSET or not self._is_plain(message, headers):
             await self._sdk.serve(scope, _replaying(body, receive), send, principal)
             return
-        answer = await _unless_disconnected(self._plain.answer(message, principal), receive)
+        begun = Begun(self._plain.answer(message, principal))
+        answer = begun.value if begun.done else await _unless_disconnected(begun.finish(), receive)
         if answer is not None:
             await _reply(send, _status(answer, message), answer)
 

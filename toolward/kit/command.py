@@ -1,10 +1,11 @@
-"""`toolserver NAME`: one command line for every tool server."""
+"""`toolserver NAME` and `toolserver ./mine.py`: one command line for every tool server."""
 
 import argparse
 import asyncio
 import logging
 import os
 import sys
+from collections.abc import Coroutine
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
@@ -12,6 +13,7 @@ from toolward.auth import Authenticate, bearer, open_to_all
 from toolward.doors.address import Address, parse_address
 from toolward.doors.serve import Opened, serve
 from toolward.errors import ConfigurationError, ToolwardError
+from toolward.kit.file import is_file, load_file
 from toolward.kit.server import ToolServer
 from toolward.kit.settings import add_flags, read
 from toolward.names import closest
@@ -38,9 +40,12 @@ def main() -> None:
         _print_servers(known)
     elif name in known:
         _run_loaded(known[name], rest)
+    elif is_file(name):
+        _run_file(name, rest)
     else:
         near = closest(name, known)
         hint = f"Did you mean {near!r}?" if near else f"There are: {', '.join(sorted(known))}."
+        hint += " A server of your own is called by its file: toolserver ./mine.py"
         _fail(ConfigurationError(f"There is no tool server named {name!r}.", hint=hint), 2)
 
 
@@ -52,9 +57,19 @@ def run(server: ToolServer[Any], arguments: list[str] | None = None) -> None:
     )
     try:
         settings = read(server.info.name, server.settings, vars(options))
-        asyncio.run(_serve(server, settings, options))
+        _run_loop(_serve(server, settings, options))
     except ToolwardError as error:
         _fail(error, 1)
+
+
+def _run_loop(work: Coroutine[Any, Any, None]) -> None:
+    """On uvloop where there is one: it is not made for Windows."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
 
 
 async def _serve(server: ToolServer[Any], settings: Any, options: argparse.Namespace) -> None:
@@ -131,8 +146,18 @@ def _run_loaded(point: EntryPoint, arguments: list[str]) -> None:
     run(server, arguments)
 
 
+def _run_file(name: str, arguments: list[str]) -> None:
+    try:
+        server = load_file(name, arguments)
+    except ConfigurationError as error:
+        _fail(error, 1)
+    run(server, arguments)
+
+
 def _print_servers(known: dict[str, EntryPoint]) -> None:
-    print("usage: toolserver NAME [--stdio] [--http HOST:PORT] [--grpc HOST:PORT] [settings]\n\nservers:")
+    print(
+        "usage: toolserver NAME|FILE.py [--stdio] [--http HOST:PORT] [--grpc HOST:PORT] [settings]\n\nservers:"
+    )
     for name in sorted(known):
         print(f"  {name}")
     print("\n`toolserver NAME --help` shows a server's settings. Example: toolserver calculator")

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
+from toolward.doors.eager import Begun
 from toolward.errors import (
     ConfigurationError,
     DeadlineExceeded,
@@ -170,8 +171,13 @@ class ToolServer(Generic[SettingsT]):
         name = registered.tool.name
         seconds = min(registered.deadline, context.timeout or registered.deadline)
         try:
-            async with asyncio.timeout(seconds):
-                value = await registered.function(**keywords)
+            until = asyncio.get_running_loop().time() + seconds
+            begun = Begun(registered.function(**keywords))
+            if begun.done:
+                value = begun.value
+            else:
+                async with asyncio.timeout_at(until):
+                    value = await begun.finish()
             return as_result(value, registered.signature.encode)
         except ToolError as error:
             return text_result(str(error), is_error=True)

@@ -1,7 +1,7 @@
 """From a typed function to JSON Schemas and to strict validation of its arguments."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -16,7 +16,7 @@ from toolward.kit.reply import Reply
 from toolward.schema import invalid_arguments
 from toolward.types import Content, JsonObject, ToolResult
 
-Function = Callable[..., Awaitable[Any]]
+Function = Callable[..., Coroutine[Any, Any, Any]]
 
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 _DECIMAL = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
