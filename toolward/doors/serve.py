@@ -6,12 +6,15 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolward.auth import Authenticate
 from toolward.doors.origin import LOOPBACK, Origins
 from toolward.errors import ConfigurationError
 from toolward.types import Principal, ServerInfo, ToolProvider
+
+if TYPE_CHECKING:
+    from toolward.doors.mcp_http import McpHttpDoor  # loaded only where it is opened
 
 DRAIN_SECONDS = 10
 
@@ -126,17 +129,22 @@ async def serve(
     stdio: bool = False,
     http: Address | None = None,
     grpc: Address | None = None,
+    sessions: bool = False,
     ready: Callable[[Opened], None] = lambda opened: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, or until the stdio client leaves; calls in work are finished first.
 
-    `local` is who a stdio client is. Raises ConfigurationError when an address cannot be used.
+    `local` is who a stdio client is; `sessions` gives one to every MCP client of the handshake eras over HTTP.
+    Raises ConfigurationError when an address cannot be used.
     """
     stop = until_stopped()
     async with AsyncExitStack() as stack:
         opened = Opened(http, grpc)
         if http is not None:
-            port = await stack.enter_async_context(_http_door(provider, info, authenticate, http))
+            from toolward.doors.mcp_http import McpHttpDoor
+
+            door = McpHttpDoor(provider, info, authenticate, allowed_names(http), sessions=sessions)
+            port = await stack.enter_async_context(_http_door(door, http))
             opened = opened._replace(http=http._replace(port=port))
         if grpc is not None:
             from toolward.doors.grpc import serve_grpc
@@ -163,12 +171,7 @@ def until_stopped() -> asyncio.Event:
 
 
 @asynccontextmanager
-async def _http_door(
-    provider: ToolProvider, info: ServerInfo, authenticate: Authenticate, address: Address
-) -> AsyncGenerator[int, None]:
-    from toolward.doors.mcp_http import McpHttpDoor
-
-    door = McpHttpDoor(provider, info, authenticate, allowed_names(address))
+async def _http_door(door: "McpHttpDoor", address: Address) -> AsyncGenerator[int, None]:
     async with http_server(_route(door), address) as port:
         try:
             yield port
