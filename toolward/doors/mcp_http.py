@@ -186,7 +186,7 @@ def _headers(scope: Scope) -> tuple[dict[str, str], bool]:
     for raw_name, raw_value in scope["headers"]:
         name = raw_name.decode("latin-1")
         doubled = doubled or (name in found and name in _ROUTING)
-        found[name] = raw_value.decode("latin-1")
+        found[name] = raw_value.decode("latin-1").strip(" \t")
     return found, doubled
 
 

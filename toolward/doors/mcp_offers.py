@@ -10,13 +10,16 @@ import msgspec
 from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 
-from toolward.doors.mcp_sdk import Context, SdkServer, context_of, era_of, mapped
-from toolward.errors import NotFound
+from toolward.doors.mcp_sdk import Context, SdkServer, as_mcp, context_of, era_of, mapped
+from toolward.errors import NotFound, ToolwardError
 from toolward.offers import PromptProvider, ResourceProvider
 from toolward.types import JsonObject, ToolProvider
 from toolward.wire.errors import to_jsonrpc
 
 Paginated = mcp_types.PaginatedRequestParams
+
+FRESHNESS: JsonObject = {"ttlMs": 0, "cacheScope": "private"}
+"""Nothing here may be kept: what is seen depends on who asks, and may change."""
 
 
 def add_offers(server: SdkServer) -> None:
@@ -43,17 +46,13 @@ def _add_resources(server: SdkServer, resources: ResourceProvider) -> None:
         except NotFound as error:
             told = to_jsonrpc(error)
             raise MCPError(**(told | {"data": told["data"] | {"uri": uri}})) from None
-        except Exception as error:
-            return await mapped(_raising(error))
-        return {"contents": msgspec.to_builtins(bodies), **_freshness(ctx)}
+        except ToolwardError as error:
+            raise as_mcp(error) from None
+        return {"contents": msgspec.to_builtins(bodies), **_modern(ctx, **FRESHNESS)}
 
     server.add_request_handler("resources/list", Paginated, list_resources)
     server.add_request_handler("resources/templates/list", Paginated, list_templates)
     server.add_request_handler("resources/read", mcp_types.ReadResourceRequestParams, read)
-
-
-async def _raising(error: Exception) -> Any:
-    raise error
 
 
 def _add_prompts(server: SdkServer, prompts: PromptProvider) -> None:
@@ -65,7 +64,7 @@ def _add_prompts(server: SdkServer, prompts: PromptProvider) -> None:
         filled = await mapped(
             prompts.get_prompt(server.principal_of(ctx), params.name, params.arguments or {}, context_of(ctx))
         )
-        found: JsonObject = {"messages": msgspec.to_builtins(filled.messages)}
+        found: JsonObject = {"messages": msgspec.to_builtins(filled.messages), **_modern(ctx)}
         return found | ({"description": filled.description} if filled.description else {})
 
     server.add_request_handler("prompts/list", Paginated, list_prompts)
@@ -73,13 +72,13 @@ def _add_prompts(server: SdkServer, prompts: PromptProvider) -> None:
 
 
 def _listed(ctx: Context, name: str, entries: tuple[Any, ...], cursor: str | None) -> JsonObject:
-    found: JsonObject = {name: msgspec.to_builtins(entries), **_freshness(ctx)}
+    found: JsonObject = {name: msgspec.to_builtins(entries), **_modern(ctx, **FRESHNESS)}
     return found | ({"nextCursor": cursor} if cursor is not None else {})
 
 
-def _freshness(ctx: Context) -> JsonObject:
-    """Nothing here may be kept: what is seen depends on who asks, and may change."""
-    return {"ttlMs": 0, "cacheScope": "private"} if era_of(ctx) == "modern" else {}
+def _modern(ctx: Context, **members: Any) -> JsonObject:
+    """What only results of 2026-07-28 have."""
+    return {"resultType": "complete", **members} if era_of(ctx) == "modern" else {}
 
 
 # --- changes -------------------------------------------------------------------------------------------
