@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check format proto proto-check readme clean
+.PHONY: help install demo up test conformance check format proto proto-check readme clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ up: install  ## start the gateway and its tool servers; Ctrl-C stops all
 
 test: install  ## run the tests (no Node needed)
 	@$(BIN)/pytest
+
+conformance: install  ## run the official MCP conformance suites against a server on the kit (needs npm's registry)
+	@$(BIN)/python -m tests.conformance.run
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .

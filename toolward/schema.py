@@ -107,7 +107,7 @@ class Schema:
         return tuple(found)
 
     def _describe(self, error: jsonschema_rs.ValidationError) -> Violation:
-        pointer = "".join(f"/{_escape(part)}" for part in error.instance_path)
+        pointer = "".join(f"/{pointer_part(part)}" for part in error.instance_path)
         message = _shorten(error.message)
         unexpected = getattr(error.kind, "unexpected", None)
         if not pointer and isinstance(unexpected, list):
@@ -156,7 +156,8 @@ def _children(node: Any) -> list[Any]:
     return list(node) if isinstance(node, list) else []  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
-def _escape(part: str | int) -> str:
+def pointer_part(part: str | int) -> str:
+    """One step of an RFC 6901 pointer."""
     return str(part).replace("~", "~0").replace("/", "~1")
 
 

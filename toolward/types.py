@@ -189,6 +189,17 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str | None = None
 
 
+LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+
+
+class LogEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a tool says of its work while it works; `fields` are JSON."""
+
+    level: LogLevel
+    message: str
+    fields: JsonObject = msgspec.field(default_factory=dict[str, Any])
+
+
 class RunScope(msgspec.Struct, frozen=True):
     """What a run tells dispatch about a call: whose run, which agent, and which tools that agent has."""
 
@@ -203,6 +214,7 @@ class CallContext(msgspec.Struct, frozen=True):
 
     timeout: float | None = None  # seconds that are left for it
     progress: Callable[[Progress], None] | None = None
+    log: Callable[[LogEntry], None] | None = None  # only where the caller listens
     traceparent: str = ""
     hops: int = 0  # gateways that it has passed
     run: RunScope | None = None

@@ -96,7 +96,7 @@ def test_a_list_says_what_its_era_asks_for() -> None:
 
 @pytest.mark.parametrize(("asked", "answered"), [("2025-03-26", "2025-03-26"), ("1999-01-01", "2025-11-25")])
 def test_the_handshake_agrees_on_a_version_that_both_speak(asked: str, answered: str) -> None:
-    result = json.loads(wire.initialize_result(asked, ServerInfo("t", "1")))
+    result = json.loads(wire.initialize_result(asked, ServerInfo("t", "1"), {"tools": {}}))
     assert result["protocolVersion"] == answered
 
 

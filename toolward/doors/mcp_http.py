@@ -32,16 +32,27 @@ _STATUS = {wire.METHOD_NOT_FOUND: 404, wire.INVALID_PARAMS: 400, wire.INVALID_RE
 
 
 class McpHttpDoor:
-    """Mount it at `/mcp` and `/mcp/`. `aclose` ends the SDK's application where it was started."""
+    """Mount it at `/mcp` and `/mcp/`. `aclose` ends the SDK's application where it was started.
+
+    A client of the handshake eras gets a session if it can be asked questions (elicitation), or if `sessions` says
+    that all of them do.
+    """
 
     def __init__(
-        self, provider: ToolProvider, info: ServerInfo, authenticate: Authenticate, origins: Origins
+        self,
+        provider: ToolProvider,
+        info: ServerInfo,
+        authenticate: Authenticate,
+        origins: Origins,
+        *,
+        sessions: bool = False,
     ) -> None:
         self._provider, self._info = provider, info
         self._authenticate = authenticate
         self._origins = origins
         self._plain = PlainMcp(provider, info)
         self._sdk = _LazySdk(provider, info)
+        self._sessions = sessions
 
     async def aclose(self) -> None:
         await self._sdk.aclose()
@@ -57,28 +68,54 @@ class McpHttpDoor:
             return
         if body is None:
             return
+        if scope["method"] != "POST" and _SESSION not in headers:  # there is no stream but a session's
+            await _reply(send, 405, b"", [(b"allow", b"POST")])
+            return
         if not (scope["method"] == "POST" and _accepts_both(headers.get("accept", "")) and not doubled):
-            await self._sdk.serve(scope, _replaying(body, receive), send, principal)
+            await self._hand_over(scope, _replaying(body, receive), send, principal, headers)
             return
         try:
             message = wire.decode(body)
         except wire.Unreadable as problem:
             await _reply(send, 200 if problem.too_deep is not None else 400, unreadable(problem))
             return
-        if message.id is UNSET or not self._is_plain(message, headers):
-            await self._sdk.serve(scope, _replaying(body, receive), send, principal)
-            return
-        begun = Begun(self._plain.answer(message, principal))
-        answer = begun.value if begun.done else await _unless_disconnected(begun.finish(), receive)
-        if answer is not None:
-            await _reply(send, _status(answer, message), answer)
+        if message.id is UNSET and _is_legacy(headers):
+            await _reply(send, 202, b"")  # without a session, no notification has anything to act on
+        elif message.id is UNSET or not self._is_plain(message, headers):
+            await self._hand_over(scope, _replaying(body, receive), send, principal, headers, message)
+        else:
+            begun = Begun(self._plain.answer(message, principal))
+            answer = begun.value if begun.done else await _unless_disconnected(begun.finish(), receive)
+            if answer is not None:
+                await _reply(send, _status(answer, message), answer)
+
+    async def _hand_over(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        principal: Principal,
+        headers: Headers,
+        message: wire.Message | None = None,
+    ) -> None:
+        arguments = None
+        opens_session = False
+        if message is not None:
+            opens_session = self._opens_session(message)
+            arguments = bytes(message.params.arguments) if message.method == "tools/call" else None
+        in_session = headers.get(_VERSION) != wire.MODERN and (_SESSION in headers or opens_session)
+        await self._sdk.serve(scope, receive, send, principal, arguments, in_session=in_session)
+
+    def _opens_session(self, message: wire.Message) -> bool:
+        can_be_asked = "elicitation" in message.params.capabilities
+        return message.method == "initialize" and (self._sessions or can_be_asked)
 
     def _is_plain(self, message: wire.Message, headers: Headers) -> bool:
         if not self._plain.takes(message, can_notify=False):
             return False
         version = headers.get(_VERSION)
         if message.era == "legacy":
-            return _SESSION not in headers and (version is None or version in wire.HANDSHAKE)
+            return _is_legacy(headers) and not self._opens_session(message)
         params = message.params
         return (
             version == wire.MODERN == params.meta.protocol_version
@@ -89,8 +126,14 @@ class McpHttpDoor:
         )
 
 
+def _is_legacy(headers: Headers) -> bool:
+    """Of the handshake eras, and without a session."""
+    version = headers.get(_VERSION)
+    return _SESSION not in headers and (version is None or version in wire.HANDSHAKE)
+
+
 class _LazySdk:
-    """The SDK's application, started by the first request that needs it, in a task of its own: its cancel
+    """The SDK's applications, started by the first request that needs them, in a task of its own: their cancel
     scopes must be entered and left by the same task."""
 
     def __init__(self, provider: ToolProvider, info: ServerInfo) -> None:
@@ -99,24 +142,36 @@ class _LazySdk:
         self._started: asyncio.Future[Any] | None = None
         self._stop = asyncio.Event()
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send, principal: Principal) -> None:
-        from toolward.doors.mcp_sdk import PRINCIPAL_KEY
+    async def serve(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        principal: Principal,
+        arguments: bytes | None,
+        *,
+        in_session: bool,
+    ) -> None:
+        from toolward.doors.mcp_sdk_http import scope_for
 
-        app = await self._app()
-        await app({**scope, "path": "/mcp", "raw_path": b"/mcp", PRINCIPAL_KEY: principal}, receive, send)
+        apps = await self._apps()
+        app = apps.sessions if in_session else apps.plain
+        await app(scope_for(scope, principal, arguments), receive, send)
 
-    async def _app(self) -> Any:
+    async def _apps(self) -> Any:
         if self._started is None:
             self._started = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._run(self._started))
         return await asyncio.shield(self._started)
 
     async def _run(self, started: asyncio.Future[Any]) -> None:
-        from toolward.doors.mcp_sdk import http_app
+        from toolward.doors.mcp_sdk_http import http_apps
 
         async with AsyncExitStack() as stack:
-            app = await stack.enter_async_context(http_app(self._provider, self._info, MAX_BODY))
-            started.set_result(app)
+            apps = await stack.enter_async_context(
+                http_apps(self._provider, self._info, MAX_BODY, self._stop)
+            )
+            started.set_result(apps)
             await self._stop.wait()
 
     async def aclose(self) -> None:
@@ -132,7 +187,7 @@ def _headers(scope: Scope) -> tuple[dict[str, str], bool]:
     for raw_name, raw_value in scope["headers"]:
         name = raw_name.decode("latin-1")
         doubled = doubled or (name in found and name in _ROUTING)
-        found[name] = raw_value.decode("latin-1")
+        found[name] = raw_value.decode("latin-1").strip(" \t")
     return found, doubled
 
 

@@ -1,8 +1,8 @@
 """The short path of MCP: plain requests answered from bytes to bytes, without the SDK.
 
 Plain are the handshake, `ping`, `server/discover`, `tools/list`, and `tools/call` that neither continues an
-interaction nor (over HTTP) asks for progress. Everything else is the SDK's (`toolward.doors.mcp_sdk`). One suite
-runs over both.
+interaction nor (over HTTP) asks for progress or logs. Everything else is the SDK's (`toolward.doors.mcp_sdk`).
+One suite runs over both.
 """
 
 import logging
@@ -12,7 +12,18 @@ from msgspec import UNSET, Raw
 
 from toolward.doors.outcome import as_result
 from toolward.errors import Internal, InvalidRequest, ToolwardError
-from toolward.types import CallContext, Principal, Progress, ServerInfo, ToolCall, ToolProvider
+from toolward.offers import offers_of
+from toolward.types import (
+    CallContext,
+    JsonObject,
+    LogEntry,
+    LogLevel,
+    Principal,
+    Progress,
+    ServerInfo,
+    ToolCall,
+    ToolProvider,
+)
 from toolward.wire import mcp as wire
 
 log = logging.getLogger(__name__)
@@ -27,6 +38,7 @@ class PlainMcp:
     def __init__(self, provider: ToolProvider, info: ServerInfo) -> None:
         self._provider = provider
         self._info = info
+        self._least: LogLevel = "info"  # of the one client, where a door has one
 
     def takes(self, message: wire.Message, *, can_notify: bool) -> bool:
         """Whether the short path answers this request."""
@@ -38,10 +50,12 @@ class PlainMcp:
                 and params.input_responses is UNSET
                 and params.request_state is UNSET
                 and params.task is UNSET
-                and (can_notify or params.meta.progress_token is UNSET)
+                and (can_notify or (params.meta.progress_token is UNSET and not params.meta.log_level))
             )
         if message.method == "tools/list":
             return True
+        if message.method == "logging/setLevel":
+            return can_notify and not modern
         return message.method in (("server/discover",) if modern else ("initialize", "ping"))
 
     async def answer(
@@ -66,21 +80,31 @@ class PlainMcp:
         params, era = message.params, message.era
         match message.method:
             case "tools/call":
-                result = as_result(
-                    await self._provider.call_tool(principal, _call(message), _context(message, notify))
-                )
+                context = _context(message, notify, self._least)
+                result = as_result(await self._provider.call_tool(principal, _call(message), context))
                 return wire.response(id_, wire.call_result(result, era))
             case "tools/list":
                 page = await self._provider.list_tools(principal, params.cursor)
                 return wire.response(id_, wire.list_result(page, era))
             case "initialize":
-                return wire.response(id_, wire.initialize_result(params.protocol_version, self._info))
+                able = self._capabilities(has_channel=notify is not None)
+                return wire.response(id_, wire.initialize_result(params.protocol_version, self._info, able))
             case "server/discover":
-                return wire.response(id_, wire.discover_result(self._info))
+                able = wire.capabilities(offers_of(self._provider), tells_changes=True)
+                return wire.response(id_, wire.discover_result(self._info, able))
+            case "logging/setLevel":
+                self._least = params.level
+                return wire.response(id_, b"{}")
             case "ping":
                 return wire.response(id_, b"{}")
             case other:
                 raise InvalidRequest(f"{other} is not answered on this path.")
+
+    def _capabilities(self, *, has_channel: bool) -> JsonObject:
+        """Of the handshake eras, where only a client with a channel of its own can be told anything unasked."""
+        return wire.capabilities(
+            offers_of(self._provider), tells_changes=has_channel, takes_log_level=has_channel
+        )
 
 
 def unreadable(problem: wire.Unreadable) -> bytes:
@@ -101,10 +125,25 @@ def _call(message: wire.Message) -> ToolCall:
     )
 
 
-def _context(message: wire.Message, notify: Notify | None) -> CallContext:
+def _context(message: wire.Message, notify: Notify | None, least: LogLevel) -> CallContext:
     meta = message.params.meta
-    progress: Callable[[Progress], None] | None = None
-    if notify is not None and isinstance(meta.progress_token, Raw):
-        token, send = meta.progress_token, notify
-        progress = lambda done: send(wire.progress_notification(token, done))  # noqa: E731 -- closes over token
-    return CallContext(traceparent=meta.traceparent, hops=meta.hops, progress=progress)
+    if notify is None:
+        return CallContext(traceparent=meta.traceparent, hops=meta.hops)
+    token, name = meta.progress_token, message.params.name
+    wanted = (
+        meta.log_level if message.era == "modern" else least
+    )  # there each call asks for logs, or gets none
+
+    def tell(done: Progress) -> None:
+        notify(wire.progress_notification(token, done))
+
+    def log_entry(entry: LogEntry) -> None:
+        if wanted is not None and wire.is_wanted(entry, wanted):
+            notify(wire.log_notification(entry, name))
+
+    return CallContext(
+        traceparent=meta.traceparent,
+        hops=meta.hops,
+        progress=tell if isinstance(token, Raw) else None,
+        log=log_entry if wanted is not None else None,
+    )

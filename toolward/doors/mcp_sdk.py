@@ -5,8 +5,8 @@ Importing this module costs most of a second, so doors import it when the first 
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -14,15 +14,16 @@ import mcp_types
 import msgspec
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
-from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
-from mcp.shared.message import SessionMessage
 
 from toolward.doors.outcome import as_result
 from toolward.errors import ToolwardError
+from toolward.offers import Offers, offers_of
 from toolward.types import (
     CallContext,
     JsonObject,
+    LogEntry,
+    LogLevel,
     Principal,
     Progress,
     ServerInfo,
@@ -37,155 +38,145 @@ from toolward.wire.errors import META_KEY, details, to_jsonrpc
 log = logging.getLogger(__name__)
 
 Context = ServerRequestContext[Any, Any]
-PrincipalOf = Callable[[Context], Principal]
 
-PRINCIPAL_KEY = "toolward.principal"
-"""Where the HTTP door leaves the proven principal in the ASGI scope."""
-
-_WAITING_PROGRESS = 64  # reports that a slow client has not read yet; more are dropped, not queued
+_WAITING_NEWS = (
+    256  # reports and log entries that a slow client has not read yet; more are dropped, not queued
+)
 
 
-def build(provider: ToolProvider, info: ServerInfo, principal_of: PrincipalOf) -> Server[Any]:
-    """The SDK's low-level server before `provider`."""
+@dataclass(frozen=True)
+class Transport:
+    """What the SDK's server must ask the transport that it stands behind."""
 
-    async def list_tools(
-        ctx: Context, params: mcp_types.PaginatedRequestParams | None
+    principal_of: Callable[[Context], Principal]
+    arguments_of: Callable[[Context], bytes | None]
+    """The arguments of a call as they came: the SDK's own parsing forgets double names and is not exact."""
+    least_of: Callable[[Context], LogLevel | None]
+    """From which level on a client of the handshake eras gets logs; None where it gets none."""
+    has_channel: bool
+    """Whether such a client can be told what it did not ask for."""
+
+
+class SdkServer(Server[Any]):
+    """The SDK's low-level server before a provider of tools; further methods are added to it."""
+
+    def __init__(self, provider: ToolProvider, info: ServerInfo, transport: Transport) -> None:
+        def input_schema(name: str) -> None:
+            """No tool of ours mirrors arguments into headers, so none needs checking against them."""
+
+        super().__init__(
+            info.name,
+            version=info.version,
+            title=info.title or None,
+            instructions=info.instructions or None,
+            get_tool_input_schema=input_schema,
+        )
+        self._provider, self._transport = provider, transport
+        self.offers: Offers = offers_of(provider)
+        self.add_request_handler("server/discover", mcp_types.RequestParams, self._discover)
+        self.add_request_handler("tools/list", mcp_types.PaginatedRequestParams, self._list_tools)
+        self.add_request_handler("tools/call", mcp_types.CallToolRequestParams, self._call_tool)
+
+    def get_capabilities(self, *_: Any, **__: Any) -> mcp_types.ServerCapabilities:
+        """Of the handshake eras: the SDK asks here when it answers `initialize`."""
+        told = self._transport.has_channel
+        found = wire.capabilities(self.offers, tells_changes=told, takes_log_level=told)
+        return mcp_types.ServerCapabilities.model_validate(found)
+
+    def principal_of(self, ctx: Context) -> Principal:
+        return self._transport.principal_of(ctx)
+
+    async def _discover(self, ctx: Context, params: mcp_types.RequestParams) -> mcp_types.DiscoverResult:
+        found = wire.capabilities(self.offers, tells_changes=True)
+        return mcp_types.DiscoverResult(
+            supported_versions=[wire.MODERN],
+            capabilities=mcp_types.ServerCapabilities.model_validate(found),
+            instructions=self.instructions,
+            ttl_ms=0,
+            cache_scope="private",
+        )
+
+    async def _list_tools(
+        self, ctx: Context, params: mcp_types.PaginatedRequestParams
     ) -> mcp_types.ListToolsResult:
-        page = await _mapped(provider.list_tools(principal_of(ctx), params.cursor if params else None))
-        return mcp_types.ListToolsResult.model_validate_json(wire.list_result(page, _era(ctx)))
+        page = await mapped(self._provider.list_tools(self.principal_of(ctx), params.cursor))
+        return mcp_types.ListToolsResult.model_validate_json(wire.list_result(page, era_of(ctx)))
 
-    async def call_tool(ctx: Context, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
+    async def _call_tool(
+        self, ctx: Context, params: mcp_types.CallToolRequestParams
+    ) -> mcp_types.CallToolResult:
         meta: JsonObject | None = None
         try:
-            result = await _call(provider, principal_of(ctx), ctx, params)
+            result = await self._call(ctx, params)
         except ToolwardError as error:
             if not error.for_model:
-                raise _as_mcp(error) from None
+                raise as_mcp(error) from None
             result, meta = text_result(error.text, is_error=True), {META_KEY: details(error)}
-        return mcp_types.CallToolResult.model_validate_json(wire.call_result(result, _era(ctx), meta))
+        return mcp_types.CallToolResult.model_validate_json(wire.call_result(result, era_of(ctx), meta))
 
-    def input_schema(name: str) -> None:
-        """No tool of ours mirrors arguments into headers, so none needs checking against them."""
+    async def _call(self, ctx: Context, params: mcp_types.CallToolRequestParams) -> ToolResult:
+        """Call with news pumped to the client in order, until the call has ended."""
+        meta: dict[str, Any] = dict(ctx.meta or {})
+        arguments = self._transport.arguments_of(ctx)
+        call = ToolCall(
+            name=params.name,
+            arguments_json=msgspec.json.encode(params.arguments or {}) if arguments is None else arguments,
+            call_id=str(meta.get(wire.CALL_META, "")),
+            idempotency_key=str(meta.get(wire.KEY_META, "")),
+        )
+        send, receive = anyio.create_memory_object_stream[Progress | LogEntry](_WAITING_NEWS)
 
-    return Server(
-        info.name,
-        version=info.version,
-        title=info.title or None,
-        instructions=info.instructions or None,
-        get_tool_input_schema=input_schema,
-        on_list_tools=list_tools,
-        on_call_tool=call_tool,
-    )
+        def tell(news: Progress | LogEntry) -> None:
+            try:
+                send.send_nowait(news)
+            except anyio.WouldBlock:
+                log.debug("news of %s were dropped: its client reads too slowly", params.name)
 
+        async def pump() -> None:
+            async for news in receive:
+                if isinstance(news, Progress):
+                    await ctx.session.report_progress(news.progress, news.total, news.message)
+                else:
+                    await self._log(ctx, news, params.name)
 
-async def _call(
-    provider: ToolProvider, principal: Principal, ctx: Context, params: mcp_types.CallToolRequestParams
-) -> ToolResult:
-    """Call with progress reports pumped to the client in order, until the call has ended."""
-    meta: dict[str, Any] = dict(ctx.meta or {})
-    call = ToolCall(
-        name=params.name,
-        arguments_json=msgspec.json.encode(params.arguments or {}),
-        call_id=str(meta.get(wire.CALL_META, "")),
-        idempotency_key=str(meta.get(wire.KEY_META, "")),
-    )
-    send, receive = anyio.create_memory_object_stream[Progress](_WAITING_PROGRESS)
-
-    def report(progress: Progress) -> None:
+        context = CallContext(progress=tell, log=tell, traceparent=str(meta.get("traceparent", "")))
+        pumping = asyncio.create_task(pump())
         try:
-            send.send_nowait(progress)
-        except anyio.WouldBlock:
-            log.debug("a progress report of %s was dropped: its client reads too slowly", params.name)
+            with send:
+                outcome = await self._provider.call_tool(self.principal_of(ctx), call, context)
+            await pumping  # what was told reaches the client before the result
+        finally:
+            pumping.cancel()
+            receive.close()
+        return as_result(outcome)
 
-    async def pump() -> None:
-        async for one in receive:
-            await ctx.session.report_progress(one.progress, one.total, one.message)
-
-    context = CallContext(progress=report, traceparent=str(meta.get("traceparent", "")))
-    pumping = asyncio.create_task(pump())
-    try:
-        with send:
-            outcome = await provider.call_tool(principal, call, context)
-        await pumping  # what was reported reaches the client before the result
-    finally:
-        pumping.cancel()
-        receive.close()
-    return as_result(outcome)
+    async def _log(self, ctx: Context, entry: LogEntry, name: str) -> None:
+        if era_of(ctx) == "modern":
+            least: Any = (ctx.meta or {}).get("io.modelcontextprotocol/logLevel")  # asked for with each call
+        else:
+            least = self._transport.least_of(ctx)
+        if least is not None and wire.is_wanted(entry, least):
+            params = mcp_types.LoggingMessageNotificationParams.model_validate(wire.log_params(entry, name))
+            await ctx.session.send_notification(
+                mcp_types.LoggingMessageNotification(params=params), related_request_id=ctx.request_id
+            )
 
 
-async def _mapped(work: Awaitable[Any]) -> Any:
+async def mapped(work: Awaitable[Any]) -> Any:
+    """What `work` gives, its errors as the SDK's."""
     try:
         return await work
     except ToolwardError as error:
-        raise _as_mcp(error) from None
+        raise as_mcp(error) from None
 
 
-def _as_mcp(error: ToolwardError) -> MCPError:
+def as_mcp(error: ToolwardError) -> MCPError:
     return MCPError(**to_jsonrpc(error))
 
 
-def _era(ctx: Context) -> wire.Era:
+def era_of(ctx: Context) -> wire.Era:
     return "modern" if ctx.protocol_version == wire.MODERN else "legacy"
 
 
-# --- HTTP ----------------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def http_app(provider: ToolProvider, info: ServerInfo, max_body: int) -> AsyncGenerator[Any, None]:
-    """The SDK's Streamable HTTP application, running: SSE mode, without sessions. Hosts, origins and callers
-    were checked before it."""
-
-    def principal_of(ctx: Context) -> Principal:
-        request: Any = ctx.request  # starlette's, on this transport
-        return request.scope[PRINCIPAL_KEY]
-
-    server = build(provider, info, principal_of)
-    app = server.streamable_http_app(
-        stateless_http=True,
-        max_request_body_size=max_body,
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
-    )
-    async with server.session_manager.run():
-        yield app
-
-
-# --- stdio ---------------------------------------------------------------------------------------------
-
-
-class StdioRelay:
-    """The SDK's server behind a stdio door that has begun without it: the handshake is replayed, then every
-    message that is not plain is relayed."""
-
-    def __init__(self, provider: ToolProvider, info: ServerInfo, principal: Principal) -> None:
-        self._server = build(provider, info, lambda ctx: principal)
-        self._to_server, self._server_reads = anyio.create_memory_object_stream[SessionMessage | Exception](
-            16
-        )
-        self._server_writes, self._from_server = anyio.create_memory_object_stream[SessionMessage](16)
-        self._replayed: set[str | int] = set()
-
-    async def replay(self, line: bytes, request_id: str | int) -> None:
-        """Send an `initialize` that the door has answered; the SDK's own answer to it is dropped."""
-        self._replayed.add(request_id)
-        await self.send(line)
-
-    async def send(self, line: bytes) -> None:
-        message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
-        await self._to_server.send(SessionMessage(message))
-
-    async def run(self, write: Callable[[bytes], None]) -> None:
-        """Serve until cancelled; `write` gets each message to the client."""
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._pump, write)
-            options = self._server.create_initialization_options()
-            await self._server.run(self._server_reads, self._server_writes, options)
-            tasks.cancel_scope.cancel()
-
-    async def _pump(self, write: Callable[[bytes], None]) -> None:
-        async for item in self._from_server:
-            message = item.message
-            if isinstance(message, mcp_types.JSONRPCResponse) and message.id in self._replayed:
-                self._replayed.discard(message.id)
-                continue
-            write(message.model_dump_json(by_alias=True, exclude_unset=True).encode())
+def context_of(ctx: Context) -> CallContext:
+    return CallContext(traceparent=str((ctx.meta or {}).get("traceparent", "")))

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
@@ -14,6 +14,9 @@ from toolward.doors.mcp_plain import PlainMcp, unreadable
 from toolward.doors.stdio_streams import MAX_LINE, claim, open_streams
 from toolward.types import Principal, ServerInfo, ToolProvider
 from toolward.wire import mcp as wire
+
+if TYPE_CHECKING:
+    from toolward.doors.mcp_sdk_stdio import StdioRelay  # loaded when it is first needed
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,8 @@ class StdioDoor:
         self._stopping = asyncio.Event()
         self._initialize: tuple[bytes, str | int] | None = None
         self._relay: asyncio.Task[None] | None = None
+        self._behind: StdioRelay | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._to_relay: asyncio.Queue[bytes] = asyncio.Queue()
         self._output = -1
         self._writer: asyncio.StreamWriter | None = None
@@ -47,12 +52,10 @@ class StdioDoor:
             await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if reading.done():
                 reading.result()
-            if self._calls:
-                await asyncio.wait(self._calls.values(), timeout=DRAIN_SECONDS)
+            await self._drain()
         finally:
             leftover: list[asyncio.Task[Any]] = [reading, stopping, *self._calls.values()]
-            if self._relay is not None:
-                leftover.append(self._relay)
+            leftover += [task for task in (self._relay, self._telling) if task is not None]
             for task in leftover:
                 task.cancel()
             await asyncio.wait(leftover)
@@ -66,8 +69,21 @@ class StdioDoor:
                 await asyncio.wait(self._calls.values(), return_when=asyncio.FIRST_COMPLETED)
             self._take(line)
             await self._flush()
+
+    async def _drain(self) -> None:
+        """Let what is in work be answered."""
+        working: list[asyncio.Task[Any]] = list(self._calls.values())
         if self._relay is not None:
-            await self._to_relay.join()
+            working.append(asyncio.create_task(self._drain_relay()))
+        if working:
+            _, late = await asyncio.wait(working, timeout=DRAIN_SECONDS)
+            for task in late:
+                task.cancel()
+
+    async def _drain_relay(self) -> None:
+        await self._to_relay.join()
+        if self._behind is not None:
+            await self._behind.drain()
 
     def _take(self, line: bytes) -> None:
         try:
@@ -88,11 +104,19 @@ class StdioDoor:
             self._hand_over(line)
 
     def _notified(self, message: wire.Message, line: bytes) -> None:
+        if message.method == "notifications/initialized" and self._telling is None:
+            self._telling = asyncio.create_task(self._tell_changes())
         asked = message.params.request_id
         if message.method == "notifications/cancelled" and asked in self._calls:
             self._calls[asked].cancel()
         elif self._relay is not None:
             self._to_relay.put_nowait(line)
+
+    async def _tell_changes(self) -> None:
+        """To a client of the handshake eras; later ones ask with `subscriptions/listen`."""
+        async for _ in self._provider.watch():
+            self._write(wire.list_changed_notification())
+            await self._flush()
 
     def _start(self, id_: str | int, message: wire.Message) -> None:
         async def answer() -> None:
@@ -110,9 +134,9 @@ class StdioDoor:
         self._to_relay.put_nowait(line)
 
     async def _run_relay(self) -> None:
-        from toolward.doors.mcp_sdk import StdioRelay  # most of a second: only for those who need it
+        from toolward.doors.mcp_sdk_stdio import StdioRelay  # most of a second: only for those who need it
 
-        relay = StdioRelay(self._provider, self._info, self._principal)
+        relay = self._behind = StdioRelay(self._provider, self._info, self._principal)
         serving = asyncio.create_task(relay.run(self._write))
         try:
             if self._initialize is not None:

@@ -5,11 +5,14 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolward.auth import Authenticate
 from toolward.doors.address import DRAIN_SECONDS, Address, allowed_names, listening_socket
 from toolward.types import Principal, ServerInfo, ToolProvider
+
+if TYPE_CHECKING:
+    from toolward.doors.mcp_http import McpHttpDoor  # loaded only where it is opened
 
 
 @asynccontextmanager
@@ -70,17 +73,22 @@ async def serve(
     stdio: bool = False,
     http: Address | None = None,
     grpc: Address | None = None,
+    sessions: bool = False,
     ready: Callable[[Opened], None] = lambda opened: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, or until the stdio client leaves; calls in work are finished first.
 
-    `local` is who a stdio client is. Raises ConfigurationError when an address cannot be used.
+    `local` is who a stdio client is; `sessions` gives one to every MCP client of the handshake eras over HTTP.
+    Raises ConfigurationError when an address cannot be used.
     """
     stop = until_stopped()
     async with AsyncExitStack() as stack:
         opened = Opened(http, grpc)
         if http is not None:
-            port = await stack.enter_async_context(_http_door(provider, info, authenticate, http))
+            from toolward.doors.mcp_http import McpHttpDoor
+
+            door = McpHttpDoor(provider, info, authenticate, allowed_names(http), sessions=sessions)
+            port = await stack.enter_async_context(_http_door(door, http))
             opened = opened._replace(http=http._replace(port=port))
         if grpc is not None:
             from toolward.doors.grpc import serve_grpc
@@ -107,12 +115,7 @@ def until_stopped() -> asyncio.Event:
 
 
 @asynccontextmanager
-async def _http_door(
-    provider: ToolProvider, info: ServerInfo, authenticate: Authenticate, address: Address
-) -> AsyncGenerator[int, None]:
-    from toolward.doors.mcp_http import McpHttpDoor
-
-    door = McpHttpDoor(provider, info, authenticate, allowed_names(address))
+async def _http_door(door: "McpHttpDoor", address: Address) -> AsyncGenerator[int, None]:
     async with http_server(_route(door), address) as port:
         try:
             yield port

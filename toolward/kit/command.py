@@ -89,6 +89,7 @@ async def _serve(server: ToolServer[Any], settings: Any, options: argparse.Names
             stdio=stdio,
             http=http,
             grpc=grpc,
+            sessions=options.sessions,
             ready=ready,
         )
 
@@ -127,6 +128,9 @@ def _parser(server: ToolServer[Any]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--stdio", action="store_true", help="serve MCP over stdio (the default)")
     parser.add_argument("--http", metavar="HOST:PORT", help="serve MCP over Streamable HTTP at /mcp")
+    parser.add_argument(
+        "--sessions", action="store_true", help="give every MCP client before 2026-07-28 a session over HTTP"
+    )
     parser.add_argument("--grpc", metavar="HOST:PORT", help="serve gRPC")
     parser.add_argument("--version", action="version", version=f"{name} {server.info.version}")
     add_flags(parser, name, server.settings)

@@ -5,7 +5,17 @@ from typing import Any
 
 import msgspec
 
-from toolward.types import Content, Json, TextContent, ToolResult
+from toolward.errors import InvalidResult
+from toolward.types import (
+    AudioContent,
+    Content,
+    EmbeddedResource,
+    ImageContent,
+    Json,
+    ResourceLink,
+    TextContent,
+    ToolResult,
+)
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -34,3 +44,26 @@ def as_result(value: Any, encode: Callable[[Any], bytes]) -> ToolResult:
         return ToolResult(content=(value,))
     text = encode(value)
     return ToolResult((TextContent(text.decode()),), text)
+
+
+def bounded(result: ToolResult, tool: str, max_bytes: int) -> ToolResult:
+    """The result, where it is no larger than `max_bytes`. Raises InvalidResult."""
+    size = max(len(result.structured_json or b""), sum(map(_size, result.content)))
+    if size > max_bytes:
+        raise InvalidResult(
+            f"The result of {tool} is {size:,} bytes; at most {max_bytes:,} are given.",
+            hint="Ask for less at once.",
+        )
+    return result
+
+
+def _size(piece: Content) -> int:
+    match piece:
+        case TextContent():
+            return len(piece.text)
+        case ImageContent() | AudioContent():
+            return len(piece.data)
+        case ResourceLink():
+            return len(piece.uri)
+        case EmbeddedResource():
+            return len(piece.resource.text or "") + len(piece.resource.blob or b"")

@@ -16,12 +16,17 @@ from toolward.errors import (
     ToolwardError,
     UnknownTool,
 )
+from toolward.kit.changes import Changes
 from toolward.kit.context import Context
-from toolward.kit.reply import as_result
+from toolward.kit.functions import Function, FunctionT
+from toolward.kit.paging import page
+from toolward.kit.prompts import Prompts
+from toolward.kit.reply import as_result, bounded
+from toolward.kit.resources import Resources
 from toolward.kit.settings import NoSettings
-from toolward.kit.signature import Function, Signature
+from toolward.kit.signature import Signature
 from toolward.names import TOOL_NAME, closest
-from toolward.schema import Schema, check_arguments, parse_object
+from toolward.schema import MAX_BYTES, Schema, check_arguments, parse_object
 from toolward.types import (
     CallContext,
     JsonObject,
@@ -37,7 +42,6 @@ from toolward.types import (
 log = logging.getLogger(__name__)
 
 SettingsT = TypeVar("SettingsT")
-FunctionT = TypeVar("FunctionT", bound=Function)
 Lifespan = Callable[[SettingsT], AsyncGenerator[Any, None]]
 
 DEFAULT_DEADLINE = 30.0  # seconds for one call
@@ -47,8 +51,8 @@ class _Registered(NamedTuple):
     tool: Tool
     schema: Schema
     signature: Signature
-    function: Function
     deadline: float
+    max_bytes: int
 
 
 class ToolServer(Generic[SettingsT]):
@@ -72,6 +76,9 @@ class ToolServer(Generic[SettingsT]):
         self._tools: dict[str, _Registered] = {}
         self._lifespan: Lifespan[SettingsT] | None = None
         self._state: Any = None
+        self._resources = Resources(self._context)
+        self._prompts = Prompts(self._context)
+        self._changes = Changes()
 
     @overload
     def tool(self, function: FunctionT, /) -> FunctionT: ...
@@ -84,6 +91,7 @@ class ToolServer(Generic[SettingsT]):
         title: str | None = None,
         annotations: JsonObject | None = None,
         deadline: float = DEFAULT_DEADLINE,
+        max_bytes: int = MAX_BYTES,
     ) -> Callable[[FunctionT], FunctionT]: ...
     def tool(
         self,
@@ -94,18 +102,26 @@ class ToolServer(Generic[SettingsT]):
         title: str | None = None,
         annotations: JsonObject | None = None,
         deadline: float = DEFAULT_DEADLINE,
+        max_bytes: int = MAX_BYTES,
     ) -> FunctionT | Callable[[FunctionT], FunctionT]:
-        """Offer an async function as a tool; its docstring is the description.
+        """Offer a function as a tool; its docstring is the description. A plain `def`, for work that blocks, runs
+        in a worker's thread.
 
         `annotations` are MCP's hints (`readOnlyHint`, `destructiveHint`, `idempotentHint`); `deadline` is in
-        seconds. Raises ConfigurationError for a name that MCP does not allow or that is taken.
+        seconds; `max_bytes` bounds the arguments, and the result. Raises ConfigurationError for a name that MCP
+        does not allow or that is taken. May also be called while the server runs: clients are told.
         """
 
         def register(function: FunctionT) -> FunctionT:
-            self._register(name or function.__name__, function, title, annotations, deadline)
+            self._register(name or function.__name__, function, title, annotations, deadline, max_bytes)
             return function
 
         return register if function is None else register(function)
+
+    def remove_tool(self, name: str) -> None:
+        """No longer offer a tool; calls of it in work go on. Raises UnknownTool."""
+        del self._tools[self._find(name).tool.name]
+        self._changes.tell()
 
     def _register(
         self,
@@ -114,6 +130,7 @@ class ToolServer(Generic[SettingsT]):
         title: str | None,
         annotations: JsonObject | None,
         deadline: float,
+        max_bytes: int,
     ) -> None:
         if not TOOL_NAME.fullmatch(name):
             raise ConfigurationError(f"{name!r} cannot be a tool's name: 1 to 128 of A-Z a-z 0-9 _ . - are.")
@@ -129,7 +146,63 @@ class ToolServer(Generic[SettingsT]):
             annotations=annotations,
         )
         schema = Schema(signature.input_schema, f"input schema of {name}")
-        self._tools[name] = _Registered(tool, schema, signature, function, deadline)
+        self._tools[name] = _Registered(tool, schema, signature, deadline, max_bytes)
+        self._changes.tell()
+
+    def resource(
+        self,
+        uri: str,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        mime_type: str | None = None,
+        annotations: JsonObject | None = None,
+        deadline: float = DEFAULT_DEADLINE,
+    ) -> Callable[[FunctionT], FunctionT]:
+        """Offer what a function gives as the resource at `uri`; with variables (`kb://articles/{id}`) every
+        resource of that template, whose variables are the function's parameters. It may give text, bytes,
+        ResourceBody (or several), or any value as JSON; raise NotFound where there is nothing.
+
+        Raises ConfigurationError.
+        """
+        return self._resources.decorate(
+            uri, name=name, title=title, mime_type=mime_type, annotations=annotations, deadline=deadline
+        )
+
+    @overload
+    def prompt(self, function: FunctionT, /) -> FunctionT: ...
+    @overload
+    def prompt(
+        self, /, *, name: str | None = None, title: str | None = None, deadline: float = DEFAULT_DEADLINE
+    ) -> Callable[[FunctionT], FunctionT]: ...
+    def prompt(
+        self,
+        function: FunctionT | None = None,
+        /,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        deadline: float = DEFAULT_DEADLINE,
+    ) -> FunctionT | Callable[[FunctionT], FunctionT]:
+        """Offer what a function gives as a prompt: text, content, PromptMessage, or several of them. Its
+        parameters are the prompt's arguments, which come as strings. Raises ConfigurationError."""
+
+        def register(function: FunctionT) -> FunctionT:
+            return self._prompts.register(function, name, title, deadline)
+
+        return register if function is None else register(function)
+
+    @property
+    def resources(self) -> Resources | None:
+        """None where there are none, so that no door claims any."""
+        return self._resources or None
+
+    @property
+    def prompts(self) -> Prompts | None:
+        return self._prompts or None
+
+    def _context(self, name: str, principal: Principal, context: CallContext) -> Context[Any]:
+        return Context(self._state, principal, "", "", context, name)
 
     def lifespan(self, opened: Lifespan[SettingsT]) -> Lifespan[SettingsT]:
         """Decorate an async generator that takes the settings and yields the state that tools get as
@@ -154,15 +227,20 @@ class ToolServer(Generic[SettingsT]):
                 self._state = None
 
     async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
-        return ToolPage(tuple(registered.tool for registered in self._tools.values()))
+        found, more = page(self._tools, cursor)
+        return ToolPage(tuple(registered.tool for registered in found), more)
 
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
         registered = self._find(call.name)
-        arguments = parse_object(call.arguments_json, f"arguments of {call.name}")
+        arguments = parse_object(
+            call.arguments_json, f"arguments of {call.name}", max_bytes=registered.max_bytes
+        )
         check_arguments(registered.schema, arguments, call.name)
         keywords = registered.signature.bind(call.arguments_json, call.name)
         if parameter := registered.signature.context_parameter:
-            keywords[parameter] = Context(self._state, principal, call.call_id, call.idempotency_key, context)
+            keywords[parameter] = Context(
+                self._state, principal, call.call_id, call.idempotency_key, context, call.name
+            )
         return await self._run(registered, keywords, context)
 
     async def _run(
@@ -172,13 +250,13 @@ class ToolServer(Generic[SettingsT]):
         seconds = min(registered.deadline, context.timeout or registered.deadline)
         try:
             until = asyncio.get_running_loop().time() + seconds
-            begun = Begun(registered.function(**keywords))
+            begun = Begun(registered.signature.call(**keywords))
             if begun.done:
                 value = begun.value
             else:
                 async with asyncio.timeout_at(until):
                     value = await begun.finish()
-            return as_result(value, registered.signature.encode)
+            return bounded(as_result(value, registered.signature.encode), name, registered.max_bytes)
         except ToolError as error:
             return text_result(str(error), is_error=True)
         except TimeoutError:
@@ -201,7 +279,6 @@ class ToolServer(Generic[SettingsT]):
             hint=f"Did you mean {near!r}?" if near else f"There are: {', '.join(self._tools)}.",
         )
 
-    async def watch(self) -> AsyncIterator[None]:
-        """A server's functions do not change while it runs: this never yields, and ends when cancelled."""
-        await asyncio.Event().wait()
-        yield
+    def watch(self) -> AsyncIterator[None]:
+        """Yields after each change of the tools since this was called; several at once may be one."""
+        return self._changes.watch()

@@ -1,7 +1,7 @@
 """From a typed function to JSON Schemas and to strict validation of its arguments."""
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -10,15 +10,15 @@ from pydantic.experimental.arguments_schema import generate_arguments_schema
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from toolward.errors import ConfigurationError, Violation
-from toolward.kit.context import Context
+from toolward.errors import InvalidArguments, Violation
+from toolward.kit.functions import Function, as_async, context_parameter
 from toolward.kit.reply import Reply
-from toolward.schema import invalid_arguments
-from toolward.types import Content, JsonObject, ToolResult
-
-Function = Callable[..., Coroutine[Any, Any, Any]]
+from toolward.kit.strictness import tightened, with_whole_floats
+from toolward.schema import invalid_arguments, pointer_part
+from toolward.types import Content, Json, JsonObject, ToolResult
 
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+_CONFIG = core_schema.CoreConfig(strict=True)
 _DECIMAL = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 
 
@@ -27,15 +27,16 @@ class Signature:
 
     def __init__(self, function: Function, name: str) -> None:
         """Raises ConfigurationError when the function cannot be a tool."""
-        if not inspect.iscoroutinefunction(function):
-            raise ConfigurationError(f"The tool {name} is not an `async def` function.")
+        self.call = as_async(function, f"The tool {name}")
         hints = get_type_hints(function, include_extras=True)
         parameters = [p for p in inspect.signature(function).parameters if p in hints]
-        self.context_parameter = next((p for p in parameters if _is_context(hints[p])), None)
+        self.context_parameter = context_parameter({name: hints[name] for name in parameters})
         core = generate_arguments_schema(function, "arguments", self._skip_context, _STRICT)
-        self._validator = SchemaValidator(core, config={"strict": True})
+        self._core = tightened(core)
+        self._validator = SchemaValidator(self._core, _CONFIG)
+        self._lenient: SchemaValidator | None = None
         self.input_schema = _input_schema(core, hints)
-        self.output_schema, self.encode = _output(hints.get("return", None))
+        self.output_schema, self.encode = output(hints.get("return", None))
 
     def _skip_context(self, _index: int, name: str, _annotation: Any) -> Literal["skip"] | None:
         return "skip" if name == self.context_parameter else None
@@ -46,17 +47,45 @@ class Signature:
         try:
             _, arguments = self._validator.validate_json(arguments_json, strict=True, extra="forbid")
         except ValidationError as error:
-            raise invalid_arguments(tool, _violations(error)) from None
+            if _may_have_whole_floats(arguments_json):
+                return self._bind_whole(arguments_json, tool)
+            raise self._refused(error, arguments_json, tool) from None
         return arguments
 
+    def _bind_whole(self, arguments_json: bytes, tool: str) -> dict[str, Any]:
+        """To JSON Schema 5.0 is an integer, so it is one here; few callers write it so, so it is tried last."""
+        if self._lenient is None:
+            self._lenient = SchemaValidator(with_whole_floats(self._core), _CONFIG)
+        try:
+            _, arguments = self._lenient.validate_json(arguments_json, strict=True, extra="forbid")
+        except ValidationError as error:
+            raise self._refused(error, arguments_json, tool) from None
+        return arguments
 
-def _is_context(hint: Any) -> bool:
-    return hint is Context or get_origin(hint) is Context
+    def _refused(self, error: ValidationError, arguments_json: bytes, tool: str) -> InvalidArguments:
+        return invalid_arguments(tool, violations_of(error, msgspec.json.decode(arguments_json)))
 
 
-def _violations(error: ValidationError) -> tuple[Violation, ...]:
+def _may_have_whole_floats(raw: bytes) -> bool:
+    return b"." in raw or b"e" in raw or b"E" in raw
+
+
+def violations_of(error: ValidationError, value: Json) -> tuple[Violation, ...]:
+    """What pydantic found wrong with `value`, in our own form."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return tuple(Violation("".join(f"/{part}" for part in one["loc"]), one["msg"]) for one in found)
+    return tuple(Violation(_pointer(one["loc"], value), one["msg"]) for one in found)
+
+
+def _pointer(location: tuple[int | str, ...], value: Any) -> str:
+    """As a JSON pointer: pydantic names the branches of unions on the way, and those are nothing in the value."""
+    pointer = ""
+    for part in location:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            continue
+        pointer += f"/{pointer_part(part)}"
+    return pointer
 
 
 class _Generator(GenerateJsonSchema):
@@ -78,7 +107,7 @@ def _input_schema(core: core_schema.CoreSchema, hints: dict[str, Any]) -> JsonOb
     return ordered | {key: value for key, value in schema.items() if key not in ordered}
 
 
-def _output(hint: Any) -> tuple[JsonObject | None, Callable[[Any], bytes]]:
+def output(hint: Any) -> tuple[JsonObject | None, Callable[[Any], bytes]]:
     """The output schema (None where the result is text or content alone) and the encoder of results."""
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]

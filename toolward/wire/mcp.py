@@ -5,14 +5,26 @@ its own envelope in `_meta`. Raw values stay slices of the text that came: nothi
 """
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from toolward.errors import ToolwardError
+from toolward.offers import Offers
 from toolward.schema import MAX_DEPTH, depth_exceeds, too_deep
-from toolward.types import Content, JsonObject, Progress, ServerInfo, Tool, ToolPage, ToolResult, text_result
+from toolward.types import (
+    Content,
+    JsonObject,
+    LogEntry,
+    LogLevel,
+    Progress,
+    ServerInfo,
+    Tool,
+    ToolPage,
+    ToolResult,
+    text_result,
+)
 from toolward.wire.errors import META_KEY, details, to_jsonrpc
 
 MODERN = "2026-07-28"
@@ -40,6 +52,7 @@ class Meta(msgspec.Struct):
     client_capabilities: Raw | UnsetType = msgspec.field(
         default=UNSET, name="io.modelcontextprotocol/clientCapabilities"
     )
+    log_level: LogLevel | None = msgspec.field(default=None, name="io.modelcontextprotocol/logLevel")
     idempotency_key: str = msgspec.field(default="", name=KEY_META)
     call_id: str = msgspec.field(default="", name=CALL_META)
     hops: int = msgspec.field(default=0, name=HOPS_META)
@@ -56,6 +69,7 @@ class Params(msgspec.Struct, rename="camel"):
     protocol_version: str = ""
     capabilities: JsonObject = msgspec.field(default_factory=dict[str, Any])
     request_id: str | int | None = None
+    level: LogLevel = "info"  # of logging/setLevel
     input_responses: Raw | UnsetType = UNSET
     request_state: Raw | UnsetType = UNSET
     task: Raw | UnsetType = UNSET
@@ -210,28 +224,61 @@ def _for_legacy(tool: Tool) -> Tool:
     return msgspec.structs.replace(tool, output_schema=None)
 
 
-def progress_notification(token: Raw, progress: Progress) -> bytes:
+def progress_notification(token: Raw | UnsetType, progress: Progress) -> bytes:
     members = msgspec.to_builtins(progress)
     params = {"progressToken": token, **members}
     return _encode({"jsonrpc": "2.0", "method": "notifications/progress", "params": params})
 
 
-_CAPABILITIES: JsonObject = {"tools": {"listChanged": False}}
+_LEVELS: tuple[str, ...] = get_args(LogLevel)  # the least severe first
 
 
-def initialize_result(asked: str, info: ServerInfo) -> bytes:
+def is_wanted(entry: LogEntry, least: LogLevel) -> bool:
+    """Whether a client that asked for `least` and above is to get this."""
+    return _LEVELS.index(entry.level) >= _LEVELS.index(least)
+
+
+def log_params(entry: LogEntry, logger: str) -> JsonObject:
+    """The params of a `notifications/message`."""
+    data: Any = {"message": entry.message, **entry.fields} if entry.fields else entry.message
+    return {"level": entry.level, "logger": logger, "data": data}
+
+
+def log_notification(entry: LogEntry, logger: str) -> bytes:
+    params = log_params(entry, logger)
+    return _encode({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
+
+
+def list_changed_notification() -> bytes:
+    return b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+
+
+def capabilities(offers: Offers, *, tells_changes: bool, takes_log_level: bool = False) -> JsonObject:
+    """What a server with these offers can do. `tells_changes`: there is a way to say that the tools changed;
+    `takes_log_level`: the handshake eras' `logging/setLevel` is answered."""
+    found: JsonObject = {"tools": {"listChanged": tells_changes}}
+    if offers.resources is not None:
+        found["resources"] = {"subscribe": False, "listChanged": False}
+    if offers.prompts is not None:
+        found["prompts"] = {"listChanged": False}
+    if takes_log_level:
+        found["logging"] = {}
+    return found
+
+
+def initialize_result(asked: str, info: ServerInfo, capabilities: JsonObject) -> bytes:
     found: JsonObject = {
         "protocolVersion": asked if asked in HANDSHAKE else HANDSHAKE[-1],
-        "capabilities": _CAPABILITIES,
+        "capabilities": capabilities,
         "serverInfo": _implementation(info),
     }
     return _encode(found | _instructions(info))
 
 
-def discover_result(info: ServerInfo) -> bytes:
+def discover_result(info: ServerInfo, capabilities: JsonObject) -> bytes:
     found: JsonObject = {
         "supportedVersions": [MODERN],
-        "capabilities": _CAPABILITIES,
+        "capabilities": capabilities,
         "resultType": "complete",
         "ttlMs": 0,
         "cacheScope": "private",
