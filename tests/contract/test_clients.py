@@ -14,10 +14,11 @@ from tests.contract.cases import CASES, Case
 from tests.servers import callee, fixture
 from toolward.auth import bearer
 from toolward.client import Client, Retries, connect
+from toolward.doors.address import parse_address
 from toolward.doors.grpc import serve_grpc
 from toolward.doors.mcp_http import McpHttpDoor
 from toolward.doors.origin import Origins
-from toolward.doors.serve import http_server, parse_address
+from toolward.doors.serve import http_server
 from toolward.errors import (
     ConfigurationError,
     DeadlineExceeded,

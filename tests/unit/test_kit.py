@@ -1,6 +1,6 @@
 import asyncio
 import enum
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -196,14 +196,14 @@ def test_a_name_that_mcp_does_not_allow_is_refused_at_definition() -> None:
             return ""
 
 
-def test_a_plain_function_is_refused_at_definition() -> None:
+def test_a_generator_is_refused_at_definition() -> None:
     server = ToolServer("t")
 
-    def plain() -> str:
-        return ""
+    def several() -> Iterator[str]:
+        yield ""
 
-    with pytest.raises(ConfigurationError, match="not an `async def` function"):
-        server.tool(plain)  # pyright: ignore[reportArgumentType, reportCallIssue] -- what is tested
+    with pytest.raises(ConfigurationError, match="neither an `async def` nor a `def`"):
+        server.tool(several)
 
 
 async def test_calling_without_arguments_means_an_empty_object() -> None:
