@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check format proto proto-check clean
+.PHONY: help install demo up test interop bench-doors bundles check format proto proto-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ up: install  ## start the gateway and its tool servers; Ctrl-C stops all
 
 test: install  ## run the tests (no Node needed)
 	@$(BIN)/pytest
+
+interop: install  ## other people's tools against our servers (npm and the network needed)
+	@$(BIN)/pytest -n 2 tests/interop/check_*.py
+
+bench-doors: install  ## what our doors cost, beside the SDK's server and bare grpc.aio
+	@$(BIN)/python -m benchmarks.doors
+
+bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
+	@$(BIN)/python deploy/bundles/build.py
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .
