@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance check format proto proto-check readme clean
+.PHONY: help install demo up test conformance interop bench-doors bundles check format proto proto-check readme clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,15 @@ test: install  ## run the tests (no Node needed)
 
 conformance: install  ## run the official MCP conformance suites against a server on the kit (needs npm's registry)
 	@$(BIN)/python -m tests.conformance.run
+
+interop: install  ## other people's tools against our servers (npm and the network needed)
+	@$(BIN)/pytest -n 2 tests/interop/check_*.py
+
+bench-doors: install  ## what our doors cost, beside the SDK's server and bare grpc.aio
+	@$(BIN)/python -m benchmarks.doors
+
+bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
+	@$(BIN)/python deploy/bundles/build.py
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .
