@@ -204,6 +204,7 @@ class CallContext(msgspec.Struct, frozen=True):
     timeout: float | None = None  # seconds that are left for it
     progress: Callable[[Progress], None] | None = None
     traceparent: str = ""
+    on_behalf_of: str = ""  # as it came, not checked yet (`toolward.auth.on_behalf`)
     hops: int = 0  # gateways that it has passed
     run: RunScope | None = None
 

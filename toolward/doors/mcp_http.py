@@ -8,10 +8,13 @@ from typing import Any
 
 from msgspec import UNSET
 
-from toolward.auth import Authenticate
+from toolward.auth import Authenticate, proven
+from toolward.doors.bodies import Bodies
 from toolward.doors.mcp_plain import PlainMcp, unreadable
 from toolward.doors.origin import Origins
-from toolward.errors import TooLarge, ToolwardError
+from toolward.doors.replies import refusal_headers, reply
+from toolward.doors.terms import Terms
+from toolward.errors import ToolwardError
 from toolward.types import Headers, Principal, ServerInfo, ToolProvider
 from toolward.wire import mcp as wire
 from toolward.wire.errors import to_jsonrpc, to_problem
@@ -21,7 +24,6 @@ Asgi = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Asgi]]
 Send = Callable[[Asgi], Awaitable[None]]
 
-MAX_BODY = 64 * 1024 * 1024  # above our own bound on arguments, so that its error answers
 WATCH_AFTER = 0.02  # seconds before a call in work is watched for its client going away
 
 _VERSION, _SESSION = "mcp-protocol-version", "mcp-session-id"
@@ -34,13 +36,20 @@ class McpHttpDoor:
     """Mount it at `/mcp` and `/mcp/`. `aclose` ends the SDK's application where it was started."""
 
     def __init__(
-        self, provider: ToolProvider, info: ServerInfo, authenticate: Authenticate, origins: Origins
+        self,
+        provider: ToolProvider,
+        info: ServerInfo,
+        authenticate: Authenticate,
+        origins: Origins,
+        terms: Terms | None = None,
     ) -> None:
         self._provider, self._info = provider, info
         self._authenticate = authenticate
+        self._terms = terms or Terms()
+        self._bodies = Bodies(self._terms.max_body)
         self._origins = origins
         self._plain = PlainMcp(provider, info)
-        self._sdk = _LazySdk(provider, info, origins)
+        self._sdk = _LazySdk(provider, info, origins, self._terms.max_body)
 
     async def aclose(self) -> None:
         await self._sdk.aclose()
@@ -49,10 +58,10 @@ class McpHttpDoor:
         headers, doubled = _headers(scope)
         try:
             self._origins.check(headers)
-            principal = self._authenticate(headers)
-            body = await _body(receive)
+            principal = await proven(self._authenticate, headers)
+            body = await self._bodies.read(receive)
         except ToolwardError as error:
-            await _refuse(send, error)
+            await _refuse(send, error, self._terms.challenge(headers))
             return
         if body is None:
             return
@@ -67,6 +76,7 @@ class McpHttpDoor:
         if message.id is UNSET or not self._is_plain(message, headers):
             await self._sdk.serve(scope, _replaying(body, receive), send, principal)
             return
+        message.params.meta.traceparent = message.params.meta.traceparent or headers.get("traceparent", "")
         answer = await _unless_disconnected(self._plain.answer(message, principal), receive)
         if answer is not None:
             await _reply(send, _status(answer, message), answer)
@@ -91,8 +101,9 @@ class _LazySdk:
     """The SDK's application, started by the first request that needs it, in a task of its own: its cancel
     scopes must be entered and left by the same task."""
 
-    def __init__(self, provider: ToolProvider, info: ServerInfo, origins: Origins) -> None:
+    def __init__(self, provider: ToolProvider, info: ServerInfo, origins: Origins, max_body: int) -> None:
         self._provider, self._info, self._origins = provider, info, origins
+        self._max_body = max_body
         self._task: asyncio.Task[None] | None = None
         self._started: asyncio.Future[Any] | None = None
         self._stop = asyncio.Event()
@@ -114,7 +125,7 @@ class _LazySdk:
 
         async with AsyncExitStack() as stack:
             allowed = (self._origins.hosts, self._origins.origins)
-            app = await stack.enter_async_context(http_app(self._provider, self._info, allowed, MAX_BODY))
+            app = await stack.enter_async_context(http_app(self._provider, self._info, allowed, self._max_body))
             started.set_result(app)
             await self._stop.wait()
 
@@ -133,23 +144,6 @@ def _headers(scope: Scope) -> tuple[dict[str, str], bool]:
         doubled = doubled or (name in found and name in _ROUTING)
         found[name] = raw_value.decode("latin-1")
     return found, doubled
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when the client went away before it came. Raises TooLarge."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return None
-        chunk = event.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise TooLarge(f"The request is over {MAX_BODY:,} bytes.", hint="Send less.")
-        chunks.append(chunk)
-        if not event.get("more_body", False):
-            return b"".join(chunks) if len(chunks) > 1 else chunks[0]
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
@@ -202,16 +196,14 @@ async def _unless_disconnected(work: Awaitable[bytes], receive: Receive) -> byte
             task.cancel()
 
 
-async def _refuse(send: Send, error: ToolwardError) -> None:
+async def _refuse(send: Send, error: ToolwardError, challenge: str) -> None:
     """Before a message is read there is no id to answer: a JSON-RPC error without one, and the HTTP status."""
     status, _ = to_problem(error)
-    extra = [(b"www-authenticate", b"Bearer")] if status == 401 else []
-    await _reply(send, status, wire.error_response(None, to_jsonrpc(error)), extra)
+    body = wire.error_response(None, to_jsonrpc(error))
+    await reply(send, status, body, headers=refusal_headers(error, challenge))
 
 
-async def _reply(
-    send: Send, status: int, body: bytes, extra: list[tuple[bytes, bytes]] | None = None
-) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *(extra or [])]
+async def _reply(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -107,4 +107,6 @@ def _context(message: wire.Message, notify: Notify | None) -> CallContext:
     if notify is not None and isinstance(meta.progress_token, Raw):
         token, send = meta.progress_token, notify
         progress = lambda done: send(wire.progress_notification(token, done))  # noqa: E731 -- closes over token
-    return CallContext(traceparent=meta.traceparent, hops=meta.hops, progress=progress)
+    return CallContext(
+        traceparent=meta.traceparent, hops=meta.hops, on_behalf_of=meta.on_behalf_of, progress=progress
+    )

@@ -101,7 +101,11 @@ async def _call(
         async for one in receive:
             await ctx.session.report_progress(one.progress, one.total, one.message)
 
-    context = CallContext(progress=report, traceparent=str(meta.get("traceparent", "")))
+    context = CallContext(
+        progress=report,
+        traceparent=str(meta.get("traceparent", "") or _trace_header(ctx)),
+        on_behalf_of=str(meta.get(wire.ON_BEHALF_META, "")),
+    )
     pumping = asyncio.create_task(pump())
     try:
         with send:
@@ -111,6 +115,12 @@ async def _call(
         pumping.cancel()
         receive.close()
     return as_result(outcome)
+
+
+def _trace_header(ctx: Context) -> str:
+    """The caller's trace where its client says it as HTTP does, not in `_meta`."""
+    request: Any = ctx.request  # starlette's, or None on stdio
+    return "" if request is None else request.headers.get("traceparent", "")
 
 
 async def _mapped(work: Awaitable[Any]) -> Any:

@@ -17,7 +17,7 @@ from toolward.wire import mcp as wire
 
 log = logging.getLogger(__name__)
 
-MAX_IN_FLIGHT = 256  # calls at once; more wait unread
+MAX_IN_FLIGHT = 1024  # requests at once; more wait unread. The limit on calls speaks before
 DRAIN_SECONDS = 10.0
 
 

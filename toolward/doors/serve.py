@@ -4,16 +4,20 @@ import asyncio
 import ipaddress
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, NamedTuple
 
 from toolward.auth import Authenticate
 from toolward.doors.origin import LOOPBACK, Origins
+from toolward.doors.replies import reply
+from toolward.doors.terms import DRAIN_SECONDS, Terms
+from toolward.doors.tls import Tls
 from toolward.errors import ConfigurationError
 from toolward.types import Principal, ServerInfo, ToolProvider
 
-DRAIN_SECONDS = 10
+MAX_CONNECTIONS = 4096
+"""Of one door on HTTP; far above what the limit on calls lets work at once."""
 
 
 class Address(NamedTuple):
@@ -63,14 +67,19 @@ def listening_socket(address: Address) -> socket.socket:
     return listener
 
 
-def allowed_names(address: Address) -> Origins:
-    """A door on loopback answers for loopback's names; another one for its own address too."""
-    return Origins(LOOPBACK if address.is_loopback else (*LOOPBACK, address.host))
+def allowed_names(address: Address, hosts: tuple[str, ...] = ()) -> Origins:
+    """A door on loopback answers for loopback's names; another one for its own address too; both for `hosts`."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    own = () if address.is_loopback else (host,)
+    return Origins((*LOOPBACK, *own, *map(str.lower, hosts)))
 
 
 @asynccontextmanager
-async def http_server(app: Any, address: Address) -> AsyncGenerator[int, None]:
-    """Serve an ASGI application while this is open; gives the port."""
+async def http_server(
+    app: Any, address: Address, *, tls: Tls | None = None, drain: int = DRAIN_SECONDS
+) -> AsyncGenerator[int, None]:
+    """Serve an ASGI application while this is open; gives the port. On the way out, requests in work have `drain`
+    seconds. Raises ConfigurationError."""
     import uvicorn
 
     opened = asyncio.Event()
@@ -84,6 +93,7 @@ async def http_server(app: Any, address: Address) -> AsyncGenerator[int, None]:
             await super().startup(sockets)
             opened.set()
 
+    context = None if tls is None else tls.context()
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -91,7 +101,9 @@ async def http_server(app: Any, address: Address) -> AsyncGenerator[int, None]:
         lifespan="off",
         server_header=False,
         date_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=drain,
+        limit_concurrency=MAX_CONNECTIONS,
+        ssl_context_factory=None if context is None else lambda *_: context,
         ws="none",
     )
     listener = listening_socket(address)
@@ -126,30 +138,47 @@ async def serve(
     stdio: bool = False,
     http: Address | None = None,
     grpc: Address | None = None,
+    terms: Terms | None = None,
     ready: Callable[[Opened], None] = lambda opened: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, or until the stdio client leaves; calls in work are finished first.
 
     `local` is who a stdio client is. Raises ConfigurationError when an address cannot be used.
     """
+    terms = terms or Terms()
     stop = until_stopped()
+    leaving: list[Callable[[], Awaitable[None]]] = []
     async with AsyncExitStack() as stack:
         opened = Opened(http, grpc)
         if http is not None:
-            port = await stack.enter_async_context(_http_door(provider, info, authenticate, http))
+            port = await stack.enter_async_context(_http_door(provider, info, authenticate, http, terms))
             opened = opened._replace(http=http._replace(port=port))
         if grpc is not None:
             from toolward.doors.grpc import serve_grpc
 
             door = await stack.enter_async_context(
-                serve_grpc(str(grpc), provider, authenticate, name=info.name)
+                serve_grpc(
+                    str(grpc),
+                    terms.entrance.to(provider, "grpc"),
+                    terms.entrance.counting(authenticate, "grpc"),
+                    name=info.name,
+                    grace=terms.drain,
+                    tls=terms.tls,
+                )
             )
+            leaving.append(door.stop_serving)
             opened = opened._replace(grpc=grpc._replace(port=door.port))
+        terms.readiness.state = "ready"
         ready(opened)
         if stdio:
-            await serve_stdio(provider, info, local, stop)
+            await serve_stdio(terms.entrance.to(provider, "stdio"), info, local, stop)
         else:
             await stop.wait()
+        terms.readiness.state = "draining"
+        for say in leaving:
+            await say()
+        if leaving or http is not None:
+            await asyncio.sleep(terms.drain_delay)
 
 
 def until_stopped() -> asyncio.Event:
@@ -164,12 +193,16 @@ def until_stopped() -> asyncio.Event:
 
 @asynccontextmanager
 async def _http_door(
-    provider: ToolProvider, info: ServerInfo, authenticate: Authenticate, address: Address
+    provider: ToolProvider, info: ServerInfo, authenticate: Authenticate, address: Address, terms: Terms
 ) -> AsyncGenerator[int, None]:
     from toolward.doors.mcp_http import McpHttpDoor
+    from toolward.doors.probes import Probes
 
-    door = McpHttpDoor(provider, info, authenticate, allowed_names(address))
-    async with http_server(_route(door), address) as port:
+    origins = allowed_names(address, terms.hosts)
+    authenticate = terms.entrance.counting(authenticate, "http")
+    door = McpHttpDoor(terms.entrance.to(provider, "http"), info, authenticate, origins, terms)
+    app = _route(door, Probes(terms, authenticate, origins))
+    async with http_server(app, address, tls=terms.tls, drain=terms.drain) as port:
         try:
             yield port
         finally:
@@ -192,18 +225,16 @@ async def serve_stdio(
     await serving
 
 
-def _route(mcp: Any) -> Any:
-    """Two paths are all that a tool server has over HTTP."""
-    health = b'{"status":"ok"}'
+def _route(mcp: Any, probes: Any) -> Any:
+    """All that a tool server has over HTTP."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] in ("/mcp", "/mcp/"):
+        path = scope["path"]
+        if path in ("/mcp", "/mcp/"):
             await mcp(scope, receive, send)
-            return
-        known = scope["path"] == "/healthz"
-        body = health if known else b'{"detail":"There is /mcp and /healthz here."}'
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200 if known else 404, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        elif path in probes.paths:
+            await probes(scope, receive, send)
+        else:
+            await reply(send, 404, b'{"detail":"There is /mcp, /healthz, /readyz and /metrics here."}')
 
     return app
