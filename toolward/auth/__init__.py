@@ -1,8 +1,8 @@
 """Proving who calls. A door hands over the request's headers and gets a principal, or refuses.
 
-    tokens      bearer tokens: those of an installation, and a file of hashed ones
-    jwt, keys   tokens that an identity provider signed (the extra `jwt`; loaded only where it is configured)
-    on_behalf   for whom a gateway calls
+tokens      bearer tokens: those of an installation, and a file of hashed ones
+jwt, keys   tokens that an identity provider signed (the extra `jwt`; loaded only where it is configured)
+on_behalf   for whom a gateway calls
 """
 
 from toolward.auth.tokens import (

@@ -18,7 +18,19 @@ from toolward.auth.tokens import Verify
 from toolward.errors import ConfigurationError, Unauthenticated
 from toolward.types import Principal
 
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
+ALGORITHMS = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+    "EdDSA",
+)
 
 _MAX_TOKEN = 16 * 1024  # characters
 
@@ -94,7 +106,8 @@ def _kid(token: str) -> str | None:
     """Which key the token says it is signed with; nothing is believed yet. Raises Unauthenticated."""
     if len(token) > _MAX_TOKEN or token.count(".") != 2:
         raise Unauthenticated(
-            "The token is not known here, and is no JWT.", hint="Use a token of this server's or of its issuer's."
+            "The token is not known here, and is no JWT.",
+            hint="Use a token of this server's or of its issuer's.",
         )
     try:
         header = extract_compact(token.encode()).headers()

@@ -100,7 +100,8 @@ def caller_of(on_behalf: OnBehalf | None, principal: Principal, context: CallCon
 
 def _refused(why: str) -> Unauthenticated:
     return Unauthenticated(
-        f"What says for whom the call is made {why}.", hint="Give gateway and server one TOOLWARD_PRINCIPAL_KEY."
+        f"What says for whom the call is made {why}.",
+        hint="Give gateway and server one TOOLWARD_PRINCIPAL_KEY.",
     )
 
 

@@ -63,7 +63,11 @@ class Tokens:
     def __init__(self, *known: Token, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._known = [
-            (bytes.fromhex(one.sha256), one.principal, None if one.expires is None else one.expires.timestamp())
+            (
+                bytes.fromhex(one.sha256),
+                one.principal,
+                None if one.expires is None else one.expires.timestamp(),
+            )
             for one in known
         ]
 

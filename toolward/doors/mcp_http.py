@@ -125,7 +125,9 @@ class _LazySdk:
 
         async with AsyncExitStack() as stack:
             allowed = (self._origins.hosts, self._origins.origins)
-            app = await stack.enter_async_context(http_app(self._provider, self._info, allowed, self._max_body))
+            app = await stack.enter_async_context(
+                http_app(self._provider, self._info, allowed, self._max_body)
+            )
             started.set_result(app)
             await self._stop.wait()
 

@@ -1,5 +1,5 @@
-"""What a process answers over HTTP beside its work: `/healthz` (it lives), `/readyz` (send it work), `/metrics`, and
-where tokens come from. The first two answer anybody: a probe has no token, and calls by whatever name it likes."""
+"""What a process answers over HTTP beside its work: `/healthz` (it lives), `/readyz` (send it work), `/metrics`,
+and where tokens come from. The first two answer anybody: a probe has no token, and calls by any name it likes."""
 
 from typing import Any
 

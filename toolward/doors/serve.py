@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import signal
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, NamedTuple
@@ -93,7 +94,7 @@ async def http_server(
             await super().startup(sockets)
             opened.set()
 
-    context = None if tls is None else tls.context()
+    made = None if tls is None else _always(tls.context())
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -103,7 +104,7 @@ async def http_server(
         date_header=False,
         timeout_graceful_shutdown=drain,
         limit_concurrency=MAX_CONNECTIONS,
-        ssl_context_factory=None if context is None else lambda *_: context,
+        ssl_context_factory=made,
         ws="none",
     )
     listener = listening_socket(address)
@@ -122,11 +123,17 @@ async def http_server(
         listener.close()
 
 
+def _always(context: ssl.SSLContext) -> Callable[[Any, Any], ssl.SSLContext]:
+    """What uvicorn wants to call for its context: by now the files are read, and known to be right."""
+    return lambda config, default: context
+
+
 class Opened(NamedTuple):
     """The doors that are open, for the line that says so."""
 
     http: Address | None
     grpc: Address | None
+    scheme: str = "http"
 
 
 async def serve(
@@ -149,7 +156,7 @@ async def serve(
     stop = until_stopped()
     leaving: list[Callable[[], Awaitable[None]]] = []
     async with AsyncExitStack() as stack:
-        opened = Opened(http, grpc)
+        opened = Opened(http, grpc, "http" if terms.tls is None else "https")
         if http is not None:
             port = await stack.enter_async_context(_http_door(provider, info, authenticate, http, terms))
             opened = opened._replace(http=http._replace(port=port))

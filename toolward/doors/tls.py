@@ -45,4 +45,6 @@ class Tls(msgspec.Struct, frozen=True):
 
 def _unusable(what: str, error: Exception) -> ConfigurationError:
     said = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
-    return ConfigurationError(f"{what} cannot be used: {said}.", hint="Both must be PEM files that this user may read.")
+    return ConfigurationError(
+        f"{what} cannot be used: {said}.", hint="Both must be PEM files that this user may read."
+    )

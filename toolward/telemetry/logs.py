@@ -3,13 +3,11 @@
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from toolward.telemetry import names
-
-Format = Literal["text", "json"]
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -25,17 +23,19 @@ class JsonLines(logging.Formatter):
             names.MESSAGE: record.getMessage(),
         }
         line |= _trace()
-        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD and key not in line}
+        line |= {
+            key: value for key, value in vars(record).items() if key not in _STANDARD and key not in line
+        }
         if record.exc_info:
             line[names.EXCEPTION] = self.formatException(record.exc_info)
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
-def log_to_stderr(kind: Format = "text", level: str = "warning") -> None:
-    """Whatever is logged from now on, at `level` or above."""
+def log_to_stderr(form: str = "text", level: str = "warning") -> None:
+    """Whatever is logged from now on, at `level` or above, as `text` or as `json`."""
     stderr = logging.StreamHandler(sys.stderr)
     stderr.setFormatter(
-        JsonLines() if kind == "json" else logging.Formatter("%(levelname)s %(name)s: %(message)s")
+        JsonLines() if form == "json" else logging.Formatter("%(levelname)s %(name)s: %(message)s")
     )
     logging.basicConfig(handlers=[stderr], level=level.upper())
 

@@ -26,7 +26,9 @@ class Told(Protocol):
 
 
 class Tracing(Protocol):
-    def span(self, name: str, traceparent: str, attributes: Mapping[str, str]) -> AbstractContextManager[Told]:
+    def span(
+        self, name: str, traceparent: str, attributes: Mapping[str, str]
+    ) -> AbstractContextManager[Told]:
         """A span below the caller's, while it is open."""
         ...
 
@@ -44,7 +46,9 @@ class _Unseen:
 
 
 class NoTracing:
-    def span(self, name: str, traceparent: str, attributes: Mapping[str, str]) -> AbstractContextManager[Told]:
+    def span(
+        self, name: str, traceparent: str, attributes: Mapping[str, str]
+    ) -> AbstractContextManager[Told]:
         return nullcontext(_Unseen(traceparent))
 
 
@@ -71,9 +75,7 @@ class OtelTracing:
         self._propagator = TraceContextTextMapPropagator()
 
     @contextmanager
-    def span(
-        self, name: str, traceparent: str, attributes: Mapping[str, str]
-    ) -> Generator[Told, None, None]:
+    def span(self, name: str, traceparent: str, attributes: Mapping[str, str]) -> Generator[Told, None, None]:
         from opentelemetry.trace import SpanKind
 
         parent = self._propagator.extract({"traceparent": traceparent}) if traceparent else None
