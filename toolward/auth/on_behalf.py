@@ -24,7 +24,7 @@ SKEW = 60
 """Seconds by which two clocks may differ."""
 
 ISSUER = "toolward"
-_SHORTEST_KEY = 32  # characters
+SHORTEST_KEY = 32  # characters
 
 
 class _Header(msgspec.Struct):
@@ -50,9 +50,9 @@ class OnBehalf:
 
     def __init__(self, key: str, clock: Callable[[], float] = time.time) -> None:
         """Raises ConfigurationError for a key that could be guessed."""
-        if len(key) < _SHORTEST_KEY:
+        if len(key) < SHORTEST_KEY:
             raise ConfigurationError(
-                f"The key for principals has {len(key)} characters; at least {_SHORTEST_KEY} are needed.",
+                f"The key for principals has {len(key)} characters; at least {SHORTEST_KEY} are needed.",
                 hint="Make one: openssl rand -base64 32",
             )
         self._key = key.encode()
