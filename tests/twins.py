@@ -22,6 +22,7 @@ from toolward.errors import Conflict, InvalidRequest, NotFound, ToolwardError, U
 from toolward.types import (
     CallContext,
     InputRequest,
+    Principal,
     RequestState,
     Run,
     RunEvent,
@@ -78,7 +79,9 @@ class TwinBackends:
     def listings(self) -> tuple[Listing, ...]:
         return self._listings
 
-    async def call(self, backend: str, call: ToolCall, context: CallContext) -> ToolResult:
+    async def call(
+        self, backend: str, principal: Principal, call: ToolCall, context: CallContext
+    ) -> ToolResult:
         self.calls.append((backend, call, context))
         if backend not in {listing.backend for listing in self._listings if not listing.problem}:
             raise Unavailable(f"The backend {backend} is not running.")

@@ -216,6 +216,7 @@ class CallContext(msgspec.Struct, frozen=True):
     progress: Callable[[Progress], None] | None = None
     log: Callable[[LogEntry], None] | None = None  # only where the caller listens
     traceparent: str = ""
+    on_behalf_of: str = ""  # as it came, not checked yet (`toolward.auth.on_behalf`)
     hops: int = 0  # gateways that it has passed
     run: RunScope | None = None
 

@@ -16,6 +16,7 @@ from gateway.backends.opening import Opening
 from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
 from gateway.core.spec import Spec
+from toolward.auth.on_behalf import OnBehalf
 from toolward.errors import (
     ApprovalRequired,
     DeadlineExceeded,
@@ -57,6 +58,7 @@ class Connection:
         self._changed = changed
         self._starts = starts
         self._provider: ToolProvider | None = None
+        self._on_behalf: OnBehalf | None = None  # for a server that is told for whom we call
         self._known = asyncio.Event()  # whether there is a connection; calls wait for that
         self._look = asyncio.Event()  # something happened: look at the connection
         self._checked = 0.0  # when it was last known to work, by the loop's clock
@@ -89,7 +91,7 @@ class Connection:
         """Before cancelling `run`: nothing is an occasion to connect again."""
         self._closing = True
 
-    async def call(self, call: ToolCall, context: CallContext) -> ToolResult:
+    async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
         """Raises Unavailable, DeadlineExceeded, InvalidResult, or the ToolwardError that the backend answered."""
         limit = self._spec.timeout if context.timeout is None else min(context.timeout, self._spec.timeout)
         deadline = _now() + limit
@@ -99,7 +101,10 @@ class Connection:
             if (provider := self._provider) is None:
                 raise self._unavailable()
             async with asyncio.timeout_at(deadline + _OVERTIME):
-                left = msgspec.structs.replace(context, timeout=max(deadline - _now(), 0.001))
+                said = "" if self._on_behalf is None else self._on_behalf.sign(principal)
+                left = msgspec.structs.replace(
+                    context, timeout=max(deadline - _now(), 0.001), on_behalf_of=said
+                )
                 return _result(await provider.call_tool(GATEWAY, call, left), self._spec.name)
         except TimeoutError:
             raise DeadlineExceeded(
@@ -122,6 +127,7 @@ class Connection:
             tools = await _list(provider)
         stack.callback(self._lost)
         self._provider = provider
+        self._on_behalf = opening.on_behalf
         self._works(tools)
         self._known.set()
 

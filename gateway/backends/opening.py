@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from gateway.backends.children import Child, running
 from gateway.backends.timing import Timing
 from gateway.core.spec import GrpcSpec, Launch, Spec, StdioSpec
 from toolward.auth import new_secret
+from toolward.auth.on_behalf import OnBehalf
 from toolward.client.grpc import GrpcClient
 from toolward.errors import ToolwardError, Unavailable
 from toolward.types import ToolProvider
@@ -20,6 +21,8 @@ from toolward.types import ToolProvider
 log = logging.getLogger(__name__)
 
 TOKEN = "TOOLWARD_TOKEN"  # noqa: S105 -- the name of the variable by which a server learns its token
+PRINCIPAL_KEY = "TOOLWARD_PRINCIPAL_KEY"
+"""The variable by which a server learns the key that we sign with, for whom we call."""
 
 _STEP = 0.05
 _SHARE = 0.9  # of the time to connect: the client gives up before its caller, because it can say more
@@ -41,6 +44,11 @@ class Opening:
         self._problem = ""
         self._give_up = 0.0  # by the loop's clock
         self.child: Child | None = None
+        ours = isinstance(spec, StdioSpec) or (spec.start is not None and starts)
+        key = spec.principal_key or (new_secret() if spec.on_behalf_of and ours else "")
+        self._keys = {PRINCIPAL_KEY: key} if key else {}
+        self.on_behalf = OnBehalf(key) if key else None
+        """Signs for whom we call, where this server is told; the key is a new one for each start of ours."""
 
     @asynccontextmanager
     async def provider(self) -> AsyncGenerator[ToolProvider]:
@@ -70,6 +78,11 @@ class Opening:
         return f"an error of ours, {type(error).__name__}; the log has it"
 
     async def _open(self, stack: AsyncExitStack, spec: Spec) -> ToolProvider:
+        if spec.on_behalf_of and self.on_behalf is None:  # its tools would act for the gateway, for anybody
+            raise Unavailable(
+                "it is to be told for whom we call, and there is no key for that",
+                hint="Give it a principal_key.",
+            )
         if isinstance(spec, GrpcSpec):
             host, _, port = spec.target.rpartition(":")
             token = await self._start(stack, spec.start, spec.token, host.strip("[]"), int(port))
@@ -79,7 +92,8 @@ class Opening:
         from gateway.backends.mcp import over_http, over_stdio  # a second of imports, for those who need it
 
         if isinstance(spec, StdioSpec):
-            launched = running(spec.launch, spec.name, self._logs, pipes=True, grace=self._timing.grace)
+            launch = _with(spec.launch, self._keys)
+            launched = running(launch, spec.name, self._logs, pipes=True, grace=self._timing.grace)
             self.child = await stack.enter_async_context(launched)
             return await stack.enter_async_context(over_stdio(spec, self.child, self._left()))
         url = urlsplit(spec.url)
@@ -100,8 +114,7 @@ class Opening:
             said = f"it cannot be started: another program listens on {host}:{port}"
             raise Unavailable(said, hint="Stop that program, or give the server another port.")
         token = token or new_secret()
-        env = {**start.env, TOKEN: token}
-        launch = msgspec.structs.replace(start, env=env, hidden=(*start.hidden, token))
+        launch = _with(start, {TOKEN: token, **self._keys})
         launched = running(launch, self._spec.name, self._logs, pipes=False, grace=self._timing.grace)
         self.child = await stack.enter_async_context(launched)
         while not await _accepts(host, port):
@@ -109,6 +122,13 @@ class Opening:
                 raise Unavailable("it ended before it listened")
             await asyncio.sleep(_STEP)
         return token
+
+
+def _with(launch: Launch, secrets: Mapping[str, str]) -> Launch:
+    """With these in its environment, and never shown."""
+    return msgspec.structs.replace(
+        launch, env={**launch.env, **secrets}, hidden=(*launch.hidden, *secrets.values())
+    )
 
 
 def _now() -> float:

@@ -12,7 +12,7 @@ from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
 from gateway.core.spec import Spec
 from toolward.errors import ConfigurationError, UnknownTool
-from toolward.types import CallContext, ToolCall, ToolResult
+from toolward.types import CallContext, Principal, ToolCall, ToolResult
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +68,15 @@ class Backends:
         """`callback` is called, in the event loop, whenever `listings` has changed."""
         self._callbacks.append(callback)
 
-    async def call(self, backend: str, call: ToolCall, context: CallContext) -> ToolResult:
-        """One round trip. Raises UnknownTool, Unavailable, DeadlineExceeded, InvalidResult, or the ToolwardError
-        that the backend answered."""
+    async def call(
+        self, backend: str, principal: Principal, call: ToolCall, context: CallContext
+    ) -> ToolResult:
+        """One round trip for `principal`. Raises UnknownTool, Unavailable, DeadlineExceeded, InvalidResult, or the
+        ToolwardError that the backend answered."""
         connection = self._connections.get(backend)
         if connection is None:
             raise UnknownTool(f"There is no backend {backend}.")
-        return await connection.call(call, context)
+        return await connection.call(principal, call, context)
 
     def _changed(self) -> None:
         for callback in self._callbacks:

@@ -23,7 +23,10 @@ from gateway.runs.runner import Runs
 from gateway.runs.worker import OfferedTool
 from toolward.auth import Authenticate, bearer, local_secret
 from toolward.doors.address import allowed_names
+from toolward.doors.entrance import Entrance
 from toolward.doors.serve import Opened, http_server
+from toolward.doors.terms import Terms
+from toolward.telemetry.tracing import Tracing, open_tracing
 from toolward.types import Principal, RunScope, ServerInfo
 
 INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rule that decided."
@@ -41,6 +44,7 @@ class Gateway(NamedTuple):
     runs: Runs
     ledger: Ledger
     models: Models
+    tracing: Tracing
 
 
 @asynccontextmanager
@@ -83,7 +87,8 @@ async def open_gateway(
         )
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
         async with runs:
-            yield Gateway(settings, home, info, policy, backends, dispatch, runs, ledger, models)
+            with open_tracing(info.name, environment) as tracing:
+                yield Gateway(settings, home, info, policy, backends, dispatch, runs, ledger, models, tracing)
 
 
 @asynccontextmanager
@@ -93,21 +98,30 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     from gateway.servers.rest import rest_app
     from toolward.doors.grpc import serve_grpc
     from toolward.doors.mcp_http import McpHttpDoor
+    from toolward.doors.probes import Probes
 
-    settings, info = gateway.settings, gateway.info
-    authenticate = _authentication(gateway)
+    settings, info, terms = gateway.settings, gateway.info, Terms(Entrance(tracing=gateway.tracing))
+    authenticate = terms.entrance.counting(_authentication(gateway), "http")
     origins = allowed_names(settings.http)
-    mcp = McpHttpDoor(gateway.dispatch, info, authenticate, origins)
-    rest = rest_app(info, gateway.dispatch, gateway.runs, authenticate)
+    tools = terms.entrance.to(gateway.dispatch, "http")
+    mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
+    rest = rest_app(info, tools, gateway.runs, authenticate)
+    probes = Probes(terms, authenticate, origins)
     async with (
-        http_server(front(mcp, rest, origins), settings.http) as port,
+        http_server(front(mcp, rest, origins, probes), settings.http) as port,
         serve_grpc(
-            str(settings.grpc), gateway.dispatch, authenticate, agents=gateway.runs, name=info.name
+            str(settings.grpc),
+            terms.entrance.to(gateway.dispatch, "grpc"),
+            terms.entrance.counting(_authentication(gateway), "grpc"),
+            agents=gateway.runs,
+            name=info.name,
         ) as grpc,
     ):
+        terms.readiness.state = "ready"
         try:
             yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port))
         finally:
+            terms.readiness.state = "draining"
             await mcp.aclose()
 
 

@@ -1,21 +1,19 @@
 """`toolward up`: the gateway, its tool servers, its doors."""
 
 import asyncio
-import logging
-import sys
+import os
 from contextlib import suppress
 
 from gateway.bootstrap import Gateway, open_doors, open_gateway, secret_file
 from gateway.cli.output import EXIT_OK, coloured, note, print_json, shorten
 from gateway.cli.session import Common, settings_of
 from toolward.doors.serve import Opened, until_stopped
+from toolward.telemetry.logs import log_to_stderr
 
 
 def up(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     """Start the gateway and the configured tool servers; Ctrl-C stops all."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    log_to_stderr(os.environ.get("TOOLWARD_LOG_FORMAT", "text"))
     asyncio.run(_up(common))
     return EXIT_OK
 

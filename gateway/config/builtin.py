@@ -53,12 +53,14 @@ def builtin_settings(home: Path, *, free_ports: bool = False) -> Settings:
             address=f"http://{at_crm}/mcp",
             url=f"http://{at_crm}/mcp",
             start=Launch(_server("crm", "--http", str(at_crm)), crm),
+            on_behalf_of=True,
         ),
         GrpcSpec(
             name="files",
             address=str(at_files),
             target=str(at_files),
             start=Launch(_server("files", "--grpc", str(at_files)), files),
+            on_behalf_of=True,
         ),
     )
     return Settings(
@@ -84,7 +86,7 @@ def _free(usual: Address) -> Address:
 
 def _on_stdio(name: str) -> StdioSpec:
     launch = Launch(_server(name))
-    return StdioSpec(name=name, address=shlex.join(launch.command), launch=launch)
+    return StdioSpec(name=name, address=shlex.join(launch.command), launch=launch, on_behalf_of=True)
 
 
 def _server(name: str, *flags: str) -> tuple[str, ...]:

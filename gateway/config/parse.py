@@ -7,6 +7,7 @@ backends:
     url: http://127.0.0.1:8740/mcp                                # MCP over Streamable HTTP
     token: ${env:CRM_TOKEN}
     start: [toolserver, crm, --http, "127.0.0.1:8740"]            # what starts it, if this gateway does
+    on_behalf_of: true                                            # it is told for whom each call is made
     facts: {refund_payment: {changes: true, keeps_keys: true}}
   files: {grpc: "127.0.0.1:8731", timeout: 10}                    # gRPC
 models:
@@ -26,6 +27,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
+
 from gateway.config.reader import Problems, Section, said_of
 from gateway.config.secrets import Substituted, as_written, substitute
 from gateway.config.settings import (
@@ -41,6 +44,7 @@ from gateway.config.shipped import agent_files, shipped_agents, shipped_policies
 from gateway.config.source import Place, load_yaml
 from gateway.core.catalog import ToolFacts
 from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
+from toolward.auth.on_behalf import SHORTEST_KEY
 from toolward.doors.address import Address, parse_address
 from toolward.errors import ConfigurationError
 from toolward.names import BACKEND_NAME, qualify
@@ -52,7 +56,7 @@ LOCAL = PrincipalSettings(id="local", roles=("operator",))
 
 _KINDS = ("command", "url", "grpc")
 _ON_SOCKET = ("token", "start")
-_COMMON = ("timeout", "trust_annotations", "facts")
+_COMMON = ("timeout", "trust_annotations", "facts", "on_behalf_of", "principal_key")
 _LAUNCH = ("env", "cwd")
 _PRINCIPAL_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,127}")
 
@@ -166,7 +170,8 @@ class _Backends:
         kinds = [kind for kind in _KINDS if kind in at]
         if len(kinds) == 1:
             timeout = at.seconds("timeout", CALL_TIMEOUT)
-            self.backends.append(_READ[kinds[0]](self, name, at, timeout))
+            read = _READ[kinds[0]](self, name, at, timeout)
+            self.backends.append(self._for_whom(read, at))
         else:
             at.only(*_KINDS, *_ON_SOCKET, *_LAUNCH, *_COMMON)
             how = f"has {' and '.join(map(repr, kinds))}" if kinds else "does not say how it is reached"
@@ -175,6 +180,22 @@ class _Backends:
             self.trusted.add(name)
         for tool, of_tool in at.section("facts").members():
             self.facts[qualify(name, tool)] = _facts(of_tool)
+
+    def _for_whom(self, spec: Spec, at: Section) -> Spec:
+        """Whether this server is told for whom we call, and by which key it believes that."""
+        key = at.text("principal_key", secret=True)
+        told = at.flag("on_behalf_of", bool(key))
+        if key and len(key) < SHORTEST_KEY:
+            at.wrong(
+                "principal_key",
+                f"must have {SHORTEST_KEY} characters or more (openssl rand -base64 32)",
+            )
+        starts = isinstance(spec, StdioSpec) or spec.start is not None
+        if told and not key and not starts:
+            at.wrong(
+                "on_behalf_of", "needs a 'principal_key' here, for the server is not started by this gateway"
+            )
+        return msgspec.structs.replace(spec, on_behalf_of=told, principal_key=key if told else "")
 
     def stdio(self, name: str, at: Section, timeout: float) -> Spec:
         at.only("command", *_LAUNCH, *_COMMON)

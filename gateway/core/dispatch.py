@@ -317,11 +317,13 @@ class Dispatch:
         sent = ToolCall(
             tool.own_name, call.arguments_json, admitted.record.id, _scoped(principal, call.idempotency_key)
         )
-        onward = msgspec.structs.replace(context, timeout=seconds, hops=context.hops + 1, run=None)
+        onward = msgspec.structs.replace(
+            context, timeout=seconds, hops=context.hops + 1, on_behalf_of="", run=None
+        )
         deadline = asyncio.timeout(seconds)
         try:
             async with deadline:
-                return await self._backends.call(tool.backend, sent, onward)
+                return await self._backends.call(tool.backend, principal, sent, onward)
         except TimeoutError:
             if not deadline.expired():
                 raise

@@ -57,9 +57,12 @@ class BackendPort(Protocol):
         """Every configured backend as it is known now, in the order of the configuration."""
         ...
 
-    async def call(self, backend: str, call: ToolCall, context: CallContext) -> ToolResult:
-        """One round trip; `call.name` is the backend's own name for the tool. Raises Unavailable,
-        DeadlineExceeded, InvalidResult, or the ToolwardError that the backend answered."""
+    async def call(
+        self, backend: str, principal: Principal, call: ToolCall, context: CallContext
+    ) -> ToolResult:
+        """One round trip for `principal`, whom a backend of ours is told; `call.name` is the backend's own name for
+        the tool. Raises Unavailable, DeadlineExceeded, InvalidResult, or the ToolwardError that the backend
+        answered."""
         ...
 
 

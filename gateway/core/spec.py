@@ -1,6 +1,9 @@
 """What a backend is made from: configuration makes these, the backends' room connects by them.
 
 None of it shows its values in a repr: tokens are among them.
+
+`on_behalf_of`: the server is told for whom each call is made, signed with `principal_key`, or where that is empty
+and the server is started by us, with a key made for that start. Only servers that are to know our callers get that.
 """
 
 from collections.abc import Mapping
@@ -36,6 +39,8 @@ class StdioSpec(Quiet, frozen=True, kw_only=True):
     address: str  # for people
     launch: Launch
     timeout: float = CALL_TIMEOUT  # seconds for one call
+    on_behalf_of: bool = False
+    principal_key: str = ""
 
     @property
     def transport(self) -> Literal["stdio"]:
@@ -53,6 +58,8 @@ class HttpSpec(Quiet, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT
+    on_behalf_of: bool = False
+    principal_key: str = ""
 
     @property
     def transport(self) -> Literal["http"]:
@@ -68,6 +75,8 @@ class GrpcSpec(Quiet, frozen=True, kw_only=True):
     token: str = ""
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT
+    on_behalf_of: bool = False
+    principal_key: str = ""
 
     @property
     def transport(self) -> Literal["grpc"]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from gateway.servers.openapi import described, describing
-from toolward.auth import Authenticate
+from toolward.auth import Authenticate, proven
 from toolward.doors.outcome import as_result
 from toolward.errors import InvalidRequest, NotFound, ToolwardError, UnknownTool, Violation
 from toolward.types import (
@@ -74,8 +74,8 @@ def rest_app(
         max_body_size=MAX_BODY,
     )
 
-    def caller(request: Request) -> Principal:
-        return authenticate(dict(request.headers))
+    async def caller(request: Request) -> Principal:
+        return await proven(authenticate, dict(request.headers))
 
     who = Depends(caller)
     app.include_router(_tools(tools, who), tags=["tools"])
@@ -83,10 +83,6 @@ def rest_app(
     app.include_router(_input_requests(agents, who), tags=["input requests"])
     _map_errors(app)
     described(app)
-
-    @app.get("/healthz", include_in_schema=False)
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
 
     return app
 

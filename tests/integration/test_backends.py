@@ -16,6 +16,7 @@ from gateway.backends.pool import Backends
 from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
 from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
+from tests.integration.scripted_tools import ADA
 from toolward.errors import DeadlineExceeded, InvalidArguments, Unavailable, UnknownTool
 from toolward.types import CallContext, ToolCall, ToolResult
 
@@ -57,7 +58,7 @@ def backends(folder: Path, *specs: Spec, timing: Timing = QUICK, starts: bool = 
 async def call(
     pool: Backends, backend: str, tool: str, arguments: bytes = b"{}", within: float = 20
 ) -> ToolResult:
-    return await pool.call(backend, ToolCall(tool, arguments), CallContext(timeout=within))
+    return await pool.call(backend, ADA, ToolCall(tool, arguments), CallContext(timeout=within))
 
 
 async def ask(pool: Backends, backend: str, tool: str) -> Any:
@@ -124,7 +125,7 @@ async def test_every_transport_carries_the_same(tmp_path: Path, transport: str) 
 
         seen: list[float] = []
         context = CallContext(timeout=20, progress=lambda progress: seen.append(progress.progress))
-        await pool.call("it", ToolCall("count", b'{"steps": 3}'), context)
+        await pool.call("it", ADA, ToolCall("count", b'{"steps": 3}'), context)
         assert seen == [1, 2, 3]
 
         with pytest.raises(UnknownTool, match="There is no tool named 'ad'"):

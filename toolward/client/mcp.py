@@ -48,7 +48,7 @@ from toolward.types import (
     ToolResult,
 )
 from toolward.wire.errors import META_KEY, from_details, from_jsonrpc
-from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META
+from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, ON_BEHALF_META
 
 TIMEOUT = 10.0
 MAX_EVENT_BYTES = 64 * 1024 * 1024  # above our own bound on results, so that its error answers
@@ -298,6 +298,7 @@ def _meta(call: ToolCall, context: CallContext) -> JsonObject:
         KEY_META: call.idempotency_key,
         CALL_META: call.call_id,
         HOPS_META: context.hops,
+        ON_BEHALF_META: context.on_behalf_of,
         "traceparent": context.traceparent,
     }
     return {key: value for key, value in extra.items() if value}

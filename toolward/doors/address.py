@@ -7,9 +7,6 @@ from typing import NamedTuple
 from toolward.doors.origin import LOOPBACK, Origins
 from toolward.errors import ConfigurationError
 
-DRAIN_SECONDS = 10
-"""What calls in work get when a door closes."""
-
 
 class Address(NamedTuple):
     host: str
@@ -58,9 +55,11 @@ def listening_socket(address: Address) -> socket.socket:
     return listener
 
 
-def allowed_names(address: Address) -> Origins:
-    """A door on loopback answers for loopback's names, another one for its own address too, and one that listens
-    everywhere for any."""
-    if address.host in ("0.0.0.0", "::"):  # noqa: S104 -- compared with, not bound to
+def allowed_names(address: Address, hosts: tuple[str, ...] = ()) -> Origins:
+    """A door on loopback answers for loopback's names; another one for its own address too; both for `hosts`. One
+    that listens everywhere, and was not told its names, answers for any."""
+    if address.host in ("0.0.0.0", "::") and not hosts:  # noqa: S104 -- compared with, not bound to
         return Origins(None)
-    return Origins(LOOPBACK if address.is_loopback else (*LOOPBACK, address.host))
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    own = () if address.is_loopback else (host,)
+    return Origins((*LOOPBACK, *own, *map(str.lower, hosts)))

@@ -5,7 +5,7 @@ import errno
 import logging
 import socket
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -14,15 +14,20 @@ import grpc
 from msgspec.structs import replace
 
 from toolward.auth import Authenticate, open_to_all
-from toolward.doors.address import DRAIN_SECONDS, Address, parse_address
+from toolward.doors.address import Address, parse_address
 from toolward.doors.grpc_boundary import UNWINDING, Boundary, Handler
 from toolward.doors.grpc_standard import Health, add_reflection
+from toolward.doors.terms import DRAIN_SECONDS
+from toolward.doors.tls import Tls
 from toolward.errors import ConfigurationError
 from toolward.types import AgentProvider, CallContext, Outcome, Principal, Progress, ToolCall, ToolProvider
 from toolward.wire import grpc_agents, grpc_tools
 from toolward.wire.grpc_metadata import MAX_MESSAGE
 
 log = logging.getLogger(__name__)
+
+MAX_RPCS = 4096
+"""RPCs at once, those that only watch among them; far above what the limit on calls lets work."""
 
 PENDING_PROGRESS = 256
 """Progress that a slow caller has not taken yet; what is older is dropped, since newer says more."""
@@ -35,10 +40,12 @@ _OPTIONS = [
 
 
 class GrpcDoor(NamedTuple):
-    """An open door; `port` is the one that was chosen where 0 was asked for."""
+    """An open door; `port` is the one that was chosen where 0 was asked for. After `stop_serving` health says
+    NOT_SERVING, while calls are still taken."""
 
     host: str
     port: int
+    stop_serving: Callable[[], Awaitable[None]]
 
     @property
     def address(self) -> str:
@@ -54,6 +61,7 @@ async def serve_grpc(
     agents: AgentProvider | None = None,
     name: str,
     grace: float = DRAIN_SECONDS,
+    tls: Tls | None = None,
 ) -> AsyncGenerator[GrpcDoor, None]:
     """Serve at `HOST:PORT` (port 0: any free one) while this is open. Health and reflection are told to everyone;
     every other RPC needs a caller that `authenticate` knows.
@@ -74,17 +82,17 @@ async def serve_grpc(
     services = {grpc_tools.SERVICE: _tool_handlers(boundary, provider)}
     if agents is not None:
         services[grpc_agents.SERVICE] = _agent_handlers(boundary, agents)
-    server = grpc.aio.server(options=_OPTIONS)
+    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_RPCS)
     for service, handlers in services.items():
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
     health = Health(server, services)
     add_reflection(server, services)
-    port = _bind(server, where)
+    port = _bind(server, where, tls)
     await health.start_serving()
     await server.start()
     log.info("%s serves gRPC at %s", name, where._replace(port=port))
     try:
-        yield GrpcDoor(where.host, port)
+        yield GrpcDoor(where.host, port, health.stop_serving)
     finally:
         with anyio.CancelScope(shield=True):  # bounded by the grace period
             await health.stop_serving()
@@ -92,11 +100,13 @@ async def serve_grpc(
             await server.stop(UNWINDING)
 
 
-def _bind(server: grpc.aio.Server, where: Address) -> int:
+def _bind(server: grpc.aio.Server, where: Address, tls: Tls | None) -> int:
     """gRPC says only that it failed, and writes the cause to stderr; so the cause is looked for first."""
     _try_address(where)
     try:
-        return server.add_insecure_port(str(where))
+        if tls is None:
+            return server.add_insecure_port(str(where))
+        return server.add_secure_port(str(where), tls.grpc_credentials())
     except RuntimeError:
         raise ConfigurationError(f"Cannot listen on {where}.", hint="Choose another address.") from None
 

@@ -12,7 +12,7 @@ import msgspec
 from grpc.aio import ServicerContext
 from grpc_status import rpc_status
 
-from toolward.auth import Authenticate
+from toolward.auth import Authenticate, proven
 from toolward.errors import Internal, ToolwardError, Unavailable
 from toolward.types import CallContext, Principal
 from toolward.wire.grpc_metadata import fitting_status, to_context, to_headers
@@ -53,7 +53,7 @@ class Boundary:
             try:
                 async with asyncio.timeout(None) as until:
                     self._enter(until)
-                    principal, call_context = self._caller(context)
+                    principal, call_context = await self._caller(context)
                     answered = await behaviour(principal, call_context, rpc.decode_request(raw))
                     return rpc.encode_response(answered)
             except Exception as error:
@@ -68,7 +68,7 @@ class Boundary:
             try:
                 async with asyncio.timeout(None) as until:
                     self._enter(until, watches=watches)
-                    principal, call_context = self._caller(context)
+                    principal, call_context = await self._caller(context)
                     pieces = behaviour(principal, call_context, rpc.decode_request(raw))
                     async with _closing(pieces):
                         async for piece in pieces:
@@ -100,10 +100,10 @@ class Boundary:
     def _leave(self, task: asyncio.Task[Any]) -> None:
         del self._open[task]
 
-    def _caller(self, context: Context) -> tuple[Principal, CallContext]:
-        """Raises Unauthenticated."""
+    async def _caller(self, context: Context) -> tuple[Principal, CallContext]:
+        """Raises Unauthenticated, InvalidRequest."""
         headers = to_headers(context.invocation_metadata() or ())
-        principal = self._authenticate(headers)
+        principal = await proven(self._authenticate, headers)
         remaining = cast(float | None, context.time_remaining())  # None where the caller set no deadline
         if remaining is None:
             return principal, to_context(headers)

@@ -8,11 +8,14 @@ from typing import Any
 
 from msgspec import UNSET
 
-from toolward.auth import Authenticate
+from toolward.auth import Authenticate, proven
+from toolward.doors.bodies import Bodies
 from toolward.doors.eager import Begun
 from toolward.doors.mcp_plain import PlainMcp, unreadable
 from toolward.doors.origin import Origins
-from toolward.errors import TooLarge, ToolwardError
+from toolward.doors.replies import refusal_headers, reply
+from toolward.doors.terms import Terms
+from toolward.errors import ToolwardError
 from toolward.types import Headers, Principal, ServerInfo, ToolProvider
 from toolward.wire import mcp as wire
 from toolward.wire.errors import to_jsonrpc, to_problem
@@ -22,7 +25,6 @@ Asgi = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Asgi]]
 Send = Callable[[Asgi], Awaitable[None]]
 
-MAX_BODY = 64 * 1024 * 1024  # above our own bound on arguments, so that its error answers
 WATCH_AFTER = 0.02  # seconds before a call in work is watched for its client going away
 
 _VERSION, _SESSION = "mcp-protocol-version", "mcp-session-id"
@@ -44,15 +46,15 @@ class McpHttpDoor:
         info: ServerInfo,
         authenticate: Authenticate,
         origins: Origins,
-        *,
-        sessions: bool = False,
+        terms: Terms | None = None,
     ) -> None:
         self._provider, self._info = provider, info
         self._authenticate = authenticate
+        self._terms = terms or Terms()
+        self._bodies = Bodies(self._terms.max_body)
         self._origins = origins
         self._plain = PlainMcp(provider, info)
-        self._sdk = _LazySdk(provider, info)
-        self._sessions = sessions
+        self._sdk = _LazySdk(provider, info, self._terms.max_body)
 
     async def aclose(self) -> None:
         await self._sdk.aclose()
@@ -61,15 +63,15 @@ class McpHttpDoor:
         headers, doubled = _headers(scope)
         try:
             self._origins.check(headers)
-            principal = self._authenticate(headers)
-            body = await _body(receive)
+            principal = await proven(self._authenticate, headers)
+            body = await self._bodies.read(receive)
         except ToolwardError as error:
-            await _refuse(send, error)
+            await _refuse(send, error, self._terms.challenge(headers))
             return
         if body is None:
             return
         if scope["method"] != "POST" and _SESSION not in headers:  # there is no stream but a session's
-            await _reply(send, 405, b"", [(b"allow", b"POST")])
+            await reply(send, 405, b"", headers={"allow": "POST"})
             return
         if not (scope["method"] == "POST" and _accepts_both(headers.get("accept", "")) and not doubled):
             await self._hand_over(scope, _replaying(body, receive), send, principal, headers)
@@ -84,6 +86,8 @@ class McpHttpDoor:
         elif message.id is UNSET or not self._is_plain(message, headers):
             await self._hand_over(scope, _replaying(body, receive), send, principal, headers, message)
         else:
+            meta = message.params.meta
+            meta.traceparent = meta.traceparent or headers.get("traceparent", "")
             begun = Begun(self._plain.answer(message, principal))
             answer = begun.value if begun.done else await _unless_disconnected(begun.finish(), receive)
             if answer is not None:
@@ -108,7 +112,7 @@ class McpHttpDoor:
 
     def _opens_session(self, message: wire.Message) -> bool:
         can_be_asked = "elicitation" in message.params.capabilities
-        return message.method == "initialize" and (self._sessions or can_be_asked)
+        return message.method == "initialize" and (self._terms.sessions or can_be_asked)
 
     def _is_plain(self, message: wire.Message, headers: Headers) -> bool:
         if not self._plain.takes(message, can_notify=False):
@@ -136,8 +140,9 @@ class _LazySdk:
     """The SDK's applications, started by the first request that needs them, in a task of its own: their cancel
     scopes must be entered and left by the same task."""
 
-    def __init__(self, provider: ToolProvider, info: ServerInfo) -> None:
+    def __init__(self, provider: ToolProvider, info: ServerInfo, max_body: int) -> None:
         self._provider, self._info = provider, info
+        self._max_body = max_body
         self._task: asyncio.Task[None] | None = None
         self._started: asyncio.Future[Any] | None = None
         self._stop = asyncio.Event()
@@ -169,7 +174,7 @@ class _LazySdk:
 
         async with AsyncExitStack() as stack:
             apps = await stack.enter_async_context(
-                http_apps(self._provider, self._info, MAX_BODY, self._stop)
+                http_apps(self._provider, self._info, self._max_body, self._stop)
             )
             started.set_result(apps)
             await self._stop.wait()
@@ -189,23 +194,6 @@ def _headers(scope: Scope) -> tuple[dict[str, str], bool]:
         doubled = doubled or (name in found and name in _ROUTING)
         found[name] = raw_value.decode("latin-1").strip(" \t")
     return found, doubled
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when the client went away before it came. Raises TooLarge."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return None
-        chunk = event.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY:
-            raise TooLarge(f"The request is over {MAX_BODY:,} bytes.", hint="Send less.")
-        chunks.append(chunk)
-        if not event.get("more_body", False):
-            return b"".join(chunks) if len(chunks) > 1 else chunks[0]
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
@@ -258,16 +246,14 @@ async def _unless_disconnected(work: Awaitable[bytes], receive: Receive) -> byte
             task.cancel()
 
 
-async def _refuse(send: Send, error: ToolwardError) -> None:
+async def _refuse(send: Send, error: ToolwardError, challenge: str) -> None:
     """Before a message is read there is no id to answer: a JSON-RPC error without one, and the HTTP status."""
     status, _ = to_problem(error)
-    extra = [(b"www-authenticate", b"Bearer")] if status == 401 else []
-    await _reply(send, status, wire.error_response(None, to_jsonrpc(error)), extra)
+    body = wire.error_response(None, to_jsonrpc(error))
+    await reply(send, status, body, headers=refusal_headers(error, challenge))
 
 
-async def _reply(
-    send: Send, status: int, body: bytes, extra: list[tuple[bytes, bytes]] | None = None
-) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *(extra or [])]
+async def _reply(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -128,7 +128,7 @@ def _call(message: wire.Message) -> ToolCall:
 def _context(message: wire.Message, notify: Notify | None, least: LogLevel) -> CallContext:
     meta = message.params.meta
     if notify is None:
-        return CallContext(traceparent=meta.traceparent, hops=meta.hops)
+        return CallContext(traceparent=meta.traceparent, hops=meta.hops, on_behalf_of=meta.on_behalf_of)
     token, name = meta.progress_token, message.params.name
     wanted = (
         meta.log_level if message.era == "modern" else least
@@ -144,6 +144,7 @@ def _context(message: wire.Message, notify: Notify | None, least: LogLevel) -> C
     return CallContext(
         traceparent=meta.traceparent,
         hops=meta.hops,
+        on_behalf_of=meta.on_behalf_of,
         progress=tell if isinstance(token, Raw) else None,
         log=log_entry if wanted is not None else None,
     )

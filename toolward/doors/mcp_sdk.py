@@ -139,7 +139,12 @@ class SdkServer(Server[Any]):
                 else:
                     await self._log(ctx, news, params.name)
 
-        context = CallContext(progress=tell, log=tell, traceparent=str(meta.get("traceparent", "")))
+        context = CallContext(
+            progress=tell,
+            log=tell,
+            traceparent=str(meta.get("traceparent", "") or _trace_header(ctx)),
+            on_behalf_of=str(meta.get(wire.ON_BEHALF_META, "")),
+        )
         pumping = asyncio.create_task(pump())
         try:
             with send:
@@ -160,6 +165,12 @@ class SdkServer(Server[Any]):
             await ctx.session.send_notification(
                 mcp_types.LoggingMessageNotification(params=params), related_request_id=ctx.request_id
             )
+
+
+def _trace_header(ctx: Context) -> str:
+    """The caller's trace where its client says it as HTTP does, not in `_meta`."""
+    request: Any = ctx.request  # starlette's, or None on stdio
+    return "" if request is None else request.headers.get("traceparent", "")
 
 
 async def mapped(work: Awaitable[Any]) -> Any:

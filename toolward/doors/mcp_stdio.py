@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_IN_FLIGHT = 256  # calls at once; more wait unread
+MAX_IN_FLIGHT = 1024  # requests at once; more wait unread. The limit on calls speaks before
 DRAIN_SECONDS = 10.0
 
 

@@ -3,21 +3,28 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from toolward.auth import Authenticate
-from toolward.doors.address import DRAIN_SECONDS, Address, allowed_names, listening_socket
+from toolward.doors.address import Address, allowed_names, listening_socket
+from toolward.doors.replies import reply
+from toolward.doors.terms import DRAIN_SECONDS, Terms
+from toolward.doors.tls import Tls
 from toolward.types import Principal, ServerInfo, ToolProvider
 
-if TYPE_CHECKING:
-    from toolward.doors.mcp_http import McpHttpDoor  # loaded only where it is opened
+MAX_CONNECTIONS = 4096
+"""Of one door on HTTP; far above what the limit on calls lets work at once."""
 
 
 @asynccontextmanager
-async def http_server(app: Any, address: Address) -> AsyncGenerator[int, None]:
-    """Serve an ASGI application while this is open; gives the port."""
+async def http_server(
+    app: Any, address: Address, *, tls: Tls | None = None, drain: int = DRAIN_SECONDS
+) -> AsyncGenerator[int, None]:
+    """Serve an ASGI application while this is open; gives the port. On the way out, requests in work have `drain`
+    seconds. Raises ConfigurationError."""
     import uvicorn
 
     opened = asyncio.Event()
@@ -31,6 +38,7 @@ async def http_server(app: Any, address: Address) -> AsyncGenerator[int, None]:
             await super().startup(sockets)
             opened.set()
 
+    made = None if tls is None else _always(tls.context())
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -38,7 +46,9 @@ async def http_server(app: Any, address: Address) -> AsyncGenerator[int, None]:
         lifespan="off",
         server_header=False,
         date_header=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=drain,
+        limit_concurrency=MAX_CONNECTIONS,
+        ssl_context_factory=made,
         ws="none",
     )
     listener = listening_socket(address)
@@ -57,11 +67,17 @@ async def http_server(app: Any, address: Address) -> AsyncGenerator[int, None]:
         listener.close()
 
 
+def _always(context: ssl.SSLContext) -> Callable[[Any, Any], ssl.SSLContext]:
+    """What uvicorn wants to call for its context: by now the files are read, and known to be right."""
+    return lambda config, default: context
+
+
 class Opened(NamedTuple):
     """The doors that are open, for the line that says so."""
 
     http: Address | None
     grpc: Address | None
+    scheme: str = "http"
 
 
 async def serve(
@@ -73,35 +89,47 @@ async def serve(
     stdio: bool = False,
     http: Address | None = None,
     grpc: Address | None = None,
-    sessions: bool = False,
+    terms: Terms | None = None,
     ready: Callable[[Opened], None] = lambda opened: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, or until the stdio client leaves; calls in work are finished first.
 
-    `local` is who a stdio client is; `sessions` gives one to every MCP client of the handshake eras over HTTP.
-    Raises ConfigurationError when an address cannot be used.
+    `local` is who a stdio client is. Raises ConfigurationError when an address cannot be used.
     """
+    terms = terms or Terms()
     stop = until_stopped()
+    leaving: list[Callable[[], Awaitable[None]]] = []
     async with AsyncExitStack() as stack:
-        opened = Opened(http, grpc)
+        opened = Opened(http, grpc, "http" if terms.tls is None else "https")
         if http is not None:
-            from toolward.doors.mcp_http import McpHttpDoor
-
-            door = McpHttpDoor(provider, info, authenticate, allowed_names(http), sessions=sessions)
-            port = await stack.enter_async_context(_http_door(door, http))
+            port = await stack.enter_async_context(_http_door(provider, info, authenticate, http, terms))
             opened = opened._replace(http=http._replace(port=port))
         if grpc is not None:
             from toolward.doors.grpc import serve_grpc
 
             door = await stack.enter_async_context(
-                serve_grpc(str(grpc), provider, authenticate, name=info.name)
+                serve_grpc(
+                    str(grpc),
+                    terms.entrance.to(provider, "grpc"),
+                    terms.entrance.counting(authenticate, "grpc"),
+                    name=info.name,
+                    grace=terms.drain,
+                    tls=terms.tls,
+                )
             )
+            leaving.append(door.stop_serving)
             opened = opened._replace(grpc=grpc._replace(port=door.port))
+        terms.readiness.state = "ready"
         ready(opened)
         if stdio:
-            await serve_stdio(provider, info, local, stop)
+            await serve_stdio(terms.entrance.to(provider, "stdio"), info, local, stop)
         else:
             await stop.wait()
+        terms.readiness.state = "draining"
+        for say in leaving:
+            await say()
+        if leaving or http is not None:
+            await asyncio.sleep(terms.drain_delay)
 
 
 def until_stopped() -> asyncio.Event:
@@ -115,8 +143,17 @@ def until_stopped() -> asyncio.Event:
 
 
 @asynccontextmanager
-async def _http_door(door: "McpHttpDoor", address: Address) -> AsyncGenerator[int, None]:
-    async with http_server(_route(door), address) as port:
+async def _http_door(
+    provider: ToolProvider, info: ServerInfo, authenticate: Authenticate, address: Address, terms: Terms
+) -> AsyncGenerator[int, None]:
+    from toolward.doors.mcp_http import McpHttpDoor
+    from toolward.doors.probes import Probes
+
+    origins = allowed_names(address, terms.hosts)
+    authenticate = terms.entrance.counting(authenticate, "http")
+    door = McpHttpDoor(terms.entrance.to(provider, "http"), info, authenticate, origins, terms)
+    app = _route(door, Probes(terms, authenticate, origins))
+    async with http_server(app, address, tls=terms.tls, drain=terms.drain) as port:
         try:
             yield port
         finally:
@@ -139,18 +176,16 @@ async def serve_stdio(
     await serving
 
 
-def _route(mcp: Any) -> Any:
-    """Two paths are all that a tool server has over HTTP."""
-    health = b'{"status":"ok"}'
+def _route(mcp: Any, probes: Any) -> Any:
+    """All that a tool server has over HTTP."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] in ("/mcp", "/mcp/"):
+        path = scope["path"]
+        if path in ("/mcp", "/mcp/"):
             await mcp(scope, receive, send)
-            return
-        known = scope["path"] == "/healthz"
-        body = health if known else b'{"detail":"There is /mcp and /healthz here."}'
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200 if known else 404, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        elif path in probes.paths:
+            await probes(scope, receive, send)
+        else:
+            await reply(send, 404, b'{"detail":"There is /mcp, /healthz, /readyz and /metrics here."}')
 
     return app

@@ -2,34 +2,39 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Coroutine
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NoReturn
 
-from toolward.auth import Authenticate, bearer, open_to_all
+import msgspec
+
+from toolward.auth import new_secret
+from toolward.auth.tokens import known_token
 from toolward.doors.address import Address, parse_address
 from toolward.doors.serve import Opened, serve
 from toolward.errors import ConfigurationError, ToolwardError
 from toolward.kit.file import is_file, load_file
+from toolward.kit.options import SECRETS, Options
 from toolward.kit.server import ToolServer
 from toolward.kit.settings import add_flags, read
+from toolward.kit.trust import LOCAL, authentication, proves_nobody, terms
 from toolward.names import closest
+from toolward.telemetry.logs import log_to_stderr
+from toolward.telemetry.tracing import open_tracing
 from toolward.types import Principal
 
 GROUP = "toolward.toolservers"
-TOKEN = "TOOLWARD_TOKEN"  # noqa: S105 -- the name of the variable, not a token
-LOCAL = Principal("local", roles=("operator",))
 
 EXAMPLES = """examples:
   toolserver {name}                          MCP over stdio, for a desktop client
   toolserver {name} --http 127.0.0.1:8710    MCP at http://127.0.0.1:8710/mcp
   toolserver {name} --grpc 127.0.0.1:8711    toolward.v1.ToolService
 
-With TOOLWARD_TOKEN set, callers over HTTP and gRPC must send it as a bearer token; without it, only
-loopback addresses are served, to every user of this computer."""
+Where nothing says who may call, only loopback addresses are served, to every user of this computer.
+
+{secrets}"""
 
 
 def main() -> None:
@@ -38,6 +43,8 @@ def main() -> None:
     name, *rest = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help", "--list"):
         _print_servers(known)
+    elif name == "--new-token":
+        _print_token(rest)
     elif name in known:
         _run_loaded(known[name], rest)
     elif is_file(name):
@@ -52,12 +59,11 @@ def main() -> None:
 def run(server: ToolServer[Any], arguments: list[str] | None = None) -> None:
     """Serve `server` as the command line says; returns when it was stopped, exits otherwise."""
     options = _parser(server).parse_args(arguments)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
     try:
+        shared = read("", Options, vars(options))
+        log_to_stderr(shared.log_format, shared.log_level)
         settings = read(server.info.name, server.settings, vars(options))
-        _run_loop(_serve(server, settings, options))
+        _run_loop(_serve(server, settings, shared, stdio=options.stdio))
     except ToolwardError as error:
         _fail(error, 1)
 
@@ -72,50 +78,43 @@ def _run_loop(work: Coroutine[Any, Any, None]) -> None:
         uvloop.run(work)
 
 
-async def _serve(server: ToolServer[Any], settings: Any, options: argparse.Namespace) -> None:
+async def _serve(server: ToolServer[Any], settings: Any, options: Options, *, stdio: bool) -> None:
     http, grpc = _address(options.http), _address(options.grpc)
-    stdio = options.stdio or (http is None and grpc is None)
-    authenticate = _authentication(http, grpc)
+    stdio = stdio or (http is None and grpc is None)
+    authenticate = authentication(options, http, grpc)
 
     def ready(opened: Opened) -> None:
-        print(_ready_line(server.info.name, opened, stdio=stdio), file=sys.stderr, flush=True)
-
-    async with server.running(settings):
-        await serve(
-            server,
-            server.info,
-            authenticate,
-            local=LOCAL,
-            stdio=stdio,
-            http=http,
-            grpc=grpc,
-            sessions=options.sessions,
-            ready=ready,
+        is_open = proves_nobody(options)
+        print(
+            _ready_line(server.info.name, opened, stdio=stdio, is_open=is_open), file=sys.stderr, flush=True
         )
 
-
-def _authentication(*addresses: Address | None) -> Authenticate:
-    token = os.environ.get(TOKEN, "")
-    if token:
-        return bearer({token: LOCAL})
-    for address in addresses:
-        if address is not None and not address.is_loopback:
-            raise ConfigurationError(
-                f"{address} can be reached from other computers, and nothing says who may call.",
-                hint=f"Set {TOKEN}, or serve on 127.0.0.1.",
+    with open_tracing(server.info.name, os.environ) as tracing:
+        on_terms = terms(options, tracing)
+        async with server.running(settings):
+            await serve(
+                server,
+                server.info,
+                authenticate,
+                local=LOCAL,
+                stdio=stdio,
+                http=http,
+                grpc=grpc,
+                terms=on_terms,
+                ready=ready,
             )
-    return open_to_all(LOCAL)
 
 
-def _ready_line(name: str, opened: Opened, *, stdio: bool) -> str:
+def _ready_line(name: str, opened: Opened, *, stdio: bool, is_open: bool) -> str:
     doors = ["MCP over stdio"] if stdio else []
     if opened.http is not None:
-        doors.append(f"MCP at http://{opened.http}/mcp")
+        doors.append(f"MCP at {opened.scheme}://{opened.http}/mcp")
     if opened.grpc is not None:
         doors.append(f"gRPC at {opened.grpc}")
     on_socket = opened.http is not None or opened.grpc is not None
-    is_open = on_socket and not os.environ.get(TOKEN)
-    return f"{name}: {', '.join(doors)}" + (" (open to every user of this computer)" if is_open else "")
+    return f"{name}: {', '.join(doors)}" + (
+        " (open to every user of this computer)" if on_socket and is_open else ""
+    )
 
 
 def _parser(server: ToolServer[Any]) -> argparse.ArgumentParser:
@@ -123,22 +122,18 @@ def _parser(server: ToolServer[Any]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"toolserver {name}",
         description=server.info.instructions or f"Serve the tools of {name}.",
-        epilog=EXAMPLES.format(name=name),
+        epilog=EXAMPLES.format(name=name, secrets=SECRETS),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--stdio", action="store_true", help="serve MCP over stdio (the default)")
-    parser.add_argument("--http", metavar="HOST:PORT", help="serve MCP over Streamable HTTP at /mcp")
-    parser.add_argument(
-        "--sessions", action="store_true", help="give every MCP client before 2026-07-28 a session over HTTP"
-    )
-    parser.add_argument("--grpc", metavar="HOST:PORT", help="serve gRPC")
     parser.add_argument("--version", action="version", version=f"{name} {server.info.version}")
-    add_flags(parser, name, server.settings)
+    add_flags(parser.add_argument_group(f"settings of {name}"), name, server.settings)
+    add_flags(parser.add_argument_group("doors, trust, telemetry"), "", Options)
     return parser
 
 
-def _address(text: str | None) -> Address | None:
-    return None if text is None else parse_address(text)
+def _address(text: str) -> Address | None:
+    return parse_address(text) if text else None
 
 
 def _run_loaded(point: EntryPoint, arguments: list[str]) -> None:
@@ -165,6 +160,17 @@ def _print_servers(known: dict[str, EntryPoint]) -> None:
     for name in sorted(known):
         print(f"  {name}")
     print("\n`toolserver NAME --help` shows a server's settings. Example: toolserver calculator")
+    print("`toolserver --new-token ID` makes a bearer token for ID, and its entry in a file for --tokens.")
+
+
+def _print_token(arguments: list[str]) -> None:
+    """The token goes to whoever it is for, the entry into the file of `--tokens`; it is kept nowhere."""
+    if len(arguments) != 1 or not arguments[0]:
+        _fail(ConfigurationError("A new token is for somebody.", hint="Say for whom: --new-token ada"), 2)
+    token, principal = new_secret(), arguments[0]
+    digest = known_token(token, Principal(principal)).sha256
+    print(f"# token, shown this once: {token}")
+    print(f'[[tokens]]\nsha256 = "{digest}"\nid = {msgspec.json.encode(principal).decode()}\nroles = []')
 
 
 def _fail(error: ToolwardError, status: int) -> NoReturn:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from toolward.errors import ConfigurationError
 
@@ -24,10 +24,17 @@ class NoSettings:
 
 
 def variable(server: str, field: str) -> str:
-    return f"TOOLWARD_{server}_{field}".upper().replace("-", "_")
+    """Of a server's own setting; without `server`, of one that every server has."""
+    return "_".join(part for part in ("TOOLWARD", server, field) if part).upper().replace("-", "_")
 
 
-def add_flags(parser: argparse.ArgumentParser, server: str, settings: type[Any]) -> None:
+class Flags(Protocol):
+    """A parser, or a group of its flags."""
+
+    def add_argument(self, *names: str, metavar: str, default: Any, help: str) -> Any: ...  # noqa: A002 -- argparse's
+
+
+def add_flags(parser: Flags, server: str, settings: type[Any]) -> None:
     """One flag a field; flags that are not given stay out of the namespace."""
     hints = get_type_hints(settings, include_extras=True)
     for field in dataclasses.fields(settings):
@@ -53,7 +60,9 @@ def read(
     for field in dataclasses.fields(settings):  # pyright: ignore[reportArgumentType] -- any dataclass
         name = variable(server, field.name)
         if field.name in given:
-            values[field.name] = _convert(given[field.name], hints[field.name], f"--{field.name}")
+            values[field.name] = _convert(
+                given[field.name], hints[field.name], f"--{field.name.replace('_', '-')}"
+            )
         elif name in environment:
             values[field.name] = _convert(environment[name], hints[field.name], name)
     return settings(**values)

@@ -11,6 +11,7 @@ from toolward.types import CallContext, Headers
 from toolward.wire.grpc_errors import to_status
 
 HOPS = "toolward-hops"
+ON_BEHALF_OF = "toolward-on-behalf-of"
 STATUS = "grpc-status-details-bin"
 """Where gRPC carries a google.rpc.Status."""
 
@@ -43,6 +44,8 @@ def from_context(context: CallContext) -> Metadata:
         found.append(("traceparent", context.traceparent))
     if context.hops:
         found.append((HOPS, str(context.hops)))
+    if context.on_behalf_of:
+        found.append((ON_BEHALF_OF, context.on_behalf_of))
     return tuple(found)
 
 
@@ -62,7 +65,11 @@ def to_context(headers: Headers) -> CallContext:
     hops, trace = headers.get(HOPS, "0"), headers.get("traceparent", "")
     if not re.fullmatch(r"[0-9]{1,4}", hops):
         raise InvalidRequest(f"The metadata {HOPS} is not a small whole number.")
-    return CallContext(traceparent=trace if _TRACEPARENT.fullmatch(trace) else "", hops=int(hops))
+    return CallContext(
+        traceparent=trace if _TRACEPARENT.fullmatch(trace) else "",
+        hops=int(hops),
+        on_behalf_of=headers.get(ON_BEHALF_OF, ""),
+    )
 
 
 def status_in(metadata: Iterable[tuple[str, str | bytes]]) -> status_pb2.Status | None:

@@ -37,6 +37,7 @@ HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
 KEY_META = "toolward/idempotency-key"
 CALL_META = "toolward/call-id"
 HOPS_META = "toolward/hops"
+ON_BEHALF_META = "toolward/on-behalf-of"
 
 _EMPTY = Raw(b"{}")
 _NULL = Raw(b"null")
@@ -56,6 +57,7 @@ class Meta(msgspec.Struct):
     idempotency_key: str = msgspec.field(default="", name=KEY_META)
     call_id: str = msgspec.field(default="", name=CALL_META)
     hops: int = msgspec.field(default=0, name=HOPS_META)
+    on_behalf_of: str = msgspec.field(default="", name=ON_BEHALF_META)
     traceparent: str = ""
 
 

@@ -1,0 +1,47 @@
+"""What a process answers over HTTP beside its work: `/healthz` (it lives), `/readyz` (send it work), `/metrics`,
+and where tokens come from. The first two answer anybody: a probe has no token, and calls by any name it likes."""
+
+from typing import Any
+
+import msgspec
+
+from toolward.auth import Authenticate, proven
+from toolward.doors.origin import Origins
+from toolward.doors.replies import refuse, reply
+from toolward.doors.terms import Terms
+from toolward.errors import ToolwardError
+from toolward.telemetry.metrics import CONTENT_TYPE
+
+PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class Probes:
+    """An ASGI application for `paths`."""
+
+    def __init__(self, terms: Terms, authenticate: Authenticate, origins: Origins) -> None:
+        self._terms, self._authenticate, self._origins = terms, authenticate, origins
+        self._metadata = frozenset[str]() if terms.protected is None else terms.protected.paths
+        self.paths = PATHS | self._metadata
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope["path"]
+        if path == "/healthz":
+            await reply(send, 200, b'{"status":"ok"}')
+        elif path == "/readyz":
+            state = self._terms.readiness.state
+            await reply(send, 200 if state == "ready" else 503, msgspec.json.encode({"status": state}))
+        elif path in self._metadata and self._terms.protected is not None:
+            await reply(send, 200, self._terms.protected.document)
+        else:
+            await self._metrics(scope, send)
+
+    async def _metrics(self, scope: Any, send: Any) -> None:
+        """They name tools, so they are for those who may call them."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            self._origins.check(headers)
+            await proven(self._authenticate, headers)
+        except ToolwardError as error:
+            await refuse(send, error, self._terms.challenge(headers))
+            return
+        await reply(send, 200, self._terms.entrance.metrics(), CONTENT_TYPE)

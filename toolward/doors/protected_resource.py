@@ -1,0 +1,34 @@
+"""What a door on HTTP tells a client that has no token: where to get one (RFC 9728, RFC 6750; MCP's spec,
+basic/authorization)."""
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from toolward.errors import ConfigurationError
+from toolward.types import Headers
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+
+
+class ProtectedResource:
+    """`resource` is the door's URL as clients know it, and so the audience of their tokens; `issuer` gives them."""
+
+    def __init__(self, resource: str, issuer: str) -> None:
+        """Raises ConfigurationError for what is no URL."""
+        url = urlsplit(resource)
+        if url.scheme not in ("http", "https") or not url.netloc or url.query or url.fragment:
+            raise ConfigurationError(
+                f"{resource!r} is not the URL of a door.", hint="Write it like https://tools.example.com/mcp."
+            )
+        path = url.path.rstrip("/")
+        self.paths = frozenset((WELL_KNOWN + path, WELL_KNOWN))
+        self._address = f"{url.scheme}://{url.netloc}{WELL_KNOWN}{path}"
+        self.document = msgspec.json.encode(
+            {"resource": resource, "authorization_servers": [issuer], "bearer_methods_supported": ["header"]}
+        )
+
+    def challenge(self, headers: Headers) -> str:
+        """The `WWW-Authenticate` for a request with these headers; it says more to one that has a token."""
+        flaw = 'error="invalid_token", ' if headers.get("authorization") else ""
+        return f'Bearer {flaw}resource_metadata="{self._address}"'

@@ -1,0 +1,42 @@
+"""On which terms a process's doors are open: limits, names, encryption, and how it leaves."""
+
+from typing import Literal
+
+import msgspec
+
+from toolward.doors.entrance import Entrance
+from toolward.doors.protected_resource import ProtectedResource
+from toolward.doors.tls import Tls
+from toolward.types import Headers
+
+DRAIN_SECONDS = 10
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of a request; above our own bound on arguments, so that its error answers."""
+
+
+class Readiness:
+    """Whether new work is welcome: not before every door is open, and not any more once the process is to stop."""
+
+    def __init__(self) -> None:
+        self.state: Literal["starting", "ready", "draining"] = "starting"
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """`hosts` are names that the HTTP door answers for beside its address and loopback's; `sessions` gives one to
+    every MCP client of the handshake eras over HTTP. Once it is to stop, a
+    process goes on for `drain_delay` seconds while it says that it is not ready, for balancers to notice; then
+    calls in work have `drain` seconds."""
+
+    entrance: Entrance = msgspec.field(default_factory=Entrance)
+    readiness: Readiness = msgspec.field(default_factory=Readiness)
+    tls: Tls | None = None
+    hosts: tuple[str, ...] = ()
+    sessions: bool = False
+    max_body: int = MAX_BODY
+    drain: int = DRAIN_SECONDS
+    drain_delay: int = 0
+    protected: ProtectedResource | None = None
+
+    def challenge(self, headers: Headers) -> str:
+        """The `WWW-Authenticate` for a request with these headers."""
+        return "Bearer" if self.protected is None else self.protected.challenge(headers)

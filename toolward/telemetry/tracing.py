@@ -1,0 +1,139 @@
+"""Spans by OpenTelemetry, where the environment asks for them (its own `OTEL_*` variables). Where it does not,
+nothing is loaded, and a caller's trace goes on to whom we call, unchanged."""
+
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
+
+from toolward.errors import ConfigurationError
+from toolward.telemetry.names import ERROR_TYPE, SCOPE
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, Tracer
+
+ASKED_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""Where spans are sent; without one of them, none are made."""
+
+
+class Told(Protocol):
+    """A span under way."""
+
+    traceparent: str
+    """For whom we call in turn."""
+
+    def failed(self, kind: str) -> None: ...
+
+
+class Tracing(Protocol):
+    def span(
+        self, name: str, traceparent: str, attributes: Mapping[str, str]
+    ) -> AbstractContextManager[Told]:
+        """A span below the caller's, while it is open."""
+        ...
+
+
+class _Unseen:
+    """What stands for a span where nobody looks."""
+
+    __slots__ = ("traceparent",)
+
+    def __init__(self, traceparent: str) -> None:
+        self.traceparent = traceparent
+
+    def failed(self, kind: str) -> None:
+        pass
+
+
+class NoTracing:
+    def span(
+        self, name: str, traceparent: str, attributes: Mapping[str, str]
+    ) -> AbstractContextManager[Told]:
+        return nullcontext(_Unseen(traceparent))
+
+
+class _Seen:
+    def __init__(self, span: "Span") -> None:
+        self._span = span
+        found = span.get_span_context()
+        self.traceparent = f"00-{found.trace_id:032x}-{found.span_id:016x}-{int(found.trace_flags):02x}"
+
+    def failed(self, kind: str) -> None:
+        from opentelemetry.trace import StatusCode
+
+        self._span.set_attribute(ERROR_TYPE, kind)
+        self._span.set_status(StatusCode.ERROR)
+
+
+class OtelTracing:
+    """Spans of kind SERVER by `tracer`."""
+
+    def __init__(self, tracer: "Tracer") -> None:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        self._tracer = tracer
+        self._propagator = TraceContextTextMapPropagator()
+
+    @contextmanager
+    def span(self, name: str, traceparent: str, attributes: Mapping[str, str]) -> Generator[Told, None, None]:
+        from opentelemetry.trace import SpanKind
+
+        parent = self._propagator.extract({"traceparent": traceparent}) if traceparent else None
+        # What failed is said by its code alone: an exception's text may hold what a trace must not.
+        with self._tracer.start_as_current_span(
+            name,
+            parent,
+            SpanKind.SERVER,
+            dict(attributes),
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            yield _Seen(span)
+
+
+def is_asked_for(environment: Mapping[str, str]) -> bool:
+    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    return any(environment.get(name) for name in ASKED_BY)
+
+
+@contextmanager
+def open_tracing(service: str, environment: Mapping[str, str]) -> Generator[Tracing, None, None]:
+    """Tracing as the environment asks for it; what is not sent yet is sent on the way out. `service` is the name
+    that spans carry unless OTEL_SERVICE_NAME gives another. Raises ConfigurationError where a package lacks."""
+    if not is_asked_for(environment):
+        yield _of_others() or NoTracing()
+        return
+    provider = _provider(service, environment)
+    try:
+        yield OtelTracing(provider.get_tracer(SCOPE))
+    finally:
+        provider.shutdown()
+
+
+def _of_others() -> Tracing | None:
+    """Somebody may have set OpenTelemetry up before us (`opentelemetry-instrument`)."""
+    if "opentelemetry.sdk.trace" not in sys.modules:
+        return None
+    from opentelemetry.trace import get_tracer
+
+    return OtelTracing(get_tracer(SCOPE))
+
+
+def _provider(service: str, environment: Mapping[str, str]) -> Any:
+    try:
+        from opentelemetry import trace
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Spans are asked for by OTEL_EXPORTER_OTLP_ENDPOINT, and {error.name} is not installed.",
+            hint="Install it: pip install 'toolward[otel]'",
+        ) from None
+    name = environment.get("OTEL_SERVICE_NAME") or service
+    provider = TracerProvider(resource=Resource.create({"service.name": name}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    return provider
