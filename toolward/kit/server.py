@@ -3,8 +3,9 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from toolward.errors import (
@@ -16,6 +17,8 @@ from toolward.errors import (
     UnknownTool,
 )
 from toolward.kit.context import Context
+from toolward.kit.effects.calling import AsResult, Changes, OpenEffects
+from toolward.kit.effects.once import keyed
 from toolward.kit.reply import as_result
 from toolward.kit.settings import NoSettings
 from toolward.kit.signature import Function, Signature
@@ -71,6 +74,7 @@ class ToolServer(Generic[SettingsT]):
         self._tools: dict[str, _Registered] = {}
         self._lifespan: Lifespan[SettingsT] | None = None
         self._state: Any = None
+        self._changes = Changes()
 
     @overload
     def tool(self, function: FunctionT, /) -> FunctionT: ...
@@ -136,19 +140,24 @@ class ToolServer(Generic[SettingsT]):
         self._lifespan = opened
         return opened
 
+    def effects(self, opened: OpenEffects) -> OpenEffects:
+        """Decorate a function from the lifespan's state to the `Effects` in which calls of tools that take a
+        Transaction or an Effect are kept with their keys."""
+        self._changes.open_with = opened
+        return opened
+
     def running(self, settings: SettingsT | None = None) -> AbstractAsyncContextManager[None]:
         """While this is open, tools can be called. Raises what the lifespan raises."""
         return self._running(self.settings() if settings is None else settings)
 
     @asynccontextmanager
     async def _running(self, settings: SettingsT) -> AsyncGenerator[None, None]:
-        if self._lifespan is None:
-            yield
-            return
-        async with asynccontextmanager(self._lifespan)(settings) as state:
+        changing = [name for name, one in self._tools.items() if one.signature.change_parameter]
+        async with asynccontextmanager(self._lifespan or _stateless)(settings) as state:
             self._state = state
             try:
-                yield
+                async with self._changes.running(state, changing):
+                    yield
             finally:
                 self._state = None
 
@@ -162,17 +171,22 @@ class ToolServer(Generic[SettingsT]):
         keywords = registered.signature.bind(call.arguments_json, call.name)
         if parameter := registered.signature.context_parameter:
             keywords[parameter] = Context(self._state, principal, call.call_id, call.idempotency_key, context)
-        return await self._run(registered, keywords, context)
+        function = partial(registered.function, **keywords)
+        result_of = partial(as_result, encode=registered.signature.encode)
+        if (change := registered.signature.change_parameter) is None:
+            return await self._run(registered, partial(_plainly, function, result_of), context)
+        wish = keyed(principal, call, arguments)
+        once = partial(self._changes.call, wish, change, function, result_of)
+        return await self._run(registered, once, context)
 
     async def _run(
-        self, registered: _Registered, keywords: dict[str, Any], context: CallContext
+        self, registered: _Registered, work: Callable[[], Awaitable[ToolResult]], context: CallContext
     ) -> ToolResult:
         name = registered.tool.name
         seconds = min(registered.deadline, context.timeout or registered.deadline)
         try:
             async with asyncio.timeout(seconds):
-                value = await registered.function(**keywords)
-            return as_result(value, registered.signature.encode)
+                return await work()
         except ToolError as error:
             return text_result(str(error), is_error=True)
         except TimeoutError:
@@ -199,3 +213,11 @@ class ToolServer(Generic[SettingsT]):
         """A server's functions do not change while it runs: this never yields, and ends when cancelled."""
         await asyncio.Event().wait()
         yield
+
+
+async def _stateless(_settings: Any) -> AsyncGenerator[None, None]:
+    yield
+
+
+async def _plainly(function: Callable[[], Awaitable[Any]], result_of: AsResult) -> ToolResult:
+    return result_of(await function())
