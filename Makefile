@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check format proto proto-check clean
+.PHONY: help install demo up test chaos-kit check format proto proto-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ up: install  ## start the gateway and its tool servers; Ctrl-C stops all
 
 test: install  ## run the tests (no Node needed)
 	@$(BIN)/pytest
+
+chaos-kit: install  ## kill two tool servers 200 times each in the middle of keyed calls
+	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 2 --timeout 3600 -rP tests/integration/test_kills.py
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .
