@@ -116,6 +116,7 @@ class Server:
     def __init__(self, target: Target, process: asyncio.subprocess.Process) -> None:
         self._target = target
         self._process = process
+        self._killed = False
 
     @classmethod
     async def start(cls, target: Target) -> "Server":
@@ -163,7 +164,8 @@ class Server:
         return message["id"], message
 
     def kill(self) -> None:
-        with suppress(ProcessLookupError):
+        if not self._killed:  # a second one would take the exit status from who waits for it
+            self._killed = True
             self._process.kill()
 
     async def end(self) -> None:

@@ -30,7 +30,7 @@ class SqliteStore(SqliteKeys[SqliteT]):
         SqliteStore(lambda: apsw.Connection("notes.db"), "notes.db")
         SqliteStore(partial(connect_file, path), path)
 
-    It is set to WAL with synchronous=FULL, so that every commit is on the disk. `name` is what errors call it.
+    It is set to synchronous=FULL, so that every commit is on the disk. `name` is what errors call it.
     """
 
     def __init__(self, connect: Callable[[], SqliteT], name: str | Path) -> None:
@@ -49,13 +49,21 @@ class SqliteStore(SqliteKeys[SqliteT]):
     def _prepared(self, connection: SqliteT) -> SqliteT:
         try:
             self._rows(connection, f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
-            self._rows(connection, "PRAGMA journal_mode = WAL")
             self._rows(connection, "PRAGMA synchronous = FULL")
             self._rows(connection, "PRAGMA foreign_keys = ON")
+            self._write_ahead(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _write_ahead(self, connection: SqliteT) -> None:
+        """WAL is faster, and no safer. The file remembers it; SQLite does not wait here for who is writing."""
+        try:
+            self._rows(connection, "PRAGMA journal_mode = WAL")
+        except Exception as error:
+            if _code(error) != sqlite3.SQLITE_BUSY:
+                raise
 
     def commit(self, connection: SqliteT) -> None:
         try:
