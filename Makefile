@@ -4,7 +4,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance interop bench-doors bundles check format proto proto-check readme clean
+.PHONY: help install demo up test conformance chaos-kit interop bench-doors bundles check format proto proto-check \
+	readme clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ bench-doors: install  ## what our doors cost, beside the SDK's server and bare g
 
 bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
 	@$(BIN)/python deploy/bundles/build.py
+
+chaos-kit: install  ## kill two tool servers 200 times each in the middle of keyed calls
+	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 2 --timeout 3600 -rP tests/integration/test_kills.py
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .

@@ -1,9 +1,10 @@
-"""In-memory twins of the gateway's ports: real behaviour without disks, sockets or clocks.
+"""In-memory twins of the gateway's ports, and of the kit's: real behaviour without disks, sockets or clocks.
 
-They keep the promises that `gateway/core/ports.py` makes, so a test over a twin says something about the part.
+They keep the promises that `gateway/core/ports.py` and `toolward/kit/effects/port.py` make, so a test over a twin
+says something about the part.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -19,6 +20,7 @@ from gateway.core.ports import (
 )
 from gateway.core.requests import expired
 from toolward.errors import Conflict, InvalidRequest, NotFound, ToolwardError, Unavailable
+from toolward.kit.effects import CallKey, Kept
 from toolward.types import (
     CallContext,
     InputRequest,
@@ -253,3 +255,56 @@ class TwinRunLog:
 
     async def unfinished(self) -> tuple[str, ...]:
         return tuple(run_id for run_id, record in self._records.items() if not record.run.state.ended)
+
+
+class TwinTransaction:
+    """What a TwinStore holds, as one transaction sees and changes it."""
+
+    def __init__(self, rows: Sequence[str], keys: Mapping[CallKey, Kept]) -> None:
+        self.rows = list(rows)
+        self.keys = dict(keys)
+
+
+class TwinStore:
+    """An EffectStore in memory. What tools change is `rows`."""
+
+    def __init__(self) -> None:
+        self.committed = TwinTransaction((), {})
+        self._open: TwinTransaction | None = None
+
+    def begin(self) -> TwinTransaction:
+        assert self._open is None, "two transactions at once"
+        self._open = TwinTransaction(self.committed.rows, self.committed.keys)
+        return self._open
+
+    def commit(self, connection: TwinTransaction) -> None:
+        self._end(connection)
+        self.committed = connection
+
+    def rollback(self, connection: TwinTransaction) -> None:
+        self._end(connection)
+
+    def _end(self, connection: TwinTransaction) -> None:
+        assert connection is self._open, "another transaction than the open one was ended"
+        self._open = None
+
+    def find(self, connection: TwinTransaction, call: CallKey) -> Kept | None:
+        return connection.keys.get(call)
+
+    def keep(self, connection: TwinTransaction, call: CallKey, kept: Kept) -> None:
+        connection.keys[call] = kept
+
+    def forget(self, connection: TwinTransaction, call: CallKey) -> None:
+        connection.keys.pop(call, None)
+
+    def expire(self, connection: TwinTransaction, now_ms: int, at_most: int) -> int:
+        expired = [call for call, kept in connection.keys.items() if kept.expires_at <= now_ms][:at_most]
+        for call in expired:
+            del connection.keys[call]
+        return len(expired)
+
+    def unavailable(self, error: Exception) -> Unavailable | None:
+        return None
+
+    def close(self) -> None:
+        assert self._open is None, "closed within a transaction"

@@ -10,6 +10,7 @@
     ├── NotFound            not_found           no such run, agent, request (or not yours to see)
     │   └── UnknownTool       unknown_tool      no such tool (or not yours to see)
     ├── Conflict            conflict            the thing is no longer in the state that this needs
+    ├── OutcomeUnknown      outcome_unknown     it was begun earlier, and whether it took effect is not known
     ├── Overloaded          overloaded          a limit is reached; says when to come back
     ├── Unavailable         unavailable         a backend or model endpoint cannot be reached
     ├── DeadlineExceeded    deadline_exceeded   it took too long and was stopped
@@ -109,6 +110,11 @@ class Conflict(ToolwardError):
     code = "conflict"
 
 
+class OutcomeUnknown(ToolwardError):
+    code = "outcome_unknown"
+    for_model = True
+
+
 class Overloaded(ToolwardError):
     code = "overloaded"
     for_model = True
@@ -153,6 +159,7 @@ BY_CODE: dict[str, type[ToolwardError]] = {
         NotFound,
         UnknownTool,
         Conflict,
+        OutcomeUnknown,
         Overloaded,
         Unavailable,
         DeadlineExceeded,

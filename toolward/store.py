@@ -37,7 +37,9 @@ Work = Callable[[Connection], T]
 MAX_BATCH = 256
 """Pieces of work that share one commit at most."""
 
-_WRITES = "toolward_writes"
+WRITES = "toolward_writes"
+"""The execution option of a connection whose transactions take the write lock at their start."""
+
 _OUR_MISTAKE = (DataError, IntegrityError, ProgrammingError)
 _HOW_TO_CHOOSE = "Choose another file, or mend this one's place and rights."
 
@@ -66,7 +68,7 @@ def open_store(where: str | Path, *, busy_timeout: float = 5.0) -> Engine:
 @contextmanager
 def write_transaction(engine: Engine) -> Generator[Connection]:
     """A transaction that holds the write lock from its start, so it never has to give way in the middle."""
-    with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
         yield connection
 
 
@@ -272,7 +274,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
+    writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

@@ -27,7 +27,7 @@ FACTS = {
     "search.*": _READS,
     "files.list_files": _READS,
     "files.read_file": _READS,
-    "files.write_file": ToolFacts(changes=True),
+    "files.write_file": ToolFacts(changes=True, keeps_keys=True),
     "crm.find_records": _READS,
     "crm.get_record": _READS,
     "crm.add_ticket_message": ToolFacts(changes=True, keeps_keys=True),
@@ -44,7 +44,7 @@ def builtin_settings(home: Path, *, free_ports: bool = False) -> Settings:
     """
     at_crm, at_files = (_free(CRM), _free(FILES)) if free_ports else (CRM, FILES)
     crm = {"TOOLWARD_CRM_DATABASE": str(home / "crm.db")}
-    files = {"TOOLWARD_FILES_ROOT": str(workspace(home))}
+    files = {"TOOLWARD_FILES_ROOT": str(workspace(home)), "TOOLWARD_FILES_KEYS": str(home / "files-keys")}
     backends: tuple[Spec, ...] = (
         _on_stdio("search"),
         _on_stdio("calculator"),

@@ -18,8 +18,12 @@ DAMAGED: dict[str, Any] = {
 
 
 async def call(name: str, key: str = "", **arguments: Any) -> ToolResult:
+    return await call_as(ADA, name, key, arguments)
+
+
+async def call_as(by: Principal, name: str, key: str, arguments: dict[str, Any]) -> ToolResult:
     wish = ToolCall(name, msgspec.json.encode(arguments), idempotency_key=key)
-    return await server.call_tool(ADA, wish, NO_CONTEXT)
+    return await server.call_tool(by, wish, NO_CONTEXT)
 
 
 def dump(database: Path) -> list[str]:

@@ -86,7 +86,7 @@ async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
         await opened.enter_async_context(calculator.running())
         await opened.enter_async_context(search.running())
         await opened.enter_async_context(crm.running(CrmSettings(folder / "crm.db")))
-        await opened.enter_async_context(files.running(FilesSettings(folder / "root")))
+        await opened.enter_async_context(files.running(FilesSettings(folder / "root", str(folder / "keys"))))
         yield Desk(await offered())
 
 

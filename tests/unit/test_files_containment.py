@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.unit.files_calls import SECRET, call, etag, pieces, refused
 from toolservers.files.containment import Opener, best_opener, openat2, walk
-from toolservers.files.root import Root
+from toolservers.files.root import Root, etag_of
 from toolservers.files.tools import Settings, server
 from toolward.errors import ToolError
 
@@ -182,7 +182,7 @@ def test_no_way_of_opening_leads_out(tmp_path: Path, opener: Opener, path: str) 
         with pytest.raises(ToolError):
             root.write(path.format(**place), b"x", "append", None)
         assert root.read("folder/../folder/inside.txt").data == b"fine"
-        assert root.write("new/er/a", b"x", "create", None) == (b"x", True)
+        assert root.write("new/er/a", b"x", "create", None) == (1, etag_of(b"x"), True)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])

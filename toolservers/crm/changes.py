@@ -1,60 +1,16 @@
 """What may be changed, and under which rules. Each function works inside one transaction of its caller's."""
 
-import hashlib
-import json
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time
-from typing import NamedTuple, TypeVar
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, func, select
 
 from toolservers.crm.records import AddedMessage, RefundReceipt, money
 from toolservers.crm.references import parse, row_of
-from toolservers.crm.tables import effects, messages, payments, refunds, world
+from toolservers.crm.tables import messages, payments, refunds, world
 from toolward.errors import ToolError
-from toolward.types import Json
-
-T = TypeVar("T")
 
 FIRST_REFUND = 9001
-MAX_KEY = 255  # characters of an idempotency key
 _OPENING = time(9)  # the world's clock stands still at this hour, UTC, of its day
-
-
-class Call(NamedTuple):
-    """Which call a change is made for: a repeat has the same key, tool and arguments."""
-
-    key: str
-    tool: str
-    arguments: dict[str, Json]
-
-    @property
-    def digest(self) -> str:
-        text = json.dumps(self.arguments, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def once(connection: Connection, call: Call, kind: type[T], effect: Callable[[Connection], T]) -> T:
-    """Do it, or answer as the first time when it was done under the same key. Without a key it is done each
-    time. Raises ToolError when the key belongs to another call."""
-    if not call.key:
-        return effect(connection)
-    if len(call.key) > MAX_KEY:
-        raise ToolError(f"The idempotency key is longer than {MAX_KEY} characters. Use a shorter one.")
-    adapter = TypeAdapter(kind)
-    earlier = connection.execute(select(effects).where(effects.c.key == call.key)).mappings().first()
-    if earlier is None:
-        result = effect(connection)
-        row = {"key": call.key, "tool": call.tool, "arguments_digest": call.digest}
-        connection.execute(effects.insert(), {**row, "result": adapter.dump_json(result).decode()})
-        return result
-    if (earlier["tool"], earlier["arguments_digest"]) != (call.tool, call.digest):
-        raise ToolError(
-            f"The idempotency key {call.key!r} was used for another call of {earlier['tool']}; nothing was done."
-            " Repeat that call with the same arguments, or take a new key for a new call."
-        )
-    return adapter.validate_json(earlier["result"])
 
 
 def add_ticket_message(

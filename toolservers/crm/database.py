@@ -28,13 +28,12 @@ READERS = 4
 
 
 class Database:
-    """Work in transactions, in threads: many readers and, within this process, one writer at a time."""
+    """Reading, in threads and in transactions, many at a time. Writing is the kit's, with the `writer`."""
 
     def __init__(self, engine: Engine) -> None:
         self._reader = engine
-        self._writer = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self.writer = engine.execution_options(begin="BEGIN IMMEDIATE")
         self._readers = CapacityLimiter(READERS)
-        self._writers = CapacityLimiter(1)  # they wait here, where waiting costs nothing, not at the lock
 
     @classmethod
     async def open(cls, path: Path) -> "Database":
@@ -48,11 +47,6 @@ class Database:
         """What `work` returns from one consistent view. Raises Unavailable when another process is in the way."""
         return await run_sync(_transact, self._reader, work, limiter=self._readers)
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """The same for changes: all of them are kept when `work` returns, none when it raises. A call that is
-        cancelled while it waits changes nothing; one that has begun goes to its end."""
-        return await run_sync(_transact, self._writer, work, limiter=self._writers)
-
 
 def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
     try:
@@ -62,7 +56,7 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
         if getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
             raise Unavailable(
                 f"The CRM database has been in use by another program for {BUSY_SECONDS} seconds.",
-                hint="Nothing was changed; try again.",
+                hint="Try again.",
             ) from None
         raise
 

@@ -158,15 +158,6 @@ messages = Table(
     Column("body", Text, nullable=False),
 )
 
-effects = Table(
-    "effects",  # one row for each change made under an idempotency key, written in the change's transaction
-    metadata,
-    Column("key", String, primary_key=True),
-    Column("tool", String, nullable=False),
-    Column("arguments_digest", String, nullable=False),
-    Column("result", Text, nullable=False),
-)
-
 Index("orders_by_date", orders.c.ordered_on.desc(), orders.c.id)
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from toolservers.crm.records import AddedMessage, Found, Record, RecordType, RefundReceipt
-from toolward.kit import Context, ToolServer
+from toolward.kit import Context, Effects, ToolServer, Transaction
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from toolservers.crm.desk import Desk
 else:
-    Desk = Any  # it brings SQLAlchemy (0.3 s), which listing tools does not need
+    Connection = Desk = Any  # they bring SQLAlchemy (0.3 s), which listing tools does not need
 
 
 def _default_database() -> Path:
@@ -59,6 +61,11 @@ async def lifespan(settings: Settings) -> AsyncGenerator[Desk, None]:
         await desk.close()
 
 
+@server.effects
+def effects(desk: Desk) -> Effects[Connection]:
+    return desk.effects()
+
+
 @server.tool(title="Find records", annotations=READ_ONLY)
 async def find_records(
     ctx: Context[Desk],
@@ -99,19 +106,19 @@ async def get_record(
 @server.tool(title="Add a message to a ticket", annotations=ADDS)
 async def add_ticket_message(
     ctx: Context[Desk],
+    tx: Transaction[Connection],
     ticket_id: Annotated[str, "Such as TCK-3003."],
     body: Annotated[str, Field(min_length=1, max_length=10_000), "The message's text."],
     internal: Annotated[bool, "true: a note for colleagues only; false: the customer reads it."] = False,
 ) -> AddedMessage:
     """Write a reply to the customer, or an internal note, into a ticket."""
-    return await ctx.state.add_message(
-        ctx.idempotency_key, ctx.principal.id, ticket_id, body, internal=internal
-    )
+    return await ctx.state.add_message(tx, ctx.principal.id, ticket_id, body, internal=internal)
 
 
 @server.tool(title="Refund a payment", annotations=PAYS)
 async def refund_payment(
     ctx: Context[Desk],
+    tx: Transaction[Connection],
     payment_id: Annotated[str, "Such as PAY-5007; an order's record names its payments."],
     amount_minor: Annotated[int, Field(ge=1), "Minor units of the payment's currency: 1272 is 12.72 EUR."],
     reason: Annotated[str, Field(min_length=1, max_length=500), "One sentence; the customer sees it."],
@@ -120,4 +127,4 @@ async def refund_payment(
 
     Refused beyond what is left of the payment, and for payments that are pending, failed or disputed.
     """
-    return await ctx.state.refund(ctx.idempotency_key, payment_id, amount_minor, reason)
+    return await ctx.state.refund(tx, payment_id, amount_minor, reason)

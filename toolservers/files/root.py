@@ -6,16 +6,16 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from toolservers.files.atomic import is_temporary, replace_file
+from toolservers.files.atomic import Staged, is_temporary, replace_file, unstage
 from toolservers.files.containment import FOLDER, Opener, best_opener
 from toolservers.files.refusals import explained, leaves_root, shown
-from toolward.errors import ConfigurationError, ToolError
+from toolward.errors import ConfigurationError, OutcomeUnknown, ToolError
 
 MAX_FILE = 10_000_000
 """Bytes in the largest file that is read or written."""
@@ -51,6 +51,21 @@ def etag_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
+class Version(NamedTuple):
+    """What writing makes of a file."""
+
+    bytes: int
+    etag: str
+    created: bool
+
+
+OnStaged = Callable[[Staged, Version], None]
+
+
+def _not_told(_staged: Staged, _version: Version) -> None:
+    pass
+
+
 class Root:
     """Blocking: call it from a worker thread. All methods raise ToolError for what a caller can mend."""
 
@@ -58,8 +73,8 @@ class Root:
         """Makes the folder where it is missing. Raises ConfigurationError where that or opening it fails."""
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._path = PurePosixPath(path.resolve(strict=True))
-            self._folder = os.open(self._path, FOLDER)
+            self.path = PurePosixPath(path.resolve(strict=True))
+            self._folder = os.open(self.path, FOLDER)
         except OSError as error:
             raise ConfigurationError(
                 f"The root folder {path} cannot be used: {error.strerror}.",
@@ -81,9 +96,9 @@ class Root:
             )
         parts = PurePosixPath(path)
         if parts.is_absolute():
-            if not parts.is_relative_to(self._path):
+            if not parts.is_relative_to(self.path):
                 raise leaves_root(path)
-            parts = parts.relative_to(self._path)
+            parts = parts.relative_to(self.path)
         return str(parts)
 
     def entries(self, path: str, first: int, count: int) -> tuple[list[Entry], int]:
@@ -97,11 +112,13 @@ class Root:
         with explained(path), self._opened(self.relative(path), _READ) as file:
             return _contents(file, path)
 
-    def write(self, path: str, data: bytes, mode: WriteMode, etag: str | None) -> tuple[bytes, bool]:
-        """The file's whole new bytes, and whether it is a new file.
-
-        `create` fails where there is something already; `overwrite` needs the etag of what it replaces;
+    def write(
+        self, path: str, data: bytes, mode: WriteMode, etag: str | None, on_staged: OnStaged = _not_told
+    ) -> Version:
+        """`create` fails where there is something already; `overwrite` needs the etag of what it replaces;
         `append` makes the file where there is none, and checks the etag where one is given.
+
+        `on_staged` is told, just before the file comes into place, by what `came_into_place` finds it again.
         """
         with explained(path), self._writing, self._parent(path, make=mode != "overwrite") as (folder, name):
             present = None if mode == "create" else _present(folder, name, path)
@@ -113,14 +130,39 @@ class Root:
                 data = present.data + data
             if len(data) > MAX_FILE:
                 raise _too_large(path, len(data))
+            version = Version(len(data), etag_of(data), present is None)
             try:
-                replace_file(folder, name, data, like=present.status if present else None)
+                replace_file(
+                    folder,
+                    name,
+                    data,
+                    like=present.status if present else None,
+                    on_staged=lambda staged: on_staged(staged, version),
+                )
             except FileExistsError:
                 raise ToolError(
                     f"{shown(path)} exists already; to replace it, `read_file` it and give mode `overwrite` "
                     "and its etag; to add at its end, give mode `append`."
                 ) from None
-            return data, present is None
+            return version
+
+    def came_into_place(self, path: str, staged: Staged, etag: str) -> bool:
+        """Whether what was staged for `path` stands there; if not, it cannot come there any more.
+
+        Raises OutcomeUnknown where neither can be told: the file was changed or replaced since.
+        """
+        with suppress(OSError, ToolError), self._parent(path, make=False) as (folder, name):
+            if _stands(folder, name, path, staged, etag):
+                return True
+            if unstage(folder, staged):
+                return False
+            if _stands(folder, name, path, staged, etag):  # it came between the two looks
+                return True
+        raise OutcomeUnknown(
+            f"An earlier call with this idempotency key was writing {shown(path)}, and what stands there now does "
+            "not tell whether it did.",
+            hint="`read_file` it and decide on what it is now; a new key makes a new call.",
+        )
 
     @contextmanager
     def _opened(self, path: str, flags: int) -> Generator[int]:
@@ -220,6 +262,17 @@ def _present(folder: int, name: str, path: str) -> Contents | None:
         return _contents(file, path)
     finally:
         os.close(file)
+
+
+def _stands(folder: int, name: str, path: str, staged: Staged, etag: str) -> bool:
+    try:
+        if os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino != staged.inode:
+            return False
+    except FileNotFoundError:
+        return False
+    unstage(folder, staged)  # a link, where renaming is not to be had, leaves both names for a moment
+    present = _present(folder, name, path)
+    return present is not None and present.etag == etag
 
 
 def _check_etag(path: str, mode: WriteMode, etag: str | None, present: Contents | None) -> None:

@@ -3,13 +3,15 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+from anyio import from_thread
 from anyio.to_thread import run_sync
 from pydantic import Field
 
-from toolservers.files.root import Entry, Root, WriteMode, decoded, etag_of
-from toolward.kit import Context, ToolError, ToolServer
+from toolservers.files.atomic import Staged
+from toolservers.files.root import Entry, Root, Version, WriteMode, decoded
+from toolward.kit import Context, Effect, Effects, Evidence, NotDone, ToolError, ToolServer
 from toolward.types import TextContent, ToolResult
 
 MAX_CHARACTERS = 20_000
@@ -22,6 +24,9 @@ _WRITES = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": Fal
 @dataclass(frozen=True)
 class Settings:
     root: Annotated[Path, "folder that the tools may use; made if it is missing"] = Path(".")
+    keys: Annotated[
+        str, "folder for idempotency keys, outside the root; default: files-keys in the data folder"
+    ] = ""
 
 
 server = ToolServer(
@@ -48,18 +53,45 @@ class Written:
     created: bool
 
 
+@dataclass(frozen=True)
+class Place:
+    root: Root
+    keys: str
+
+
+@dataclass(frozen=True)
+class Writing(Evidence[Place]):
+    """A file on its way to where it shall stand, and the answer when it has got there."""
+
+    staged: Staged
+    written: Written
+
+    async def recover(self, state: Place) -> Written | NotDone:
+        arrived = await run_sync(
+            state.root.came_into_place, self.written.path, self.staged, self.written.etag
+        )
+        return self.written if arrived else NotDone()
+
+
 @server.lifespan
-async def open_root(settings: Settings) -> AsyncGenerator[Root, None]:
+async def open_root(settings: Settings) -> AsyncGenerator[Place, None]:
     root = await run_sync(Root, settings.root)
     try:
-        yield root
+        yield Place(root, settings.keys)
     finally:
         root.close()
 
 
+@server.effects
+def effects(place: Place) -> Effects[Any]:
+    from toolservers.files.keys import open_keys
+
+    return Effects(open_keys(place.keys, place.root.path))
+
+
 @server.tool(title="List files", annotations=_READS)
 async def list_files(
-    ctx: Context[Root],
+    ctx: Context[Place],
     path: Annotated[str, "folder, such as `notes`; `.` is the root"] = ".",
     offset: Annotated[int, Field(ge=0), "continue a long listing: the `next_offset` of the last one"] = 0,
 ) -> Listing:
@@ -67,14 +99,14 @@ async def list_files(
 
     Use it to find out what there is before reading or writing. Not recursive; 300 entries at a time.
     """
-    entries, total = await run_sync(ctx.state.entries, path, offset, MAX_ENTRIES)
+    entries, total = await run_sync(ctx.state.root.entries, path, offset, MAX_ENTRIES)
     following = offset + MAX_ENTRIES
-    return Listing(ctx.state.relative(path), entries, total, following if following < total else None)
+    return Listing(ctx.state.root.relative(path), entries, total, following if following < total else None)
 
 
 @server.tool(title="Read file", annotations=_READS)
 async def read_file(
-    ctx: Context[Root],
+    ctx: Context[Place],
     path: Annotated[str, "file, such as `notes/today.md`"],
     offset: Annotated[int, Field(ge=0), "first character to read; the `next_offset` of the last answer"] = 0,
 ) -> ToolResult:
@@ -83,13 +115,13 @@ async def read_file(
     The text comes first, exactly as it is in the file; then one line in brackets says the file's size, its
     etag (`write_file` needs it to overwrite) and, where there is more, the `next_offset` to go on from.
     """
-    contents = await run_sync(ctx.state.read, path)
+    contents = await run_sync(ctx.state.root.read, path)
     text = decoded(contents.data, path)
     if offset > len(text):
         raise ToolError(f"The offset {offset:,} is behind the end: the file has {len(text):,} characters.")
     piece = text[offset : offset + MAX_CHARACTERS]
     end = offset + len(piece)
-    facts = f"[{ctx.state.relative(path)}: {len(contents.data):,} bytes, etag {contents.etag}"
+    facts = f"[{ctx.state.root.relative(path)}: {len(contents.data):,} bytes, etag {contents.etag}"
     if len(piece) < len(text):
         facts += f"; these are the characters {offset:,} to {end:,} of {len(text):,}"
     if end < len(text):
@@ -100,7 +132,8 @@ async def read_file(
 
 @server.tool(title="Write file", annotations=_WRITES)
 async def write_file(
-    ctx: Context[Root],
+    ctx: Context[Place],
+    effect: Effect[Writing],
     path: Annotated[str, "file, such as `notes/today.md`; missing folders are made"],
     content: Annotated[str, "text to write, exactly"],
     mode: Annotated[
@@ -112,5 +145,9 @@ async def write_file(
 
     The file is written whole or not at all. The result has the new size in bytes and the new etag.
     """
-    data, created = await run_sync(ctx.state.write, path, content.encode(), mode, etag)
-    return Written(ctx.state.relative(path), len(data), etag_of(data), created)
+    root, shown = ctx.state.root, ctx.state.root.relative(path)
+
+    def on_staged(staged: Staged, version: Version) -> None:
+        from_thread.run(effect.begin, Writing(staged, Written(shown, *version)))
+
+    return Written(shown, *await run_sync(root.write, path, content.encode(), mode, etag, on_staged))

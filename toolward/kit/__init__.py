@@ -14,7 +14,18 @@
 
 from toolward.errors import ToolError
 from toolward.kit.context import Context
+from toolward.kit.effects import Effect, Effects, Evidence, NotDone, Transaction
 from toolward.kit.reply import Reply
 from toolward.kit.server import ToolServer
 
-__all__ = ["Context", "Reply", "ToolError", "ToolServer"]
+__all__ = [
+    "Context",
+    "Effect",
+    "Effects",
+    "Evidence",
+    "NotDone",
+    "Reply",
+    "ToolError",
+    "ToolServer",
+    "Transaction",
+]

@@ -3,8 +3,9 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from toolward.doors.eager import Begun
@@ -18,6 +19,8 @@ from toolward.errors import (
 )
 from toolward.kit.changes import Changes
 from toolward.kit.context import Context
+from toolward.kit.effects.calling import AsResult, KeyedCalls, OpenEffects
+from toolward.kit.effects.once import keyed
 from toolward.kit.functions import Function, FunctionT
 from toolward.kit.paging import page
 from toolward.kit.prompts import Prompts
@@ -78,6 +81,7 @@ class ToolServer(Generic[SettingsT]):
         self._state: Any = None
         self._resources = Resources(self._context)
         self._prompts = Prompts(self._context)
+        self._keyed = KeyedCalls()
         self._changes = Changes()
 
     @overload
@@ -210,19 +214,24 @@ class ToolServer(Generic[SettingsT]):
         self._lifespan = opened
         return opened
 
+    def effects(self, opened: OpenEffects) -> OpenEffects:
+        """Decorate a function from the lifespan's state to the `Effects` in which calls of tools that take a
+        Transaction or an Effect are kept with their keys."""
+        self._keyed.open_with = opened
+        return opened
+
     def running(self, settings: SettingsT | None = None) -> AbstractAsyncContextManager[None]:
         """While this is open, tools can be called. Raises what the lifespan raises."""
         return self._running(self.settings() if settings is None else settings)
 
     @asynccontextmanager
     async def _running(self, settings: SettingsT) -> AsyncGenerator[None, None]:
-        if self._lifespan is None:
-            yield
-            return
-        async with asynccontextmanager(self._lifespan)(settings) as state:
+        changing = [name for name, one in self._tools.items() if one.signature.change_parameter]
+        async with asynccontextmanager(self._lifespan or _stateless)(settings) as state:
             self._state = state
             try:
-                yield
+                async with self._keyed.running(state, changing):
+                    yield
             finally:
                 self._state = None
 
@@ -241,22 +250,32 @@ class ToolServer(Generic[SettingsT]):
             keywords[parameter] = Context(
                 self._state, principal, call.call_id, call.idempotency_key, context, call.name
             )
-        return await self._run(registered, keywords, context)
+        function = partial(registered.signature.call, **keywords)
+
+        def result_of(value: Any) -> ToolResult:
+            return bounded(as_result(value, registered.signature.encode), call.name, registered.max_bytes)
+
+        if (change := registered.signature.change_parameter) is None:
+            return await self._run(registered, partial(_plainly, function, result_of), context)
+        wish = keyed(principal, call, arguments)
+        once = partial(self._keyed.call, wish, change, function, result_of)
+        return await self._run(registered, once, context)
 
     async def _run(
-        self, registered: _Registered, keywords: dict[str, Any], context: CallContext
+        self,
+        registered: _Registered,
+        work: Callable[[], Coroutine[Any, Any, ToolResult]],
+        context: CallContext,
     ) -> ToolResult:
         name = registered.tool.name
         seconds = min(registered.deadline, context.timeout or registered.deadline)
         try:
             until = asyncio.get_running_loop().time() + seconds
-            begun = Begun(registered.signature.call(**keywords))
+            begun = Begun(work())
             if begun.done:
-                value = begun.value
-            else:
-                async with asyncio.timeout_at(until):
-                    value = await begun.finish()
-            return bounded(as_result(value, registered.signature.encode), name, registered.max_bytes)
+                return begun.value
+            async with asyncio.timeout_at(until):
+                return await begun.finish()
         except ToolError as error:
             return text_result(str(error), is_error=True)
         except TimeoutError:
@@ -282,3 +301,11 @@ class ToolServer(Generic[SettingsT]):
     def watch(self) -> AsyncIterator[None]:
         """Yields after each change of the tools since this was called; several at once may be one."""
         return self._changes.watch()
+
+
+async def _stateless(_settings: Any) -> AsyncGenerator[None, None]:
+    yield
+
+
+async def _plainly(function: Callable[[], Awaitable[Any]], result_of: AsResult) -> ToolResult:
+    return result_of(await function())

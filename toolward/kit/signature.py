@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from toolward.errors import InvalidArguments, Violation
+from toolward.kit.effects.calling import change_parameter
 from toolward.kit.functions import Function, as_async, context_parameter
 from toolward.kit.reply import Reply
 from toolward.kit.strictness import tightened, with_whole_floats
@@ -31,15 +32,18 @@ class Signature:
         hints = get_type_hints(function, include_extras=True)
         parameters = [p for p in inspect.signature(function).parameters if p in hints]
         self.context_parameter = context_parameter({name: hints[name] for name in parameters})
-        core = generate_arguments_schema(function, "arguments", self._skip_context, _STRICT)
+        self.change_parameter = change_parameter(hints, parameters)
+        core = generate_arguments_schema(function, "arguments", self._skip_given, _STRICT)
         self._core = tightened(core)
         self._validator = SchemaValidator(self._core, _CONFIG)
         self._lenient: SchemaValidator | None = None
         self.input_schema = _input_schema(core, hints)
         self.output_schema, self.encode = output(hints.get("return", None))
 
-    def _skip_context(self, _index: int, name: str, _annotation: Any) -> Literal["skip"] | None:
-        return "skip" if name == self.context_parameter else None
+    def _skip_given(self, _index: int, name: str, _annotation: Any) -> Literal["skip"] | None:
+        """What the kit gives is no argument of the caller's."""
+        change = self.change_parameter
+        return "skip" if name in (self.context_parameter, change and change.name) else None
 
     def bind(self, arguments_json: bytes, tool: str) -> dict[str, Any]:
         """Keyword arguments for the function. The JSON Schema was checked before; what is found here are

@@ -37,6 +37,7 @@ CODES: dict[str, Codes] = {
     "not_found": Codes(5, 404, -32602),
     "unknown_tool": Codes(5, 404, -32602),
     "conflict": Codes(10, 409, -32013),
+    "outcome_unknown": Codes(2, 409, -32019),
     "overloaded": Codes(8, 429, -32014),
     "unavailable": Codes(14, 503, -32015),
     "deadline_exceeded": Codes(4, 504, -32016),
