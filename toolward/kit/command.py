@@ -6,8 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from toolward.auth import Authenticate, bearer, open_to_all
 from toolward.doors.serve import Address, Opened, parse_address, serve
@@ -17,6 +16,9 @@ from toolward.kit.server import ToolServer
 from toolward.kit.settings import add_flags, read
 from toolward.names import closest
 from toolward.types import Principal
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint  # several milliseconds that `run` alone does not need
 
 GROUP = "toolward.toolservers"
 TOKEN = "TOOLWARD_TOKEN"  # noqa: S105 -- the name of the variable, not a token
@@ -33,6 +35,8 @@ loopback addresses are served, to every user of this computer."""
 
 def main() -> None:
     """The `toolserver` command. Exit codes: 0 stopped, 1 failed, 2 usage."""
+    from importlib.metadata import entry_points
+
     known = {point.name: point for point in entry_points(group=GROUP)}
     name, *rest = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help", "--list"):
@@ -136,7 +140,7 @@ def _address(text: str | None) -> Address | None:
     return None if text is None else parse_address(text)
 
 
-def _run_loaded(point: EntryPoint, arguments: list[str]) -> None:
+def _run_loaded(point: "EntryPoint", arguments: list[str]) -> None:
     try:
         server = point.load()
     except ImportError as error:
@@ -153,7 +157,7 @@ def _run_file(name: str, arguments: list[str]) -> None:
     run(server, arguments)
 
 
-def _print_servers(known: dict[str, EntryPoint]) -> None:
+def _print_servers(known: dict[str, "EntryPoint"]) -> None:
     print(
         "usage: toolserver NAME|FILE.py [--stdio] [--http HOST:PORT] [--grpc HOST:PORT] [settings]\n\nservers:"
     )
