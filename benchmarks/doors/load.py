@@ -40,8 +40,11 @@ HELLO = message(
 READY = message("notifications/initialized", {})
 
 
+_CALL = message("tools/call", {"name": "add", "arguments": ARGUMENTS}, 0).removesuffix(b"0}")
+
+
 def _call(id_: int) -> bytes:
-    return message("tools/call", {"name": "add", "arguments": ARGUMENTS}, id_)
+    return b"%b%d}" % (_CALL, id_)
 
 
 def _is_right(answer: bytes) -> bool:

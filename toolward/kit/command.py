@@ -5,8 +5,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Coroutine
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -25,6 +24,9 @@ from toolward.telemetry.logs import log_to_stderr
 from toolward.telemetry.tracing import open_tracing
 from toolward.types import Principal
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint  # several milliseconds that `run` alone does not need
+
 GROUP = "toolward.toolservers"
 
 EXAMPLES = """examples:
@@ -39,6 +41,8 @@ Where nothing says who may call, only loopback addresses are served, to every us
 
 def main() -> None:
     """The `toolserver` command. Exit codes: 0 stopped, 1 failed, 2 usage."""
+    from importlib.metadata import entry_points
+
     known = {point.name: point for point in entry_points(group=GROUP)}
     name, *rest = sys.argv[1:] or ["--help"]
     if name in ("-h", "--help", "--list"):
@@ -136,7 +140,7 @@ def _address(text: str) -> Address | None:
     return parse_address(text) if text else None
 
 
-def _run_loaded(point: EntryPoint, arguments: list[str]) -> None:
+def _run_loaded(point: "EntryPoint", arguments: list[str]) -> None:
     try:
         server = point.load()
     except ImportError as error:
@@ -153,7 +157,7 @@ def _run_file(name: str, arguments: list[str]) -> None:
     run(server, arguments)
 
 
-def _print_servers(known: dict[str, EntryPoint]) -> None:
+def _print_servers(known: dict[str, "EntryPoint"]) -> None:
     print(
         "usage: toolserver NAME|FILE.py [--stdio] [--http HOST:PORT] [--grpc HOST:PORT] [settings]\n\nservers:"
     )

@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
 from toolward.errors import ConfigurationError, InvalidRequest, ToolwardError, Violation
-from toolward.types import CallContext, Headers
+from toolward.types import NO_CONTEXT, CallContext, Headers
 from toolward.wire.grpc_errors import to_status
 
 HOPS = "toolward-hops"
@@ -62,6 +62,8 @@ def to_headers(metadata: Iterable[tuple[str, str | bytes]]) -> Headers:
 def to_context(headers: Headers) -> CallContext:
     """Raises InvalidRequest for hops that are no number: a cycle must not hide behind them. A trace that cannot
     be read is left out."""
+    if HOPS not in headers and "traceparent" not in headers:  # most calls
+        return NO_CONTEXT
     hops, trace = headers.get(HOPS, "0"), headers.get("traceparent", "")
     if not re.fullmatch(r"[0-9]{1,4}", hops):
         raise InvalidRequest(f"The metadata {HOPS} is not a small whole number.")
