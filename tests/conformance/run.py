@@ -64,7 +64,17 @@ def fixture() -> Generator[str, None, None]:
 def run(suite: Suite, url: str) -> bool:
     package = f"@modelcontextprotocol/conformance@{suite.version}"
     with tempfile.TemporaryDirectory() as folder:  # where it leaves its files
-        command = ["npm", "exec", "--yes", f"--package={package}", "--", "conformance", "server", "--url", url]
+        command = [
+            "npm",
+            "exec",
+            "--yes",
+            f"--package={package}",
+            "--",
+            "conformance",
+            "server",
+            "--url",
+            url,
+        ]
         command += ["--expected-failures", str(suite.expected), *suite.options]
         said, code = _output(command, folder)
     total = re.search(r"^Total: (.+)$", said, re.MULTILINE)
