@@ -1,6 +1,7 @@
 """Kit and gateway give the same verdict on every value: the gateway knows a tool's schema, the kit its types."""
 
 import enum
+import inspect
 import json
 from dataclasses import is_dataclass, make_dataclass
 from datetime import date, datetime, time, timedelta
@@ -30,23 +31,8 @@ class Colour(enum.Enum):
 
 Type = Any  # what stands behind a parameter's colon
 PLAIN: list[Type] = [
-    int,
-    float,
-    bool,
-    str,
-    None,
-    Any,
-    Decimal,
-    date,
-    time,
-    datetime,
-    timedelta,
-    UUID,
-    Size,
-    Colour,
-]
-PLAIN += [Literal[1], Literal[True], Literal["a", 2], Literal[0, False]]
-PLAIN += [
+    *(int, float, bool, str, None, Any, Decimal, date, time, datetime, timedelta, UUID, Size, Colour),
+    *(Literal[1], Literal[True], Literal["a", 2], Literal[0, False]),
     Annotated[int, Field(ge=0, lt=10)],
     Annotated[float, Field(gt=0, le=2.5)],
     Annotated[str, Field(min_length=1, max_length=2)],
@@ -140,8 +126,8 @@ def fitting(kind: Type) -> st.SearchStrategy[str]:
         return st.dictionaries(st.sampled_from(["x", "y"]), inner[1], max_size=2).map(written)
     if get_origin(kind) is Union:
         return st.one_of(inner)
-    if isinstance(kind, type) and (issubclass(kind, BaseModel) or is_dataclass(kind)):
-        hints = get_type_hints(kind)
+    if is_dataclass(kind) or (inspect.isclass(kind) and issubclass(kind, BaseModel)):
+        hints: dict[str, Type] = get_type_hints(kind)
         return st.fixed_dictionaries({name: fitting(hint) for name, hint in hints.items()}).map(written)
     if kind in (int, float, Size):
         return st.sampled_from(NUMBERS)
