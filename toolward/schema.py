@@ -3,12 +3,15 @@
 Both the kit and the gateway check with this module, so they agree on every value and say the same words.
 """
 
+import json
 import re
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NoReturn, cast
 
 import jsonschema_rs
 import msgspec
+from pydantic_core import SchemaValidator, core_schema
 
 from toolward.errors import ConfigurationError, InvalidArguments, InvalidRequest, TooLarge, Violation
 from toolward.names import closest
@@ -28,9 +31,11 @@ _NOT_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def parse(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Json:
-    """The value of a JSON text. Integers keep every digit; NaN and numbers beyond a double are refused.
+    """The value of a JSON text. Integers keep every digit; NaN, numbers beyond a double, and a name that comes
+    twice in one object are refused: readers do not agree on what those mean.
 
-    `what` names the text in errors ("arguments of crm.get_record"). Raises TooLarge, InvalidRequest.
+    `what` names the text in errors ("arguments of crm.get_record"). Raises TooLarge, InvalidRequest,
+    InvalidArguments.
     """
     if len(raw) > max_bytes:
         raise TooLarge(
@@ -40,9 +45,15 @@ def parse(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES, max_depth: int =
     if depth_exceeds(raw, max_depth):
         raise too_deep(what, max_depth)
     try:
-        return msgspec.json.decode(raw)
+        value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # huge numbers too
         raise InvalidRequest(f"The {what} are not valid JSON: {error}.") from None
+    if _names_are_lost(raw, value):
+        said = f"the name {_shorten(_doubled_name(raw))!r} comes twice in one object"
+        raise InvalidArguments(
+            f"The {what} are wrong: {said}.", hint="Say each once.", violations=[Violation("", said)]
+        )
+    return value
 
 
 def parse_object(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> JsonObject:
@@ -74,23 +85,102 @@ def depth_exceeds(raw: bytes, limit: int) -> bool:
     return False
 
 
-class Schema:
-    """A compiled JSON Schema. Remote references are refused, and patterns run in linear time."""
+def _names_are_lost(raw: bytes, value: Json) -> bool:
+    """Whether `value` has fewer members than its text: of two with the same name the last one is kept."""
+    colons = raw.count(b":")
+    if isinstance(value, dict) and colons == len(value):  # pyright: ignore[reportUnknownArgumentType] -- JSON
+        return False  # the common case, at the speed of a memory scan
+    members = _count_members([value])
+    return colons != members and _STRING.sub(b"", raw).count(b":") != members
 
-    __slots__ = ("_known", "_validator")
+
+def _count_members(value: Json) -> int:
+    """Of all objects in a value, whose depth is bounded."""
+    count = 0
+    children: Iterable[Any]
+    if isinstance(value, dict):
+        count = len(cast(JsonObject, value))
+        children = cast(JsonObject, value).values()
+    else:
+        children = cast(list[Any], value)
+    for child in children:
+        if type(child) in _CONTAINERS:
+            count += _count_members(child)
+    return count
+
+
+_CONTAINERS = frozenset({dict, list})
+
+
+def _doubled_name(raw: bytes) -> str:
+    doubled: list[str] = []
+
+    def look(members: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in members]
+        doubled.extend(name for name in names if names.count(name) > 1)
+
+    json.loads(raw, object_pairs_hook=look, parse_int=str, parse_float=str)
+    return doubled[0]
+
+
+def _asserted(shape: str, schema: core_schema.CoreSchema) -> Callable[[str], bool]:
+    """A format as pydantic reads it (so that the kit makes a value of all that is accepted here), and no looser
+    than `shape`: pydantic also takes `1700000000` for a date."""
+    pattern = re.compile(shape)
+    validator = SchemaValidator(schema)
+
+    def accepts(text: str) -> bool:
+        return pattern.match(text) is not None and validator.isinstance_python(text)
+
+    return accepts
+
+
+def _anything(text: str) -> bool:
+    return True
+
+
+_DATE, _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}", r"[0-9]{2}:[0-9]{2}"
+_HEX = "[0-9a-fA-F]"
+
+_FORMATS: dict[str, Callable[[str], bool]] = {
+    "date-time": _asserted(rf"{_DATE}[Tt ]{_TIME}", core_schema.datetime_schema()),
+    "date": _asserted(rf"{_DATE}\Z", core_schema.date_schema()),
+    "time": _asserted(_TIME, core_schema.time_schema()),
+    "duration": _asserted(r"[-+]?P", core_schema.timedelta_schema()),
+    "uuid": _asserted(rf"{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\Z", core_schema.uuid_schema()),
+} | dict.fromkeys(
+    # What these mean differs too much between those who write and those who read them.
+    (
+        *("email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference", "iri"),
+        *("iri-reference", "uri-template", "json-pointer", "relative-json-pointer", "regex"),
+    ),
+    _anything,
+)
+"""`date-time` may lack its offset, as in Python; other formats are descriptions, as JSON Schema has it."""
+
+
+class Schema:
+    """A compiled JSON Schema. Remote references are refused, and patterns run in linear time. Formats of dates,
+    times and UUIDs are asserted; others describe."""
+
+    __slots__ = ("_schema", "_validator")
 
     def __init__(self, schema: JsonObject, what: str) -> None:
         """Raises ConfigurationError when `schema` is no valid schema of the 2020-12 dialect."""
         _check_depth(schema, what)
         try:
             self._validator = jsonschema_rs.Draft202012Validator(
-                schema, retriever=_no_retrieval, pattern_options=jsonschema_rs.RegexOptions()
+                schema,
+                retriever=_no_retrieval,
+                pattern_options=jsonschema_rs.RegexOptions(),
+                validate_formats=True,
+                formats=_FORMATS,
             )
         except (ValueError, jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError) as error:
             raise ConfigurationError(
                 f"The {what} is not a valid JSON Schema: {_first_line(error)}."
             ) from None
-        self._known = tuple(schema.get("properties", {}))
+        self._schema = schema
 
     def accepts(self, value: Json) -> bool:
         return self._validator.is_valid(value)
@@ -99,21 +189,45 @@ class Schema:
         """Every place where `value` breaks the schema (the first 20), in the order of the schema."""
         if self._validator.is_valid(value):  # the common case costs no iterator
             return ()
-        found: list[Violation] = []
-        for error in self._validator.iter_errors(value):
-            found.append(self._describe(error))
-            if len(found) == MAX_VIOLATIONS:
-                break
-        return tuple(found)
+        errors = self._validator.iter_errors(value)
+        return tuple(islice((found for error in errors for found in self._describe(error)), MAX_VIOLATIONS))
 
-    def _describe(self, error: jsonschema_rs.ValidationError) -> Violation:
+    def _describe(self, error: jsonschema_rs.ValidationError) -> Iterator[Violation]:
+        if (branch := _meant_branch(error)) is not None:
+            for inner in branch:
+                yield from self._describe(inner)
+            return
         pointer = "".join(f"/{pointer_part(part)}" for part in error.instance_path)
         message = _shorten(error.message)
         unexpected = getattr(error.kind, "unexpected", None)
-        if not pointer and isinstance(unexpected, list):
+        if isinstance(unexpected, list):
             names: list[str] = [str(name) for name in unexpected]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            message = "; ".join(_unknown(name, self._known) for name in names[:MAX_VIOLATIONS])
-        return Violation(pointer, message)
+            known = self._known_at(error.schema_path[:-1])
+            message = "; ".join(_unknown(name, known) for name in names[:MAX_VIOLATIONS])
+        yield Violation(pointer, message)
+
+    def _known_at(self, path: list[str | int]) -> tuple[str, ...]:
+        """The names that the schema at `path` knows."""
+        node: Any = self._schema
+        try:
+            for part in path:
+                node = node[part]
+            return tuple(node.get("properties", ()))
+        except (KeyError, IndexError, TypeError, AttributeError):
+            return ()
+
+
+def _meant_branch(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.ValidationError] | None:
+    """The errors of the one alternative that the value has the type of, so that what is wrong inside an optional
+    value is said where it is; None where that is not so plain."""
+    branches: list[list[jsonschema_rs.ValidationError]] = getattr(error.kind, "context", [])
+    place = error.instance_path
+    meant = [
+        branch
+        for branch in branches
+        if not any(inner.kind.name == "type" and inner.instance_path == place for inner in branch)
+    ]
+    return meant[0] if len(meant) == 1 else None
 
 
 def check_arguments(schema: Schema, arguments: JsonObject, tool: str) -> None:

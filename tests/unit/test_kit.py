@@ -1,6 +1,7 @@
 import asyncio
 import enum
-from collections.abc import AsyncGenerator, Iterator
+import threading
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,9 +11,18 @@ import msgspec
 import pytest
 from pydantic import BaseModel, Field
 
-from toolward.errors import ConfigurationError, DeadlineExceeded, Internal, InvalidArguments, UnknownTool
+from toolward.errors import (
+    ConfigurationError,
+    DeadlineExceeded,
+    Internal,
+    InvalidArguments,
+    InvalidResult,
+    TooLarge,
+    UnknownTool,
+)
 from toolward.kit import Context, Reply, ToolError, ToolServer
-from toolward.types import NO_CONTEXT, CallContext, Principal, Progress, ToolCall, ToolResult
+from toolward.kit.paging import PAGE
+from toolward.types import NO_CONTEXT, CallContext, LogEntry, Principal, Progress, ToolCall, ToolResult
 
 ADA = Principal("ada")
 
@@ -196,14 +206,121 @@ def test_a_name_that_mcp_does_not_allow_is_refused_at_definition() -> None:
             return ""
 
 
-def test_a_generator_is_refused_at_definition() -> None:
+def test_what_gives_its_result_in_pieces_is_refused_at_definition() -> None:
     server = ToolServer("t")
 
-    def several() -> Iterator[str]:
+    async def pieces() -> AsyncGenerator[str, None]:
         yield ""
 
     with pytest.raises(ConfigurationError, match="neither an `async def` nor a `def`"):
-        server.tool(several)
+        server.tool(pieces)
+
+
+async def test_work_that_blocks_runs_beside_the_event_loop() -> None:
+    server = ToolServer("t")
+    seen: list[int] = []
+    reports: list[Progress] = []
+    entries: list[LogEntry] = []
+    go = threading.Event()
+
+    @server.tool
+    def wait(ctx: Context[Any], n: int) -> dict[str, int]:
+        """Blocks until the event loop has run."""
+        seen.append(threading.get_ident())
+        ctx.progress(1, 2)
+        ctx.log("info", "half", n=n)
+        assert go.wait(10)
+        return {"n": n}
+
+    calling = asyncio.create_task(call(server, "wait", {"n": 3}, progress=reports.append, log=entries.append))
+    async with asyncio.timeout(10):
+        while not entries:
+            await asyncio.sleep(0)
+    go.set()
+    assert (await calling).structured == {"n": 3}
+    assert seen != [threading.get_ident()]
+    assert reports == [Progress(1, 2)]
+    assert entries == [LogEntry("info", "half", {"n": 3})]
+
+
+async def test_what_a_tool_logs_is_in_the_servers_own_log_too(caplog: pytest.LogCaptureFixture) -> None:
+    server = ToolServer("t")
+
+    @server.tool
+    async def work(ctx: Context[Any]) -> str:
+        """Works."""
+        ctx.log("warning", "slow", seconds=3)
+        return ""
+
+    await call(server, "work", {})
+    assert [(one.name, one.levelname, one.message) for one in caplog.records] == [
+        ("toolward.tools.work", "WARNING", "slow")
+    ]
+    assert caplog.records[0].fields == {"seconds": 3}  # pyright: ignore[reportAttributeAccessIssue] -- an extra
+
+
+async def test_arguments_and_results_have_a_size_of_their_tools_own() -> None:
+    server = ToolServer("t")
+
+    @server.tool(max_bytes=20)
+    async def repeat(text: str, times: int = 1) -> str:
+        """Repeat."""
+        return text * times
+
+    assert (await call(server, "repeat", {"text": "ab"})).text == "ab"
+    with pytest.raises(TooLarge, match="at most 20 are taken"):
+        await call(server, "repeat", {"text": "abcdefghijklmn"})
+    with pytest.raises(InvalidResult, match=r"result of repeat is 30 bytes; at most 20 are given"):
+        await call(server, "repeat", {"text": "a", "times": 30})
+
+
+async def test_tools_come_and_go_while_the_server_runs() -> None:
+    server = ToolServer("t")
+
+    @server.tool
+    async def first() -> str:
+        """First."""
+        return ""
+
+    changes = server.watch()
+    first_change = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0)
+    assert not first_change.done()
+
+    @server.tool
+    async def second() -> str:
+        """Second."""
+        return ""
+
+    await first_change
+    assert [tool.name for tool in (await server.list_tools(ADA)).tools] == ["first", "second"]
+    server.remove_tool("first")
+    await anext(changes)
+    assert [tool.name for tool in (await server.list_tools(ADA)).tools] == ["second"]
+    with pytest.raises(UnknownTool):
+        await call(server, "first", {})
+
+
+async def test_many_tools_come_in_pages_and_in_order() -> None:
+    server = ToolServer("t")
+
+    async def nothing() -> str:
+        """Nothing."""
+        return ""
+
+    names = [f"tool_{number}" for number in range(2 * PAGE + 1)]
+    for name in names:
+        server.tool(name=name)(nothing)
+    listed: list[str] = []
+    cursor, pages = None, 0
+    while pages == 0 or cursor is not None:
+        found = await server.list_tools(ADA, cursor)
+        listed += [tool.name for tool in found.tools]
+        cursor, pages = found.next_cursor, pages + 1
+    assert listed == names
+    assert pages == 3
+    with pytest.raises(InvalidArguments, match="not one of this list"):
+        await server.list_tools(ADA, "nonsense")
 
 
 async def test_calling_without_arguments_means_an_empty_object() -> None:

@@ -1,4 +1,5 @@
 import json
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -56,6 +57,28 @@ def test_integers_keep_every_digit() -> None:
     assert parse(b"123456789012345678901234567890", "x") == 123456789012345678901234567890
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"a":1,"a":1}', b'{"x":[{"y":{"k":1,"\\u006b":2}}]}', b'{"a:":":","b":{"c":1,"d":2,"c":[]}}'],
+)
+def test_a_name_that_comes_twice_in_one_object_is_refused(raw: bytes) -> None:
+    with pytest.raises(InvalidArguments, match="comes twice in one object"):
+        parse(raw, "arguments of add")
+
+
+@given(json_values)
+def test_names_that_come_once_are_no_trouble(value: object) -> None:
+    assert parse(json.dumps(value).encode(), "x") == value
+
+
+@given(st.dictionaries(st.text(), json_values, min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_every_doubled_name_is_found(members: dict[str, object], chance: Random) -> None:
+    pairs = [*members.items(), chance.choice(list(members.items()))]
+    text = ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs)
+    with pytest.raises(InvalidArguments, match="comes twice"):
+        parse(f'[{{"in":{{{text}}}}}]'.encode(), "x")
+
+
 def test_arguments_must_be_an_object() -> None:
     with pytest.raises(InvalidArguments, match="must be a JSON object"):
         parse_object(b"[1]", "arguments of add")
@@ -79,6 +102,39 @@ def test_all_violations_come_at_once_with_pointers() -> None:
     assert ("", "unknown argument 'noet', did you mean 'note'?") in said
     assert ("", '"a" is a required property') in said
     assert any(pointer == "/note" for pointer, _ in said)
+
+
+def test_what_is_wrong_inside_an_optional_value_is_said_where_it_is() -> None:
+    line = {"type": "object", "properties": {"product": {"type": "string"}}, "additionalProperties": False}
+    lines = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/line"}, {"type": "null"}]}}
+    schema = Schema({"properties": {"lines": lines}, "$defs": {"line": line}}, "input schema of order")
+    found = schema.violations({"lines": [None, {"produkt": "cup"}, {"product": 5}, 7]})
+    assert [str(one) for one in found[:2]] == [
+        "/lines/1: unknown argument 'produkt', did you mean 'product'?",
+        '/lines/2/product: 5 is not of type "string"',
+    ]
+    assert found[2].pointer == "/lines/3"
+
+
+@pytest.mark.parametrize(
+    ("form", "good", "bad"),
+    [
+        ("date-time", "2026-11-20T10:00:00+01:00", "2026-02-30T10:00:00Z"),
+        ("date-time", "2026-11-20 10:00", "1700000000"),
+        ("date", "2028-02-29", "2026-02-29"),
+        ("time", "10:00:00Z", "25:00"),
+        ("duration", "P1DT2H", "a day"),
+        ("uuid", "12345678-1234-1234-1234-123456789abc", "12345678123412341234123456789abc"),
+    ],
+)
+def test_dates_times_and_uuids_must_be_some(form: str, good: str, bad: str) -> None:
+    schema = Schema({"type": "string", "format": form}, "input schema of x")
+    assert schema.accepts(good)
+    assert schema.violations(bad)[0].message == f'"{bad}" is not a "{form}"'
+
+
+def test_other_formats_describe() -> None:
+    assert Schema({"format": "email"}, "input schema of x").accepts("whoever")
 
 
 def test_a_value_of_any_size_is_quoted_shortly() -> None:

@@ -2,7 +2,7 @@
 takes a ToolProvider or an AgentProvider takes this."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
 from typing import TypeVar
@@ -18,6 +18,7 @@ from toolward.types import (
     Answer,
     CallContext,
     InputRequest,
+    LogEntry,
     Outcome,
     Principal,
     Progress,
@@ -84,23 +85,26 @@ class GrpcClient:
 
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome:
         """Its deadline is the context's; without one, the server's."""
-        if context.progress is None:
+        if context.progress is None and context.log is None:
             return await self._send(tools.CALL_TOOL, call, context, call.name)
         events = self._stream(tools.CALL_TOOL_STREAM, call, context, call.name)
         async with aclosing(events):
             async for event in events:
-                if not isinstance(event, Progress):
+                if not isinstance(event, Progress | LogEntry):
                     return event
-                context.progress(event)
+                _tell(context, event)
         raise InvalidResult(
             f"{self.address} ended the call of {call.name} without a result.",
             hint="The call may have had its effect: look before it is repeated.",
         )
 
-    async def watch(self) -> AsyncIterator[None]:
-        """`toolward.v1` tells no changes yet: this never yields, and ends when cancelled."""
-        await asyncio.Event().wait()
-        yield
+    async def watch(self) -> AsyncGenerator[None, None]:
+        """Yields when it begins to watch, since what was listed before may be old by then, and after each change.
+        Raises Unavailable where the connection is lost, InvalidResult where the server cannot be watched."""
+        changes = self._stream(tools.WATCH_TOOLS, None, NO_CONTEXT, "watching the tools")
+        async with aclosing(changes):
+            async for _ in changes:
+                yield
 
     # --- agents ---------------------------------------------------------------------------------------
 
@@ -199,6 +203,14 @@ class GrpcClient:
         return Unavailable(
             f"The client of {self.address} is not open.", hint="Use it inside `async with GrpcClient(…)`."
         )
+
+
+def _tell(context: CallContext, news: Progress | LogEntry) -> None:
+    if isinstance(news, LogEntry):
+        if context.log is not None:
+            context.log(news)
+    elif context.progress is not None:
+        context.progress(news)
 
 
 def _bounded(request: bytes, what: str) -> bytes:

@@ -179,12 +179,14 @@ class McpClient:
         return self._plain if is_plain else None
 
     async def watch(self) -> AsyncGenerator[None]:
-        """Yields when the server says that its tools changed; ends at once where it never says so."""
+        """Yields when the server says that its tools changed; ends at once where it never says so. Where it must
+        ask to be told, it yields when that begins too: what was listed before may be old by then."""
         told = self._client.server_capabilities.tools
         if told is None or not told.list_changed:
             return
         if self._client.protocol_version in MODERN_PROTOCOL_VERSIONS:
             async with self._client.listen(tools_list_changed=True) as changes:
+                yield
                 async for _ in changes:
                     yield
         while True:

@@ -15,12 +15,21 @@ from msgspec.structs import replace
 
 from toolward.auth import Authenticate, open_to_all
 from toolward.doors.address import Address, parse_address
-from toolward.doors.grpc_boundary import UNWINDING, Boundary, Handler
+from toolward.doors.grpc_boundary import UNWINDING, Boundary, Handler, closing
 from toolward.doors.grpc_standard import Health, add_reflection
 from toolward.doors.terms import DRAIN_SECONDS
 from toolward.doors.tls import Tls
 from toolward.errors import ConfigurationError
-from toolward.types import AgentProvider, CallContext, Outcome, Principal, Progress, ToolCall, ToolProvider
+from toolward.types import (
+    AgentProvider,
+    CallContext,
+    LogEntry,
+    Outcome,
+    Principal,
+    Progress,
+    ToolCall,
+    ToolProvider,
+)
 from toolward.wire import grpc_agents, grpc_tools
 from toolward.wire.grpc_metadata import MAX_MESSAGE
 
@@ -29,8 +38,8 @@ log = logging.getLogger(__name__)
 MAX_RPCS = 4096
 """RPCs at once, those that only watch among them; far above what the limit on calls lets work."""
 
-PENDING_PROGRESS = 256
-"""Progress that a slow caller has not taken yet; what is older is dropped, since newer says more."""
+PENDING_NEWS = 256
+"""Progress and log entries that a slow caller has not taken yet; what is older is dropped, newer says more."""
 
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -139,23 +148,37 @@ def _tool_handlers(boundary: Boundary, provider: ToolProvider) -> dict[str, Hand
         ),
         rpcs.CALL_TOOL_STREAM.method: boundary.stream(
             rpcs.CALL_TOOL_STREAM,
-            lambda principal, context, call: call_with_progress(provider, principal, call, context),
+            lambda principal, context, call: call_with_news(provider, principal, call, context),
+        ),
+        rpcs.WATCH_TOOLS.method: boundary.stream(
+            rpcs.WATCH_TOOLS, lambda _, __, ___: watch_tools(provider), watches=True
         ),
     }
 
 
-async def call_with_progress(
+async def watch_tools(provider: ToolProvider) -> AsyncGenerator[None, None]:
+    """Yields once when it watches, then after each change of the tools."""
+    changes = provider.watch()
+    async with closing(changes):
+        yield
+        async for _ in changes:
+            yield
+
+
+async def call_with_news(
     provider: ToolProvider, principal: Principal, call: ToolCall, context: CallContext
-) -> AsyncGenerator[Progress | Outcome, None]:
-    """The call's progress in the order in which it was told, then its outcome. Closing this stops the call."""
-    waiting: deque[Progress] = deque(maxlen=PENDING_PROGRESS)
+) -> AsyncGenerator[Progress | LogEntry | Outcome, None]:
+    """The call's progress and log in the order in which they were told, then its outcome. Closing this stops the
+    call."""
+    waiting: deque[Progress | LogEntry] = deque(maxlen=PENDING_NEWS)
     news = asyncio.Event()
 
-    def tell(done: Progress) -> None:
-        waiting.append(done)
+    def tell(told: Progress | LogEntry) -> None:
+        waiting.append(told)
         news.set()
 
-    work = asyncio.ensure_future(provider.call_tool(principal, call, replace(context, progress=tell)))
+    context = replace(context, progress=tell, log=tell)
+    work = asyncio.ensure_future(provider.call_tool(principal, call, context))
     work.add_done_callback(lambda _: news.set())
     try:
         while not work.done():

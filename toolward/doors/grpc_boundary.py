@@ -70,7 +70,7 @@ class Boundary:
                     self._enter(until, watches=watches)
                     principal, call_context = await self._caller(context)
                     pieces = behaviour(principal, call_context, rpc.decode_request(raw))
-                    async with _closing(pieces):
+                    async with closing(pieces):
                         async for piece in pieces:
                             await context.write(rpc.encode_response(piece))
             except Exception as error:
@@ -126,7 +126,7 @@ class Boundary:
         )
 
 
-def _closing(pieces: AsyncIterator[Any]) -> AbstractAsyncContextManager[Any]:
+def closing(pieces: AsyncIterator[Any]) -> AbstractAsyncContextManager[Any]:
     """Generators are closed at once, while their cleaning up can still be waited for."""
     if isinstance(pieces, AsyncGenerator):
         return aclosing(cast(AsyncGenerator[Any, None], pieces))

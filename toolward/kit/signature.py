@@ -35,7 +35,7 @@ class Signature:
         self.change_parameter = change_parameter(hints, parameters)
         core = generate_arguments_schema(function, "arguments", self._skip_given, _STRICT)
         self._core = tightened(core)
-        self._validator = SchemaValidator(self._core, _CONFIG)
+        self._validator = _validator(self._core)
         self._lenient: SchemaValidator | None = None
         self.input_schema = _input_schema(core, hints)
         self.output_schema, self.encode = output(hints.get("return", None))
@@ -59,7 +59,7 @@ class Signature:
     def _bind_whole(self, arguments_json: bytes, tool: str) -> dict[str, Any]:
         """To JSON Schema 5.0 is an integer, so it is one here; few callers write it so, so it is tried last."""
         if self._lenient is None:
-            self._lenient = SchemaValidator(with_whole_floats(self._core), _CONFIG)
+            self._lenient = _validator(with_whole_floats(self._core))
         try:
             _, arguments = self._lenient.validate_json(arguments_json, strict=True, extra="forbid")
         except ValidationError as error:
@@ -68,6 +68,11 @@ class Signature:
 
     def _refused(self, error: ValidationError, arguments_json: bytes, tool: str) -> InvalidArguments:
         return invalid_arguments(tool, violations_of(error, msgspec.json.decode(arguments_json)))
+
+
+def _validator(core: core_schema.CoreSchema) -> SchemaValidator:
+    # Without what pydantic has built for each model before, which knows nothing of our changes.
+    return SchemaValidator(core, _CONFIG, _use_prebuilt=False)
 
 
 def _may_have_whole_floats(raw: bytes) -> bool:

@@ -5,8 +5,6 @@ from typing import Any, cast
 
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-Json = Any
-
 
 def tightened(schema: CoreSchema) -> CoreSchema:
     """No infinity where a number is wanted; no `true` for a literal 1 and no 1 for a literal `true`."""
@@ -60,7 +58,7 @@ def _no_mistaken_bool(node: dict[str, Any], values: list[Any]) -> Any:
             raise PydanticCustomError("literal_error", "Input should be one of the allowed values")
         return value
 
-    return core_schema.no_info_before_validator_function(check, cast(CoreSchema, node))
+    return _before(check, node)
 
 
 def _whole(node: dict[str, Any]) -> Any:
@@ -70,4 +68,10 @@ def _whole(node: dict[str, Any]) -> Any:
     def whole(value: Any) -> Any:
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    return core_schema.no_info_before_validator_function(whole, cast(CoreSchema, node))
+    return _before(whole, node)
+
+
+def _before(change: Callable[[Any], Any], node: dict[str, Any]) -> CoreSchema:
+    """`change` first, then `node`; under the name by which other parts of the schema refer to it."""
+    inner = {key: value for key, value in node.items() if key != "ref"}
+    return core_schema.no_info_before_validator_function(change, cast(CoreSchema, inner), ref=node.get("ref"))

@@ -197,6 +197,7 @@ class CallToolStreamResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     INPUT_REQUIRED_FIELD_NUMBER: _builtins.int
     DEFERRED_FIELD_NUMBER: _builtins.int
+    LOG_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> Global___Progress: ...
     @_builtins.property
@@ -205,6 +206,8 @@ class CallToolStreamResponse(_message.Message):
     def input_required(self) -> Global___InputRequired: ...
     @_builtins.property
     def deferred(self) -> Global___Deferred: ...
+    @_builtins.property
+    def log(self) -> Global___LogEntry: ...
     def __init__(
         self,
         *,
@@ -212,16 +215,49 @@ class CallToolStreamResponse(_message.Message):
         result: Global___ToolResult | None = ...,
         input_required: Global___InputRequired | None = ...,
         deferred: Global___Deferred | None = ...,
+        log: Global___LogEntry | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deferred", b"deferred", "event", b"event", "input_required", b"input_required", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deferred", b"deferred", "event", b"event", "input_required", b"input_required", "log", b"log", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deferred", b"deferred", "event", b"event", "input_required", b"input_required", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deferred", b"deferred", "event", b"event", "input_required", b"input_required", "log", b"log", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result", "input_required", "deferred"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "result", "input_required", "deferred", "log"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___CallToolStreamResponse: _TypeAlias = CallToolStreamResponse  # noqa: Y015
+
+@_typing.final
+class WatchToolsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchToolsRequest: _TypeAlias = WatchToolsRequest  # noqa: Y015
+
+@_typing.final
+class WatchToolsResponse(_message.Message):
+    """The first message comes at once: from then on no change is missed. Each later one tells of one or more changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchToolsResponse: _TypeAlias = WatchToolsResponse  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
@@ -248,6 +284,35 @@ class Progress(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Progress: _TypeAlias = Progress  # noqa: Y015
+
+@_typing.final
+class LogEntry(_message.Message):
+    """LogEntry is what a tool says of its work while it works."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    FIELDS_JSON_FIELD_NUMBER: _builtins.int
+    level: _builtins.str
+    """debug, info, notice, warning, error, critical, alert, emergency."""
+    message: _builtins.str
+    fields_json: _builtins.str
+    """A JSON object as UTF-8 JSON text; empty where there are none."""
+    def __init__(
+        self,
+        *,
+        level: _builtins.str = ...,
+        message: _builtins.str = ...,
+        fields_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields_json", b"fields_json", "level", b"level", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogEntry: _TypeAlias = LogEntry  # noqa: Y015
 
 @_typing.final
 class ToolResult(_message.Message):

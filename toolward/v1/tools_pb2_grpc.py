@@ -55,6 +55,11 @@ class ToolServiceStub:
                 request_serializer=toolward_dot_v1_dot_tools__pb2.CallToolStreamRequest.SerializeToString,
                 response_deserializer=toolward_dot_v1_dot_tools__pb2.CallToolStreamResponse.FromString,
                 _registered_method=True)
+        self.WatchTools = channel.unary_stream(
+                '/toolward.v1.ToolService/WatchTools',
+                request_serializer=toolward_dot_v1_dot_tools__pb2.WatchToolsRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_tools__pb2.WatchToolsResponse.FromString,
+                _registered_method=True)
 
 
 class ToolServiceServicer:
@@ -82,7 +87,14 @@ class ToolServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CallToolStream(self, request, context):
-        """CallToolStream is CallTool with progress: any number of progress messages, then one outcome.
+        """CallToolStream is CallTool with news: any number of progress messages and log entries, then one outcome.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchTools(self, request, context):
+        """WatchTools says when the list of tools has changed; the list itself comes from ListTools.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,6 +117,11 @@ def add_ToolServiceServicer_to_server(servicer, server):
                     servicer.CallToolStream,
                     request_deserializer=toolward_dot_v1_dot_tools__pb2.CallToolStreamRequest.FromString,
                     response_serializer=toolward_dot_v1_dot_tools__pb2.CallToolStreamResponse.SerializeToString,
+            ),
+            'WatchTools': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchTools,
+                    request_deserializer=toolward_dot_v1_dot_tools__pb2.WatchToolsRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_tools__pb2.WatchToolsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -194,6 +211,33 @@ class ToolService:
             '/toolward.v1.ToolService/CallToolStream',
             toolward_dot_v1_dot_tools__pb2.CallToolStreamRequest.SerializeToString,
             toolward_dot_v1_dot_tools__pb2.CallToolStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchTools(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/toolward.v1.ToolService/WatchTools',
+            toolward_dot_v1_dot_tools__pb2.WatchToolsRequest.SerializeToString,
+            toolward_dot_v1_dot_tools__pb2.WatchToolsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,7 +46,9 @@ class ToolServiceStub:
     result with is_error, not a status.
     """
     CallToolStream: _grpc.UnaryStreamMultiCallable[_tools_pb2.CallToolStreamRequest, _tools_pb2.CallToolStreamResponse]
-    """CallToolStream is CallTool with progress: any number of progress messages, then one outcome."""
+    """CallToolStream is CallTool with news: any number of progress messages and log entries, then one outcome."""
+    WatchTools: _grpc.UnaryStreamMultiCallable[_tools_pb2.WatchToolsRequest, _tools_pb2.WatchToolsResponse]
+    """WatchTools says when the list of tools has changed; the list itself comes from ListTools."""
 
 @_typing.type_check_only
 class ToolServiceAsyncStub(ToolServiceStub):
@@ -66,7 +68,9 @@ class ToolServiceAsyncStub(ToolServiceStub):
     result with is_error, not a status.
     """
     CallToolStream: _aio.UnaryStreamMultiCallable[_tools_pb2.CallToolStreamRequest, _tools_pb2.CallToolStreamResponse]  # type: ignore[assignment]
-    """CallToolStream is CallTool with progress: any number of progress messages, then one outcome."""
+    """CallToolStream is CallTool with news: any number of progress messages and log entries, then one outcome."""
+    WatchTools: _aio.UnaryStreamMultiCallable[_tools_pb2.WatchToolsRequest, _tools_pb2.WatchToolsResponse]  # type: ignore[assignment]
+    """WatchTools says when the list of tools has changed; the list itself comes from ListTools."""
 
 class ToolServiceServicer(metaclass=_abc_1.ABCMeta):
     """ToolService offers tools. Tool servers and the gateway implement the same service,
@@ -101,6 +105,14 @@ class ToolServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tools_pb2.CallToolStreamRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_tools_pb2.CallToolStreamResponse], _abc.AsyncIterator[_tools_pb2.CallToolStreamResponse]]:
-        """CallToolStream is CallTool with progress: any number of progress messages, then one outcome."""
+        """CallToolStream is CallTool with news: any number of progress messages and log entries, then one outcome."""
+
+    @_abc_1.abstractmethod
+    def WatchTools(
+        self,
+        request: _tools_pb2.WatchToolsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_tools_pb2.WatchToolsResponse], _abc.AsyncIterator[_tools_pb2.WatchToolsResponse]]:
+        """WatchTools says when the list of tools has changed; the list itself comes from ListTools."""
 
 def add_ToolServiceServicer_to_server(servicer: ToolServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

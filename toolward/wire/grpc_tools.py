@@ -1,9 +1,13 @@
 """`toolward.v1.ToolService`: its methods, and its messages as `toolward.types`."""
 
+from typing import cast, get_args
+
 from toolward.types import (
     EMPTY_OBJECT,
     Deferred,
     InputRequired,
+    LogEntry,
+    LogLevel,
     Outcome,
     Progress,
     Tool,
@@ -131,8 +135,12 @@ def from_outcome(found: pb.CallToolResponse) -> Outcome:
             raise Malformed("it has no outcome that is known here")
 
 
-def to_event(event: Progress | Outcome) -> pb.CallToolStreamResponse:
+def to_event(event: Progress | LogEntry | Outcome) -> pb.CallToolStreamResponse:
     match event:
+        case LogEntry():
+            fields = json_text(event.fields) if event.fields else ""
+            entry = pb.LogEntry(level=event.level, message=event.message, fields_json=fields)
+            return pb.CallToolStreamResponse(log=entry)
         case Progress():
             said = pb.Progress(progress=event.progress, total=event.total or 0.0, message=event.message or "")
             return pb.CallToolStreamResponse(progress=said)
@@ -144,12 +152,14 @@ def to_event(event: Progress | Outcome) -> pb.CallToolStreamResponse:
             return pb.CallToolStreamResponse(deferred=pb.Deferred(run_id=event.run_id))
 
 
-def from_event(found: pb.CallToolStreamResponse) -> Progress | Outcome:
+def from_event(found: pb.CallToolStreamResponse) -> Progress | LogEntry | Outcome:
     """Raises Malformed."""
     match found.WhichOneof("event"):
         case "progress":
             said = found.progress
             return Progress(said.progress, said.total or None, said.message or None)
+        case "log":
+            return _from_log(found.log)
         case "result":
             return from_result(found.result)
         case "input_required":
@@ -158,6 +168,13 @@ def from_event(found: pb.CallToolStreamResponse) -> Progress | Outcome:
             return Deferred(found.deferred.run_id)
         case None:
             raise Malformed("it has no event that is known here")
+
+
+def _from_log(found: pb.LogEntry) -> LogEntry:
+    if found.level not in get_args(LogLevel):
+        raise Malformed(f"it has a log entry of an unknown level, {found.level!r}")
+    fields = read_optional_object(found.fields_json, "the fields of a log entry") or {}
+    return LogEntry(cast(LogLevel, found.level), found.message, fields)
 
 
 def _to_required(outcome: InputRequired) -> pb.InputRequired:
@@ -196,7 +213,7 @@ CALL_TOOL: Rpc[ToolCall, Outcome] = rpc(
     from_response=from_outcome,
 )
 
-CALL_TOOL_STREAM: Rpc[ToolCall, Progress | Outcome] = rpc(
+CALL_TOOL_STREAM: Rpc[ToolCall, Progress | LogEntry | Outcome] = rpc(
     SERVICE,
     "CallToolStream",
     request=pb.CallToolStreamRequest,
@@ -205,5 +222,17 @@ CALL_TOOL_STREAM: Rpc[ToolCall, Progress | Outcome] = rpc(
     from_request=from_call,
     to_response=to_event,
     from_response=from_event,
+    streams=True,
+)
+
+WATCH_TOOLS: Rpc[None, None] = rpc(
+    SERVICE,
+    "WatchTools",
+    request=pb.WatchToolsRequest,
+    response=pb.WatchToolsResponse,
+    to_request=lambda _: pb.WatchToolsRequest(),
+    from_request=lambda _: None,
+    to_response=lambda _: pb.WatchToolsResponse(),
+    from_response=lambda _: None,
     streams=True,
 )
