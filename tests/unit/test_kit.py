@@ -22,7 +22,17 @@ from toolward.errors import (
 )
 from toolward.kit import Context, Reply, ToolError, ToolServer
 from toolward.kit.paging import PAGE
-from toolward.types import NO_CONTEXT, CallContext, LogEntry, Principal, Progress, ToolCall, ToolResult
+from toolward.types import (
+    NO_CONTEXT,
+    CallContext,
+    ImageContent,
+    LogEntry,
+    Principal,
+    Progress,
+    TextContent,
+    ToolCall,
+    ToolResult,
+)
 
 ADA = Principal("ada")
 
@@ -206,6 +216,25 @@ def test_a_name_that_mcp_does_not_allow_is_refused_at_definition() -> None:
             return ""
 
 
+async def test_content_comes_alone_or_in_a_list() -> None:
+    server = ToolServer("t")
+    image = ImageContent(b"png", "image/png")
+
+    @server.tool
+    async def one() -> ImageContent:
+        """One."""
+        return image
+
+    @server.tool
+    async def several() -> list[ImageContent | str]:
+        """Several."""
+        return ["look", image]
+
+    assert (await call(server, "one", {})).content == (image,)
+    assert (await call(server, "several", {})).content == (TextContent("look"), image)
+    assert all(tool.output_schema is None for tool in (await server.list_tools(ADA)).tools)
+
+
 def test_what_gives_its_result_in_pieces_is_refused_at_definition() -> None:
     server = ToolServer("t")
 
@@ -221,7 +250,11 @@ async def test_work_that_blocks_runs_beside_the_event_loop() -> None:
     seen: list[int] = []
     reports: list[Progress] = []
     entries: list[LogEntry] = []
-    go = threading.Event()
+    working, go = asyncio.Event(), threading.Event()
+
+    def note(entry: LogEntry) -> None:
+        entries.append(entry)
+        working.set()
 
     @server.tool
     def wait(ctx: Context[Any], n: int) -> dict[str, int]:
@@ -232,10 +265,8 @@ async def test_work_that_blocks_runs_beside_the_event_loop() -> None:
         assert go.wait(10)
         return {"n": n}
 
-    calling = asyncio.create_task(call(server, "wait", {"n": 3}, progress=reports.append, log=entries.append))
-    async with asyncio.timeout(10):
-        while not entries:
-            await asyncio.sleep(0)
+    calling = asyncio.create_task(call(server, "wait", {"n": 3}, progress=reports.append, log=note))
+    await asyncio.wait_for(working.wait(), 10)
     go.set()
     assert (await calling).structured == {"n": 3}
     assert seen != [threading.get_ident()]
@@ -256,22 +287,22 @@ async def test_what_a_tool_logs_is_in_the_servers_own_log_too(caplog: pytest.Log
     assert [(one.name, one.levelname, one.message) for one in caplog.records] == [
         ("toolward.tools.work", "WARNING", "slow")
     ]
-    assert caplog.records[0].fields == {"seconds": 3}  # pyright: ignore[reportAttributeAccessIssue] -- an extra
+    assert vars(caplog.records[0])["fields"] == {"seconds": 3}
 
 
 async def test_arguments_and_results_have_a_size_of_their_tools_own() -> None:
     server = ToolServer("t")
 
-    @server.tool(max_bytes=20)
+    @server.tool(max_bytes=40)
     async def repeat(text: str, times: int = 1) -> str:
         """Repeat."""
         return text * times
 
     assert (await call(server, "repeat", {"text": "ab"})).text == "ab"
-    with pytest.raises(TooLarge, match="at most 20 are taken"):
-        await call(server, "repeat", {"text": "abcdefghijklmn"})
-    with pytest.raises(InvalidResult, match=r"result of repeat is 30 bytes; at most 20 are given"):
-        await call(server, "repeat", {"text": "a", "times": 30})
+    with pytest.raises(TooLarge, match="at most 40 are taken"):
+        await call(server, "repeat", {"text": "abcdefghijklmnopqrstuvwxyzabcdefgh"})
+    with pytest.raises(InvalidResult, match=r"result of repeat is 60 bytes; at most 40 are given"):
+        await call(server, "repeat", {"text": "a", "times": 60})
 
 
 async def test_tools_come_and_go_while_the_server_runs() -> None:

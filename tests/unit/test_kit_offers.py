@@ -1,5 +1,6 @@
 """Resources and prompts of a tool server."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -49,12 +50,15 @@ def server() -> ToolServer[Any]:
     @server.resource("kb://broken/{how}")
     async def broken(how: Literal["bug", "failure", "slow"]) -> str:
         """Fails."""
-        if how == "bug":
-            raise RuntimeError("secret detail")
-        if how == "slow":
-            raise TimeoutError
-        raise ToolError("the shelf is empty; fill it")
+        raise {"bug": RuntimeError("secret"), "slow": TimeoutError(), "failure": ToolError("empty; fill it")}[
+            how
+        ]
 
+    add_prompts(server)
+    return server
+
+
+def add_prompts(server: ToolServer[Any]) -> None:
     @server.prompt(title="Greet")
     async def greet(name: Annotated[str, "who"], times: int = 1) -> str:
         """Greet somebody."""
@@ -65,17 +69,15 @@ def server() -> ToolServer[Any]:
         """Look at something."""
         return ["Look:", ImageContent(b"png", "image/png"), PromptMessage(TextContent("Nice."), "assistant")]
 
-    return server
-
 
 async def read(server: ToolServer[Any], uri: str) -> tuple[ResourceBody, ...]:
     assert server.resources is not None
     return await server.resources.read_resource(ADA, uri, NO_CONTEXT)
 
 
-async def get(server: ToolServer[Any], name: str, **arguments: str) -> PromptText:
+async def get(server: ToolServer[Any], prompt: str, **arguments: str) -> PromptText:
     assert server.prompts is not None
-    return await server.prompts.get_prompt(ADA, name, arguments, NO_CONTEXT)
+    return await server.prompts.get_prompt(ADA, prompt, arguments, NO_CONTEXT)
 
 
 async def test_resources_and_templates_are_listed_apart(server: ToolServer[Any]) -> None:
@@ -114,7 +116,7 @@ async def test_variables_of_a_uri_become_arguments(server: ToolServer[Any]) -> N
         ("kb://articles/seven", InvalidArguments, "/id: Input should be a valid integer"),
         ("kb://broken/bug", Internal, "failed inside"),
         ("kb://broken/slow", DeadlineExceeded, "longer than 30 seconds"),
-        ("kb://broken/failure", InvalidRequest, "the shelf is empty; fill it"),
+        ("kb://broken/failure", InvalidRequest, "empty; fill it"),
     ],
 )
 async def test_what_cannot_be_read_says_why(
@@ -161,8 +163,6 @@ async def test_a_prompt_that_cannot_be_filled_in_says_why(
 
 
 async def test_a_reading_ends_at_its_callers_deadline(server: ToolServer[Any]) -> None:
-    import asyncio
-
     @server.resource("kb://slow")
     async def slow() -> str:
         """Never ends."""

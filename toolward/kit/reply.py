@@ -1,7 +1,7 @@
 """From what a function returns to a tool's result."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -22,8 +22,9 @@ class Reply(msgspec.Struct, frozen=True):
     """Return this where the text for a reader and the data for a program should differ. Clients show a model
     one of the two, and not all the same one: each must say all that a model needs.
 
-    Anything else is turned into one: a `str` is text alone, content pieces are themselves, and every other
-    value is structured content with its JSON as text (as MCP asks, for clients that read only text).
+    Anything else is turned into one: a `str` is text alone, content pieces (or a list of them, with texts) are
+    themselves, and every other value is structured content with its JSON as text (as MCP asks, for clients that
+    read only text).
     """
 
     text: str
@@ -42,8 +43,16 @@ def as_result(value: Any, encode: Callable[[Any], bytes]) -> ToolResult:
         return ToolResult((TextContent(value.text),), structured, value.is_error)
     if isinstance(value, Content):
         return ToolResult(content=(value,))
+    if isinstance(value, list | tuple) and any(
+        isinstance(piece, Content) for piece in cast(list[Any], value)
+    ):
+        return ToolResult(content=tuple(map(_piece, cast(list[Any], value))))
     text = encode(value)
     return ToolResult((TextContent(text.decode()),), text)
+
+
+def _piece(value: Any) -> Content:
+    return TextContent(value) if isinstance(value, str) else value
 
 
 def bounded(result: ToolResult, tool: str, max_bytes: int) -> ToolResult:

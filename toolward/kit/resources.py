@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast, get_args
 from urllib.parse import unquote
 
 from toolward.errors import ConfigurationError, NotFound
@@ -126,8 +126,7 @@ def _mime_type(returns: Any) -> str | None:
         return "text/plain"
     if returns is bytes:
         return "application/octet-stream"
-    parts = repr(returns)
-    return None if "ResourceBody" in parts else "application/json"
+    return None if returns is ResourceBody or ResourceBody in get_args(returns) else "application/json"
 
 
 def _bodies(value: Any, uri: str, readable: _Readable) -> tuple[ResourceBody, ...]:

@@ -16,7 +16,7 @@ from toolward.kit.functions import Function, as_async, context_parameter
 from toolward.kit.reply import Reply
 from toolward.kit.strictness import tightened, with_whole_floats
 from toolward.schema import invalid_arguments, pointer_part
-from toolward.types import Content, Json, JsonObject, ToolResult
+from toolward.types import Content, Json, JsonObject, ResourceBody, ToolResult
 
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 _CONFIG = core_schema.CoreConfig(strict=True)
@@ -120,7 +120,7 @@ def output(hint: Any) -> tuple[JsonObject | None, Callable[[Any], bytes]]:
     """The output schema (None where the result is text or content alone) and the encoder of results."""
     if get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
-    if hint is None or hint is str or hint in (Reply, ToolResult) or _is_content(hint):
+    if hint is None or hint is str or hint in (Reply, ToolResult) or _has_content(hint):
         return None, msgspec.json.encode
     # The adapter serialises by the declared type, so what is sent is what the output schema says.
     adapter: TypeAdapter[Any] = TypeAdapter(hint)
@@ -128,8 +128,10 @@ def output(hint: Any) -> tuple[JsonObject | None, Callable[[Any], bytes]]:
     return schema, adapter.dump_json
 
 
-def _is_content(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, get_args(Content))
+def _has_content(hint: Any) -> bool:
+    """A kind of content, or a list, tuple or union with one in it."""
+    parts = get_args(hint)
+    return hint in (*get_args(Content), ResourceBody) or any(map(_has_content, parts))
 
 
 def _tidy(schema: JsonObject) -> JsonObject:
