@@ -28,6 +28,9 @@ _PLAIN = bytes(byte for byte in range(0x20, 0x7F) if byte != ord("%"))  # goes i
 Metadata = tuple[tuple[str, str], ...]
 
 
+_OF_CONTEXT = frozenset({HOPS, ON_BEHALF_OF, "traceparent"})
+
+
 def authorization(token: str) -> Metadata:
     """Raises ConfigurationError for a token that no header can hold; an empty one says nothing."""
     if not _VISIBLE.fullmatch(token):
@@ -62,7 +65,7 @@ def to_headers(metadata: Iterable[tuple[str, str | bytes]]) -> Headers:
 def to_context(headers: Headers) -> CallContext:
     """Raises InvalidRequest for hops that are no number: a cycle must not hide behind them. A trace that cannot
     be read is left out."""
-    if HOPS not in headers and "traceparent" not in headers:  # most calls
+    if not _OF_CONTEXT & headers.keys():  # most calls
         return NO_CONTEXT
     hops, trace = headers.get(HOPS, "0"), headers.get("traceparent", "")
     if not re.fullmatch(r"[0-9]{1,4}", hops):
