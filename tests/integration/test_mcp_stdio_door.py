@@ -15,8 +15,8 @@ ENVELOPE: dict[str, Any] = {
 
 
 class Process:
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.servers.fixture"]
+    def __init__(self, module: str = "tests.servers.fixture") -> None:
+        command = [sys.executable, "-m", module]
         self.child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

@@ -63,7 +63,7 @@ def changing() -> tuple[ToolServer[Any], Events]:
 if __name__ == "__main__":
     from toolward.kit.command import run
 
-    async def main() -> ToolServer[Any]:
+    async def made() -> ToolServer[Any]:
         return changing()[0]
 
-    run(asyncio.run(main()))
+    run(asyncio.run(made()))

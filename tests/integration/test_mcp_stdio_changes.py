@@ -1,0 +1,83 @@
+"""What a stdio client is told unasked, and what is answered behind the short path: raw lines, a real process."""
+
+import json
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from tests.integration.test_mcp_stdio_door import ENVELOPE, Process
+
+
+@pytest.fixture
+def process() -> Generator[Process, None, None]:
+    one = Process("tests.servers.changing")
+    yield one
+    if one.child.poll() is None:
+        one.child.kill()
+        one.child.communicate()
+
+
+def greet(process: Process) -> Any:
+    client = {"name": "c", "version": "1"}
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+    answer = process.ask("initialize", hello)
+    process.send("notifications/initialized")
+    return answer["result"]["capabilities"]
+
+
+def test_a_change_of_the_tools_is_told_to_a_client_of_the_handshake(process: Process) -> None:
+    assert greet(process)["tools"] == {"listChanged": True}
+    process.send("tools/call", {"name": "grow"}, 1)
+    told = [process.read(), process.read()]
+    assert {one.get("method", "answer") for one in told} == {"notifications/tools/list_changed", "answer"}
+    names = [tool["name"] for tool in process.ask("tools/list")["result"]["tools"]]
+    assert "grown" in names
+
+
+def test_LISTEN_tells_a_modern_client(process: Process) -> None:
+    wanted = {"notifications": {"toolsListChanged": True}, "_meta": ENVELOPE}
+    process.send("subscriptions/listen", wanted, "sub")
+    first = process.read()
+    assert first["method"] == "notifications/subscriptions/acknowledged"
+    process.send("tools/call", {"name": "grow", "_meta": ENVELOPE}, 1)
+    told = [process.read(), process.read()]
+    (change,) = [one for one in told if "method" in one]
+    assert change["method"] == "notifications/tools/list_changed"
+    assert change["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "sub"}
+
+
+def test_what_is_behind_the_sdk_is_answered_when_the_client_closes_stdin(process: Process) -> None:
+    greet(process)
+    process.send("subscriptions/listen", {"notifications": {}, "_meta": ENVELOPE}, "refused")
+    process.send("resources/read", {"uri": "test://7"}, 2)
+    process.send("prompts/get", {"name": "hello", "arguments": {"name": "Bo"}}, 3)
+    out, _ = process.child.communicate(timeout=30)
+    answers = {one.get("id"): one for one in map(json.loads, out.splitlines())}
+    assert answers[2]["result"]["contents"][0]["text"] == "thing 7"
+    assert answers[3]["result"]["messages"][0]["content"]["text"] == "Hello Bo"
+    assert "error" in answers["refused"]
+    assert process.child.returncode == 0
+
+
+def test_a_client_of_the_handshake_sets_the_level_of_its_logs(process: Process) -> None:
+    assert "logging" in greet(process)
+    process.send("tools/call", {"name": "talk"}, 1)
+    assert process.read()["params"] == {
+        "level": "warning",
+        "logger": "talk",
+        "data": {"message": "large", "at": 2},
+    }
+    assert process.read()["id"] == 1
+    assert process.ask("logging/setLevel", {"level": "error"})["result"] == {}
+    process.send("tools/call", {"name": "talk"}, 2)
+    assert process.read()["id"] == 2
+
+
+def test_a_modern_call_gets_the_logs_that_it_asks_for(process: Process) -> None:
+    meta = ENVELOPE | {"io.modelcontextprotocol/logLevel": "debug"}
+    process.send("tools/call", {"name": "talk", "_meta": meta}, 1)
+    assert [process.read()["params"]["level"] for _ in range(2)] == ["debug", "warning"]
+    assert process.read()["id"] == 1
+    process.send("tools/call", {"name": "talk", "_meta": ENVELOPE}, 2)
+    assert process.read()["id"] == 2
