@@ -63,7 +63,7 @@ def served(
         process.communicate()
 
 
-def call(name: str, **arguments: Any) -> dict[str, Any]:
+def call(name: str, /, **arguments: Any) -> dict[str, Any]:
     """A plain call of the handshake eras."""
     return {
         "jsonrpc": "2.0",

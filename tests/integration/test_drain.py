@@ -1,0 +1,68 @@
+"""A server that is told to stop while many call it: what it began it ends, and who called hears of it."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+
+from tests.integration.scripted_tools import NOBODY
+from tests.integration.served import BOTH, call, served
+from toolward.client.grpc import GrpcClient
+from toolward.errors import ToolwardError, Unavailable
+from toolward.types import CallContext, ToolCall, ToolResult
+
+CALLERS = 12  # at each door
+Work = Callable[[str], Awaitable[str]]
+
+
+async def calling(work: Work, who: str, answered: list[str], begun: asyncio.Semaphore) -> Exception:
+    """Call until it fails, and give the failure."""
+    for number in itertools.count():
+        name = f"{who}-{number}"
+        try:
+            assert await work(name) == name
+        except (ToolwardError, httpx.HTTPError) as error:
+            return error
+        answered.append(name)
+        begun.release()
+    raise AssertionError
+
+
+async def test_no_call_is_cut_off_and_no_answer_lost_when_a_busy_server_stops(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    answered: list[str] = []
+    begun = asyncio.Semaphore(0)
+    with served("--journal", str(journal), module="tests.servers.counting") as at:
+        async with GrpcClient(at.grpc) as grpc, httpx.AsyncClient(limits=httpx.Limits()) as http:
+
+            async def by_grpc(name: str) -> str:
+                asked = ToolCall("work", json.dumps({"name": name}).encode())
+                outcome = await grpc.call_tool(NOBODY, asked, CallContext(timeout=20))
+                assert isinstance(outcome, ToolResult)
+                return outcome.text
+
+            async def by_http(name: str) -> str:
+                message = call("work", name=name)
+                reply = await http.post(f"{at.url}/mcp", json=message, headers={"accept": BOTH}, timeout=20)
+                return reply.json()["result"]["content"][0]["text"]
+
+            callers = [
+                asyncio.create_task(calling(work, f"{door}-{number}", answered, begun))
+                for door, work in (("grpc", by_grpc), ("http", by_http))
+                for number in range(CALLERS)
+            ]
+            for _ in range(10 * CALLERS):
+                await begun.acquire()
+            at.stop()
+            failures = await asyncio.wait_for(asyncio.gather(*callers), 30)
+            status = await asyncio.to_thread(at.process.wait, 20)
+    assert status == 0
+    assert all(isinstance(one, Unavailable | httpx.TransportError) for one in failures), failures
+    rows = [row.split() for row in journal.read_text().splitlines()]
+    began = {name for what, name in rows if what == "begin"}
+    ended = {name for what, name in rows if what == "end"}
+    assert began == ended == set(answered)
+    assert {name.split("-")[0] for name in answered} == {"grpc", "http"}
