@@ -12,10 +12,11 @@ from tests.servers.changing import Events, changing
 from toolward.auth import bearer
 from toolward.client.grpc import GrpcClient
 from toolward.client.mcp import McpClient
+from toolward.doors.address import parse_address
 from toolward.doors.grpc import GrpcDoor, serve_grpc
 from toolward.doors.mcp_http import McpHttpDoor
 from toolward.doors.origin import Origins
-from toolward.doors.serve import http_server, parse_address
+from toolward.doors.serve import http_server
 from toolward.errors import InvalidResult, Unavailable
 from toolward.kit import ToolServer
 from toolward.types import NO_CONTEXT, CallContext, LogEntry, Principal, Progress, ToolCall, ToolProvider

@@ -13,9 +13,10 @@ import pytest
 
 from tests.servers.changing import Events, changing
 from toolward.auth import bearer
+from toolward.doors.address import parse_address
 from toolward.doors.mcp_http import McpHttpDoor
 from toolward.doors.origin import Origins
-from toolward.doors.serve import DRAIN_SECONDS, http_server, parse_address
+from toolward.doors.serve import DRAIN_SECONDS, http_server
 from toolward.types import Principal
 
 BOTH = "application/json, text/event-stream"
@@ -66,7 +67,7 @@ def modern(
 @asynccontextmanager
 async def opened(*, sessions: bool = False) -> AsyncGenerator[Door, None]:
     server, events = changing()
-    mcp = McpHttpDoor(server, server.info, bearer(PEOPLE), Origins(), sessions=sessions)
+    mcp = McpHttpDoor(server, server.info, bearer(PEOPLE), Origins(), Terms(sessions=sessions))
     async with (
         server.running(),
         http_server(mcp, parse_address("127.0.0.1:0")) as port,
