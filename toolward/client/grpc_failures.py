@@ -19,7 +19,9 @@ def to_error(error: AioRpcError, address: str, what: str, timeout: float | None)
     code, said = error.code(), error.details() or "no reason given"
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(address, what, said)
-    if code is grpc.StatusCode.CANCELLED:  # not by us, who would not be here then: a server that stops does it
+    if (
+        code is grpc.StatusCode.CANCELLED
+    ):  # not by us, who would not be here then: a server that stops does it
         return _unavailable(address, what, "the server stopped")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         after = "its deadline" if timeout is None else f"{timeout:g} seconds"
