@@ -1,19 +1,23 @@
 # One image per program: docker build --build-arg PROGRAM=gateway|calculator|search|files|crm .
+# It runs as nobody in particular, needs to write nowhere but /data, and holds no secret: those are mounted.
 FROM python:3.11-slim AS build
 ARG PROGRAM=gateway
 WORKDIR /src
 COPY . .
 RUN python -m venv /app \
- && /app/bin/pip install --no-cache-dir -c constraints.txt ".[${PROGRAM}]"
+ && /app/bin/pip install --no-cache-dir -c constraints.txt ".[${PROGRAM},jwt,otel]"
 
 FROM python:3.11-slim
 ARG PROGRAM=gateway
-ENV PATH=/app/bin:$PATH PROGRAM=${PROGRAM} TOOLWARD_HOME=/data PYTHONUNBUFFERED=1
-RUN useradd --uid 10001 --create-home toolward && mkdir /data && chown toolward /data
+ENV PATH=/app/bin:$PATH PROGRAM=${PROGRAM} TOOLWARD_HOME=/data \
+    PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 TOOLWARD_LOG_FORMAT=json
+RUN useradd --uid 10001 --no-create-home toolward && mkdir /data && chown toolward /data
 COPY --from=build /app /app
 COPY deploy/start /usr/local/bin/start
-USER toolward
+USER 10001
 VOLUME /data
-HEALTHCHECK --interval=10s --timeout=3s CMD \
-  python -c "import os,urllib.request as r; r.urlopen('http://127.0.0.1:'+os.environ.get('PORT','8700')+'/healthz')"
+EXPOSE 8700 8701
+# Of a server that speaks TLS the orchestrator must ask itself: this question goes over plain HTTP.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD \
+  python -c "import os,urllib.request as r; r.urlopen('http://127.0.0.1:'+os.environ.get('PORT','8700')+'/readyz')"
 ENTRYPOINT ["start"]

@@ -1,4 +1,4 @@
-"""A process that serves the tools of `tests.servers.trusted` by the kit, as an operator starts it."""
+"""A process that serves the tools of `tests.servers.trusted` by the kit's command line, as operators start it."""
 
 import os
 import signal

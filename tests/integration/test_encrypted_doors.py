@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from grpc.aio import UnaryUnaryMultiCallable
 
 from tests.integration.served import BOTH, Served, call, served
 from toolward.doors.tls import Tls
@@ -87,7 +88,7 @@ async def over_grpc(at: Served, authority: Authority, own: Issued | None = None)
     pair = (None, None) if own is None else (own.key.read_bytes(), own.certificate.read_bytes())
     credentials = grpc.ssl_channel_credentials(authority.file.read_bytes(), *pair)
     async with grpc.aio.secure_channel(at.grpc, credentials) as channel:
-        method = channel.unary_unary(CALL_TOOL.path)
+        method: UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(CALL_TOOL.path)
         outcome = CALL_TOOL.decode_response(
             await method(CALL_TOOL.encode_request(ToolCall("whoami")), timeout=20)
         )

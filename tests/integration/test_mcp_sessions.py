@@ -17,6 +17,7 @@ from toolward.doors.address import parse_address
 from toolward.doors.mcp_http import McpHttpDoor
 from toolward.doors.origin import Origins
 from toolward.doors.serve import DRAIN_SECONDS, http_server
+from toolward.doors.terms import Terms
 from toolward.types import Principal
 
 BOTH = "application/json, text/event-stream"

@@ -122,8 +122,7 @@ async def test_clocks_may_differ_a_little(provider: Provider) -> None:
 
 @pytest.mark.parametrize("alg", ["RS256", "PS256", "Ed25519"])
 async def test_the_usual_algorithms_are_taken(provider: Provider, alg: str) -> None:
-    options = {"kid": "k"}
-    key = OKPKey.generate_key("Ed25519", options) if alg == "Ed25519" else RSAKey.generate_key(2048, options)
+    key = OKPKey.generate_key("Ed25519") if alg == "Ed25519" else RSAKey.generate_key(2048)
     publish(provider.path, key)
     assert (await provider.who(signed(key, alg))).id == "ada"
 

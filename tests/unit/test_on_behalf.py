@@ -1,5 +1,6 @@
 import base64
 import json
+from typing import Any
 
 import pytest
 from joserfc import jwt
@@ -59,7 +60,7 @@ def test_no_part_of_it_can_be_changed() -> None:
 def test_it_is_a_jwt_that_other_libraries_make_and_read() -> None:
     key = OctKey.import_key(KEY)
     assert jwt.decode(at(0).sign(ADA), key, algorithms=["HS256"]).claims["sub"] == "ada"
-    claims = {
+    claims: dict[str, Any] = {
         "iss": "toolward",
         "sub": "bo",
         "roles": [],

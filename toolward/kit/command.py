@@ -142,11 +142,10 @@ def _address(text: str) -> Address | None:
 
 def _run_loaded(point: "EntryPoint", arguments: list[str]) -> None:
     try:
-        server = point.load()
-    except ImportError as error:
+        run(point.load(), arguments)
+    except ImportError as error:  # some load their packages when they start
         message = f"The server {point.name} lacks a package: {error.name}."
         _fail(ConfigurationError(message, hint=f"Install it: pip install 'toolward[{point.name}]'"), 1)
-    run(server, arguments)
 
 
 def _run_file(name: str, arguments: list[str]) -> None:
