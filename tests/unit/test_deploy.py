@@ -7,9 +7,6 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gateway.config.parse import read_settings
-from toolward.doors.address import Address
-
 ROOT = Path(__file__).parents[2]
 SERVERS = {"calculator", "search", "files", "crm"}
 
@@ -34,17 +31,6 @@ def test_no_container_may_write_to_itself_or_gain_rights(compose: Any) -> None:
     for service in compose["services"].values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
-
-
-def test_the_gateways_configuration_is_read_and_names_every_server(tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("secret\n")
-    text = (ROOT / "deploy" / "toolward.yaml").read_text().replace("/run/secrets/token", str(token))
-    (tmp_path / "policies").symlink_to(ROOT / "policies")
-    (tmp_path / "toolward.yaml").write_text(text)
-    settings = read_settings(tmp_path / "toolward.yaml")
-    assert {backend.name for backend in settings.backends} == SERVERS
-    assert settings.http == Address("0.0.0.0", 8700)
 
 
 def test_the_start_script_is_a_shell_script_that_parses() -> None:

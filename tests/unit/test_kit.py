@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -280,14 +281,16 @@ async def test_what_a_tool_logs_is_in_the_servers_own_log_too(caplog: pytest.Log
     @server.tool
     async def work(ctx: Context[Any]) -> str:
         """Works."""
-        ctx.log("warning", "slow", seconds=3)
+        ctx.log("warning", "slow", seconds=3, path=Path("a"))
         return ""
 
-    await call(server, "work", {})
+    told: list[LogEntry] = []
+    await call(server, "work", {}, log=told.append)
+    assert told == [LogEntry("warning", "slow", {"seconds": 3, "path": "a"})]
     assert [(one.name, one.levelname, one.message) for one in caplog.records] == [
         ("toolward.tools.work", "WARNING", "slow")
     ]
-    assert vars(caplog.records[0])["fields"] == {"seconds": 3}
+    assert vars(caplog.records[0])["fields"] == {"seconds": 3, "path": Path("a")}
 
 
 async def test_arguments_and_results_have_a_size_of_their_tools_own() -> None:

@@ -1,7 +1,7 @@
 """Messages of `toolward.v1` say everything that `toolward.types` says, and nothing that cannot be read passes."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -25,6 +25,8 @@ from toolward.types import (
     ImageContent,
     InputRequest,
     InputRequired,
+    LogEntry,
+    LogLevel,
     Progress,
     RequestKind,
     RequestState,
@@ -97,6 +99,7 @@ progress = st.builds(
     st.none() | st.floats(allow_nan=False).filter(bool),
     optional,
 )
+entries = st.builds(LogEntry, st.sampled_from(get_args(LogLevel)), texts, objects)
 tools = st.builds(
     Tool,
     name=texts,
@@ -137,6 +140,7 @@ ASKED: list[tuple[Rpc[Any, Any], st.SearchStrategy[Any]]] = [
     (grpc_tools.LIST_TOOLS, optional),
     (grpc_tools.CALL_TOOL, calls),
     (grpc_tools.CALL_TOOL_STREAM, calls),
+    (grpc_tools.WATCH_TOOLS, st.none()),
     (grpc_agents.LIST_AGENTS, st.none()),
     (grpc_agents.START_RUN, st.builds(grpc_agents.StartRun, texts, texts, texts)),
     (grpc_agents.WATCH_RUN, st.builds(grpc_agents.WatchRun, texts, times)),
@@ -152,7 +156,8 @@ ASKED: list[tuple[Rpc[Any, Any], st.SearchStrategy[Any]]] = [
 ANSWERED: list[tuple[Rpc[Any, Any], st.SearchStrategy[Any]]] = [
     (grpc_tools.LIST_TOOLS, st.builds(ToolPage, st.lists(tools, max_size=3).map(tuple), optional)),
     (grpc_tools.CALL_TOOL, outcomes),
-    (grpc_tools.CALL_TOOL_STREAM, outcomes | progress),
+    (grpc_tools.CALL_TOOL_STREAM, outcomes | progress | entries),
+    (grpc_tools.WATCH_TOOLS, st.none()),
     (
         grpc_agents.LIST_AGENTS,
         st.lists(st.builds(Agent, texts, texts, texts, texts), max_size=3).map(tuple),

@@ -4,13 +4,14 @@ count. Doors serve what `Entrance.to` gives them; it is a ToolProvider like the 
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 from msgspec.structs import replace
 
 from toolward.auth import Authenticate, proven
 from toolward.auth.on_behalf import OnBehalf, caller_of
+from toolward.doors.entered_offers import EnteredPrompts, EnteredResources
 from toolward.errors import Overloaded, ToolwardError, UnknownTool
+from toolward.offers import PromptProvider, ResourceProvider, offers_of
 from toolward.telemetry import names
 from toolward.telemetry.metrics import Counter, Gauge, Histogram, render
 from toolward.telemetry.tracing import NoTracing, Tracing
@@ -132,15 +133,15 @@ class _Entered:
             context = replace(context, traceparent=traceparent, on_behalf_of="")
         return await self._provider.call_tool(caller, call, context)
 
-    # What a provider may offer beside tools passes as it is.
+    @property
+    def resources(self) -> ResourceProvider | None:
+        inner = offers_of(self._provider).resources
+        return None if inner is None else EnteredResources(self._entrance.on_behalf, inner)
 
     @property
-    def resources(self) -> Any:
-        return getattr(self._provider, "resources", None)
-
-    @property
-    def prompts(self) -> Any:
-        return getattr(self._provider, "prompts", None)
+    def prompts(self) -> PromptProvider | None:
+        inner = offers_of(self._provider).prompts
+        return None if inner is None else EnteredPrompts(self._entrance.on_behalf, inner)
 
 
 _FINE = ("ok", "input_required", "deferred")

@@ -139,12 +139,7 @@ class SdkServer(Server[Any]):
                 else:
                     await self._log(ctx, news, params.name)
 
-        context = CallContext(
-            progress=tell,
-            log=tell,
-            traceparent=str(meta.get("traceparent", "") or _trace_header(ctx)),
-            on_behalf_of=str(meta.get(wire.ON_BEHALF_META, "")),
-        )
+        context = msgspec.structs.replace(context_of(ctx), progress=tell, log=tell)
         pumping = asyncio.create_task(pump())
         try:
             with send:
@@ -190,4 +185,10 @@ def era_of(ctx: Context) -> wire.Era:
 
 
 def context_of(ctx: Context) -> CallContext:
-    return CallContext(traceparent=str((ctx.meta or {}).get("traceparent", "")))
+    meta: dict[str, Any] = dict(ctx.meta or {})
+    hops = meta.get(wire.HOPS_META, 0)
+    return CallContext(
+        traceparent=str(meta.get("traceparent", "") or _trace_header(ctx)),
+        hops=hops if isinstance(hops, int) else 0,
+        on_behalf_of=str(meta.get(wire.ON_BEHALF_META, "")),
+    )

@@ -67,7 +67,7 @@ def scope_for(
 ) -> dict[str, Any]:
     """The scope as the applications want it. The SDK lets only its own kind of user into the session that they
     opened, so the principal is one."""
-    token = AccessToken(token="", client_id=f"{principal.tenant}/{principal.id}", scopes=[])
+    token = AccessToken(token="", client_id=principal.tenant, subject=principal.id, scopes=[])
     headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]  # uvicorn leaves blanks there
     extra = {PRINCIPAL_KEY: principal, ARGUMENTS_KEY: arguments, "user": AuthenticatedUser(token)}
     return {**scope, "path": "/mcp", "raw_path": b"/mcp", "headers": headers, **extra}

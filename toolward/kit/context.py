@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from toolward.types import CallContext, LogEntry, LogLevel, Principal, Progress
 
 StateT = TypeVar("StateT")
@@ -48,13 +50,14 @@ class Context(Generic[StateT]):
             self._tell(self._call.progress, Progress(done, total, message))
 
     def log(self, level: LogLevel, message: str, **fields: Any) -> None:
-        """Say something about the work, to a caller who listens and to the server's own log. `fields` are JSON;
-        what is secret belongs in neither."""
+        """Say something about the work, to a caller who listens and to the server's own log; what is secret belongs
+        in neither. `fields` are values of JSON; others are told as their text."""
         logging.getLogger(f"{OWN_LOG}.{self._name}").log(
             _LEVELS.get(level, logging.CRITICAL), message, extra={"fields": fields, "call_id": self.call_id}
         )
         if self._call.log is not None:
-            self._tell(self._call.log, LogEntry(level, message, fields))
+            told = msgspec.to_builtins(fields, str_keys=True, enc_hook=str)
+            self._tell(self._call.log, LogEntry(level, message, told))
 
     def _tell(self, listener: Callable[[SaidT], None], said: SaidT) -> None:
         try:
