@@ -44,7 +44,7 @@ class Gateway(NamedTuple):
     runs: Runs
     ledger: Ledger
     models: Models
-    tracing: Tracing
+    tracing: Tracing | None
 
 
 @asynccontextmanager

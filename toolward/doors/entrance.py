@@ -14,7 +14,7 @@ from toolward.errors import Overloaded, ToolwardError, UnknownTool
 from toolward.offers import PromptProvider, ResourceProvider, offers_of
 from toolward.telemetry import names
 from toolward.telemetry.metrics import Counter, Gauge, Histogram, render
-from toolward.telemetry.tracing import NoTracing, Tracing
+from toolward.telemetry.tracing import Tracing
 from toolward.types import (
     CallContext,
     Deferred,
@@ -46,7 +46,7 @@ class Entrance:
     ) -> None:
         self.max_calls = max_calls
         self.on_behalf = on_behalf
-        self.tracing: Tracing = tracing or NoTracing()
+        self.tracing = tracing
         labels = (names.DOOR, names.TOOL)
         self.calls = Counter(names.CALLS, "Tool calls that have ended.", (*labels, names.OUTCOME))
         self.seconds = Histogram(names.CALL_SECONDS, "How long tool calls took.", labels)
@@ -109,28 +109,38 @@ class _Entered:
         entrance.enter(self._door)
         started = time.perf_counter()
         outcome = "internal"
-        about = {names.METHOD: names.CALL_TOOL, names.TOOL_NAME: call.name, names.SPAN_DOOR: self._door}
         try:
-            with entrance.tracing.span(f"{names.CALL_TOOL} {call.name}", context.traceparent, about) as span:
-                try:
-                    answer = await self._call(principal, call, context, span.traceparent)
-                    outcome = _outcome_of(answer)
-                    return answer
-                except BaseException as error:
-                    outcome = _code_of(error)
-                    raise
-                finally:
-                    if outcome not in _FINE:
-                        span.failed(outcome)
+            if entrance.tracing is None:
+                answer = await self._call(principal, call, context)
+            else:
+                answer = await self._traced(entrance.tracing, principal, call, context)
+            outcome = _outcome_of(answer)
+            return answer
+        except BaseException as error:
+            outcome = _code_of(error)
+            raise
         finally:
             entrance.leave(self._door, call.name, outcome, time.perf_counter() - started)
 
-    async def _call(
-        self, principal: Principal, call: ToolCall, context: CallContext, traceparent: str
+    async def _traced(
+        self, tracing: Tracing, principal: Principal, call: ToolCall, context: CallContext
     ) -> Outcome:
+        about = {names.METHOD: names.CALL_TOOL, names.TOOL_NAME: call.name, names.SPAN_DOOR: self._door}
+        with tracing.span(f"{names.CALL_TOOL} {call.name}", context.traceparent, about) as span:
+            try:
+                below = replace(context, traceparent=span.traceparent)
+                answer = await self._call(principal, call, below)
+            except BaseException as error:
+                span.failed(_code_of(error))
+                raise
+            if (outcome := _outcome_of(answer)) not in _FINE:
+                span.failed(outcome)
+            return answer
+
+    async def _call(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome:
         caller = caller_of(self._entrance.on_behalf, principal, context)
-        if traceparent != context.traceparent or context.on_behalf_of:
-            context = replace(context, traceparent=traceparent, on_behalf_of="")
+        if context.on_behalf_of:
+            context = replace(context, on_behalf_of="")
         return await self._provider.call_tool(caller, call, context)
 
     @property

@@ -63,7 +63,7 @@ def _jwt(options: Options) -> Verify | None:
     )
 
 
-def terms(options: Options, tracing: Tracing) -> Terms:
+def terms(options: Options, tracing: Tracing | None) -> Terms:
     """Raises ConfigurationError."""
     key = secret(PRINCIPAL_KEY)
     return Terms(

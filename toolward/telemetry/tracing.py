@@ -3,7 +3,7 @@ nothing is loaded, and a caller's trace goes on to whom we call, unchanged."""
 
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from toolward.errors import ConfigurationError
@@ -31,25 +31,6 @@ class Tracing(Protocol):
     ) -> AbstractContextManager[Told]:
         """A span below the caller's, while it is open."""
         ...
-
-
-class _Unseen:
-    """What stands for a span where nobody looks."""
-
-    __slots__ = ("traceparent",)
-
-    def __init__(self, traceparent: str) -> None:
-        self.traceparent = traceparent
-
-    def failed(self, kind: str) -> None:
-        pass
-
-
-class NoTracing:
-    def span(
-        self, name: str, traceparent: str, attributes: Mapping[str, str]
-    ) -> AbstractContextManager[Told]:
-        return nullcontext(_Unseen(traceparent))
 
 
 class _Seen:
@@ -98,11 +79,12 @@ def is_asked_for(environment: Mapping[str, str]) -> bool:
 
 
 @contextmanager
-def open_tracing(service: str, environment: Mapping[str, str]) -> Generator[Tracing, None, None]:
-    """Tracing as the environment asks for it; what is not sent yet is sent on the way out. `service` is the name
-    that spans carry unless OTEL_SERVICE_NAME gives another. Raises ConfigurationError where a package lacks."""
+def open_tracing(service: str, environment: Mapping[str, str]) -> Generator[Tracing | None, None, None]:
+    """Tracing as the environment asks for it, None where nobody looks; what is not sent yet is sent on the way
+    out. `service` is the name that spans carry unless OTEL_SERVICE_NAME gives another. Raises ConfigurationError
+    where a package lacks."""
     if not is_asked_for(environment):
-        yield _of_others() or NoTracing()
+        yield _of_others()
         return
     provider = _provider(service, environment)
     try:
