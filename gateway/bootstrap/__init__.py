@@ -106,7 +106,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     tools = terms.entrance.to(gateway.dispatch, "http")
     mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
     rest = rest_app(info, tools, gateway.runs, authenticate)
-    probes = Probes(terms, authenticate, origins)
+    probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (
         http_server(front(mcp, rest, origins, probes), settings.http) as port,
         serve_grpc(

@@ -9,17 +9,18 @@ from toolward.auth import Authenticate, proven
 from toolward.doors.origin import Origins
 from toolward.doors.replies import refuse, reply
 from toolward.doors.terms import Terms
-from toolward.errors import ToolwardError
+from toolward.errors import Denied, ToolwardError
 from toolward.telemetry.metrics import CONTENT_TYPE
 
 PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class Probes:
-    """An ASGI application for `paths`."""
+    """An ASGI application for `paths`. Metrics are for every proven caller, or for those with `role`."""
 
-    def __init__(self, terms: Terms, authenticate: Authenticate, origins: Origins) -> None:
+    def __init__(self, terms: Terms, authenticate: Authenticate, origins: Origins, *, role: str = "") -> None:
         self._terms, self._authenticate, self._origins = terms, authenticate, origins
+        self._role = role
         self._metadata = frozenset[str]() if terms.protected is None else terms.protected.paths
         self.paths = PATHS | self._metadata
 
@@ -40,7 +41,9 @@ class Probes:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             self._origins.check(headers)
-            await proven(self._authenticate, headers)
+            principal = await proven(self._authenticate, headers)
+            if self._role and self._role not in principal.roles:
+                raise Denied(f"Metrics are for callers with the role {self._role}.")
         except ToolwardError as error:
             await refuse(send, error, self._terms.challenge(headers))
             return
