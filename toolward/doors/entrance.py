@@ -3,11 +3,11 @@ count. Doors serve what `Entrance.to` gives them; it is a ToolProvider like the 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 from msgspec.structs import replace
 
-from toolward.auth import Authenticate, proven
+from toolward.auth import Authenticate
 from toolward.auth.on_behalf import OnBehalf, caller_of
 from toolward.doors.entered_offers import EnteredPrompts, EnteredResources
 from toolward.errors import Overloaded, ToolwardError, UnknownTool
@@ -60,12 +60,20 @@ class Entrance:
     def counting(self, authenticate: Authenticate, door: str) -> Authenticate:
         """`authenticate`, with those whom it refuses counted."""
 
-        async def counted(headers: Headers) -> Principal:
+        async def later(found: Awaitable[Principal]) -> Principal:
             try:
-                return await proven(authenticate, headers)
+                return await found
             except ToolwardError as error:
                 self.refused.add(door, error.code)
                 raise
+
+        def counted(headers: Headers) -> Principal | Awaitable[Principal]:
+            try:
+                found = authenticate(headers)
+            except ToolwardError as error:
+                self.refused.add(door, error.code)
+                raise
+            return found if isinstance(found, Principal) else later(found)
 
         return counted
 

@@ -4,15 +4,15 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
-from typing import Any, NamedTuple, NoReturn, TypeAlias, TypeVar, cast
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 import grpc
 import msgspec
 from grpc.aio import ServicerContext
 from grpc_status import rpc_status
 
-from toolward.auth import Authenticate, proven
+from toolward.auth import Authenticate
 from toolward.errors import Internal, ToolwardError, Unavailable
 from toolward.types import CallContext, Principal
 from toolward.wire.grpc_metadata import fitting_status, to_context, to_headers
@@ -32,30 +32,26 @@ UNWINDING = 1.0
 """Seconds that stopped calls get to unwind before the server goes without them."""
 
 
-class _Open(NamedTuple):
-    """An RPC in work: ending its time ends it. A watcher waits for news and has nothing of its own to finish."""
-
-    until: asyncio.Timeout
-    watches: bool
-
-
 class Boundary:
     """Makes gRPC method handlers from functions over `toolward.types`, and stops them well."""
 
     def __init__(self, authenticate: Authenticate, name: str) -> None:
         self._authenticate = authenticate
         self._name = name
-        self._open: dict[asyncio.Task[Any], _Open] = {}
+        self._open: dict[asyncio.Task[Any], bool] = {}
+        """RPCs in work, and whether they only watch: those have nothing of their own to finish."""
+        self._stopped: set[asyncio.Task[Any]] = set()
         self._draining = False
 
     def unary(self, rpc: Rpc[Asked, Answered], behaviour: Unary[Asked, Answered]) -> Handler:
         async def answer(raw: bytes, context: Context) -> bytes:
             try:
-                async with asyncio.timeout(None) as until:
-                    self._enter(until)
-                    principal, call_context = await self._caller(context)
-                    answered = await behaviour(principal, call_context, rpc.decode_request(raw))
-                    return rpc.encode_response(answered)
+                self._enter()
+                principal, call_context = await self._caller(context)
+                answered = await behaviour(principal, call_context, rpc.decode_request(raw))
+                return rpc.encode_response(answered)
+            except asyncio.CancelledError:
+                await self._abort(context, rpc.method, self._stopped_by_us())
             except Exception as error:
                 await self._abort(context, rpc.method, error)
 
@@ -66,13 +62,14 @@ class Boundary:
     ) -> Handler:
         async def answer(raw: bytes, context: Context) -> None:
             try:
-                async with asyncio.timeout(None) as until:
-                    self._enter(until, watches=watches)
-                    principal, call_context = await self._caller(context)
-                    pieces = behaviour(principal, call_context, rpc.decode_request(raw))
-                    async with closing(pieces):
-                        async for piece in pieces:
-                            await context.write(rpc.encode_response(piece))
+                self._enter(watches=watches)
+                principal, call_context = await self._caller(context)
+                pieces = behaviour(principal, call_context, rpc.decode_request(raw))
+                async with closing(pieces):
+                    async for piece in pieces:
+                        await context.write(rpc.encode_response(piece))
+            except asyncio.CancelledError:
+                await self._abort(context, rpc.method, self._stopped_by_us())
             except Exception as error:
                 await self._abort(context, rpc.method, error)
 
@@ -82,28 +79,42 @@ class Boundary:
         """Refuse new RPCs, end those that only watch, and wait at most `grace` seconds for the others; what is
         not finished then is stopped. Each is told so as Unavailable."""
         self._draining = True
-        now = asyncio.get_running_loop().time()
-        for until, watches in self._open.values():
-            with suppress(RuntimeError):  # it has just ended by itself
-                until.reschedule(now if watches else now + grace)
+        loop = asyncio.get_running_loop()
+        for task, watches in self._open.items():
+            loop.call_later(0 if watches else grace, self._stop, task)
         if self._open:
             await asyncio.wait(list(self._open), timeout=grace + UNWINDING)
 
-    def _enter(self, until: asyncio.Timeout, *, watches: bool = False) -> None:
+    def _stop(self, task: asyncio.Task[Any]) -> None:
+        if not task.done():
+            self._stopped.add(task)
+            task.cancel()
+
+    def _stopped_by_us(self) -> Unavailable:
+        """What to tell the client of an RPC that was cancelled. Raises CancelledError where the client did it."""
+        task = cast(asyncio.Task[Any], asyncio.current_task())
+        if task not in self._stopped:
+            raise asyncio.CancelledError
+        task.uncancel()
+        return self._stopping()
+
+    def _enter(self, *, watches: bool = False) -> None:
         """Raises Unavailable while draining."""
         if self._draining:
             raise self._stopping()
         task = cast(asyncio.Task[Any], asyncio.current_task())
-        self._open[task] = _Open(until, watches)
+        self._open[task] = watches
         task.add_done_callback(self._leave)  # only then is the answer on its way
 
     def _leave(self, task: asyncio.Task[Any]) -> None:
         del self._open[task]
+        self._stopped.discard(task)
 
     async def _caller(self, context: Context) -> tuple[Principal, CallContext]:
         """Raises Unauthenticated, InvalidRequest."""
         headers = to_headers(context.invocation_metadata() or ())
-        principal = await proven(self._authenticate, headers)
+        found = self._authenticate(headers)
+        principal = found if isinstance(found, Principal) else await found
         remaining = cast(float | None, context.time_remaining())  # None where the caller set no deadline
         if remaining is None:
             return principal, to_context(headers)
@@ -113,9 +124,7 @@ class Boundary:
     async def _abort(self, context: Context, method: str, error: Exception) -> NoReturn:
         if context.cancelled():  # nobody is left to be told
             raise asyncio.CancelledError from error
-        if self._draining and isinstance(error, TimeoutError):
-            error = self._stopping()
-        elif not isinstance(error, ToolwardError):  # our bug, or a provider's: told to our log alone
+        if not isinstance(error, ToolwardError):  # our bug, or a provider's: told to our log alone
             log.error("%s of %s failed", method, self._name, exc_info=error)
             error = Internal("The server failed inside.", hint="Its log says why.")
         await context.abort_with_status(rpc_status.to_status(fitting_status(error)))  # pyright: ignore[reportUnknownMemberType] -- grpc_status has no types
