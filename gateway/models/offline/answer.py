@@ -1,12 +1,12 @@
 """Telling a person what came back. What stands in a result is shortened and quoted, never acted on."""
 
 import re
-from typing import NamedTuple
 
-import msgspec
-
-from gateway.models.offline.fill import as_list, as_object
+from gateway.core.ports import Message
+from gateway.models.offline.fill import Tool, as_list, as_object
 from gateway.models.offline.words import Clause, stems
+from toolward.errors import ToolwardError
+from toolward.schema import parse
 from toolward.types import Json, JsonObject
 
 HOW_TO_CONFIGURE = (
@@ -15,49 +15,39 @@ HOW_TO_CONFIGURE = (
 )
 
 
-class Call(NamedTuple):
-    """A call that was made, and what came back."""
-
-    key: str  # of its step
-    tool: str
-    text: str
-    is_error: bool
-
-    @property
-    def data(self) -> Json:
-        """The value of the JSON that came back; None for any other text."""
-        try:
-            return None if self.is_error else msgspec.json.decode(self.text)
-        except (msgspec.DecodeError, RecursionError):
-            return None
+def parsed(result: Message) -> Json:
+    """The value of the JSON that came back; None for any other text."""
+    try:
+        return None if result.is_error else parse(result.text.encode(), "result")
+    except ToolwardError:
+        return None
 
 
-def told(clause: Clause, call: Call, changes: bool) -> str:
+def told(clause: Clause, tool: Tool | None, result: Message) -> str:
     """What the call for a clause gave."""
-    asked, data = short(clause.text).rstrip(" .?!"), as_object(call.data)
-    if call.is_error:
-        return f"“{asked}” was not done; {call.tool} said: {short(call.text, 400)}"
-    if changes:
+    asked, data = short(clause.text).rstrip(" .?!"), as_object(parsed(result))
+    if result.is_error:
+        return f"“{asked}” was not done; {tool.name if tool else 'the tool'} said: {short(result.text, 400)}"
+    if tool and tool.changes:
         return f"Done: {asked}."
     if "expression" in data and "decimal" in data:
         return f"{asked}: {data['expression']} = {short(str(data['decimal']))}."
-    return _quotation(data, clause.rest) if "text" in data else described(call)
+    return _quotation(data, clause.rest) if "text" in data else described(result)
 
 
-def described(call: Call) -> str:
+def described(result: Message) -> str:
     """A result of any shape: the entries of a list, the fields of a record, or the text quoted line by line."""
-    record = as_object(call.data)
+    record = as_object(parsed(result))
     lists = [as_list(value) for value in record.values() if isinstance(value, list)]
     if len(lists) == 1 and "id" not in record:
         entries = [f"- {_value(entry)}" for entry in lists[0]]
         return "\n".join((f"{len(entries)} found:", *entries[:10])) if entries else "Nothing was found."
     if not record:
-        return "\n".join(f"> {line}" for line in call.text[:1500].strip().splitlines())
+        return "\n".join(f"> {line}" for line in result.text[:1500].strip().splitlines())
     head = f"{record.get('record_type', 'result')} ".capitalize() + str(record.get("id", ""))
-    facts = {key: _value(value) for key, value in record.items() if key not in ("id", "record_type")}
-    return f"{head}: {'; '.join(f'{key} {value}' for key, value in facts.items() if value)}.".replace(
-        "_", " "
-    )
+    facts = {key: _value(one) for key, one in record.items() if key not in ("id", "record_type")}
+    said = "; ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items() if value)
+    return f"{head}: {said}."
 
 
 def short(text: str, longest: int = 120) -> str:
@@ -73,7 +63,7 @@ def _quotation(document: JsonObject, topic: str) -> str:
         heading = block if block.startswith("#") else heading
         shared = len(asked.intersection(stems(block))) + len(asked.intersection(stems(heading)))
         if shared > best[0] and block != heading:
-            best = (shared, block.lstrip("-*| "))
+            best = (shared, f"{heading.strip('# ')}: {block.lstrip('-*| ')}".removeprefix(": "))
     title, source = short(str(document.get("title"))), short(str(document.get("url", document.get("id"))))
     return f"{title} says: “{short(best[1], 400)}” (source: {source})"
 

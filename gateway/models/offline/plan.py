@@ -7,7 +7,6 @@ from gateway.models.offline.words import READING, SERVING, Clause, read_clauses,
 
 BEST_HIT = "_best"  # ends the key of a step that fetches the best hit of a search whole
 _MOST_STEPS = 12
-_LONGEST_TEXT = 10_000  # characters that are read
 
 
 class Step(NamedTuple):
@@ -19,17 +18,15 @@ class Step(NamedTuple):
 
 def make_plan(text: str, tools: list[Tool]) -> list[Step]:
     """Depends on the request and the tools alone, so every turn of a conversation makes the same plan."""
-    clauses = read_clauses(text[:_LONGEST_TEXT], (tool.verb for tool in tools))
+    clauses = read_clauses(text[:10_000], (tool.verb for tool in tools))  # more is not read
     asking = [one for one in clauses if one.verb or one.doubt] or clauses
     steps: dict[str, Step] = {}
-    for number, clause in enumerate(asking[: _MOST_STEPS + 1], 1):
+    for number, clause in enumerate(asking, 1):
         for step in _steps(f"step{number}", clause, tools):
+            if len(steps) == _MOST_STEPS:
+                return [*steps.values(), Step("over", clause, None, f"I take {_MOST_STEPS} steps at once")]
             steps.setdefault(step.key, step)
-    plan = list(steps.values())
-    over = [
-        Step("over", one.clause, None, f"I take {_MOST_STEPS} steps at once") for one in plan[_MOST_STEPS:]
-    ]
-    return plan[:_MOST_STEPS] + over[:1]
+    return list(steps.values())
 
 
 def _steps(key: str, clause: Clause, tools: list[Tool]) -> list[Step]:
@@ -37,15 +34,15 @@ def _steps(key: str, clause: Clause, tools: list[Tool]) -> list[Step]:
     step = _choose(key, clause, tools)
     if step.tool is None:
         return [step]
-    task = Task(clause, step.tool)
-    arguments, missing = task.fill()
-    spoken_of = values(clause.plain, "id")
+    arguments, missing = Task(clause, step.tool).fill()
+    spoken_of = values(clause.plain if step.tool.changes else clause.text, "id")
     if step.tool.verb == "get":
-        return [_look_up(one, tools) for one in spoken_of or arguments.values()] or [step]
+        spoken_of = spoken_of or [one for one in arguments.values() if values(str(one), "id") == [one]]
+        return [_look_up(one, tools) for one in spoken_of] or [step]
     if step.tool.verb == "search":
         fetches = [one for one in tools if one.server == step.tool.server and one.verb == "fetch"]
         return [step, *(Step(key + BEST_HIT, clause, one) for one in fetches if one.required == ["id"])]
-    if task.points_back:
+    if clause.points_back:
         spoken_of = spoken_of or values(clause.before, "id")
     return [*(_look_up(one, tools) for one in spoken_of if missing and one not in arguments.values()), step]
 
@@ -68,10 +65,9 @@ def _choose(key: str, clause: Clause, tools: list[Tool]) -> Step:
         serving = ["calculate"]
 
     def points(tool: Tool) -> tuple[bool, int, int]:
-        task = Task(clause, tool)
-        arguments, missing = task.fill()
+        arguments, missing = Task(clause, tool).fill()
         shared = len(tool.about.intersection(stems(clause.rest)))
-        if shared and task.points_back:
+        if shared and clause.points_back:
             missing = [name for name in missing if not name.endswith("_id")]  # a result may give it
         in_sight = not missing and bool(tool.required or shared)
         return in_sight, -[*serving, tool.verb].index(tool.verb), shared + len(arguments)

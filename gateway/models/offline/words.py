@@ -24,31 +24,25 @@ SERVING = {
     for tool_verbs, verbs in (line.split(": ") for line in _SERVING.strip().splitlines())
     for verb in verbs.split(", ")
 }
-_STOP = """
+_STOP_WORDS = """
 a about after all also am an and any are as at base be but by can could did do does for from get had has have he
 hello help her hey hi him his how i if in into is it its just knowledge long many me mean more much my no not now
 of off on or our out over please say says she should so some take tell than thank thanks that the their them then
 there these they this to too us was we were what when where which who why will with would you your
 """
-_COURTESY = re.compile(
-    r"(?:(?:please|also|then|now|first|finally|(?:can|could|would|will) you)\b[\s,]*|[-*]\s)*", re.I
-)
+_STOP = frozenset(_STOP_WORDS.split())
+_COURTESY = r"(?:(?:please|also|then|now|first|finally|(?:can|could|would|will) you)\b[\s,]*|[-*]\s)*"
 _CONDITION = re.compile(
-    r"\b(?:if|unless|otherwise|in case|provided|assuming|as soon as)\b|^\W*(?:when|once|after|should)\b", re.I
+    r"\b(?:if|unless|otherwise|provided|in case|when|once|after|until)\b|^\W*should\b", re.I
 )
-_SAID = re.compile(
-    r"""\"([^"]+)\"|(?<!\w)'((?:[^'\n]|(?<=\w)'(?=\w)){1,5000})'(?!\w)|(?::|\bsaying)\s+(?=[^\s'"])(.+)"""
-)
-_SENTENCE = re.compile(r"[.!?;]\s+|(?<!:)\n|\Z")
-_JOINT = re.compile(r",?\s(?:and|then)\s|,\s", re.I)
-NUMBER = r"\d(?:[\d.,]*\d)?"
+_SAID = re.compile(r""""([^"]+)"|(?<!\w)'((?:[^'\n]|\b'\b){1,999})'(?!\w)|(?::|\bsaying)\s+(?=[^\s'"])(.+)""")
 _VALUE = re.compile(
     r"""(?P<email>(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)
     |(?P<path>(?<![\w./-])(?:\.{0,2}/)*[A-Za-z_][\w-]*(?:[./][\w-]+)+)
     |(?P<id>(?<![\w-])[A-Za-z]+[-_](?=\w*\d)\w[\w-]*)
-    |(?P<money>(?<![\w.,-])(?:NUMBER\s?(?:or|to|-)\s?)?
-        (?:[€$£]\s?NUMBER|NUMBER\s?(?:[€$£]|(?:EUR|USD|GBP|CHF|NOK|SEK|DKK|PLN|CZK|CAD|AUD)\b)))
-    """.replace("NUMBER", NUMBER),
+    # none where it could be read in two ways: `5,00 EUR`, `1 500 EUR`, `5 or 10 EUR`, `5-10 EUR`
+    |(?P<money>(?<![\w.,/–-])(?<!\d\s)(?<![–-]\s)(?<!\d\s(?:or|to)\s)(?<!\d\sand\s)
+        (?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d\d?)?\s?(?:€|(?:EUR|USD|GBP|CHF|NOK|SEK|DKK|PLN|CZK|CAD|AUD)\b))""",
     re.VERBOSE,
 )
 
@@ -60,6 +54,7 @@ class Clause(NamedTuple):
     rest: str  # what follows the verb
     before: str  # all that the request says before it
     doubt: str = ""  # why it orders nothing, although it may begin with a verb
+    points_back: bool = False  # speaks of something by `its`, `their` …
 
 
 def values(text: str, kind: str) -> list[str]:
@@ -76,7 +71,7 @@ def said(text: str) -> str:
 def words(text: str) -> list[str]:
     """The words that carry meaning, as written; values are none."""
     found = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", _VALUE.sub(" ", text))
-    return [word for word in found if word.lower() not in _STOP.split()]
+    return [word for word in found if word.lower() not in _STOP]
 
 
 def stems(text: str) -> list[str]:
@@ -88,35 +83,27 @@ def read_clauses(text: str, tool_verbs: Iterable[str]) -> list[Clause]:
     """The sentences of a request. One that begins with a verb is cut where a joint (`and`, `then`, a comma) is
     followed by another verb. Nothing is cut inside of what is quoted or said."""
     text = text.translate(str.maketrans("“”‘’", "\"\"''"))
-    plain = _SAID.sub(lambda found: " " * len(found[0]), text)
-    verbs = "|".join(re.escape(verb) for verb in sorted({*SERVING, *tool_verbs}, key=len, reverse=True))
-    begins = re.compile(rf"({verbs})\b(?!['-]|\s+not\b)", re.I)
+    # what is quoted or said is kept aside, with a private character in its place meanwhile
+    kept = {0xE000 + place: found[0] for place, found in enumerate(_SAID.finditer(text))}
+    hidden = iter(kept)
+    plain = _SAID.sub(lambda found: chr(next(hidden)), text)
+    known = "|".join(re.escape(verb) for verb in sorted({*SERVING, *tool_verbs}, key=len, reverse=True))
+    a_verb = rf"(?:{known})\b(?!['-]|\s+(?:not|no|nothing)\b)"
+    begins = re.compile(rf"\s*({_COURTESY})({a_verb})", re.I)
+    joint = re.compile(rf"(?:,?\s(?:and|then)\s|,\s)(?={_COURTESY}{a_verb})", re.I)
     clauses: list[Clause] = []
-    start = 0
-    for end in (found.end() for found in _SENTENCE.finditer(plain)):
-        sentence = plain[start:end]
-        asked = sentence.rstrip().endswith("?") and _COURTESY.sub("", sentence, count=1) == sentence
+    before = ""
+    for sentence in re.split(r"(?<=[.!?;])\s+|(?<!:)\n", plain.strip()):
+        first = begins.match(sentence)
+        asked = sentence.endswith("?") and not (first and first[1])
         doubt = "it is a question and no order" if asked else ""
         if _CONDITION.search(sentence):
             doubt = "it depends on a condition, which I cannot weigh; order it outright"
-        for first, last in _cut(sentence, begins):
-            piece, before = text[start + first : start + last].strip(), text[: start + first]
-            verb, rest = _verb(piece, begins)
-            clauses.append(Clause(piece, sentence[first:last], verb, rest, before, doubt))
-        start = end
+        for piece in joint.split(sentence) if first else [sentence]:
+            verb = begins.match(piece)
+            rest = piece[verb.end() :] if verb else piece
+            text, rest = piece.translate(kept).strip(), rest.translate(kept)
+            back = re.search(r"\b(?:its|their|his|her)\b", piece) is not None
+            clauses.append(Clause(text, piece, verb[2].lower() if verb else "", rest, before, doubt, back))
+            before += f"{piece} "
     return [clause for clause in clauses if clause.text]
-
-
-def _cut(sentence: str, begins: re.Pattern[str]) -> list[tuple[int, int]]:
-    joints = _JOINT.finditer(sentence) if _verb(sentence, begins)[0] else ()
-    cuts = [joint.span() for joint in joints if _verb(sentence[joint.end() :], begins)[0]]
-    return list(
-        zip([0, *(end for _, end in cuts)], [*(start for start, _ in cuts), len(sentence)], strict=True)
-    )
-
-
-def _verb(clause: str, begins: re.Pattern[str]) -> tuple[str, str]:
-    """The verb that a clause begins with (after `please`, `can you` …), or "", and the rest of the clause."""
-    start = _COURTESY.sub("", clause.lstrip(), count=1)
-    found = begins.match(start)
-    return (found[0].lower(), start[found.end() :]) if found else ("", start)
