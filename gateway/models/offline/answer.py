@@ -26,6 +26,7 @@ def parsed(result: Message) -> Json:
 def told(clause: Clause, tool: Tool | None, result: Message) -> str:
     """What the call for a clause gave."""
     asked, data = short(clause.text).rstrip(" .?!"), as_object(parsed(result))
+    asked = asked[:1].upper() + asked[1:]
     if result.is_error:
         return f"“{asked}” was not done; {tool.name if tool else 'the tool'} said: {short(result.text, 400)}"
     if tool and tool.changes:
@@ -43,7 +44,7 @@ def described(result: Message) -> str:
         entries = [f"- {_value(entry)}" for entry in lists[0]]
         return "\n".join((f"{len(entries)} found:", *entries[:10])) if entries else "Nothing was found."
     if not record:
-        return "\n".join(f"> {line}" for line in result.text[:1500].strip().splitlines())
+        return "\n".join(f"> {line}" for line in (result.text[:1500].strip() or "(nothing)").splitlines())
     head = f"{record.get('record_type', 'result')} ".capitalize() + str(record.get("id", ""))
     facts = {key: _value(one) for key, one in record.items() if key not in ("id", "record_type")}
     said = "; ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts.items() if value)

@@ -76,9 +76,9 @@ class Task(NamedTuple):
         if schema.get("type") == "boolean":
             return name in words(self.clause.plain) or None
         by_last_word: dict[str, Callable[[str], Json]] = {
-            "id": self._id, "key": self._id, "path": self._path, "minor": self._minor, "query": self._query,
-            "expression": self._expression, "status": self._status, "reason": self._reason,
-            "content": self._body, "body": self._body, "text": self._body, "message": self._body,
+            "id": self._id, "key": self._id, "path": self._path, "minor": self._minor, "status": self._status,
+            "query": self._query, "expression": self._expression, "reason": self._reason, "body": self._body,
+            "content": self._body, "text": self._body, "message": self._body, "comment": self._body,
         }  # fmt: skip
         find = by_last_word.get(name.rpartition("_")[2])
         return find(name) if find else None
