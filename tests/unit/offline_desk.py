@@ -22,13 +22,12 @@ CALLER = Principal("ada", roles=("support",))
 SERVERS: dict[str, ToolServer[Any]] = {"calculator": calculator, "files": files, "crm": crm, "search": search}
 
 Call = tuple[str, dict[str, Any]]
-Turns = list[list[Call]]
 
 
 class Told(NamedTuple):
     """A conversation that came to its end."""
 
-    turns: Turns
+    calls: list[Call]
     answer: str
     messages: tuple[Message, ...]
 
@@ -42,17 +41,17 @@ class Desk:
 
     async def ask(self, question: str, before: tuple[Message, ...] = ()) -> Told:
         messages = [*before, Message("user", question)]
-        turns: Turns = []
-        for _ in range(12):
+        calls: list[Call] = []
+        for _ in range(20):
             reply = await OfflineModel().reply(ModelRequest(tuple(messages), self.tools))
             messages.append(Message("assistant", reply.text, reply.tool_uses))
             if not reply.tool_uses:
                 assert reply.stop == "final"
-                return Told(turns, reply.text, tuple(messages))
+                return Told(calls, reply.text, tuple(messages))
             assert reply.stop == "tool_use"
-            turns.append([(use.name, json.loads(use.arguments_json)) for use in reply.tool_uses])
+            calls += [(use.name, json.loads(use.arguments_json)) for use in reply.tool_uses]
             messages += [await self._call(use.id, use.name, use.arguments_json) for use in reply.tool_uses]
-        raise AssertionError(f"no end after twelve turns: {turns}")
+        raise AssertionError(f"no end after twenty turns: {calls}")
 
     async def _call(self, use_id: str, alias: str, arguments: str) -> Message:
         if alias in self.denied:
@@ -101,8 +100,8 @@ def find(kind: str, **more: Any) -> Call:
     return "crm__find_records", {"record_type": kind, **more}
 
 
-def look_for(query: str, document: str) -> Turns:
-    return [[("search__search", {"query": query})], [("search__fetch", {"id": document})]]
+def look_for(query: str, document: str) -> list[Call]:
+    return [("search__search", {"query": query}), ("search__fetch", {"id": document})]
 
 
 def sums(expression: str) -> Call:

@@ -1,239 +1,109 @@
-"""Reading a text by visible rules: its steps, the verb that each step begins with, and the values whose form
-says what they are. There is no language model here, and nothing is known of any particular tool or data."""
+"""Reading a request: its clauses, the verb that each begins with, and the values whose form gives them away."""
 
 import re
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import NamedTuple
 
-LOOK, FIND, KNOW, READ, CALCULATE, WRITE, ADD = "look", "find", "know", "read", "calculate", "write", "add"
-
-_VERBS = """
-look find know: look up, lookup, look at, pull up, fetch, retrieve, track
-look read find: get, show, view, display, give, look
-look know find: where, who, tell, when will, when did, when does, when is, when was
-find: list, how many
-find know look: find, which
-know find look: search, check, look for
-know look find: what, how, why, is, are, does, do, did, was, has, may, can i, can we, should
-know look find: explain, describe, know, find out
-read look: read, open, print
-calculate know: calculate, compute, work out, figure out, evaluate, how much
-write add: save, write, store, append, overwrite, put, create, jot down
-add write: add, post, leave, comment, reply
-none: book, buy, cancel, change, delete, email, forward, move, pay, refund, remove, rename, schedule, send, ship
-none: translate, update, upgrade
+READING = frozenset({"calculate", "get", "search", "find", "list", "read", "fetch"})
+_SERVING = """
+get read find list search: get, show, view, give
+get search: look up, lookup, pull up, fetch, retrieve, summarise, summarize
+find list get search: list, find, which, how many
+read get find list: read, open
+search: search, look for
+calculate: calculate, compute, work out, figure out, evaluate
+calculate get search: what, how, how much, why, when, where, who, is, are, was, do, does, did, has, can i, should
+calculate get search: may, check, tell, explain, describe, track
+write: save, write, store, append, overwrite, create, put
+add write: add, post, leave, comment
+none: book, buy, cancel, change, delete, email, move, pay, refund, remove, rename, send, ship, update
 """
-# verb -> the families of tools that can serve it, best first; of `none`, only a tool that is named by the verb
-VERBS: dict[str, tuple[str, ...]] = {
-    verb: tuple(families.replace("none", "").split())
-    for families, verbs in (line.split(": ") for line in _VERBS.strip().splitlines())
+# verb of a clause -> verbs that tools are named by, best first; a tool named by the clause's own verb serves it too
+SERVING = {
+    verb: tool_verbs.removeprefix("none").split()
+    for tool_verbs, verbs in (line.split(": ") for line in _SERVING.strip().splitlines())
     for verb in verbs.split(", ")
 }
-_READING = frozenset({LOOK, FIND, READ, CALCULATE})
-QUESTION = (KNOW, LOOK, FIND)
-
-_STOP_WORDS = """a about after again all also am an and any are as at be because been before but by can could did do
-    does e-mail email every for from get had has have he her him his how i if in into is it its just kindly let long
-    many may me mean mine more most much must my named no not now of off on or our out over own per please said say
-    says shall she short should so some take takes tell than that the their them then there these they this those to
-    too up us very was we were what when where whether which who whom whose why will with would you your base doc
-    docs document documentation article knowledge summary summarise summarize"""
+_STOP_WORDS = """
+a about after all also am an and any are as at base be but by can could did do does for from get had has have he
+hello help her hey hi him his how i if in into is it its just knowledge long many me mean more much my no not now
+of off on or our out over please say says she should so some take tell than thank thanks that the their them then
+there these they this to too us was we were what when where which who why will with would you your
+"""
 _STOP = frozenset(_STOP_WORDS.split())
-_REFERENCE = re.compile(
-    r"\b(its?|their|them|they|his|her|that|those|this|these|result|summary)\b", re.IGNORECASE
+_COURTESY = r"(?:(?:please|also|then|now|first|finally|(?:can|could|would|will) you)\b[\s,]*|[-*]\s)*"
+_CONDITION = re.compile(
+    r"\b(?:if|unless|otherwise|provided|in case|when|once|after|until)\b|^\W*should\b", re.I
 )
-_POLITE = re.compile(
-    r"(?:(?:please|also|then|and|now|next|first|finally|so|kindly|(?:can|could|would|will) you"
-    r"|i(?:'d| would) like(?: you)? to|i (?:want|need)(?: you)? to|help me(?: to)?|let's)\b[\s,:]*)+",
-    re.IGNORECASE,
-)
-_GREETING = re.compile(
-    r"\W*(?:(?:hello|hi|hey|thanks|thank you|good (?:morning|afternoon|evening|day)|help|there|again"
-    r"|what can you do|who are you|what are you)\b\W*)+",
-    re.IGNORECASE,
-)
-_CONDITION = re.compile(r"\b(?:if|unless|in case|provided)\b|^\s*(?:when|once|as soon as)\b", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?;]['\"”]))\s+|\n+")
-_CLAUSE = re.compile(r"\s{0,3},?\s{1,3}(?:and then|and also|and|then|but)\s{1,3}|,\s{1,3}", re.IGNORECASE)
-
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?"
-_CODES = "EUR|USD|GBP|CHF|NOK|SEK|DKK|PLN|CZK|JPY|CAD|AUD"
-_SIGNS = (
-    ("cent", "cent"),
-    ("€", "EUR"),
-    ("euro", "EUR"),
-    ("$", "USD"),
-    ("dollar", "USD"),
-    ("£", "GBP"),
-    ("pound", "GBP"),
-)
-_TOKEN = re.compile(
-    r"""(?P<quoted>"[^"]{0,5000}"|“[^”]{0,5000}”|(?<!\w)'(?:[^']|(?<=\w)'(?=\w)){0,5000}'(?!\w))
-    |(?P<url>https?://\S+)
-    |(?P<email>(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)
-    |(?P<date>\b\d{4}-\d{2}-\d{2}\b)
-    |(?P<path>(?<![\w./-])(?:\.{0,2}/)*[A-Za-z_][\w-]*(?:\.[\w-]+)*(?:/[\w-]+(?:\.[\w-]+)*)+/?
-        |(?<![\w./-])(?:\.{1,2}/|/)+[\w-][\w./-]*\w
-        |(?<![\w-])(?!e\.g|i\.e)[A-Za-z_][\w-]*(?:\.[A-Za-z][A-Za-z0-9]{0,4})+\b
-        |(?<![\w-])[\w-]+/(?!\S))
-    |(?P<id>(?<![\w-])[A-Za-z]+[-_](?=\w{0,40}\d)\w[\w-]*\b|\#\d+\b)
-    |(?P<percent>(?:NUMBER)\s*(?:%|per\s?cent\b))
-    |(?P<money>[€$£]\s?(?:NUMBER)|(?:NUMBER)\s?(?:(?:CODES)\b|€|(?:euro|dollar|pound|cent)s?\b))
-    |(?P<number>(?:NUMBER)\b)""".replace("NUMBER", _NUMBER).replace("CODES", _CODES),
+_SAID = re.compile(r""""([^"]+)"|(?<!\w)'((?:[^'\n]|\b'\b){1,999})'(?!\w)|(?::|\bsaying)\s+(?=[^\s'"])(.+)""")
+_VALUE = re.compile(
+    r"""(?P<email>(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+)
+    |(?P<path>(?<![\w./-])(?:\.{0,2}/)*[A-Za-z_][\w-]*(?:[./][\w-]+)+)
+    |(?P<id>(?<![\w-])[A-Za-z]+[-_](?=\w*\d)\w[\w-]*)
+    # none where it could be read in two ways: `5,00 EUR`, `1 500 EUR`, `5 or 10 EUR`, `5-10 EUR`
+    |(?P<money>(?<![\w.,/–-])(?<!\d\s)(?<![–-]\s)(?<!\d\s(?:or|to)\s)(?<!\d\sand\s)
+        (?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d\d?)?\s?(?:€|(?:EUR|USD|GBP|CHF|NOK|SEK|DKK|PLN|CZK|CAD|AUD)\b))""",
     re.VERBOSE,
 )
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
-class Token(NamedTuple):
-    """A value that its form gives away: kind `quoted`, `email`, `path`, `id`, `percent`, `money` and so on."""
-
-    kind: str
+class Clause(NamedTuple):
     text: str
-    start: int
+    plain: str  # the text without what it quotes, or says after a colon
+    verb: str  # that it begins with; empty = none
+    rest: str  # what follows the verb
+    before: str  # all that the request says before it
+    doubt: str = ""  # why it orders nothing, although it may begin with a verb
+    points_back: bool = False  # speaks of something by `its`, `their` …
 
 
-class Money(NamedTuple):
-    amount: Decimal
-    currency: str  # empty = not said
-
-    @property
-    def minor(self) -> int | None:
-        """In minor units; None where that would not be a whole number."""
-        scaled = self.amount if self.currency == "cent" else self.amount.scaleb(minor_digits(self.currency))
-        return int(scaled) if scaled == scaled.to_integral_value() else None
+def values(text: str, kind: str) -> list[str]:
+    """The different values of a kind (`email`, `path`, `id`, `money`), in order."""
+    return list(dict.fromkeys(found[0] for found in _VALUE.finditer(text) if found.lastgroup == kind))
 
 
-def minor_digits(currency: str) -> int:
-    return 0 if currency == "JPY" else 2
+def said(text: str) -> str:
+    """What is to be passed on: what stands in quotation marks, or after a colon or `saying`."""
+    found = _SAID.search(text)
+    return next(filter(None, found.groups())) if found else ""
 
 
-def tokens(text: str, *kinds: str) -> tuple[Token, ...]:
-    """All values of these kinds, in order; quotation marks are taken off."""
-    found = ((match.lastgroup or "", match.group(), match.start()) for match in _TOKEN.finditer(text))
-    return tuple(
-        Token(kind, value[1:-1] if kind == "quoted" else value, start)
-        for kind, value, start in found
-        if not kinds or kind in kinds
-    )
+def words(text: str) -> list[str]:
+    """The words that carry meaning, as written; values are none."""
+    found = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", _VALUE.sub(" ", text))
+    return [word for word in found if word.lower() not in _STOP]
 
 
-def blank(text: str, *kinds: str, filler: str = " ") -> str:
-    """The text with its tokens (of these kinds) overwritten, every other character where it was."""
-    return _TOKEN.sub(
-        lambda found: filler * len(found.group()) if not kinds or found.lastgroup in kinds else found.group(),
-        text,
-    )
+def stems(text: str) -> list[str]:
+    """The crude roots of the words: `orders`, `ordered` and `order` are one."""
+    return [re.sub(r"(?<=\w{3})(?:'s|ing|ed|es|s|e)$", "", word.lower()) for word in words(text)]
 
 
-def number(text: str) -> Decimal:
-    """The number in `1,250.50`, `5,00 EUR` or `15 %`."""
-    found = re.search(_NUMBER, text)
-    digits = found.group() if found else "0"
-    thousands = re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits)
-    return Decimal(digits.replace(",", "" if thousands else "."))
-
-
-def money(text: str) -> Money:
-    code = re.search(_CODES, text)
-    named = next((value for sign, value in _SIGNS if sign in text.lower()), "")
-    return Money(number(text), code.group() if code else named)
-
-
-def stem(word: str) -> str:
-    """A crude root, so that `returns`, `returned` and `return` are one word."""
-    word = word.lower().removesuffix("'s").removesuffix("’s")
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    for ending in ("ing", "ed", "s", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
-            word = word.removesuffix(ending)
-            return word[:-1] if ending in ("ing", "ed") and word[-1] == word[-2] else stem(word)
-    return word
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The words that carry meaning, as written."""
-    return tuple(word for word in _WORD.findall(text) if word.lower() not in _STOP)
-
-
-def stems(text: str | Iterable[str]) -> frozenset[str]:
-    return frozenset(stem(word) for word in (words(text) if isinstance(text, str) else text))
-
-
-def is_greeting(text: str) -> bool:
-    return _GREETING.fullmatch(text) is not None
-
-
-def refers_back(text: str) -> bool:
-    """Whether it points at something said or found before: `its total`, `save that`, `a summary`."""
-    return _REFERENCE.search(blank(text)) is not None
-
-
-def lead(clause: str, extra: frozenset[str] = frozenset()) -> tuple[str, str]:
-    """The verb that a clause begins with (after `please`, `can you` …), or "", and the rest of the clause.
-
-    `extra` are verbs that tools are named by. A noun before an id is no verb: `order AB-1 is late`."""
-    start = without_courtesy(clause)
-    known = sorted({*VERBS, *extra}, key=len, reverse=True)
-    found = re.match(rf"({'|'.join(map(re.escape, known))})\b(?!['’]t|\s+not\b)", start, re.IGNORECASE)
-    if found is None:
-        return "", start
-    rest = start[found.end() :]
-    verb = found.group().lower()
-    if not VERBS.get(verb) and re.match(r"\s+(?:[A-Za-z]+[-_]\d|policy|policies)", rest):
-        return "", start
-    return verb, rest
-
-
-def without_courtesy(text: str) -> str:
-    """`could you please show it` as `show it`."""
-    found = _POLITE.match(text)
-    return text[found.end() :].lstrip() if found else text.lstrip()
-
-
-def clauses(text: str, extra: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Sentences, cut again where `and`, `then` or a comma is followed by a verb with something to act on.
-    Nothing is cut inside quotation marks or after a colon."""
-    shown = blank(text, filler="·")
-    found: list[str] = []
-    start = 0
-    for end in (*(match.end() for match in _SENTENCE_END.finditer(shown)), len(text)):
-        found += _cut(text[start:end], shown[start:end], extra)
-        start = end
-    return tuple(piece for piece in (piece.strip(" \n,") for piece in found) if piece)
-
-
-def _cut(sentence: str, shown: str, extra: frozenset[str]) -> list[str]:
-    colon = re.search(r":\s", shown)
-    pieces: list[str] = []
-    start = 0
-    for match in _CLAUSE.finditer(shown, 0, colon.start() if colon else len(shown)):
-        first, _ = lead(sentence[start : match.start()], extra)
-        verb, rest = lead(sentence[match.end() :], extra)
-        # a bare `and` joins only orders: `she asked to return it and refund 5 EUR` is none
-        joins = "," in match.group() or "then" in match.group() or first
-        if verb and joins and (first or not is_conditional(sentence)) and _stands_alone(verb, rest, sentence):
-            pieces.append(sentence[start : match.start()])
-            start = match.end()
-    return [*pieces, sentence[start:]]
-
-
-def _stands_alone(verb: str, rest: str, sentence: str) -> bool:
-    """Whether a verb and what follows is a step of its own: `…, why?` and `… and tell me more` are not, and within
-    a question nothing is ordered that could change something."""
-    family = VERBS.get(verb, ())[:1]
-    if family == (KNOW,):
-        return bool(words(rest))
-    question = sentence.rstrip().endswith("?") and _POLITE.match(sentence) is None
-    return (
-        verb != "tell"
-        and bool(re.search(r"\w", rest))
-        and (not question or bool(_READING.intersection(family)))
-    )
-
-
-def is_conditional(text: str) -> bool:
-    """Whether it holds only under a condition, which rules like these cannot weigh."""
-    return _CONDITION.search(blank(text)) is not None
+def read_clauses(text: str, tool_verbs: Iterable[str]) -> list[Clause]:
+    """The sentences of a request. One that begins with a verb is cut where a joint (`and`, `then`, a comma) is
+    followed by another verb. Nothing is cut inside of what is quoted or said."""
+    text = text.translate(str.maketrans("“”‘’", "\"\"''"))
+    # what is quoted or said is kept aside, with a private character in its place meanwhile
+    kept = {0xE000 + place: found[0] for place, found in enumerate(_SAID.finditer(text))}
+    hidden = iter(kept)
+    plain = _SAID.sub(lambda found: chr(next(hidden)), text)
+    known = "|".join(re.escape(verb) for verb in sorted({*SERVING, *tool_verbs}, key=len, reverse=True))
+    a_verb = rf"(?:{known})\b(?!['-]|\s+(?:not|no|nothing)\b)"
+    begins = re.compile(rf"\s*({_COURTESY})({a_verb})", re.I)
+    joint = re.compile(rf"(?:,?\s(?:and|then)\s|,\s)(?={_COURTESY}{a_verb})", re.I)
+    clauses: list[Clause] = []
+    before = ""
+    for sentence in re.split(r"(?<=[.!?;])\s+|(?<!:)\n", plain.strip()):
+        first = begins.match(sentence)
+        asked = sentence.endswith("?") and not (first and first[1])
+        doubt = "it is a question and no order" if asked else ""
+        if _CONDITION.search(sentence):
+            doubt = "it depends on a condition, which I cannot weigh; order it outright"
+        for piece in joint.split(sentence) if first else [sentence]:
+            verb = begins.match(piece)
+            rest = piece[verb.end() :] if verb else piece
+            text, rest = piece.translate(kept).strip(), rest.translate(kept)
+            back = re.search(r"\b(?:its|their|his|her)\b", piece) is not None
+            clauses.append(Clause(text, piece, verb[2].lower() if verb else "", rest, before, doubt, back))
+            before += f"{piece} "
+    return [clause for clause in clauses if clause.text]
