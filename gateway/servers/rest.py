@@ -87,6 +87,9 @@ def rest_app(
     return app
 
 
+# The routers below are long because each is one list of routes, which share what they close over.
+
+
 def _tools(tools: ToolProvider, who: Any) -> APIRouter:
     router = APIRouter(prefix="/v1/tools")
 

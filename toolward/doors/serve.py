@@ -96,6 +96,7 @@ async def serve(
 
     `local` is who a stdio client is. Raises ConfigurationError when an address cannot be used.
     """
+    # Longer than most, because opening and leaving are one story: what is opened first is left last.
     terms = terms or Terms()
     stop = until_stopped()
     leaving: list[Callable[[], Awaitable[None]]] = []
