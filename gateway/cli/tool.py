@@ -9,10 +9,10 @@ from cyclopts import Parameter
 
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, print_table, printable_lines, shorten
 from gateway.cli.session import Common, Session, open_session
-from toolward.doors.outcome import as_result
 from toolward.errors import InvalidArguments, UnknownTool
 from toolward.names import closest
 from toolward.types import CallContext, Progress, Tool, ToolCall
+from toolward.wire.outcome import as_result
 
 
 async def every_tool(session: Session) -> list[Tool]:

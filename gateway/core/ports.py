@@ -3,7 +3,7 @@ in-memory twin in `tests/twins.py`; neither this module nor anything in `core` o
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -267,6 +267,3 @@ class RunLogPort(Protocol):
     async def unfinished(self) -> tuple[str, ...]:
         """Ids of the runs that have not ended, oldest first."""
         ...
-
-
-Attributes = dict[str, Any]

@@ -13,9 +13,7 @@ def front(mcp: Any, rest: Any, origins: Origins, probes: Probes) -> Any:
     answer whatever probes the gateway."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if (
-            scope["type"] != "http"
-        ):  # no websockets, no lifespan: the gateway opens and closes its parts itself
+        if scope["type"] != "http":  # no websockets; the gateway opens and closes its parts itself
             return
         if scope["path"] in ("/mcp", "/mcp/"):
             await mcp(scope, receive, send)

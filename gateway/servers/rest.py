@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 
 from gateway.servers.openapi import described, describing
 from toolward.auth import Authenticate, proven
-from toolward.doors.outcome import as_result
 from toolward.errors import InvalidRequest, NotFound, ToolwardError, UnknownTool, Violation
 from toolward.types import (
     Agent,
@@ -36,6 +35,7 @@ from toolward.types import (
     ToolProvider,
 )
 from toolward.wire.errors import to_problem
+from toolward.wire.outcome import as_result
 
 log = logging.getLogger(__name__)
 

@@ -254,6 +254,7 @@ async def _refuse(send: Send, error: ToolwardError, challenge: str) -> None:
 
 
 async def _reply(send: Send, status: int, body: bytes) -> None:
+    """`reply` for every call: nothing is encoded that is the same each time."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

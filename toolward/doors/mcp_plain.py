@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from msgspec import UNSET, Raw
 
-from toolward.doors.outcome import as_result
 from toolward.errors import Internal, InvalidRequest, ToolwardError
 from toolward.offers import offers_of
 from toolward.types import (
@@ -25,6 +24,7 @@ from toolward.types import (
     ToolProvider,
 )
 from toolward.wire import mcp as wire
+from toolward.wire.outcome import as_result
 
 log = logging.getLogger(__name__)
 

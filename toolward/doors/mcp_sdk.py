@@ -16,7 +16,6 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
-from toolward.doors.outcome import as_result
 from toolward.errors import ToolwardError
 from toolward.offers import Offers, offers_of
 from toolward.types import (
@@ -34,6 +33,7 @@ from toolward.types import (
 )
 from toolward.wire import mcp as wire
 from toolward.wire.errors import META_KEY, details, to_jsonrpc
+from toolward.wire.outcome import as_result
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,6 @@ METHOD = "mcp.method.name"
 TOOL_NAME = "gen_ai.tool.name"
 ERROR_TYPE = "error.type"  # `tool_error`, or an error's code
 SPAN_DOOR = "toolward.door"
-CALL_ID = "toolward.call_id"
 
 # --- log lines (JSON) --------------------------------------------------------------------------------------
 

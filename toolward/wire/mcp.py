@@ -40,7 +40,6 @@ HOPS_META = "toolward/hops"
 ON_BEHALF_META = "toolward/on-behalf-of"
 
 _EMPTY = Raw(b"{}")
-_NULL = Raw(b"null")
 # jsonrpc message > params > arguments, and the argument value's own nesting.
 _MESSAGE_DEPTH = MAX_DEPTH + 2
 
