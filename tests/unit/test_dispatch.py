@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core.catalog import ToolFacts, build_catalog
 from gateway.core.digests import arguments_digest
-from gateway.core.dispatch import Dispatch, Limits
+from gateway.core.dispatch import Bounds, Dispatch
 from gateway.core.policy import bind
 from gateway.core.ports import Listing
 from gateway.core.requests import answered
@@ -71,7 +71,7 @@ class Gateway:
     """A dispatch over twins."""
 
     def __init__(
-        self, *, limits: Limits | None = None, rules: str = POLICY, listings: tuple[Listing, ...] = LISTINGS
+        self, *, limits: Bounds | None = None, rules: str = POLICY, listings: tuple[Listing, ...] = LISTINGS
     ) -> None:
         self.clock = TwinClock()
         self.ledger = TwinLedger(self.clock)
@@ -311,7 +311,7 @@ class TestApproval:
         assert gateway.backends.calls == []
 
     async def test_an_approval_does_not_outlive_its_time(self) -> None:
-        gateway = Gateway(limits=Limits(approval_lifetime=60))
+        gateway = Gateway(limits=Bounds(approval_lifetime=60))
         await gateway.approve(await gateway.asked(amount=50))
         gateway.clock.advance(60)
         assert isinstance(await gateway.call("crm.refund", amount=50), InputRequired)
@@ -386,7 +386,7 @@ class TestResult:
         assert gateway.ledger.journal[-1].endswith(" tool_error")
 
     async def test_a_flood_is_cut_off(self) -> None:
-        gateway = Gateway(limits=Limits(result_bytes=1000))
+        gateway = Gateway(limits=Bounds(result_bytes=1000))
         gateway.backends.answers["crm.get"] = text_result("x" * 1001)
         with pytest.raises(InvalidResult, match="at most 1,000"):
             await gateway.call("crm.get")
@@ -475,7 +475,7 @@ class TestList:
     async def test_comes_in_pages_without_gaps_or_repeats(self) -> None:
         many = listing("crm", *(Tool(f"t{number:04d}") for number in range(999)), Tool("u_hidden"))
         rules = "version: 1\nrules:\n  - {id: a, tools: ['crm.t*'], effect: allow}\n"
-        gateway = Gateway(rules=rules, listings=(many,), limits=Limits(page=333))
+        gateway = Gateway(rules=rules, listings=(many,), limits=Bounds(page=333))
         names: list[str] = []
         cursor, pages = None, 0
         while pages == 0 or cursor is not None:

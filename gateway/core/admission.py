@@ -1,0 +1,127 @@
+"""What is known of a call before anything is done: its tool, its arguments, and what policy says of it."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.core.binding import Decision
+from gateway.core.catalog import Catalog, CatalogTool
+from gateway.core.digests import arguments_digest
+from gateway.core.policy import BoundPolicy
+from gateway.core.ports import CallRecord, Clock, Ids
+from toolward.errors import DeadlineExceeded, Denied, InvalidRequest, Unavailable, UnknownTool
+from toolward.names import closest
+from toolward.schema import MAX_BYTES, check_arguments, parse_object
+from toolward.types import CallContext, JsonObject, Principal, RunScope, ToolCall
+
+_SUGGESTED_FROM = 500  # comparing names is slow, so a suggestion looks at no more
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """Bounds on every call; times in seconds, sizes in bytes."""
+
+    argument_bytes: int = MAX_BYTES
+    result_bytes: int = MAX_BYTES
+    timeout: float = 60.0  # where the caller names none, and the most that it gets
+    approval_lifetime: float = 24 * 3600.0
+    hops: int = 8  # gateways that a call may have passed
+    page: int = 500  # tools
+
+
+class Snapshot(NamedTuple):
+    """A catalog and the policy bound to it. One is used for the whole of a call."""
+
+    catalog: Catalog
+    policy: BoundPolicy
+
+    def visible(self, principal: Principal, run: RunScope | None = None) -> Iterator[CatalogTool]:
+        """Every tool of which some call could be allowed or asked for, in the catalog's order."""
+        return (tool for tool in self.catalog.tools if self.policy.listable(principal, tool, run))
+
+
+class Admitted(NamedTuple):
+    """A call that was found, read, validated and decided."""
+
+    tool: CatalogTool
+    arguments: JsonObject
+    decision: Decision
+    record: CallRecord
+
+
+class Admission:
+    """find -> bound -> validate -> decide."""
+
+    def __init__(self, clock: Clock, ids: Ids, bounds: Bounds) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._bounds = bounds
+
+    def admit(
+        self, snapshot: Snapshot, principal: Principal, call: ToolCall, context: CallContext
+    ) -> Admitted:
+        """Raises UnknownTool, Unavailable, TooLarge, InvalidRequest, InvalidArguments, DeadlineExceeded, and
+        Denied for a tool that a rule does not fit; every other denial is in the decision."""
+        self._check_circumstances(call, context)
+        tool = _find(snapshot, principal, call.name, context.run)
+        arguments = parse_object(
+            call.arguments_json, f"arguments of {tool.name}", max_bytes=self._bounds.argument_bytes
+        )
+        check_arguments(tool.input_schema, arguments, tool.name)
+        decision = snapshot.policy.decide(principal, tool, arguments, context.run)
+        record = CallRecord(
+            id=(call.call_id if context.run else "") or self._ids.new("call"),
+            at=self._clock.now_ms(),
+            principal=principal.id,
+            tenant=principal.tenant,
+            tool=tool.name,
+            arguments_digest=arguments_digest(arguments),
+            effect=decision.effect,
+            rule=decision.rule,
+            version=decision.version,
+            changes=tool.facts.changes,
+            run_id=context.run.run_id if context.run else "",
+            idempotency_key=call.idempotency_key,
+        )
+        return Admitted(tool, arguments, decision, record)
+
+    def _check_circumstances(self, call: ToolCall, context: CallContext) -> None:
+        if context.hops > self._bounds.hops:
+            raise InvalidRequest(
+                f"The call has passed {context.hops} gateways; at most {self._bounds.hops} are taken.",
+                hint="Look for gateways that are each other's backends.",
+            )
+        if context.timeout is not None and context.timeout <= 0:
+            raise DeadlineExceeded(f"There was no time left to call {call.name[:128]}; it was not called.")
+
+
+def _find(snapshot: Snapshot, principal: Principal, name: str, run: RunScope | None) -> CatalogTool:
+    """The tool of this qualified name or alias. One that the caller may not see is not there."""
+    catalog, policy = snapshot
+    tool = catalog.find(name)
+    if tool is not None and policy.listable(principal, tool, run):
+        return tool
+    if tool is not None and (flaw := policy.flaw(tool)) and policy.may_know(principal, tool.name, run):
+        raise Denied(f"Policy denies {tool.name}: {flaw.reason}", hint="Correct the rule.", rule=flaw.rule)
+    backend = catalog.backend_of(name)
+    if backend is not None and backend.problem:
+        asked = name if "." in name else name.replace("__", ".", 1)
+        if policy.may_know(principal, asked, run):
+            raise Unavailable(
+                f"The backend {backend.complaint}.",
+                hint=f"Start it, or correct its entry in the configuration ({backend.address}).",
+            )
+    raise _unknown(snapshot, principal, name, run)
+
+
+def _unknown(snapshot: Snapshot, principal: Principal, name: str, run: RunScope | None) -> UnknownTool:
+    known = [
+        tool.name if "." in name else tool.alias
+        for tool in islice(snapshot.visible(principal, run), _SUGGESTED_FROM)
+    ]
+    near = closest(name, known)
+    return UnknownTool(
+        f"There is no tool named {name[:128]!r}.",
+        hint=f"Did you mean {near}?" if near else "List the tools to see which there are.",
+    )
