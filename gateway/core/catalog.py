@@ -5,6 +5,7 @@ and reported in `Catalog.problems`, and never takes another one with it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from hashlib import sha256
 
 import msgspec
 
@@ -36,7 +37,8 @@ UNKNOWN = ToolFacts()
 
 
 class CatalogTool(msgspec.Struct, frozen=True):
-    """One tool that can be called. `tool` is what callers are offered, under its qualified name."""
+    """One tool that can be called. `tool` is what callers are offered, under its qualified name. `digest` is of all
+    that its server says of it: what approvals are bound to."""
 
     name: str
     backend: str
@@ -45,6 +47,7 @@ class CatalogTool(msgspec.Struct, frozen=True):
     facts: ToolFacts
     input_schema: Schema
     output_schema: Schema | None = None
+    digest: str = ""
 
     @property
     def own_name(self) -> str:
@@ -170,8 +173,11 @@ def _entry(backend: str, tool: Tool, facts: Callable[[str], ToolFacts | None], t
     if tool.input_schema.get("type") != "object":
         raise ConfigurationError("its input schema does not say that arguments are an object")
     output_schema = None if tool.output_schema is None else Schema(tool.output_schema, "output schema")
-    if (size := len(canonical(tool))) > MAX_TOOL_BYTES:  # after the schemas: their depth is bounded now
-        raise ConfigurationError(f"its description has {size:,} bytes; at most {MAX_TOOL_BYTES:,} are taken")
+    said = canonical(tool)  # after the schemas: their depth is bounded now
+    if len(said) > MAX_TOOL_BYTES:
+        raise ConfigurationError(
+            f"its description has {len(said):,} bytes; at most {MAX_TOOL_BYTES:,} are taken"
+        )
     return CatalogTool(
         name=name,
         backend=backend,
@@ -180,6 +186,7 @@ def _entry(backend: str, tool: Tool, facts: Callable[[str], ToolFacts | None], t
         facts=facts(name) or _hinted(tool.annotations if trusted else None),
         input_schema=input_schema,
         output_schema=output_schema,
+        digest=sha256(said).hexdigest(),
     )
 
 
