@@ -10,6 +10,7 @@ from tests.integration.raw_server import CHUNKED, OK, Line, always, once, servin
 from toolward.errors import DeadlineExceeded, InvalidResult, Unavailable
 from toolward.outbound.connection import Interrupted
 from toolward.outbound.pool import Pool
+from toolward.outbound.replies import HIGH_WATER
 
 pytestmark = pytest.mark.anyio
 
@@ -110,13 +111,14 @@ async def test_a_slow_reader_makes_the_far_end_wait() -> None:
 
 
 async def test_a_stream_that_came_whole_but_was_not_read_leaves_the_connection_usable() -> None:
-    body = b"HTTP/1.1 200 OK\r\ncontent-length: 400000\r\n\r\n" + b"a" * 400_000
+    size = HIGH_WATER + 1  # its last byte makes the far end wait, and completes the reply
+    body = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size + b"a" * size
 
     async with serving(always(body)) as served, Pool(served.url) as pool:
         async with pool.stream("GET", "/"):
-            for _ in range(200):  # passes of the loop, in which all of it arrives
+            for _ in range(2_000):  # passes of the loop, in which all of it arrives
                 await asyncio.sleep(0)
-        assert len((await pool.request("GET", "/", timeout=5)).body) == 400_000
+        assert len((await pool.request("GET", "/", timeout=5)).body) == size
         assert len(served.lines) == 1
 
 
