@@ -119,9 +119,14 @@ class Catalog(msgspec.Struct, frozen=True):
         backend = self.backends.get(tool.backend)
         return backend is not None and backend.remembered.get(tool.digest) is tool
 
-    def offering(self, backends: Mapping[str, CatalogBackend], withheld: Mapping[str, Withheld]) -> "Catalog":
-        """The same catalog with some tools taken out of `backends`."""
-        return _assemble(backends, self.problems, self.grounds, withheld)
+    def offering(
+        self,
+        backends: Mapping[str, CatalogBackend],
+        withheld: Mapping[str, Withheld],
+        problems: Iterable[str],
+    ) -> "Catalog":
+        """The same catalog with some tools taken out of `backends`, and more problems."""
+        return _assemble(backends, (*self.problems, *problems), self.grounds, withheld)
 
 
 def build_catalog(
