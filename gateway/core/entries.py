@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from math import isfinite
 from typing import Any, cast
 
 import msgspec
@@ -141,6 +142,8 @@ def _check_shape(value: Any, what: str) -> None:
                 below += cast(JsonObject, node).values()
             elif isinstance(node, list):
                 below += cast(list[Any], node)
+            elif isinstance(node, float) and not isfinite(node):
+                raise ConfigurationError(f"its {what} has a number that is none in JSON")
         nodes += len(below)
         if nodes > MAX_NODES:
             raise ConfigurationError(f"its {what} has more than {MAX_NODES:,} values")
