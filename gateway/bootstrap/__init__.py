@@ -11,13 +11,14 @@ from gateway.agent.definition import AgentDefinition
 from gateway.backends.pool import Backends
 from gateway.bootstrap.models import Models, open_models
 from gateway.bootstrap.system import SystemClock, SystemIds
+from gateway.bootstrap.upkeep import Upkeep
 from gateway.config.agents import load_agents
 from gateway.config.find import make_home
 from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
-from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
+from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
-from gateway.core.policy import Policy, bind
+from gateway.core.policy import Policy
 from gateway.ledger.ledger import Ledger
 from gateway.runs.runner import Runs
 from gateway.runs.worker import OfferedTool
@@ -41,6 +42,7 @@ class Gateway(NamedTuple):
     policy: Policy
     backends: Backends
     dispatch: Dispatch
+    upkeep: Upkeep
     runs: Runs
     ledger: Ledger
     models: Models
@@ -68,13 +70,8 @@ async def open_gateway(
         Backends(settings.backends, logs=home / "logs") as backends,
     ):
         dispatch = Dispatch(backends, ledger, clock, ids)
-
-        def rebuild() -> None:
-            catalog = build_catalog(backends.listings(), settings.facts, settings.trusted_annotations)
-            dispatch.replace(catalog, bind(policy, catalog))
-
-        rebuild()
-        backends.on_change(rebuild)
+        upkeep = Upkeep(dispatch, backends.listings, settings, policy, home)
+        backends.on_change(upkeep.wake)
         runs = Runs(
             agents=agents,
             ledger=ledger,
@@ -86,9 +83,11 @@ async def open_gateway(
             ids=ids,
         )
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
-        async with runs:
+        async with upkeep, runs:
             with open_tracing(info.name, environment) as tracing:
-                yield Gateway(settings, home, info, policy, backends, dispatch, runs, ledger, models, tracing)
+                yield Gateway(
+                    *(settings, home, info, policy, backends, dispatch, upkeep, runs, ledger, models, tracing)
+                )
 
 
 @asynccontextmanager

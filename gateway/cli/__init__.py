@@ -73,6 +73,14 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "Call a tool, through policy.\n\n"
             """Example: toolward tool call calculator.calculate '{"expression": "2+2"}'""",
         ),
+        _Command(
+            "review",
+            "gateway.cli.tool_review:review",
+            "Show what differs from tools.lock: tools that changed or came since they were pinned are withheld.\n\n"
+            "At a terminal you are asked whether to accept; --accept DIGEST accepts what was shown before.\n"
+            "The exit code is 1 while something waits.\n\n"
+            "Example: toolward tool review crm.refund_payment",
+        ),
     ),
     ("policy", "What policy says, and why."): (
         _Command(

@@ -6,6 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import msgspec
+
 from gateway.bootstrap import Gateway, local_person, open_gateway
 from gateway.cli.ask import code_of, follow
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, printable_lines, shorten
@@ -36,7 +38,10 @@ def demo(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
 async def _demo(common: Common) -> int:
     home = _fresh(home_directory() / "demo")
     note("Starting four tool servers")
-    async with open_gateway(builtin_settings(home, free_ports=True), home) as gateway:
+    settings = msgspec.structs.replace(
+        builtin_settings(home, free_ports=True), lock="off"
+    )  # for one time only
+    async with open_gateway(settings, home) as gateway:
         _say_tools(gateway)
         note(f"\nQuestion to the agent support ({gateway.models.said})\n  {QUESTION}\n")
         session = Session(

@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 from cyclopts import Parameter
 
 from gateway.bootstrap import Gateway, local_person, open_gateway, secret_file
+from gateway.cli.output import note
 from gateway.config.find import find_config, home_directory, load_settings
 from gateway.config.settings import Settings
 from toolward.errors import ToolwardError, Unauthenticated
@@ -58,6 +59,8 @@ async def open_session(common: Common) -> AsyncGenerator[Session, None]:
             yield Session(client, client, principal, ServerInfo("toolward", ""), None)
         else:
             own = await stack.enter_async_context(open_own(common))
+            if held := len(own.dispatch.catalog.withheld):
+                note(f"{held} tools are withheld: they differ from tools.lock. See: toolward tool review")
             yield Session(own.dispatch, own.runs, principal, own.info, own)
 
 

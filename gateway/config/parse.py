@@ -18,15 +18,18 @@ principals:
   - {id: ada, roles: [support], token: ${file:ada.token}}
 http: 127.0.0.1:8700
 grpc: 127.0.0.1:8701
+lock: require                       # no tool that is not in tools.lock; left out = pinned when first seen; or off
 """
 
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast, get_args
 
 from gateway.config.backends import BackendsReader
 from gateway.config.convert import address, url
+from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.reader import Problems, Section, said_of
 from gateway.config.secrets import substitute
 from gateway.config.settings import (
@@ -39,6 +42,7 @@ from gateway.config.settings import (
 )
 from gateway.config.shipped import agent_files, shipped_agents, shipped_policies
 from gateway.config.source import Place, load_yaml
+from gateway.core.lock import LockMode
 from toolward.types import Json
 
 VERSION = 1
@@ -70,7 +74,7 @@ class _File:
 
     def settings(self) -> Settings:
         root = self._root
-        root.only("version", "backends", "models", "agents", "policies", "principals", "http", "grpc")
+        root.only("version", "backends", "models", "agents", "policies", "principals", "http", "grpc", "lock")
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
         for name, at in root.section("backends").members():
@@ -86,6 +90,8 @@ class _File:
             principals=self._principals() if "principals" in root else (LOCAL,),
             http=root.converted("http", address, HTTP, "an address such as 127.0.0.1:8700"),
             grpc=root.converted("grpc", address, GRPC, "an address such as 127.0.0.1:8701"),
+            lock=cast(LockMode, root.one_of("lock", *get_args(LockMode))) if "lock" in root else "first-use",
+            lock_file=self._directory / LOCK_NAME,
         )
 
     def _check_version(self) -> None:

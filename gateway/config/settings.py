@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.core.catalog import ToolFacts
+from gateway.core.lock import LockMode
 from gateway.core.spec import CALL_TIMEOUT, Quiet, Spec
 from toolward.doors.address import Address
 
@@ -41,7 +42,8 @@ class PrincipalSettings(Quiet, frozen=True, kw_only=True):
 
 class Settings(Quiet, frozen=True, kw_only=True):
     """Everything that a gateway is made from. `facts` are by qualified name; `trusted_annotations` are names of
-    backends. `source` says where it comes from: a file, or `the built-in default`."""
+    backends. `source` says where it comes from: a file, or `the built-in default`. `lock_file` is where
+    `tools.lock` belongs, beside that file."""
 
     source: str
     backends: tuple[Spec, ...] = ()
@@ -53,3 +55,5 @@ class Settings(Quiet, frozen=True, kw_only=True):
     principals: tuple[PrincipalSettings, ...]
     http: Address = HTTP
     grpc: Address = GRPC
+    lock: LockMode = "first-use"
+    lock_file: Path | None = None

@@ -104,6 +104,12 @@ def _find(snapshot: Snapshot, principal: Principal, name: str, run: RunScope | N
         return tool
     if tool is not None and (flaw := policy.flaw(tool)) and policy.may_know(principal, tool.name, run):
         raise Denied(f"Policy denies {tool.name}: {flaw.reason}", hint="Correct the rule.", rule=flaw.rule)
+    held = catalog.find_withheld(name)
+    if held is not None and policy.may_know(principal, held.tool.name, run):
+        raise Denied(
+            f"{held.tool.name} is withheld: {held.reason}.",
+            hint=f"The operator reviews it: toolward tool review {held.tool.name}",
+        )
     backend = catalog.backend_of(name)
     if backend is not None and backend.problem:
         asked = name if "." in name else name.replace("__", ".", 1)

@@ -4,7 +4,10 @@ deny > ask > allow, and what no rule speaks of is denied. Nothing is parsed or c
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
+
+import msgspec
 
 from gateway.core.arguments import argument_types
 from gateway.core.binding import (
@@ -21,6 +24,7 @@ from gateway.core.conditions import Conditions
 from gateway.core.digests import SHORT
 from gateway.core.globs import globs
 from gateway.core.rules import Effect, Policy, PolicySource, Rule, parse_policy
+from gateway.core.steps import Steps, at_once
 from toolward.errors import ConfigurationError
 from toolward.names import closest
 from toolward.types import JsonObject, Principal, RunScope
@@ -34,6 +38,7 @@ __all__ = [
     "PolicySource",
     "Rule",
     "bind",
+    "bind_steps",
     "parse_policy",
 ]
 
@@ -49,6 +54,17 @@ class Explained(NamedTuple):
     why: str
 
 
+_SUGGESTED_FROM = 500  # comparing names is slow, so a suggestion looks at no more
+
+
+class _Fit(NamedTuple):
+    """One tool with the rules bound to it; kept while the tool stays the same, whatever else changes."""
+
+    tool: CatalogTool
+    bound: BoundTool
+    problems: tuple[str, ...]
+
+
 class BoundPolicy:
     """A policy bound to a catalog. `problems` are rules that do not fit a tool (every call of that tool is
     denied); `warnings` are rules over tools that are not there (they allow nothing until they appear)."""
@@ -60,11 +76,14 @@ class BoundPolicy:
         tools: Mapping[str, BoundTool],
         problems: tuple[str, ...] = (),
         warnings: tuple[str, ...] = (),
+        fits: Mapping[str, _Fit] | None = None,
     ) -> None:
+        """`fits` are what `bind` may use again, also of tools that are not there now."""
         self.policy = policy
         self.version = version
         self.problems = problems
         self.warnings = warnings
+        self.fits = fits or {}
         self._tools = tools
         self._nothing = Decision("deny", "", "no rule allows it", version)
 
@@ -78,7 +97,7 @@ class BoundPolicy:
         case = Case(principal, tool, arguments, run, bound.arguments)
         for rule in bound.candidates(case.labels):
             if rule.applies(rule.match(case)):
-                return rule.decision
+                return self._of_now(rule.decision)
         return self._nothing
 
     def listable(self, principal: Principal, tool: CatalogTool, run: RunScope | None = None) -> bool:
@@ -134,19 +153,43 @@ class BoundPolicy:
             reason = f"the agent {run.agent} does not have this tool"
             return Decision("deny", f"agent:{run.agent}", reason, self.version)
         bound = self._tools.get(tool.name)
-        return self._nothing if bound is None else bound.flaw
+        return self._nothing if bound is None else bound.flaw and self._of_now(bound.flaw)
+
+    def _of_now(self, decision: Decision) -> Decision:
+        """The decision of a rule that was bound when another catalog was in force, under today's version."""
+        if decision.version == self.version:
+            return decision
+        return msgspec.structs.replace(decision, version=self.version)
 
 
-def bind(policy: Policy, catalog: Catalog) -> BoundPolicy:
-    """Bind every rule to every tool that it can concern. Raises nothing: a rule that does not fit a tool
-    denies that tool, and is among the problems."""
+def bind(policy: Policy, catalog: Catalog, before: BoundPolicy | None = None) -> BoundPolicy:
+    """Bind every rule to every tool that it can concern. `before` is an earlier binding: where the policy is the
+    same one, what was bound to a tool that did not change is taken from it. Raises nothing: a rule that does not
+    fit a tool denies that tool, and is among the problems."""
+    return at_once(bind_steps(policy, catalog, before))
+
+
+def bind_steps(policy: Policy, catalog: Catalog, before: BoundPolicy | None = None) -> Steps[BoundPolicy]:
+    """`bind`, a step for each tool that is new and for each warning."""
     version = f"{policy.digest[:SHORT]}-{catalog.digest[:SHORT]}"
     conditions = Conditions()
-    problems: list[str] = []
-    tools: dict[str, BoundTool] = {}
+    known = before.fits if before is not None and before.policy is policy else {}
+    fits: dict[str, _Fit] = {}
     for tool in catalog.tools:
-        tools[tool.name] = _bind_tool(policy, tool, conditions, version, problems)
-    return BoundPolicy(policy, version, tools, tuple(problems), tuple(_warnings(policy, catalog)))
+        fit = known.get(tool.name)
+        if fit is None or fit.tool is not tool:
+            problems: list[str] = []
+            fit = _Fit(tool, _bind_tool(policy, tool, conditions, version, problems), tuple(problems))
+            yield
+        fits[tool.name] = fit
+    warnings: list[str] = []
+    for warning in _warnings(policy, catalog):
+        warnings.append(warning)
+        yield
+    found = tuple(problem for fit in fits.values() for problem in fit.problems)
+    tools = {name: fit.bound for name, fit in fits.items()}
+    away = {name: fit for name, fit in known.items() if name not in fits and catalog.remembers(fit.tool)}
+    return BoundPolicy(policy, version, tools, found, tuple(warnings), fits | away)
 
 
 def _bind_tool(
@@ -185,16 +228,26 @@ def _explain(rule: Rule, bound: BoundRule | None, case: Case, decision: Decision
 
 
 def _warnings(policy: Policy, catalog: Catalog) -> Iterator[str]:
-    names = [tool.name for tool in catalog.tools]
     for rule in policy.rules:
         for pattern in rule.tools.patterns:
-            known = globs((pattern,))
-            if any(map(known.matches, names)):
-                continue
-            backend = catalog.backends.get(pattern.partition(".")[0])
-            near = closest(pattern, names)
-            if backend is not None and backend.problem:
-                said = f"the backend {backend.complaint}"
-            else:
-                said = f"did you mean {near}?" if near else "the rule waits until there is one"
-            yield f"{rule.where(('tools',))}: the rule {rule.id} names {pattern}, and there is no such tool; {said}"
+            if (said := _absent(pattern, catalog)) is not None:
+                where = rule.where(("tools",))
+                yield f"{where}: the rule {rule.id} names {pattern}, and there is no such tool; {said}"
+
+
+def _absent(pattern: str, catalog: Catalog) -> str | None:
+    """Why no tool matches a pattern; None where one does."""
+    if catalog.position(pattern) is not None:
+        return None
+    if "*" in pattern and any(globs((pattern,)).matches(tool.name) for tool in catalog.tools):
+        return None
+    name = pattern.partition(".")[0]
+    if (held := catalog.find_withheld(pattern)) is not None:
+        return f"it is withheld: {held.reason}"
+    if (backend := catalog.backends.get(name)) is None:
+        near = closest(pattern, [tool.name for tool in islice(catalog.tools, _SUGGESTED_FROM)])
+    elif backend.problem:
+        return f"the backend {backend.complaint}"
+    else:
+        near = closest(pattern, [tool.name for tool in backend.tools[:_SUGGESTED_FROM]])
+    return f"did you mean {near}?" if near else "the rule waits until there is one"
