@@ -10,12 +10,24 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunRecord, StoredEvent
+from gateway.core.ports import (
+    ApprovalGone,
+    CallOutcome,
+    CallRecord,
+    RequestSpec,
+    RunAppend,
+    RunRecord,
+    StoredEvent,
+)
 from gateway.ledger import calls, requests, runs
-from gateway.ledger.calls import RecordedCall
+from gateway.ledger.batch import Batch
+from gateway.ledger.chain import Chain
+from gateway.ledger.reading import RecordedCall, recorded_call
 from gateway.ledger.tables import prepare
+from gateway.ledger.transitions import watch_requests
+from toolward.errors import Conflict
 from toolward.store import Writer, closed, explain, open_store, place, write_transaction
-from toolward.types import InputRequest, Run, RunEvent, RunPage, RunState
+from toolward.types import InputRequest, Run, RunEvent, RunPage, RunState, ToolResult
 
 T = TypeVar("T")
 
@@ -34,7 +46,9 @@ class Ledger:
 
     def __init__(self, engine: Engine, now: Callable[[], int]) -> None:
         self._engine = engine
-        self._writer = Writer(engine, "toolward-ledger")
+        self._chain = Chain(now)
+        self._batch = Batch(self._chain, now)
+        self._writer = Writer(engine, "toolward-ledger", self._batch)
         self._now = now
         self._closed = False
 
@@ -63,32 +77,44 @@ class Ledger:
 
     # --- calls
 
-    async def intend(self, record: CallRecord, arguments_json: bytes, *, approval: str = "") -> None:
+    async def intend(
+        self,
+        record: CallRecord,
+        arguments_json: bytes,
+        *,
+        approval: str = "",
+        joining: RunAppend | None = None,
+    ) -> None:
         now = self._now()
 
         def work(connection: Connection) -> None:
+            if joining is not None:
+                runs.append(
+                    connection, self._batch, joining.run_id, joining.after, joining.events, joining.run
+                )
             if approval:
-                requests.use_up(connection, approval, now)
-            calls.insert_record(connection, record, arguments_json)
+                _use_up(connection, approval, now)
+            calls.add_record(connection, self._batch, record, arguments_json)
 
-        if record.changes or approval:
+        if record.changes or approval or joining is not None:
             await self._writer.write(work)
         else:
             self._writer.post(work)
 
-    def settle(self, outcome: CallOutcome) -> None:
-        self._writer.post(lambda connection: calls.insert_outcome(connection, outcome))
+    def settle(self, outcome: CallOutcome, result: ToolResult | None = None) -> None:
+        self._writer.post(lambda _: calls.add_outcome(self._batch, outcome, result))
 
     def refuse(self, record: CallRecord, arguments_json: bytes, outcome: CallOutcome) -> None:
         def work(connection: Connection) -> None:
-            calls.insert_record(connection, record, arguments_json)
-            calls.insert_outcome(connection, outcome)
+            calls.add_record(connection, self._batch, record, arguments_json)
+            calls.add_outcome(self._batch, outcome)
 
         self._writer.post(work)
 
     async def call_record(self, call_id: str) -> RecordedCall:
         """Raises NotFound. Goes through the writer, so that it sees what was recorded a moment ago."""
-        return await self._writer.write(lambda connection: calls.recorded_call(connection, call_id))
+        await self._writer.write(lambda _: None)
+        return await self._read(lambda connection: recorded_call(connection, call_id))
 
     # --- input requests
 
@@ -98,7 +124,7 @@ class Ledger:
 
     async def open_request(self, spec: RequestSpec) -> InputRequest:
         now = self._now()
-        return await self._writer.write(lambda connection: requests.open_or_get(connection, spec, now))
+        return await self._write_requests(lambda connection: requests.open_or_get(connection, spec, now))
 
     async def get_request(self, request_id: str) -> RequestSpec:
         return await self._read(lambda connection: requests.get(connection, request_id))
@@ -108,20 +134,30 @@ class Ledger:
         return await self._read(lambda connection: requests.open_ones(connection, tenant, run_id, now))
 
     async def close_request(self, request_id: str, request: InputRequest, answered_by: str) -> None:
-        await self._writer.write(
+        await self._write_requests(
             lambda connection: requests.close(connection, request_id, request, answered_by)
         )
+
+    async def _write_requests(self, work: Callable[[Connection], T]) -> T:
+        def noted(connection: Connection) -> T:
+            result = work(connection)
+            self._batch.transitions(connection)
+            return result
+
+        return await self._writer.write(noted)
 
     # --- runs
 
     async def create(self, record: RunRecord, events: Sequence[StoredEvent]) -> RunRecord:
-        return await self._writer.write(lambda connection: runs.create(connection, record, events))
+        return await self._writer.write(
+            lambda connection: runs.create(connection, self._batch, record, events)
+        )
 
     async def append(
         self, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
     ) -> tuple[RunEvent, ...]:
         return await self._writer.write(
-            lambda connection: runs.append(connection, run_id, after, events, run)
+            lambda connection: runs.append(connection, self._batch, run_id, after, events, run)
         )
 
     async def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
@@ -154,11 +190,19 @@ class Ledger:
             raise explain(error, place(self._engine)) from error
 
 
+def _use_up(connection: Connection, approval: str, now: int) -> None:
+    try:
+        requests.use_up(connection, approval, now)
+    except Conflict as error:
+        raise ApprovalGone(error.message, hint=error.hint) from None
+
+
 def _open(where: str | Path, busy_timeout: float) -> Engine:
     engine = open_store(where, busy_timeout=busy_timeout)
     try:
         with write_transaction(engine) as connection:
             prepare(connection, place(engine))
+        watch_requests(engine)
     except BaseException:
         engine.dispose()
         raise
