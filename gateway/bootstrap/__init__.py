@@ -1,6 +1,7 @@
 """The only place that constructs things: settings in, a running gateway out."""
 
 import os
+import random
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -67,7 +68,7 @@ async def open_gateway(
         open_models(settings.models, environment) as models,
         Backends(settings.backends, logs=home / "logs") as backends,
     ):
-        dispatch = Dispatch(backends, ledger, clock, ids)
+        dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random)
 
         def rebuild() -> None:
             catalog = build_catalog(backends.listings(), settings.facts, settings.trusted_annotations)
