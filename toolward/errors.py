@@ -63,6 +63,7 @@ class ToolwardError(Exception):
         self.rule = rule  # the policy rule that decided
         self.request_id = request_id  # the input request that waits for a person
         self.retry_after = retry_after  # seconds
+        self.answered = False  # whether it is what a far end said, and not what we found on the way there
 
     @property
     def text(self) -> str:

@@ -1,5 +1,6 @@
 """Processes that run tool servers: started with a minimal environment in a session of their own, and always
-stopped with their descendants, also when this process is killed (on Linux)."""
+stopped with their descendants. On Linux each has a supervisor (`launcher`), which also finds those descendants that
+left the session, and works when this process is killed; elsewhere the process group must do."""
 
 import asyncio
 import os
@@ -24,14 +25,18 @@ INHERITED = (
 )  # fmt: skip
 """What a child gets of our environment. The rest, with every secret in it, is not its business."""
 
+SUPERVISED = sys.platform == "linux"
+
 _AT_EOF = 1.0  # seconds that a server on stdio has to leave when its input ends
-_AFTER_KILL = 2.0
+_AFTER_KILL = 2.5  # of which the supervisor takes at most 2
+_TO_DIE = 0.4  # seconds that a supervisor may take to end what its program left behind
 _STEP = 0.02
 _LOOK = 0.25  # seconds between looks at whether a child still runs
 
 
 class Child:
-    """A process and its descendants. Made by `running`."""
+    """A process and its descendants. Made by `running`. On Linux `pid` is the supervisor's, which ends as the
+    program does, when nothing of it is left."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: LogFile, grace: float) -> None:
         self._process = process
@@ -67,10 +72,7 @@ class Child:
 
     async def obituary(self) -> str:
         """How it ended, with its last words: "its process ended with code 1: ..."; empty while it runs."""
-        for _ in range(10):  # its end of the pipe closes before its status is known
-            if self.has_ended:
-                break
-            await asyncio.sleep(_STEP)
+        await self._wait(_TO_DIE)  # its end of the pipe closes before its status is known
         code = self._process.returncode
         if code is None:
             return ""
@@ -84,37 +86,40 @@ class Child:
         try:
             if self._process.stdin is not None:
                 self._process.stdin.close()
-                await self._wait_for_group(_AT_EOF)
+                await self._wait(_AT_EOF)
             self._signal(signal.SIGTERM)
-            await self._wait_for_group(self._grace)
+            await self._wait(self._grace)
         finally:  # also when whoever waits for this gives up
-            self._signal(signal.SIGKILL)
+            self._signal(launcher.KILL_ALL if SUPERVISED else signal.SIGKILL)
             self._pump.cancel()
             self._log.close()
-        with suppress(TimeoutError):  # the others die too, but who reaps them is not ours to know
-            async with asyncio.timeout(_AFTER_KILL):
-                while not self.has_ended:  # noqa: ASYNC110 -- as in `ended`
-                    await asyncio.sleep(_STEP)
+        await self._wait(_AFTER_KILL)
+        if not self.has_ended:
+            self._signal(signal.SIGKILL)
         self._close_pipes()
 
-    async def _wait_for_group(self, seconds: float) -> None:
+    async def _wait(self, seconds: float) -> None:
+        """Until it and its descendants have ended."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._group_lives() or not self.has_ended:  # noqa: ASYNC110 -- nothing tells of a group's end
+                while self._lives():  # noqa: ASYNC110 -- nothing tells of a group's end
                     await asyncio.sleep(_STEP)
 
-    def _group_lives(self) -> bool:
+    def _lives(self) -> bool:
+        if SUPERVISED or not self.has_ended:
+            return not self.has_ended
         try:
             os.killpg(self.pid, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
             return False
-        except PermissionError:  # macOS says so of a group of zombies
-            return not self.has_ended
         return True
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+            if not SUPERVISED:
+                os.killpg(self.pid, number)
+            elif not self.has_ended:
+                os.kill(self.pid, number)
 
     async def _keep(self, output: asyncio.StreamReader) -> None:
         with suppress(OSError):  # a full disk stops the log, not the server

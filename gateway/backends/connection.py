@@ -11,7 +11,10 @@ from typing import cast
 
 import msgspec
 
+from gateway.backends.breaker import Breaker
 from gateway.backends.children import Child
+from gateway.backends.gate import Gate, NotConnected
+from gateway.backends.lane import Lane
 from gateway.backends.opening import Opening
 from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
@@ -67,6 +70,12 @@ class Connection:
         self.attempted = asyncio.Event()
         """Set when the first attempt has ended, either way."""
         self.listing = Listing(spec.name, spec.transport, spec.address, problem="it has not answered yet")
+        self._gate = Gate(
+            spec.name,
+            Lane(spec.name, spec.concurrency, spec.queue),
+            Breaker(first_wait=timing.first_refusal, longest_wait=timing.longest_refusal),
+            self._warn,
+        )
 
     async def run(self) -> None:
         """Until it is cancelled after `close`."""
@@ -92,12 +101,23 @@ class Connection:
         self._closing = True
 
     async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
-        """Raises Unavailable, DeadlineExceeded, InvalidResult, or the ToolwardError that the backend answered."""
+        """Raises Unavailable, Overloaded, DeadlineExceeded, InvalidResult, or the ToolwardError that the backend
+        answered."""
         limit = self._spec.timeout if context.timeout is None else min(context.timeout, self._spec.timeout)
         deadline = _now() + limit
+        return await self._gate.through(
+            lambda: self._round_trip(principal, call, context, deadline, limit),
+            until=deadline,
+            had_all=limit == self._spec.timeout,
+        )
+
+    async def _round_trip(
+        self, principal: Principal, call: ToolCall, context: CallContext, deadline: float, limit: float
+    ) -> ToolResult:
         try:
-            async with asyncio.timeout_at(deadline):
-                await self._known.wait()
+            if not self._known.is_set():
+                async with asyncio.timeout_at(deadline):
+                    await self._known.wait()
             if (provider := self._provider) is None:
                 raise self._unavailable()
             async with asyncio.timeout_at(deadline + _OVERTIME):
@@ -112,7 +132,7 @@ class Connection:
                 hint="The call may have had its effect: look before it is repeated.",
             ) from None
         except ToolwardError as error:
-            if isinstance(error, Unavailable):
+            if isinstance(error, Unavailable) and not error.answered:
                 self._suspect()
             raise
         except Exception:
@@ -128,6 +148,7 @@ class Connection:
         stack.callback(self._lost)
         self._provider = provider
         self._on_behalf = opening.on_behalf
+        self._gate.renewed()
         self._works(tools)
         self._known.set()
 
@@ -203,10 +224,14 @@ class Connection:
             self.listing = listing
             self._changed()
 
-    def _unavailable(self) -> Unavailable:
+    def _warn(self, warning: str) -> None:
+        """Seen in the listing; no reason to make a new catalog."""
+        self.listing = msgspec.structs.replace(self.listing, warning=warning)
+
+    def _unavailable(self) -> NotConnected:
         again = max(self._next_try - _now(), 0.0)
         when = f"in {again:.0f} s" if again >= 1 else "now"
-        return Unavailable(
+        return NotConnected(
             f"The backend {self._spec.name} is not running: {self.listing.problem}.",
             hint=f"It is tried again {when}.",
             retry_after=again,

@@ -1,6 +1,7 @@
 """The only place that constructs things: settings in, a running gateway out."""
 
 import os
+import random
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -69,7 +70,7 @@ async def open_gateway(
         open_models(settings.models, environment) as models,
         Backends(settings.backends, logs=home / "logs") as backends,
     ):
-        dispatch = Dispatch(backends, ledger, clock, ids)
+        dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random)
         upkeep = Upkeep(dispatch, backends.listings, settings, policy, home)
         backends.on_change(upkeep.wake)
         runs = Runs(

@@ -10,13 +10,13 @@ from gateway.config.convert import target, url
 from gateway.config.reader import Problems, Section
 from gateway.config.secrets import Substituted, as_written
 from gateway.core.catalog import ToolFacts
-from gateway.core.spec import CALL_TIMEOUT, GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
+from gateway.core.spec import CALL_TIMEOUT, CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
 from toolward.auth.on_behalf import SHORTEST_KEY
 from toolward.names import BACKEND_NAME, qualify
 
 _KINDS = ("command", "url", "grpc")
 _ON_SOCKET = ("token", "start")
-_COMMON = ("timeout", "trust_annotations", "facts", "on_behalf_of", "principal_key")
+_COMMON = ("timeout", "concurrency", "queue", "trust_annotations", "facts", "on_behalf_of", "principal_key")
 _LAUNCH = ("env", "cwd")
 
 
@@ -38,7 +38,7 @@ class BackendsReader:
         if len(kinds) == 1:
             timeout = at.seconds("timeout", CALL_TIMEOUT)
             read = _READ[kinds[0]](self, name, at, timeout)
-            self.backends.append(self._for_whom(read, at))
+            self.backends.append(self._for_whom(_bounded(read, at), at))
         else:
             at.only(*_KINDS, *_ON_SOCKET, *_LAUNCH, *_COMMON)
             how = f"has {' and '.join(map(repr, kinds))}" if kinds else "does not say how it is reached"
@@ -118,6 +118,13 @@ class BackendsReader:
 
 
 _READ = {"command": BackendsReader.stdio, "url": BackendsReader.http, "grpc": BackendsReader.grpc}
+
+
+def _bounded(spec: Spec, at: Section) -> Spec:
+    """How many calls it gets at once, and how many may wait for that."""
+    concurrency = at.count("concurrency", CONCURRENCY, least=1, most=10_000)
+    queue = at.count("queue", QUEUE, least=0, most=100_000)
+    return msgspec.structs.replace(spec, concurrency=concurrency, queue=queue)
 
 
 def _facts(at: Section) -> ToolFacts:

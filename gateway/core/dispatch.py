@@ -6,7 +6,7 @@ that `call_tool` asks.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import islice
 
 from gateway.core.admission import Admission, Admitted, Bounds, Snapshot
@@ -17,6 +17,7 @@ from gateway.core.performing import Performer
 from gateway.core.policy import BoundPolicy, Policy, bind
 from gateway.core.ports import ApprovalGone, BackendPort, Called, Clock, Ids, Joining, LedgerPort
 from gateway.core.recording import Recorder
+from gateway.core.retrying import Retries
 from toolward.errors import Denied, InvalidRequest
 from toolward.types import (
     CallContext,
@@ -34,7 +35,8 @@ __all__ = ["Bounds", "Dispatch"]
 
 
 class Dispatch:
-    """A ToolProvider over all backends. Before the first `replace` it has no tools."""
+    """A ToolProvider over all backends. Before the first `replace` it has no tools. `draw` gives random numbers
+    from 0 up to 1, which spread retries."""
 
     def __init__(
         self,
@@ -43,12 +45,14 @@ class Dispatch:
         clock: Clock,
         ids: Ids,
         bounds: Bounds | None = None,
+        *,
+        draw: Callable[[], float] = lambda: 0.5,
     ) -> None:
         self._bounds = bounds or Bounds()
         self._admission = Admission(clock, ids, self._bounds)
         self._approvals = Approvals(ledger, clock, ids, self._bounds)
         self._recorder = Recorder(ledger, clock)
-        self._performer = Performer(backends, self._recorder, clock, self._bounds)
+        self._performer = Performer(backends, self._recorder, clock, self._bounds, Retries(draw))
         nothing = build_catalog(())
         self._now = Snapshot(nothing, bind(Policy(), nothing))
         self._generation = 0

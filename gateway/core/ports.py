@@ -51,6 +51,7 @@ class Listing(msgspec.Struct, frozen=True):
     address: str  # command line or URL, for people
     tools: tuple[Tool, ...] = ()
     problem: str = ""  # empty = it answered
+    warning: str = ""  # what people should know of one that answers
 
 
 class BackendPort(Protocol):

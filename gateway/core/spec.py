@@ -13,6 +13,8 @@ from typing import Literal
 import msgspec
 
 CALL_TIMEOUT = 30.0  # seconds for one call
+CONCURRENCY = 64  # calls of one backend in work at once
+QUEUE = 256  # calls of one backend that may wait for that
 
 
 class Quiet(msgspec.Struct, frozen=True):
@@ -39,6 +41,8 @@ class StdioSpec(Quiet, frozen=True, kw_only=True):
     address: str  # for people
     launch: Launch
     timeout: float = CALL_TIMEOUT  # seconds for one call
+    concurrency: int = CONCURRENCY
+    queue: int = QUEUE
     on_behalf_of: bool = False
     principal_key: str = ""
 
@@ -58,6 +62,8 @@ class HttpSpec(Quiet, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT
+    concurrency: int = CONCURRENCY
+    queue: int = QUEUE
     on_behalf_of: bool = False
     principal_key: str = ""
 
@@ -75,6 +81,8 @@ class GrpcSpec(Quiet, frozen=True, kw_only=True):
     token: str = ""
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT
+    concurrency: int = CONCURRENCY
+    queue: int = QUEUE
     on_behalf_of: bool = False
     principal_key: str = ""
 

@@ -404,7 +404,7 @@ class TestFailure:
         with pytest.raises(Unavailable, match="crm went away"):
             await gateway.call("crm.get")
         (outcome,) = gateway.ledger.outcomes.values()
-        assert (outcome.code, outcome.message) == ("unavailable", "crm went away.")
+        assert (outcome.code, outcome.message) == ("unavailable", "crm went away. (3 attempts)")
 
     async def test_a_call_that_takes_too_long_is_stopped(self, gateway: Gateway) -> None:
         async def hang(_call: ToolCall, _context: CallContext) -> ToolResult:

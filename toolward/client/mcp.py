@@ -287,7 +287,9 @@ class McpClient:
             if is_unknown:
                 return UnknownTool(f"{self._name} has no tool {call.name}.")
             return InvalidArguments(f"{self._name} refused the arguments of {call.name}: {error.message}")
-        return Unavailable(f"{self._name} answered with an error: {error.message} ({error.code}).")
+        said = Unavailable(f"{self._name} answered with an error: {error.message} ({error.code}).")
+        said.answered = True
+        return said
 
     def _noise(self) -> str:
         if isinstance(self._target, Pipes) and self._target.first_noise:

@@ -2,7 +2,7 @@
 as the bytes that came. What is not plain (sessions, progress, mirrored arguments) goes by the SDK's client; one
 suite runs over both."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,8 +32,9 @@ class _Error(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    """A JSON-RPC response, or a message that is none and has neither."""
+    """A JSON-RPC response, or a message that is none and has neither result nor error."""
 
+    id: Any = None
     result: Raw | UnsetType = UNSET
     error: _Error | UnsetType = UNSET
 
@@ -52,6 +53,7 @@ class PlainCalls:
         parts = urlsplit(url)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._source = source
+        self._last_id = 0
         self._max_body = max_body
         self._headers = {
             **headers,
@@ -66,8 +68,10 @@ class PlainCalls:
         """The JSON text of a `CallToolResult`. `arguments` must be proven JSON: they go out as they are. It has no
         deadline: cancelling it closes the connection, and that stops the call over there.
 
-        Raises MCPError for the error that the server answered, Unauthenticated, Unavailable, InvalidResult.
+        Raises MCPError for the error that the server answered, Unauthenticated, Unavailable, InvalidResult. An
+        answer to another request than this one is not taken, and its connection is not used again.
         """
+        self._last_id = id_ = self._last_id + 1
         headers = self._headers | {"mcp-protocol-version": version}
         if version == MODERN:
             headers |= {"mcp-method": "tools/call", "mcp-name": name}
@@ -75,21 +79,41 @@ class PlainCalls:
         members = b'"name":%b,"arguments":%b' % (_encode(name), arguments)
         if meta:
             members += b',"_meta":%b' % _encode(meta)
-        body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{%b}}' % members
-        response = await self._pool.request("POST", self._path, headers, body, timeout=None)
-        return self._result(response)
-
-    def _result(self, response: Response) -> bytes:
-        if response.status in (401, 403):
-            raise refused(self._source, response.status)
-        for message in self._messages(response):
-            answer = self._read(message, response.status)
+        body = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{%b}}' % (id_, members)
+        answers: list[_Answer] = []
+        response = await self._pool.request(
+            "POST",
+            self._path,
+            headers,
+            body,
+            timeout=None,
+            accept=lambda response: answers.extend(self._answers(response, id_)),
+        )
+        for answer in answers:
             if answer.error is not UNSET:
                 error = answer.error
                 raise MCPError(code=error.code, message=error.message, data=error.data)
             if answer.result is not UNSET:
                 return bytes(answer.result)
         raise Unavailable(f"{self._source} answered HTTP {response.status} with no result.")
+
+    def _answers(self, response: Response, id_: int) -> Iterator[_Answer]:
+        """The first that is a response; it must be to this very request."""
+        if response.status in (401, 403):
+            raise refused(self._source, response.status)
+        for message in self._messages(response):
+            answer = self._read(message, response.status)
+            if answer.error is UNSET and answer.result is UNSET:
+                continue
+            # An error may lack the id: that of a message which could not be read. `True == 1`, and is no id.
+            is_ours = type(answer.id) is int and answer.id == id_
+            if not is_ours and (answer.id is not None or answer.error is UNSET):
+                raise InvalidResult(
+                    f"{self._source} answered another request than the one it was sent.",
+                    hint="The connection was closed, and nothing of the answer used.",
+                )
+            yield answer
+            return
 
     def _messages(self, response: Response) -> list[bytes]:
         if not response.headers.get("content-type", "").startswith("text/event-stream"):

@@ -105,17 +105,27 @@ class Pool:
         timeout: float | None = 30.0,  # noqa: ASYNC109 -- one timer on the connection, not a scope per request
         idempotent: bool | None = None,
         max_body: int | None = None,
+        accept: Callable[[Response], None] | None = None,
     ) -> Response:
         """One request and its whole reply, of any status. `timeout` is in seconds, for everything.
 
         A kept connection may show only when it is used that the far end has closed it. Then the request is
         repeated, once, if it is `idempotent` (default: GET, HEAD, OPTIONS) and nothing of a reply had come;
-        any other request raises Interrupted, for it may have been carried out."""
+        any other request raises Interrupted, for it may have been carried out.
+
+        `accept` looks at the reply before its connection may be used again: where it raises, that is closed."""
         call = self._call(
             method, path, headers, body, seconds=timeout, idempotent=idempotent, max_body=max_body
         )
         connection, response = await self._exchange(call, Whole)
-        self.connections.release(connection)
+        try:
+            if accept is not None:
+                accept(response)
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            self.connections.release(connection)
         return response
 
     @contextlib.asynccontextmanager

@@ -79,7 +79,7 @@ def from_details(message: str, found: object) -> ToolwardError | None:
         violations = msgspec.convert(listed, list[Violation])
     except msgspec.ValidationError:
         violations = []
-    return kind(
+    error = kind(
         message.removesuffix(f" {hint}") if hint else message,
         hint=hint,
         violations=violations,
@@ -87,6 +87,8 @@ def from_details(message: str, found: object) -> ToolwardError | None:
         request_id=str(entries.get("request_id", "")),
         retry_after=float(retry_after) if isinstance(retry_after, int | float) else None,
     )
+    error.answered = True
+    return error
 
 
 # --- HTTP ----------------------------------------------------------------------------------------------
