@@ -41,7 +41,10 @@ class PrincipalSettings(Quiet, frozen=True, kw_only=True):
 
 class Settings(Quiet, frozen=True, kw_only=True):
     """Everything that a gateway is made from. `facts` are by qualified name; `trusted_annotations` are names of
-    backends. `source` says where it comes from: a file, or `the built-in default`."""
+    backends. `source` says where it comes from: a file, or `the built-in default`.
+
+    `notes` say what was left out, and why. `watched` are the files and folders that it was read from, agents and
+    policies beside them. `digest` is of everything that can start a process: see `trust`."""
 
     source: str
     backends: tuple[Spec, ...] = ()
@@ -53,3 +56,6 @@ class Settings(Quiet, frozen=True, kw_only=True):
     principals: tuple[PrincipalSettings, ...]
     http: Address = HTTP
     grpc: Address = GRPC
+    notes: tuple[str, ...] = ()
+    watched: tuple[Path, ...] = ()
+    digest: str = ""
