@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.config.convert import target, url
+from gateway.config.convert import BY_NAME, target, url
 from gateway.config.reader import Problems, Section
 from gateway.config.secrets import Substituted, as_written
 from gateway.core.catalog import ToolFacts
@@ -85,7 +85,10 @@ class BackendsReader:
 
     def grpc(self, name: str, at: Section, timeout: float) -> Spec:
         at.only("grpc", *_ON_SOCKET, *_LAUNCH, *_COMMON)
-        found = at.converted("grpc", target, "", "HOST:PORT, such as 127.0.0.1:8731")
+        example = f"HOST:PORT, such as 127.0.0.1:8731 or {BY_NAME}tools.internal:8731"
+        found = at.converted("grpc", target, "", example)
+        if found.startswith(BY_NAME) and "start" in at:
+            at.wrong("start", f"starts one server, and {BY_NAME} names any number of them; write HOST:PORT")
         return GrpcSpec(
             name=name,
             address=as_written(found),

@@ -21,7 +21,13 @@ def address(text: str) -> Address:
         raise ValueError(text) from None
 
 
+BY_NAME = "dns:///"
+"""What a gRPC target starts with whose name may stand for several replicas, all of which are used."""
+
+
 def target(text: str) -> str:
-    if not text.rpartition(":")[0] or address(text).port == 0:
+    at = text.removeprefix(BY_NAME)
+    host = at.rpartition(":")[0]
+    if not host or "/" in host or address(at).port == 0:
         raise ValueError(text)
     return text

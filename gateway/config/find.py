@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import msgspec
 import platformdirs
 
 from gateway.config.builtin import builtin_settings
 from gateway.config.parse import read_settings
 from gateway.config.settings import Settings
 from gateway.config.source import shown
+from gateway.config.trust import require_trust, trusted_file
 from toolward.errors import ConfigurationError
 
 NAME = "toolward.yaml"
@@ -57,10 +59,14 @@ def load_settings(
     found: Found, home: Path, environment: Mapping[str, str] = os.environ, *, free_ports: bool = False
 ) -> Settings:
     """`free_ports` is for the built-in servers; a file's addresses are its own. Raises ConfigurationError that
-    lists every mistake."""
+    lists every mistake, or that says that a file which nobody named is not trusted."""
     if found.path is None:
         return builtin_settings(home, free_ports=free_ports)
-    return read_settings(found.path, environment)
+    settings = read_settings(found.path, environment)
+    if found.origin != "working directory":  # somebody named it, or put it where only they can
+        return settings
+    require_trust(found.path, settings, home)
+    return msgspec.structs.replace(settings, watched=(*settings.watched, trusted_file(home)))
 
 
 def user_config() -> Path:

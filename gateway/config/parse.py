@@ -10,6 +10,7 @@ backends:
     on_behalf_of: true                                            # it is told for whom each call is made
     facts: {refund_payment: {changes: true, keeps_keys: true}}
   files: {grpc: "127.0.0.1:8731", timeout: 10}                    # gRPC
+mcp_servers: [~/.cursor/mcp.json, mcp]  # files of desktop clients, or folders of them
 models:
   default: {wire: openai_chat, base_url: https://api.example/v1, model: some-model, api_key: ${env:KEY}}
 agents: [agents]                    # files, or folders of them; left out = the shipped ones
@@ -30,6 +31,7 @@ from typing import cast, get_args
 from gateway.config.backends import BackendsReader
 from gateway.config.convert import address, url
 from gateway.config.lockfile import NAME as LOCK_NAME
+from gateway.config.mcp_servers import McpServersReader
 from gateway.config.reader import Problems, Section, said_of
 from gateway.config.secrets import substitute
 from gateway.config.settings import (
@@ -41,9 +43,10 @@ from gateway.config.settings import (
     Settings,
 )
 from gateway.config.shipped import agent_files, shipped_agents, shipped_policies
-from gateway.config.source import Place, load_yaml
+from gateway.config.source import Place, YamlSource, load_yaml
+from gateway.config.trust import digest_of
 from gateway.core.lock import LockMode
-from toolward.types import Json
+from toolward.errors import ConfigurationError
 
 VERSION = 1
 LOCAL = PrincipalSettings(id="local", roles=("operator",))
@@ -54,45 +57,86 @@ _PRINCIPAL_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,127}")
 
 def read_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises ConfigurationError that lists every mistake in the file, a line for each."""
-    source, unfilled = substitute(load_yaml(path), environment, path.resolve().parent)
+    path = path.absolute()
+    files: list[Path] = []  # of secrets
+    source, unfilled = substitute(load_yaml(path), environment, path.resolve().parent, files)
     problems = Problems(source)
     for place, said in unfilled:
         problems.add_only(place, said)
-    settings = _File(problems, source.file, source.data, path.resolve().parent).settings()
+    settings = _File(problems, source, path, environment, files).settings()
     problems.raise_any()
     return settings
 
 
 class _File:
-    def __init__(self, problems: Problems, file: str, data: Json, directory: Path) -> None:
+    def __init__(
+        self,
+        problems: Problems,
+        source: YamlSource,
+        path: Path,
+        environment: Mapping[str, str],
+        files: list[Path],
+    ) -> None:
         self._problems = problems
-        self._file = file
-        self._directory = directory
-        self._root = Section(problems, (), data)
-        if not isinstance(data, dict):
+        self._source = source
+        self._environment = environment
+        self._directory = path.resolve().parent
+        self._watched = [path]
+        self._secret_files = files
+        self._root = Section(problems, (), source.data)
+        if not isinstance(source.data, dict):
             problems.raise_any()
 
     def settings(self) -> Settings:
         root = self._root
-        root.only("version", "backends", "models", "agents", "policies", "principals", "http", "grpc", "lock")
+        root.only(
+            "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
+            "lock",
+        )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
         for name, at in root.section("backends").members():
             reader.read(name, at)
+        imported = self._mcp_servers(reader)
+        backends = (*reader.backends, *imported.backends)
+        agents = self._agents() if "agents" in root else shipped_agents()
+        policies = self._policies() if "policies" in root else shipped_policies()
         return Settings(
-            source=self._file,
-            backends=tuple(reader.backends),
+            source=self._source.file,
+            backends=backends,
             facts=reader.facts,
             trusted_annotations=frozenset(reader.trusted),
             models=tuple(_model(name, at) for name, at in root.section("models").members()),
-            agents=self._agents() if "agents" in root else shipped_agents(),
-            policies=self._policies() if "policies" in root else shipped_policies(),
+            agents=agents,
+            policies=policies,
             principals=self._principals() if "principals" in root else (LOCAL,),
             http=root.converted("http", address, HTTP, "an address such as 127.0.0.1:8700"),
             grpc=root.converted("grpc", address, GRPC, "an address such as 127.0.0.1:8701"),
             lock=cast(LockMode, root.one_of("lock", *get_args(LockMode))) if "lock" in root else "first-use",
             lock_file=self._directory / LOCK_NAME,
+            notes=tuple(imported.notes),
+            watched=(*self._watched, *self._secret_files, *imported.secret_files, *agents, *policies),
+            digest=digest_of((self._source, *imported.sources), backends),
         )
+
+    def _mcp_servers(self, own: BackendsReader) -> McpServersReader:
+        taken = {spec.name: f"the backend of {self._source.file}" for spec in own.backends}
+        reader = McpServersReader(self._environment, taken)
+        for index, text in enumerate(self._root.texts("mcp_servers")):
+            place: Place = ("mcp_servers", index)
+            path = self._directory / Path(text).expanduser()
+            self._watched.append(path)
+            inside = sorted(path.glob("*.json")) if path.is_dir() else [path]
+            for file in inside:
+                if file is not path:
+                    self._watched.append(file)
+                elif not self._is_there(path, place):
+                    continue
+                try:
+                    reader.read(file)
+                except ConfigurationError as error:
+                    self._problems.add_file(error)
+        return reader
 
     def _check_version(self) -> None:
         version = self._root.raw("version")
@@ -106,6 +150,7 @@ class _File:
         for index, text in enumerate(self._root.texts("agents")):
             path = self._directory / Path(text).expanduser()
             if path.is_dir():
+                self._watched.append(path)
                 found += agent_files(path)
             elif self._is_there(path, ("agents", index)):
                 found.append(path)

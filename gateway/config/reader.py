@@ -1,5 +1,6 @@
 """Reading a YAML value strictly, key by key. Problems are collected, so that all of them are told at once."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -35,11 +36,23 @@ class Problems:
         self.add(place, said)
         self._settled.add(place)
 
+    def add_file(self, error: ConfigurationError) -> None:
+        """What is wrong with a file that this one names: told behind this one's own."""
+        self._found.append((sys.maxsize, error.text))
+
+    def at(self, place: Place) -> str:
+        """`toolward.yaml:12`"""
+        return self._source.at(place)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each problem, in the order of the file."""
+        return tuple(said for _, said in sorted(self._found, key=lambda found: found[0]))
+
     def raise_any(self) -> None:
-        """Raises ConfigurationError with a line for each problem, in the order of the file."""
+        """Raises ConfigurationError with these lines."""
         if self._found:
-            ordered = sorted(self._found, key=lambda found: found[0])
-            raise ConfigurationError("\n".join(said for _, said in ordered))
+            raise ConfigurationError("\n".join(self.lines))
 
 
 def name_of(place: Place) -> str:

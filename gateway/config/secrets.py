@@ -12,6 +12,15 @@ MAX_SECRET_BYTES = 64 * 1024
 
 _REFERENCE = re.compile(r"(\$?)\$\{([^{}]*)\}")
 _KINDS = "write ${env:NAME} or ${file:PATH}, or $${...} for the plain text"
+_PLAIN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_OF_EDITORS = (
+    "workspaceFolder",
+    "workspaceFolderBasename",
+    "workspaceRoot",
+    "userHome",
+    "pathSeparator",
+    "/",
+)
 
 
 class Substituted(str):
@@ -40,19 +49,33 @@ class Problem(NamedTuple):
 
 
 def substitute(
-    source: YamlSource, environment: Mapping[str, str], directory: Path
+    source: YamlSource, environment: Mapping[str, str], directory: Path, files: list[Path] | None = None
 ) -> tuple[YamlSource, list[Problem]]:
-    """The source with every reference filled in, and what could not be. Paths are relative to `directory`."""
-    problems: list[Problem] = []
-    filler = _Filler(environment, directory, problems)
-    return source.with_data(filler.fill(source.data, ())), problems
+    """The source with every reference filled in, and what could not be. Paths are relative to `directory`;
+    `files` gets those that were looked for."""
+    filler = _Filler(environment, directory, files)
+    return source.with_data(filler.fill(source.data, ())), filler.problems
+
+
+def substitute_as_clients_do(
+    value: Json,
+    place: Place,
+    environment: Mapping[str, str],
+    directory: Path,
+    files: list[Path] | None = None,
+) -> tuple[Json, list[Problem]]:
+    """The same for a value of an `mcpServers` file, where `${NAME}` and `${NAME:-default}` are variables too, and
+    what only an editor knows (`${input:...}`, `${workspaceFolder}`) is a problem."""
+    filler = _ClientFiller(environment, directory, files)
+    return filler.fill(value, place), filler.problems
 
 
 class _Filler:
-    def __init__(self, environment: Mapping[str, str], directory: Path, problems: list[Problem]) -> None:
+    def __init__(self, environment: Mapping[str, str], directory: Path, files: list[Path] | None) -> None:
         self._environment = environment
         self._directory = directory
-        self._problems = problems
+        self._files = [] if files is None else files
+        self.problems: list[Problem] = []
 
     def fill(self, value: Json, place: Place) -> Json:
         if isinstance(value, str):
@@ -80,32 +103,49 @@ class _Filler:
             return self._variable(name, place)
         if kind == "file" and name:
             return self._file(name, place)
-        self._problems.append(Problem(place, f"holds ${{{reference}}}, which is no reference: {_KINDS}"))
+        return self._wrong(place, f"holds ${{{reference}}}, which is no reference: {_KINDS}")
+
+    def _wrong(self, place: Place, said: str) -> str:
+        self.problems.append(Problem(place, said))
         return ""
 
     def _variable(self, name: str, place: Place) -> str:
         value = self._environment.get(name)
         if value is None:
             said = f"needs the environment variable {name}, which is not set; set it, or remove the reference"
-            self._problems.append(Problem(place, said))
-            return ""
+            return self._wrong(place, said)
         return value
 
     def _file(self, name: str, place: Place) -> str:
         path = self._directory / Path(name).expanduser()
+        if path.exists() and not path.is_file():  # opening a pipe could wait for ever
+            return self._wrong(place, f"needs {path}, which is no file")
+        self._files.append(path)
         try:
             with path.open("rb") as opened:
                 raw = opened.read(MAX_SECRET_BYTES + 1)
             if len(raw) > MAX_SECRET_BYTES:
-                self._problems.append(Problem(place, f"needs {path}, which is larger than 64 KiB"))
-                return ""
+                return self._wrong(place, f"needs {path}, which is larger than 64 KiB")
             return raw.decode("utf-8").rstrip("\r\n")
         except OSError as error:
             said = f"needs the file {path}, which cannot be read: {error.strerror or error}"
         except UnicodeDecodeError:
             said = f"needs the file {path}, which is not UTF-8 text"
-        self._problems.append(Problem(place, said))
-        return ""
+        return self._wrong(place, said)
+
+
+class _ClientFiller(_Filler):
+    def _look_up(self, reference: str, place: Place) -> str:
+        written = f"${{{reference}}}"
+        if reference.startswith(("input:", "command:", "config:")) or reference in _OF_EDITORS:
+            said = f"holds {written}, which only an editor can fill in; write the value, or ${{env:NAME}}"
+            return self._wrong(place, said)
+        if (plain := _PLAIN.fullmatch(reference)) is None:
+            return super()._look_up(reference, place)
+        name, default = plain.groups()
+        if default is not None:
+            return self._environment.get(name) or default
+        return self._variable(name, place)
 
 
 def _children(value: Json) -> Iterator[tuple[str | int, Json]]:

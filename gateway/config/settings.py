@@ -43,7 +43,10 @@ class PrincipalSettings(Quiet, frozen=True, kw_only=True):
 class Settings(Quiet, frozen=True, kw_only=True):
     """Everything that a gateway is made from. `facts` are by qualified name; `trusted_annotations` are names of
     backends. `source` says where it comes from: a file, or `the built-in default`. `lock_file` is where
-    `tools.lock` belongs, beside that file."""
+    `tools.lock` belongs, beside that file.
+
+    `notes` say what was left out, and why. `watched` are the files and folders that it was read from, agents and
+    policies beside them. `digest` is of everything that can start a process: see `trust`."""
 
     source: str
     backends: tuple[Spec, ...] = ()
@@ -57,3 +60,6 @@ class Settings(Quiet, frozen=True, kw_only=True):
     grpc: Address = GRPC
     lock: LockMode = "first-use"
     lock_file: Path | None = None
+    notes: tuple[str, ...] = ()
+    watched: tuple[Path, ...] = ()
+    digest: str = ""

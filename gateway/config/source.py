@@ -4,6 +4,7 @@ Strict, because what is read here decides what is allowed: duplicate keys, alias
 are refused, and `no` is a word.
 """
 
+import hashlib
 import math
 import os
 from collections.abc import Iterator
@@ -36,13 +37,15 @@ _CORE = "tag:yaml.org,2002:"
 
 
 class YamlSource:
-    """A file that was read: its name for people, its value, and where each part of that stood."""
+    """A file that was read: its name for people, its value, where each part of that stood, and the SHA-256 of its
+    bytes. (JSON is read into one, too.)"""
 
-    __slots__ = ("_lines", "data", "file")
+    __slots__ = ("_lines", "data", "digest", "file")
 
-    def __init__(self, file: str, data: Json, lines: dict[Place, int]) -> None:
+    def __init__(self, file: str, data: Json, lines: dict[Place, int], digest: str = "") -> None:
         self.file = file
         self.data = data
+        self.digest = digest
         self._lines = lines
 
     def line_of(self, place: Place) -> int | None:
@@ -58,11 +61,25 @@ class YamlSource:
         return f"{self.file}:{self.line_of(place) or 1}"
 
     def with_data(self, data: Json) -> "YamlSource":
-        return YamlSource(self.file, data, self._lines)
+        return YamlSource(self.file, data, self._lines, self.digest)
+
+
+class FileText(NamedTuple):
+    """A file as it was when it was read: its name for people, its text, the SHA-256 of its bytes."""
+
+    file: str
+    text: str
+    digest: str
 
 
 def load_yaml(path: Path) -> YamlSource:
     """Raises ConfigurationError that names the file, and line and column where there are any."""
+    read = read_file(path)
+    return parse_yaml(read.text, read.file, read.digest)
+
+
+def read_file(path: Path) -> FileText:
+    """At most `MAX_BYTES` of UTF-8. Raises ConfigurationError."""
     file = shown(path)
     try:
         with path.open("rb") as opened:
@@ -85,10 +102,10 @@ def load_yaml(path: Path) -> YamlSource:
         raise ConfigurationError(
             f"{file}:{line}: this is not UTF-8.", hint="Save the file as UTF-8."
         ) from None
-    return parse_yaml(text, file)
+    return FileText(file, text, hashlib.sha256(raw).hexdigest())
 
 
-def parse_yaml(text: str, file: str) -> YamlSource:
+def parse_yaml(text: str, file: str, digest: str = "") -> YamlSource:
     """`load_yaml` for a text at hand. Raises ConfigurationError."""
     yaml = YAML(typ="safe", pure=True)
     builder = _Builder(yaml, file)
@@ -101,7 +118,7 @@ def parse_yaml(text: str, file: str) -> YamlSource:
         _refuse_character(file, text, error)
     except (YAMLError, RecursionError):
         raise ConfigurationError(f"{file} is not valid YAML.", hint="Check its syntax.") from None
-    return YamlSource(file, builder.data, builder.lines)
+    return YamlSource(file, builder.data, builder.lines, digest)
 
 
 def shown(path: Path) -> str:

@@ -174,7 +174,8 @@ BAD = [
     ),
     (
         "version: 1\nbackends: {crm: {grpc: '8731'}}",
-        f"{AT}2: backends.crm.grpc must be HOST:PORT, such as 127.0.0.1:8731, not '8731'",
+        f"{AT}2: backends.crm.grpc must be HOST:PORT, such as 127.0.0.1:8731 or dns:///tools.internal:8731, "
+        "not '8731'",
     ),
     (
         "version: 1\nbackends: {crm: {grpc: 'a:1', env: {A: b}}}",
