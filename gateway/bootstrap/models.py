@@ -76,7 +76,7 @@ async def _chat(
     key_setting: str,
     timeout: float = 120.0,  # noqa: ASYNC109 -- handed on, not kept here
 ) -> ModelPort:
-    from gateway.models.openai_chat import OpenAIChat  # httpx takes a fifth of a second: only when used
+    from gateway.models.openai_chat import OpenAIChat  # httpx2 takes a tenth of a second: only when used
 
     endpoint = OpenAIChat(name, base_url, model, api_key, timeout=timeout, key_setting=key_setting)
     return await stack.enter_async_context(endpoint)
