@@ -10,6 +10,7 @@ backends:
     on_behalf_of: true                                            # it is told for whom each call is made
     facts: {refund_payment: {changes: true, keeps_keys: true}}
   files: {grpc: "127.0.0.1:8731", timeout: 10}                    # gRPC
+  hr: {url: https://hr.corp.example/mcp, networks: [10.1.0.0/16]} # where a name may lead, beside public addresses
 models:
   default: {wire: openai_chat, base_url: https://api.example/v1, model: some-model, api_key: ${env:KEY}}
 agents: [agents]                    # files, or folders of them; left out = the shipped ones
@@ -26,7 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.config.backends import BackendsReader
-from gateway.config.convert import address, url
+from gateway.config.convert import address, networks, url
 from gateway.config.reader import Problems, Section, said_of
 from gateway.config.secrets import substitute
 from gateway.config.settings import (
@@ -145,7 +146,7 @@ def _model(name: str, at: Section) -> ModelSettings:
     if wire == "offline":
         at.only("wire")
         return ModelSettings(name=name, wire="offline")
-    at.only("wire", "base_url", "model", "api_key", "timeout")
+    at.only("wire", "base_url", "model", "api_key", "timeout", "networks")
     if "base_url" not in at:
         at.missing("base_url", "base_url: https://api.example/v1")
     return ModelSettings(
@@ -155,4 +156,5 @@ def _model(name: str, at: Section) -> ModelSettings:
         model=at.needed_text("model", "model: the-model"),
         api_key=at.text("api_key", secret=True),
         timeout=at.seconds("timeout", MODEL_TIMEOUT),
+        networks=networks(at),
     )

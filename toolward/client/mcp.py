@@ -81,9 +81,9 @@ class McpClient:
     """`target` is the URL of an MCP endpoint, a process to start, or the pipes of one that runs.
 
     `name` is what error messages call the server. `connect` and `timeout` are in seconds, for connecting and for
-    listing; a call brings its own deadline. Over HTTP, `token` and `headers` go to the origin of the URL and nowhere
-    else, no redirect is followed, and `networks` are those that the host's name may lead to beside public addresses
-    (as in `toolward.outbound.reach`).
+    listing; a call brings its own deadline. Over HTTP, `token` and `headers` go to the origin of the URL and
+    nowhere else, no redirect is followed, and `networks` are those that the host's name may lead to beside public
+    addresses (as in `toolward.outbound.reach`).
     """
 
     def __init__(

@@ -71,8 +71,8 @@ class Connections:
         return None
 
     async def acquire(self) -> Connection:
-        """Where none is idle: open one, or wait. Raises Unavailable, Overloaded, and Denied where the name leads where
-        it must not."""
+        """Where none is idle: open one, or wait. Raises Unavailable, Overloaded, and Denied where the name leads
+        where it must not."""
         while True:
             if self._closed:
                 raise self._is_closed()

@@ -1,7 +1,7 @@
 """The one egress rule: a request goes to an origin that the configuration names, or it does not go.
 
-Redirects are followed nowhere, so an origin that was allowed cannot send us on to one that was not. Where a name may
-lead is the other half of the rule: `reach`.
+Redirects are followed nowhere, so an origin that was allowed cannot send us on to one that was not. Where a name
+may lead is the other half of the rule: `reach`.
 """
 
 import ipaddress

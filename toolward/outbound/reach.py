@@ -100,6 +100,11 @@ def is_public(address: IpAddress) -> bool:
     return inner in _PUBLIC_V6 and inner.sixtofour is None and inner.teredo is None
 
 
+def is_literal(host: str) -> bool:
+    """Whether it is an address, and no name."""
+    return _literal(host) is not None
+
+
 def is_localhost(host: str) -> bool:
     """RFC 6761: these names mean this computer, whoever resolves them."""
     return host == "localhost" or host.endswith(".localhost")

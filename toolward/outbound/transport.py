@@ -2,8 +2,8 @@
 
     client = httpx2.AsyncClient(transport=PoolTransport(Origins([base_url])), trust_env=False)
 
-It is the one road out for what speaks httpx2 (the MCP SDK does, and the model endpoints), at about a sixth of the cost
-of httpx2's own transport. This is the only module that imports httpx2 to send with it.
+It is the one road out for what speaks httpx2 (the MCP SDK does, and the model endpoints), at about a sixth of the
+cost of httpx2's own transport.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import httpx2
 
 from toolward.errors import DeadlineExceeded, InvalidResult, ToolwardError, Unavailable
 from toolward.outbound.connection import Interrupted
-from toolward.outbound.egress import Origin, Origins
+from toolward.outbound.egress import Origins
 from toolward.outbound.head import OWN
 from toolward.outbound.pool import CONNECT_TIMEOUT, NO_HEADERS, Pool
 from toolward.outbound.reach import PUBLIC, Reach
@@ -44,9 +44,10 @@ class PoolTransport(httpx2.AsyncBaseTransport):
         tls: ssl.SSLContext | None = None,
         reach: Reach = PUBLIC,
     ) -> None:
-        """`credentials` are headers by base URL, sent to its origin and to no other. `limit` bounds the connections
-        to each origin, `max_body` a reply. The TLS context is made here unless one is given, and only if an
-        origin needs it. Raises ConfigurationError, and Denied for credentials of an origin that is none of these."""
+        """`credentials` are headers by base URL, sent to its origin and to no other. `limit` bounds the
+        connections to each origin, `max_body` a reply. The TLS context is made here unless one is given, and only
+        if an origin needs it. Raises ConfigurationError, and Denied for credentials of an origin that is none of
+        these."""
         self._origins = origins
         if tls is None and any(origin.scheme == "https" for origin in origins):
             tls = ssl.create_default_context()
