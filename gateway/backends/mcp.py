@@ -13,4 +13,11 @@ def over_stdio(spec: StdioSpec, child: Child, connect: float) -> McpClient:
 
 def over_http(spec: HttpSpec, token: str, connect: float) -> McpClient:
     """`token` is that of this start, or the configured one."""
-    return McpClient(spec.url, name=spec.name, token=token, headers=spec.headers, connect=connect)
+    return McpClient(
+        spec.url,
+        name=spec.name,
+        token=token,
+        headers=spec.headers,
+        networks=spec.networks,
+        connect=connect,
+    )

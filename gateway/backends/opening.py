@@ -86,9 +86,8 @@ class Opening:
         if isinstance(spec, GrpcSpec):
             host, _, port = spec.target.rpartition(":")
             token = await self._start(stack, spec.start, spec.token, host.strip("[]"), int(port))
-            return await stack.enter_async_context(
-                GrpcClient(spec.target, token, timeout=self._timing.connect)
-            )
+            client = GrpcClient(spec.target, token, timeout=self._timing.connect, networks=spec.networks)
+            return await stack.enter_async_context(client)
         from gateway.backends.mcp import over_http, over_stdio  # a second of imports, for those who need it
 
         if isinstance(spec, StdioSpec):

@@ -54,14 +54,20 @@ async def open_models(
             else:
                 key = f"models.{one.name}.api_key"
                 endpoints[one.name] = await _chat(
-                    stack, one.name, one.base_url, one.model, one.api_key, key, one.timeout
+                    stack, one.name, one.base_url, one.model, one.api_key, key, one.networks, one.timeout
                 )
         if configured:
             first = next((one for one in configured if one.name == DEFAULT), configured[0])
             default, said = first.name, f"{first.name} ({first.model or 'offline'})"
         if (found := from_environment(environment)) is not None:
             endpoints[DEFAULT] = await _chat(
-                stack, found.name, found.base_url, found.model, found.api_key, found.key_setting
+                stack,
+                found.name,
+                found.base_url,
+                found.model,
+                found.api_key,
+                found.key_setting,
+                found.networks,
             )
             default, said = DEFAULT, f"{found.model} at {found.base_url} (from the environment)"
         yield Models(endpoints, default, said)
@@ -74,9 +80,12 @@ async def _chat(
     model: str,
     api_key: str,
     key_setting: str,
+    networks: Sequence[str],
     timeout: float = 120.0,  # noqa: ASYNC109 -- handed on, not kept here
 ) -> ModelPort:
-    from gateway.models.openai_chat import OpenAIChat  # httpx takes a fifth of a second: only when used
+    from gateway.models.openai_chat import OpenAIChat  # httpx2 takes a tenth of a second: only when used
 
-    endpoint = OpenAIChat(name, base_url, model, api_key, timeout=timeout, key_setting=key_setting)
+    endpoint = OpenAIChat(
+        name, base_url, model, api_key, timeout=timeout, key_setting=key_setting, networks=networks
+    )
     return await stack.enter_async_context(endpoint)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.config.convert import BY_NAME, target, url
+from gateway.config.convert import BY_NAME, networks, target, url
 from gateway.config.reader import Problems, Section
 from gateway.config.secrets import Substituted, as_written
 from gateway.core.catalog import ToolFacts
@@ -15,7 +15,7 @@ from toolward.auth.on_behalf import SHORTEST_KEY
 from toolward.names import BACKEND_NAME, qualify
 
 _KINDS = ("command", "url", "grpc")
-_ON_SOCKET = ("token", "start")
+_ON_SOCKET = ("token", "start", "networks")
 _COMMON = ("timeout", "concurrency", "queue", "trust_annotations", "facts", "on_behalf_of", "principal_key")
 _LAUNCH = ("env", "cwd")
 
@@ -79,6 +79,7 @@ class BackendsReader:
             url=str(found),
             token=at.text("token", secret=True),
             headers=at.text_map("headers"),
+            networks=networks(at),
             start=self._start(at),
             timeout=timeout,
         )
@@ -94,6 +95,7 @@ class BackendsReader:
             address=as_written(found),
             target=str(found),
             token=at.text("token", secret=True),
+            networks=networks(at),
             start=self._start(at),
             timeout=timeout,
         )

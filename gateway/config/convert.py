@@ -1,9 +1,11 @@
-"""Texts of the configuration as values. Each raises ValueError where the text is none."""
+"""Texts of the configuration as values. Each raises ValueError where the text is none, but `networks` notes it."""
 
 from urllib.parse import urlsplit
 
+from gateway.config.reader import Section
 from toolward.doors.address import Address, parse_address
 from toolward.errors import ConfigurationError
+from toolward.outbound.reach import parse_networks
 
 
 def url(text: str) -> str:
@@ -31,3 +33,16 @@ def target(text: str) -> str:
     if not host or "/" in host or address(at).port == 0:
         raise ValueError(text)
     return text
+
+
+def networks(at: Section) -> tuple[str, ...]:
+    """Where a name in the address beside it may lead: `10.0.0.0/8`, one address, `private`."""
+    found = at.texts("networks")
+    for index, text in enumerate(found):
+        try:
+            parse_networks(text)
+        except ConfigurationError as error:
+            at.wrong_item(
+                "networks", index, f"is no network; {error.hint[:1].lower()}{error.hint[1:].rstrip('.')}"
+            )
+    return found

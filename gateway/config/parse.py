@@ -11,6 +11,7 @@ backends:
     facts: {refund_payment: {changes: true, keeps_keys: true}}
   files: {grpc: "127.0.0.1:8731", timeout: 10}                    # gRPC
 mcp_servers: [~/.cursor/mcp.json, mcp]  # files of desktop clients, or folders of them
+  hr: {url: https://hr.corp.example/mcp, networks: [10.1.0.0/16]} # where a name may lead, beside public addresses
 models:
   default: {wire: openai_chat, base_url: https://api.example/v1, model: some-model, api_key: ${env:KEY}}
 agents: [agents]                    # files, or folders of them; left out = the shipped ones
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from gateway.config.backends import BackendsReader
-from gateway.config.convert import address, url
+from gateway.config.convert import address, networks, url
 from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.mcp_servers import McpServersReader
 from gateway.config.reader import Problems, Section, said_of
@@ -196,7 +197,7 @@ def _model(name: str, at: Section) -> ModelSettings:
     if wire == "offline":
         at.only("wire")
         return ModelSettings(name=name, wire="offline")
-    at.only("wire", "base_url", "model", "api_key", "timeout")
+    at.only("wire", "base_url", "model", "api_key", "timeout", "networks")
     if "base_url" not in at:
         at.missing("base_url", "base_url: https://api.example/v1")
     return ModelSettings(
@@ -206,4 +207,5 @@ def _model(name: str, at: Section) -> ModelSettings:
         model=at.needed_text("model", "model: the-model"),
         api_key=at.text("api_key", secret=True),
         timeout=at.seconds("timeout", MODEL_TIMEOUT),
+        networks=networks(at),
     )

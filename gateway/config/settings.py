@@ -28,6 +28,7 @@ class ModelSettings(Quiet, frozen=True, kw_only=True):
     model: str = ""
     api_key: str = ""
     timeout: float = MODEL_TIMEOUT
+    networks: tuple[str, ...] = ()
 
 
 class PrincipalSettings(Quiet, frozen=True, kw_only=True):

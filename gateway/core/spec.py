@@ -4,6 +4,8 @@ None of it shows its values in a repr: tokens are among them.
 
 `on_behalf_of`: the server is told for whom each call is made, signed with `principal_key`, or where that is empty
 and the server is started by us, with a key made for that start. Only servers that are to know our callers get that.
+
+`networks`: where a name in the address may lead beside public addresses, as `toolward.outbound.reach` reads it.
 """
 
 from collections.abc import Mapping
@@ -60,6 +62,7 @@ class HttpSpec(Quiet, frozen=True, kw_only=True):
     url: str
     token: str = ""
     headers: Mapping[str, str] = {}
+    networks: tuple[str, ...] = ()
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT
     concurrency: int = CONCURRENCY
@@ -79,6 +82,7 @@ class GrpcSpec(Quiet, frozen=True, kw_only=True):
     address: str
     target: str
     token: str = ""
+    networks: tuple[str, ...] = ()
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT
     concurrency: int = CONCURRENCY

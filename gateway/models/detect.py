@@ -26,6 +26,7 @@ class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     api_key: str = ""
     key_setting: str = ""
+    networks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"EndpointSettings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
@@ -57,10 +58,10 @@ USUAL_PORTS = (
 
 
 def from_environment(environment: Mapping[str, str]) -> EndpointSettings | None:
-    """The endpoint that TOOLWARD_MODEL_URL, _NAME and _KEY describe, else OpenAI's if OPENAI_API_KEY is set
-    (OPENAI_BASE_URL is heeded: the key may be another vendor's), else None. A URL without a path gets `/v1`.
-    Raises ConfigurationError where the variables say only half of it."""
-    url, model, key, openai_key, openai_url = (
+    """The endpoint that TOOLWARD_MODEL_URL, _NAME, _KEY and _NETWORKS (with commas) describe, else OpenAI's if
+    OPENAI_API_KEY is set (OPENAI_BASE_URL is heeded: the key may be another vendor's), else None. A URL without a
+    path gets `/v1`. Raises ConfigurationError where the variables say only half of it."""
+    url, model, key, openai_key, openai_url, networks = (
         environment.get(name, "").strip()
         for name in (
             "TOOLWARD_MODEL_URL",
@@ -68,6 +69,7 @@ def from_environment(environment: Mapping[str, str]) -> EndpointSettings | None:
             "TOOLWARD_MODEL_KEY",
             "OPENAI_API_KEY",
             "OPENAI_BASE_URL",
+            "TOOLWARD_MODEL_NETWORKS",
         )
     )
     if url:
@@ -82,6 +84,7 @@ def from_environment(environment: Mapping[str, str]) -> EndpointSettings | None:
             model=model,
             api_key=key,
             key_setting="TOOLWARD_MODEL_KEY",
+            networks=_words(networks),
         )
     if key:  # which server it is for is not known, and a key is not tried on several
         raise ConfigurationError(
@@ -95,6 +98,7 @@ def from_environment(environment: Mapping[str, str]) -> EndpointSettings | None:
             model=model or OPENAI_MODEL,
             api_key=openai_key,
             key_setting="OPENAI_API_KEY",
+            networks=_words(networks),
         )
     if model:
         raise ConfigurationError(
@@ -133,6 +137,10 @@ async def _ask(usual: UsualPort, seconds: float) -> LocalServer | None:
     if models is None or not models.data:
         return None
     return LocalServer(usual.name, f"{base_url}/v1", models.data[0].id)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _with_version(url: str) -> str:

@@ -37,13 +37,15 @@ _MAX_TOKEN = 16 * 1024  # characters
 
 class JwtSettings(msgspec.Struct, frozen=True):
     """Whose tokens are taken. `keys` is the path or URL of the issuer's JWK set; the claims are those that say a
-    caller's roles (a list, or words in a text) and tenant."""
+    caller's roles (a list, or words in a text) and tenant. `networks` are those that the name in a URL of keys may
+    lead to beside public addresses."""
 
     issuer: str
     audience: str
     keys: str
     roles_claim: str = "roles"
     tenant_claim: str = "tenant"
+    networks: tuple[str, ...] = ()
 
 
 def jwt_verifier(settings: JwtSettings) -> Verify:
@@ -54,7 +56,7 @@ def jwt_verifier(settings: JwtSettings) -> Verify:
                 f"To take JWTs, their {name} must be known too.",
                 hint=f"Give --jwt-{name} beside the others: issuer, audience and keys belong together.",
             )
-    return Jwt(settings, keys_at(settings.keys))
+    return Jwt(settings, keys_at(settings.keys, settings.networks))
 
 
 class Jwt:

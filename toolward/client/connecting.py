@@ -24,6 +24,7 @@ def connect(
     headers: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
+    networks: Sequence[str] = (),
     timeout: float = TIMEOUT,
     retries: Retries | None = None,
     idempotent: Collection[str] = (),
@@ -36,7 +37,8 @@ def connect(
     | `http://…/mcp`, `https://…/mcp` | MCP over Streamable HTTP |
     | `["toolserver", "calculator"]` | MCP over stdio with a process that is started for it |
 
-    `token` proves who calls (over stdio nobody asks); `headers` go with every HTTP request; `env` (added to this
+    `token` proves who calls (over stdio nobody asks); `headers` go with every HTTP request; `networks` (as
+    `10.0.0.0/8`, or `private`) are those that a name in the target may lead to beside public addresses; `env` (added to this
     process's own few that are safe to hand on) and `cwd` are a started process's. `timeout` is in seconds, for
     connecting and for every request that brings no other. `idempotent` names the tools whose calls may be
     repeated without harm: they, calls with a key, and what only reads are sent again, as `retries` says, where
@@ -44,7 +46,9 @@ def connect(
 
     Raises ConfigurationError for a target of no such form.
     """
-    opening = _opening(target, token=token, headers=headers, env=env, cwd=cwd, timeout=timeout)
+    opening = _opening(
+        target, token=token, headers=headers, env=env, cwd=cwd, networks=networks, timeout=timeout
+    )
     return Client(opening, timeout=timeout, retries=retries or Retries(), idempotent=idempotent)
 
 
@@ -55,15 +59,18 @@ def _opening(
     headers: Mapping[str, str] | None,
     env: Mapping[str, str] | None,
     cwd: str | Path | None,
+    networks: Sequence[str],
     timeout: float,
 ) -> Opening:
     if not isinstance(target, str):
         return _stdio(tuple(target), env, cwd, timeout)
     url = urlsplit(target)
     if url.scheme == "grpc" and url.netloc and url.path in ("", "/"):
-        return lambda: _grpc(url.netloc, token, timeout)
+        return lambda: _grpc(url.netloc, token, timeout, networks)
     if url.scheme in ("http", "https") and url.netloc:
-        return lambda: _mcp(target, token=token, headers=headers, connect=timeout, timeout=timeout)
+        return lambda: _mcp(
+            target, token=token, headers=headers, networks=networks, connect=timeout, timeout=timeout
+        )
     raise ConfigurationError(
         f"{target!r} is no target for a client.",
         hint="Write grpc://HOST:PORT, http://HOST:PORT/mcp, or a command as a list of words.",
@@ -100,10 +107,12 @@ def _kept() -> dict[str, str]:
     return kept | ({"PYTHONPATH": path} if path else {})
 
 
-def _grpc(address: str, token: str, timeout: float) -> AbstractAsyncContextManager[ToolProvider]:
+def _grpc(
+    address: str, token: str, timeout: float, networks: Sequence[str]
+) -> AbstractAsyncContextManager[ToolProvider]:
     from toolward.client.grpc import GrpcClient
 
-    return GrpcClient(address, token, timeout=timeout)
+    return GrpcClient(address, token, timeout=timeout, networks=networks)
 
 
 def _mcp(target: Any, **given: Any) -> AbstractAsyncContextManager[ToolProvider]:

@@ -2,7 +2,7 @@
 takes a ToolProvider or an AgentProvider takes this."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import TypeVar
@@ -12,6 +12,8 @@ from grpc.aio import AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCalla
 
 from toolward.client.grpc_failures import to_error
 from toolward.errors import InvalidResult, TooLarge, Unavailable
+from toolward.outbound.reach import Reach, is_literal, is_localhost
+from toolward.outbound.reasons import why_unreachable
 from toolward.types import (
     NO_CONTEXT,
     Agent,
@@ -58,18 +60,44 @@ class GrpcClient:
     What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it cannot be
     reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the first
     call, and again after the connection was lost; no call is repeated.
+
+    A name is resolved when it is entered, once, and only what was checked then is connected to: `networks` are
+    those that the name may lead to beside public addresses (as in `toolward.outbound.reach`).
     """
 
-    def __init__(self, address: str, token: str = "", *, timeout: float = TIMEOUT) -> None:
-        """Raises ConfigurationError for a token that no header can hold."""
+    def __init__(
+        self, address: str, token: str = "", *, timeout: float = TIMEOUT, networks: Sequence[str] = ()
+    ) -> None:
+        """Raises ConfigurationError for a token that no header can hold, and for what is no network."""
         self.address = address
+        self._reach = Reach(networks)
         self._authorization = authorization(token)
         self._timeout = timeout
         self._channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> "GrpcClient":
-        self._channel = grpc.aio.insecure_channel(self.address, options=_OPTIONS)
+        """Raises Denied where the name leads where it must not, Unavailable where it leads nowhere."""
+        authority = ("grpc.default_authority", self.address)
+        self._channel = grpc.aio.insecure_channel(await self._checked(), options=[*_OPTIONS, authority])
         return self
+
+    async def _checked(self) -> str:
+        """What gRPC connects to; it resolves names by itself, so it is not given any but localhost."""
+        host, _, port = self.address.rpartition(":")
+        if is_literal(host.strip("[]")) or is_localhost(host) or not port.isdecimal():
+            return self.address
+        try:
+            async with asyncio.timeout(self._timeout):
+                found = await self._reach.addresses(host, int(port))
+        except TimeoutError:
+            raise Unavailable(f"The name {host} was not resolved within {self._timeout:g} s.") from None
+        except OSError as error:
+            raise Unavailable(f"{self.address} cannot be reached: {why_unreachable(error)}.") from None
+        is_v6 = (
+            ":" in found[0]
+        )  # one target holds addresses of one family; the resolver's first choice is taken
+        places = [f"[{one}]:{port}" if is_v6 else f"{one}:{port}" for one in found if (":" in one) == is_v6]
+        return f"{'ipv6' if is_v6 else 'ipv4'}:{','.join(places)}"
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

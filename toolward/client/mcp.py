@@ -6,7 +6,7 @@ in one task. Calls may come from any task.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
@@ -22,7 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
-from toolward.client.mcp_plain import PlainCalls, refused
+from toolward.client.mcp_plain import PlainCalls, refusal
 from toolward.client.pipes import Pipes
 from toolward.errors import (
     DeadlineExceeded,
@@ -34,6 +34,9 @@ from toolward.errors import (
 )
 from toolward.names import TOOL_NAME
 from toolward.outbound.connection import Interrupted
+from toolward.outbound.egress import Origins
+from toolward.outbound.reach import Reach
+from toolward.outbound.transport import PoolTransport
 from toolward.schema import parse_object
 from toolward.types import (
     CallContext,
@@ -78,7 +81,9 @@ class McpClient:
     """`target` is the URL of an MCP endpoint, a process to start, or the pipes of one that runs.
 
     `name` is what error messages call the server. `connect` and `timeout` are in seconds, for connecting and for
-    listing; a call brings its own deadline.
+    listing; a call brings its own deadline. Over HTTP, `token` and `headers` go to the origin of the URL and
+    nowhere else, no redirect is followed, and `networks` are those that the host's name may lead to beside public
+    addresses (as in `toolward.outbound.reach`).
     """
 
     def __init__(
@@ -88,24 +93,27 @@ class McpClient:
         name: str = "",
         token: str = "",
         headers: Mapping[str, str] | None = None,
+        networks: Sequence[str] = (),
         connect: float = TIMEOUT,
         timeout: float = TIMEOUT,
     ) -> None:
         self._target = target
         self._name = name or (f"the server at {target}" if isinstance(target, str) else "the server")
         self._headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._networks = networks
         self._connect = connect
         self._timeout = timeout
         self._stack = AsyncExitStack()
         self._connected: Client | None = None
         self._changed = asyncio.Event()
-        self._refused = 0  # the HTTP status of the last answer that refused us
+        self._refused = 0  # the HTTP status of the last answer that refused us, or sent us elsewhere
         self._in_session = False
         self._mirrored: set[str] = set()  # tools with arguments that must be in headers too
         self._plain: PlainCalls | None = None
 
     async def __aenter__(self) -> Self:
-        """Raises Unavailable, Unauthenticated, DeadlineExceeded."""
+        """Raises Unavailable, Unauthenticated, DeadlineExceeded; over HTTP also Denied, where the host's name leads
+        where it must not, and ConfigurationError for what is no plain URL."""
         try:
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(self._connect):
@@ -205,8 +213,16 @@ class McpClient:
             return self._target.transport()
         if not isinstance(self._target, str):
             return self._target
+        reach = Reach(self._networks)
+        transport = PoolTransport(
+            Origins([self._target]),
+            credentials={self._target: self._headers},
+            max_body=MAX_EVENT_BYTES,
+            connect_timeout=self._connect,
+            reach=reach,
+        )
         http = httpx2.AsyncClient(
-            headers=self._headers,
+            transport=transport,
             # Every call has a deadline of its own. No proxy and no .netrc of the environment: what is configured
             # is what is talked to, with the credentials configured for it.
             timeout=httpx2.Timeout(None, connect=self._connect),
@@ -220,12 +236,14 @@ class McpClient:
             source=self._name,
             max_body=MAX_EVENT_BYTES,
             connect=self._connect,
+            reach=reach,
         )
         stack.push_async_callback(self._plain.aclose)
         return streamable_http_client(self._target, http_client=http, max_sse_event_size=MAX_EVENT_BYTES)
 
     async def _answered(self, response: httpx2.Response) -> None:
-        self._refused = response.status_code if response.status_code in (401, 403) else 0
+        status = response.status_code
+        self._refused = status if status in (401, 403) or 300 <= status < 400 else 0
         self._in_session = self._in_session or "mcp-session-id" in response.headers
 
     async def _received(self, message: IncomingMessage) -> None:
@@ -277,7 +295,7 @@ class McpClient:
         if (ours := from_jsonrpc(error.message, error.data)) is not None:
             return ours
         if self._refused:
-            return refused(self._name, self._refused)
+            return refusal(self._name, self._refused)
         if error.code == types.CONNECTION_CLOSED:
             return Unavailable(f"{self._name} closed the connection{self._noise()}.")
         if error.code == types.REQUEST_TIMEOUT:

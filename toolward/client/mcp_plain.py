@@ -10,8 +10,9 @@ import msgspec
 from mcp import MCPError
 from msgspec import UNSET, Raw, UnsetType
 
-from toolward.errors import InvalidResult, Unauthenticated, Unavailable
+from toolward.errors import InvalidResult, ToolwardError, Unauthenticated, Unavailable
 from toolward.outbound.pool import Pool
+from toolward.outbound.reach import Reach
 from toolward.outbound.replies import Response
 from toolward.outbound.sse import EventReader
 from toolward.schema import MAX_DEPTH, depth_exceeds
@@ -46,10 +47,17 @@ class PlainCalls:
     """Calls to one endpoint. `source` names it in errors; `max_body` is in bytes, `connect` in seconds."""
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], *, source: str, max_body: int, connect: float
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        source: str,
+        max_body: int,
+        connect: float,
+        reach: Reach,
     ) -> None:
         """Raises ConfigurationError for what is no plain http(s) URL."""
-        self._pool = Pool(url, max_body=max_body, connect_timeout=connect)
+        self._pool = Pool(url, max_body=max_body, connect_timeout=connect, reach=reach)
         parts = urlsplit(url)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._source = source
@@ -68,8 +76,8 @@ class PlainCalls:
         """The JSON text of a `CallToolResult`. `arguments` must be proven JSON: they go out as they are. It has no
         deadline: cancelling it closes the connection, and that stops the call over there.
 
-        Raises MCPError for the error that the server answered, Unauthenticated, Unavailable, InvalidResult. An
-        answer to another request than this one is not taken, and its connection is not used again.
+        Raises MCPError for the error that the server answered, Unauthenticated, Unavailable, InvalidResult, Denied.
+        An answer to another request than this one is not taken, and its connection is not used again.
         """
         self._last_id = id_ = self._last_id + 1
         headers = self._headers | {"mcp-protocol-version": version}
@@ -99,8 +107,8 @@ class PlainCalls:
 
     def _answers(self, response: Response, id_: int) -> Iterator[_Answer]:
         """The first that is a response; it must be to this very request."""
-        if response.status in (401, 403):
-            raise refused(self._source, response.status)
+        if response.status in (401, 403) or 300 <= response.status < 400:
+            raise refusal(self._source, response.status)
         for message in self._messages(response):
             answer = self._read(message, response.status)
             if answer.error is UNSET and answer.result is UNSET:
@@ -132,7 +140,13 @@ class PlainCalls:
         raise InvalidResult(f"{self._source} answered what MCP does not allow: {why}.")
 
 
-def refused(source: str, status: int) -> Unauthenticated:
+def refusal(source: str, status: int) -> ToolwardError:
+    """What it means that the server wants other credentials, or wants us elsewhere."""
+    if 300 <= status < 400:
+        return Unavailable(
+            f"{source} answers with a redirect (HTTP {status}), and redirects are not followed.",
+            hint="Give its configuration the final address.",
+        )
     return Unauthenticated(
         f"{source} refused us (HTTP {status}).", hint="Give its configuration the right token."
     )

@@ -31,6 +31,7 @@ class Options:
     jwt_issuer: Annotated[str, "take JWTs of this issuer"] = ""
     jwt_audience: Annotated[str, "... for this audience: the URL of the MCP door, as clients know it"] = ""
     jwt_keys: Annotated[str, "... checked with this JWK set: a file or a URL"] = ""
+    jwt_networks: Annotated[str, "networks, with commas, that the URL's name may lead to; or: private"] = ""
     jwt_roles_claim: Annotated[str, "the claim that has a caller's roles"] = "roles"
     jwt_tenant_claim: Annotated[str, "the claim that has a caller's tenant"] = "tenant"
     tls_cert: Annotated[str, "PEM file: certificate and chain of the HTTP and gRPC doors"] = ""

@@ -59,6 +59,7 @@ def _jwt(options: Options) -> Verify | None:
             options.jwt_keys,
             options.jwt_roles_claim,
             options.jwt_tenant_claim,
+            tuple(word.strip() for word in options.jwt_networks.split(",") if word.strip()),
         )
     )
 

@@ -6,14 +6,14 @@ import ssl
 from collections import deque
 
 from toolward.errors import Overloaded, Unavailable
+from toolward.outbound.connecting import connected
 from toolward.outbound.connection import Connection
 from toolward.outbound.egress import Origin
+from toolward.outbound.reach import Reach
 from toolward.outbound.reasons import why_unreachable
 
 MAX_IDLE = 60.0
 """Seconds after which an unused connection is not trusted any more: what lies between may have forgotten it."""
-
-_TLS_CLOSE = 1.0  # seconds for the far end's goodbye
 
 # What a waiter is given: a connection, or None, which is the right to open one.
 _Grant = Connection | None
@@ -32,6 +32,7 @@ class Connections:
         max_head: int,
         connect_timeout: float,
         tls: ssl.SSLContext | None,
+        reach: Reach,
     ) -> None:
         self._origin = origin
         self._name = str(origin)
@@ -40,6 +41,7 @@ class Connections:
         self._max_head = max_head
         self._connect_timeout = connect_timeout
         self._tls = tls
+        self._reach = reach
         self._all: set[Connection] = set()
         self._idle: deque[Connection] = deque()  # the one used last is on the right
         self._opening = 0
@@ -69,7 +71,8 @@ class Connections:
         return None
 
     async def acquire(self) -> Connection:
-        """Where none is idle: open one, or wait. Raises Unavailable, Overloaded."""
+        """Where none is idle: open one, or wait. Raises Unavailable, Overloaded, and Denied where the name leads
+        where it must not."""
         while True:
             if self._closed:
                 raise self._is_closed()
@@ -174,16 +177,14 @@ class Connections:
         return connection
 
     async def _connect(self) -> Connection:
-        tls = self._tls
         try:
-            async with asyncio.timeout(self._connect_timeout):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(self._name, self._max_head, self._lost),
-                    self._origin.host,
-                    self._origin.port,
-                    ssl=tls,
-                    ssl_shutdown_timeout=None if tls is None else _TLS_CLOSE,
-                )
+            connection = await connected(
+                lambda: Connection(self._name, self._max_head, self._lost),
+                self._origin,
+                self._reach,
+                tls=self._tls,
+                seconds=self._connect_timeout,
+            )
         except TimeoutError as error:
             why = why_unreachable(error) if error.errno else f"no connection in {self._connect_timeout:g} s"
             raise self._unreachable(why) from None

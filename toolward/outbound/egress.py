@@ -1,6 +1,7 @@
 """The one egress rule: a request goes to an origin that the configuration names, or it does not go.
 
-Redirects are followed nowhere, so an origin that was allowed cannot send us on to one that was not.
+Redirects are followed nowhere, so an origin that was allowed cannot send us on to one that was not. Where a name
+may lead is the other half of the rule: `reach`.
 """
 
 import ipaddress
@@ -15,6 +16,7 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 # What a URL must not hold as it stands. Parsers disagree about these, and that is how filters are passed.
 _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
 _CREDENTIALS = re.compile(r"//[^/?#]*@")
+_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")  # a last label that makes of a host an address (WHATWG's rule)
 _SHOWN = 200  # characters of a URL in a message
 
 
@@ -101,9 +103,20 @@ def _host(host: str) -> str:
     if ":" in host:
         return _ipv6(host)
     try:
-        return host.rstrip(".").encode("idna").decode("ascii").lower()
+        name = host.rstrip(".").encode("idna").decode("ascii").lower()
     except UnicodeError:
         raise ValueError("its host is not a valid name") from None
+    if _NUMERIC.fullmatch(name.rpartition(".")[2]):
+        _check_ipv4(name)
+    return name
+
+
+def _check_ipv4(host: str) -> None:
+    """Octal, hexadecimal, short and decimal spellings are read differently by different parsers."""
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        raise ValueError("its host is a number, and no plain IPv4 address") from None
 
 
 def _ipv6(host: str) -> str:

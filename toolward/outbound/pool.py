@@ -18,6 +18,7 @@ from toolward.outbound.connection import Connection, Interrupted
 from toolward.outbound.connections import Connections
 from toolward.outbound.egress import Origin
 from toolward.outbound.head import SAFE, compose
+from toolward.outbound.reach import PUBLIC, Reach
 from toolward.outbound.reader import Sink
 from toolward.outbound.replies import Response, StreamedResponse, Whole
 
@@ -53,8 +54,8 @@ class _Call(NamedTuple):
 class Pool:
     """Sends requests to one origin. Sending raises Unavailable where nothing answers, Interrupted (an
     Unavailable) where the connection was lost after the request was sent, DeadlineExceeded, InvalidResult for
-    a malformed or too large reply, Overloaded when too many requests wait already, and InvalidRequest for a
-    path or header that cannot be sent."""
+    a malformed or too large reply, Overloaded when too many requests wait already, Denied where the host's name
+    leads where it must not, and InvalidRequest for a path or header that cannot be sent."""
 
     def __init__(
         self,
@@ -66,9 +67,11 @@ class Pool:
         max_waiters: int = MAX_WAITERS,
         connect_timeout: float = CONNECT_TIMEOUT,
         tls: ssl.SSLContext | None = None,
+        reach: Reach = PUBLIC,
     ) -> None:
         """Only the origin of `base_url` counts: a request's `path` is always the whole path. `limit` bounds the
-        open connections. The TLS context is made here, once: that takes 13 ms. Raises ConfigurationError."""
+        open connections; `reach` says where the host's name may lead. The TLS context is made here, once: that
+        takes 13 ms. Raises ConfigurationError."""
         self.origin = Origin.of(base_url)
         self._name = str(self.origin)
         self._host = self.origin.authority
@@ -81,6 +84,7 @@ class Pool:
             max_head=max_head,
             connect_timeout=connect_timeout,
             tls=(tls or ssl.create_default_context()) if secure else None,
+            reach=reach,
         )
 
     async def __aenter__(self) -> Self:

@@ -116,6 +116,21 @@ def _provider(service: str, environment: Mapping[str, str]) -> Any:
         ) from None
     name = environment.get("OTEL_SERVICE_NAME") or service
     provider = TracerProvider(resource=Resource.create({"service.name": name}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=_session())))
     trace.set_tracer_provider(provider)
     return provider
+
+
+def _session() -> Any:
+    """What the exporter sends with: it has the headers of OTEL_EXPORTER_OTLP_HEADERS, and takes them nowhere but
+    to the endpoint. Where the endpoint's name may lead is not checked, for a collector mostly lies in a private
+    network (docs/threat-model.md)."""
+    import requests  # the exporter's own
+
+    class Session(requests.Session):
+        def get_redirect_target(self, resp: requests.Response) -> None:
+            """No redirect is followed."""
+
+    session = Session()
+    session.trust_env = False  # no proxy and no .netrc: the endpoint gets what is configured for it
+    return session
