@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Table, insert, update
+from sqlalchemy import Connection, RowMapping, Table, insert, update
 
 from gateway.ledger import tables
 
@@ -32,7 +32,7 @@ class Covered(NamedTuple):
     columns: tuple[str, ...]
     key: tuple[str, ...]
 
-    def key_of(self, values: Mapping[str, Any]) -> str:
+    def key_of(self, values: Mapping[str, Any] | RowMapping) -> str:
         return "/".join(str(values[name]) for name in self.key)
 
 
@@ -70,10 +70,13 @@ class Position(NamedTuple):
     opened_at: int
 
 
-def entry(kind: str, values: Mapping[str, Any]) -> Entry:
+def entry(kind: str, values: Mapping[str, Any] | RowMapping) -> Entry:
     """The entry of a row with these values."""
     covered = COVERED[kind]
-    content = [int(value) if isinstance(value, bool) else value for value in map(values.get, covered.columns)]
+    content = [
+        int(value) if isinstance(value, bool) else value
+        for value in (values[name] for name in covered.columns)
+    ]
     return Entry(kind, covered.key_of(values), hashlib.sha256(msgspec.json.encode([kind, *content])).digest())
 
 
@@ -96,12 +99,12 @@ class Chain:
     """The segment that this process writes. Only the writer's thread uses it, within transactions: what a failed
     one did is forgotten."""
 
-    def __init__(self, now: Callable[[], int], *, segment_entries: int = SEGMENT_ENTRIES) -> None:
+    def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self._most = segment_entries
         self._stored: Position | None = None
         self._next: Position | None = None
-        self.dirty = False  # whether there is something that no checkpoint knows
+        self._grown = False
+        self.growth = 0  # commits that stored more than checkpoints
 
     @property
     def position(self) -> Position | None:
@@ -112,7 +115,9 @@ class Chain:
         """Enter them, in their order."""
         rows: list[dict[str, Any]] = []
         position = self._stored
+        self._grown = False
         for made in entries:
+            self._grown = self._grown or made.kind != "checkpoint"
             if position is None or self._is_full(position):
                 position = self._begin(connection, position, rows)
             position = self._add(position, made, rows)
@@ -121,7 +126,7 @@ class Chain:
         self._next = position
 
     def committed(self) -> None:
-        self.dirty = self.dirty or self._next != self._stored
+        self.growth += self._grown
         self._stored = self._next
 
     def close(self, connection: Connection) -> None:
@@ -130,7 +135,7 @@ class Chain:
             _close(connection, self._stored)
 
     def _is_full(self, position: Position) -> bool:
-        return position.seq >= self._most or self._now() - position.opened_at >= SEGMENT_MS
+        return position.seq >= SEGMENT_ENTRIES or self._now() - position.opened_at >= SEGMENT_MS
 
     def _begin(self, connection: Connection, before: Position | None, rows: list[dict[str, Any]]) -> Position:
         now = self._now()

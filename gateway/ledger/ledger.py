@@ -1,6 +1,7 @@
 """The one store of what happened: call records, run events and input requests in one database."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -22,14 +23,31 @@ from gateway.core.ports import (
 from gateway.ledger import calls, requests, runs
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
+from gateway.ledger.checkpoints import Checkpoints
+from gateway.ledger.keys import Keys
 from gateway.ledger.reading import RecordedCall, recorded_call
 from gateway.ledger.tables import prepare
 from gateway.ledger.transitions import watch_requests
-from toolward.errors import Conflict
+from toolward.errors import Conflict, ToolwardError
 from toolward.store import Writer, closed, explain, open_store, place, write_transaction
 from toolward.types import InputRequest, Run, RunEvent, RunPage, RunState, ToolResult
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+
+CHECKPOINT_SECONDS = 30.0
+"""Between two checkpoints while anything is written: half of what is promised."""
+
+
+def keys_beside(file: str) -> Keys:
+    return Keys(Path(file).parent / "ledger-keys")
+
+
+def outside(file: str) -> Path:
+    """Where checkpoints go unless the configuration says otherwise."""
+    return Path(file).parent / "checkpoints.jsonl"
 
 
 def _wall_ms() -> int:
@@ -44,33 +62,77 @@ class Ledger:
     reason, when the database refuses (a full disk, say).
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], int], checkpoints: Checkpoints) -> None:
         self._engine = engine
         self._chain = Chain(now)
         self._batch = Batch(self._chain, now)
         self._writer = Writer(engine, "toolward-ledger", self._batch)
+        self._checkpoints = checkpoints
+        self._signed = 0  # the chain's growth that checkpoints know
         self._now = now
         self._closed = False
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, where: str | Path, *, now: Callable[[], int] = _wall_ms, busy_timeout: float = 5.0
+        cls,
+        where: str | Path,
+        *,
+        now: Callable[[], int] = _wall_ms,
+        busy_timeout: float = 5.0,
+        checkpoints: Path | None = None,
     ) -> AsyncGenerator["Ledger"]:
-        """The ledger at a path or `sqlite:///PATH`, made where there is none. `now` gives Unix milliseconds.
+        """The ledger at a path or `sqlite:///PATH`, made where there is none. `now` gives Unix milliseconds;
+        `checkpoints` is the file outside, otherwise `checkpoints.jsonl` beside it; the keys lie in `ledger-keys`.
 
         Raises ConfigurationError, naming the file and the remedy, when it cannot be opened, is locked, or was
         written by a newer Toolward or by another program.
         """
         engine = await asyncio.to_thread(_open, where, busy_timeout)
-        ledger = cls(engine, now)
+        ledger = cls(
+            engine, now, Checkpoints(keys_beside(place(engine)), checkpoints or outside(place(engine)))
+        )
+        checkpointing = asyncio.create_task(ledger._checkpoint_always())
         try:
             yield ledger
         finally:
+            checkpointing.cancel()
+            await asyncio.wait([checkpointing])
             await ledger.close()
 
+    @property
+    def lost(self) -> int:
+        """Records that could not be stored, and for which no call waited."""
+        return self._writer.lost
+
+    async def checkpoint(self) -> None:
+        """Sign what is stored, if that is more than at the last time. A failure is told in the log: it stops
+        nobody."""
+        try:
+            await self._writer.write(lambda _: None)  # a checkpoint is of what was committed before it
+            grown = await self._writer.write(self._store_checkpoint)
+        except ToolwardError as error:
+            log.error("no checkpoint of the ledger could be made: %s", error.text)
+            return
+        self._signed = grown
+        await asyncio.to_thread(self._checkpoints.write)
+
+    def _store_checkpoint(self, connection: Connection) -> int:
+        if self._chain.growth != self._signed:
+            self._checkpoints.store(connection, self._batch, self._now(), self._writer.lost)
+        return self._chain.growth
+
+    async def _checkpoint_always(self) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            await self.checkpoint()
+
     async def close(self) -> None:
-        """Store what is queued, then refuse more."""
+        """Store what is queued, sign it, then refuse more."""
+        if not self._closed:
+            await self.checkpoint()
+            if self._chain.position is not None:
+                self._writer.post(self._chain.close)
         self._closed = True
         await self._writer.close()
         await asyncio.to_thread(self._engine.dispose)

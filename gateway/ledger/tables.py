@@ -191,12 +191,11 @@ ledger_acts = Table(
 checkpoints = Table(
     "checkpoints",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),  # JSON, as it was signed
     Column("key_id", Text, nullable=False),
     Column("signature", Text, nullable=False),
-    Index("checkpoints_by_time", "at"),
 )
 
 
