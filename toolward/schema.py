@@ -15,6 +15,7 @@ from pydantic_core import SchemaValidator, core_schema
 
 from toolward.errors import ConfigurationError, InvalidArguments, InvalidRequest, TooLarge, Violation
 from toolward.names import closest
+from toolward.schema_cost import cost_of
 from toolward.types import Json, JsonObject
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -24,6 +25,7 @@ MAX_DEPTH = 64
 """The deepest nesting of arrays and objects."""
 
 MAX_VIOLATIONS = 20
+_WORTH_ALL = 20_000  # visits; every error costs some microseconds, found by the first look or not
 _SHOWN = 80  # characters of an offending value that a message quotes
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -160,19 +162,20 @@ _FORMATS: dict[str, Callable[[str], bool]] = {
 
 
 class Schema:
-    """A compiled JSON Schema. Remote references are refused, and patterns run in linear time. Formats of dates,
-    times and UUIDs are asserted; others describe."""
+    """A compiled JSON Schema. Remote references are refused, patterns run in linear time, and what one check may
+    cost is bounded (`toolward.schema_cost`). Formats of dates, times and UUIDs are asserted; others describe."""
 
-    __slots__ = ("_schema", "_validator")
+    __slots__ = ("_cost", "_schema", "_validator")
 
     def __init__(self, schema: JsonObject, what: str) -> None:
-        """Raises ConfigurationError when `schema` is no valid schema of the 2020-12 dialect."""
+        """Raises ConfigurationError when `schema` is no valid schema of the 2020-12 dialect, or costs too much."""
         _check_depth(schema, what)
+        self._cost = cost_of(schema, what, MAX_DEPTH)
         try:
             self._validator = jsonschema_rs.Draft202012Validator(
                 schema,
                 retriever=_no_retrieval,
-                pattern_options=jsonschema_rs.RegexOptions(),
+                pattern_options=jsonschema_rs.RegexOptions(size_limit=self._cost.pattern_bytes),
                 validate_formats=True,
                 formats=_FORMATS,
             )
@@ -183,14 +186,28 @@ class Schema:
         self._schema = schema
 
     def accepts(self, value: Json) -> bool:
+        """Whatever that costs: for schemas of our own and the operator's."""
         return self._validator.is_valid(value)
 
     def violations(self, value: Json) -> tuple[Violation, ...]:
-        """Every place where `value` breaks the schema (the first 20), in the order of the schema."""
+        """Every place where `value` breaks the schema (the first 20), in the order of the schema. Of a large value,
+        where finding them all would take long, one."""
+        if self._cost.is_too_high(value):
+            return (Violation("", "too large to be checked against this schema"),)
         if self._validator.is_valid(value):  # the common case costs no iterator
             return ()
+        if self._cost.work(value) > _WORTH_ALL:
+            return self._first(value)
         errors = self._validator.iter_errors(value)
         return tuple(islice((found for error in errors for found in self._describe(error)), MAX_VIOLATIONS))
+
+    def _first(self, value: Json) -> tuple[Violation, ...]:
+        if not self._cost.several:  # an error that has none within it is found and told at once
+            try:
+                self._validator.validate(value)
+            except jsonschema_rs.ValidationError as error:
+                return tuple(self._describe(error))
+        return (Violation("", "does not match its schema, and is too large to say where"),)
 
     def _describe(self, error: jsonschema_rs.ValidationError) -> Iterator[Violation]:
         if (branch := _meant_branch(error)) is not None:
