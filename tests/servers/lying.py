@@ -33,7 +33,7 @@ def garbage(id_: int, last: int) -> None:
 
 def huge(id_: int, last: int) -> None:
     """200 MB."""
-    sys.stdout.write('{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"' % id_)
+    sys.stdout.write(f'{{"jsonrpc":"2.0","id":{id_},"result":{{"content":[{{"type":"text","text":"')
     for _ in range(200):
         sys.stdout.write("x" * 1_000_000)
     sys.stdout.write('"}]}}\n')
