@@ -132,7 +132,7 @@ class Connection:
                 hint="The call may have had its effect: look before it is repeated.",
             ) from None
         except ToolwardError as error:
-            if isinstance(error, Unavailable) and not error.answered:
+            if isinstance(error, Unavailable | InvalidResult) and not error.answered:
                 self._suspect()
             raise
         except Exception:

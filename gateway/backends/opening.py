@@ -84,8 +84,10 @@ class Opening:
                 hint="Give it a principal_key.",
             )
         if isinstance(spec, GrpcSpec):
-            host, _, port = spec.target.rpartition(":")
-            token = await self._start(stack, spec.start, spec.token, host.strip("[]"), int(port))
+            token = spec.token
+            if spec.start is not None and self._starts:
+                host, _, port = spec.target.rpartition(":")
+                token = await self._start(stack, spec.start, spec.token, host.strip("[]"), int(port))
             client = GrpcClient(spec.target, token, timeout=self._timing.connect, networks=spec.networks)
             return await stack.enter_async_context(client)
         from gateway.backends.mcp import over_http, over_stdio  # a second of imports, for those who need it

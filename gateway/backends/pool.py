@@ -21,7 +21,9 @@ _TO_SAY_WHY = 0.5
 
 class Backends:
     """A BackendPort. Entering it connects to every backend at the same time, and returns when each has answered or
-    failed, half a second after `timing.connect` at the latest; what failed is tried again in the background.
+    failed, half a second after `timing.connect` at the latest; what failed is tried again in the background. With
+    `patient=False` the slow ones are waited for only as long as there is nothing to begin with: once one has
+    answered, for `timing.gather` after the last news; the others join when they answer.
 
     Processes write to `logs`/NAME.log. With `starts`, servers that have a command to start them are started; stdio
     servers always are. Leave it in the task that entered it, also when that is cancelled: every process that was
@@ -29,10 +31,17 @@ class Backends:
     """
 
     def __init__(
-        self, specs: Sequence[Spec], *, logs: Path, starts: bool = True, timing: Timing | None = None
+        self,
+        specs: Sequence[Spec],
+        *,
+        logs: Path,
+        starts: bool = True,
+        timing: Timing | None = None,
+        patient: bool = True,
     ) -> None:
         """Raises ConfigurationError when two backends have one name."""
         self._timing = timing or Timing()
+        self._patient = patient
         self._callbacks: list[Callable[[], None]] = []
         self._connections: dict[str, Connection] = {}
         for spec in specs:
@@ -46,8 +55,7 @@ class Backends:
             self._owners.append(asyncio.create_task(connection.run(), name=f"backend {name}"))
         try:
             async with asyncio.timeout(self._timing.connect + _TO_SAY_WHY):
-                for connection in self._connections.values():
-                    await connection.attempted.wait()
+                await self._gathered()
         except TimeoutError:
             pass  # it is in the listing that they have not answered
         except BaseException:
@@ -59,6 +67,30 @@ class Backends:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stop()
+
+    async def answered(self, backend: str) -> None:
+        """When this one has answered or failed, if there is such a one."""
+        if (connection := self._connections.get(backend)) is not None:
+            await connection.attempted.wait()
+
+    async def _gathered(self) -> None:
+        waits = {
+            asyncio.create_task(connection.attempted.wait()): connection
+            for connection in self._connections.values()
+        }
+        pending, patience = set(waits), None
+        try:
+            while pending:
+                done, pending = await asyncio.wait(
+                    pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not done:
+                    return
+                if not self._patient and any(not waits[one].listing.problem for one in done):
+                    patience = self._timing.gather
+        finally:
+            for wait in pending:
+                wait.cancel()
 
     def listings(self) -> tuple[Listing, ...]:
         """Every backend as it is known now, in the order of the configuration."""

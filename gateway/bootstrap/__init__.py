@@ -56,10 +56,12 @@ async def open_gateway(
     home: Path,
     *,
     environment: Mapping[str, str] = os.environ,
+    patient: bool = True,
 ) -> AsyncGenerator[Gateway, None]:
     """Start the configured servers, discover their tools, open the ledger. Raises ConfigurationError.
 
-    A backend that does not answer is told in its listing and tried again; it stops nothing.
+    A backend that does not answer is told in its listing and tried again; it stops nothing. `patient`: each has its
+    time to answer before this is open; otherwise a slow one joins later.
     """
     policy = load_policy(settings.policies)
     agents = {agent.name: agent for agent in load_agents(settings.agents)}
@@ -68,7 +70,7 @@ async def open_gateway(
     async with (
         Ledger.open(ledger_file(home)) as ledger,
         open_models(settings.models, environment) as models,
-        Backends(settings.backends, logs=home / "logs") as backends,
+        Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
     ):
         dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random)
         upkeep = Upkeep(dispatch, backends.listings, settings, policy, home)

@@ -14,5 +14,5 @@ def mcp(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
 
 
 async def _mcp(common: Common) -> None:
-    async with open_session(common) as session:
+    async with open_session(common, patient=False) as session:
         await serve_stdio(session.tools, session.info, session.principal)

@@ -46,8 +46,8 @@ def settings_of(common: Common, *, free_ports: bool = False) -> tuple[Settings, 
 
 
 @asynccontextmanager
-async def open_session(common: Common) -> AsyncGenerator[Session, None]:
-    """The gateway at the configured address if one answers there, else one of our own."""
+async def open_session(common: Common, *, patient: bool = True) -> AsyncGenerator[Session, None]:
+    """The gateway at the configured address if one answers there, else one of our own; `patient` as there."""
     settings, home = settings_of(common)
     principal = local_person(settings)
     async with AsyncExitStack() as stack:
@@ -58,17 +58,17 @@ async def open_session(common: Common) -> AsyncGenerator[Session, None]:
             await _check(client, principal, settings)
             yield Session(client, client, principal, ServerInfo("toolward", ""), None)
         else:
-            own = await stack.enter_async_context(open_own(common))
+            own = await stack.enter_async_context(open_own(common, patient=patient))
             if held := len(own.dispatch.catalog.withheld):
                 note(f"{held} tools are withheld: they differ from tools.lock. See: toolward tool review")
             yield Session(own.dispatch, own.runs, principal, own.info, own)
 
 
 @asynccontextmanager
-async def open_own(common: Common) -> AsyncGenerator[Gateway, None]:
+async def open_own(common: Common, *, patient: bool = True) -> AsyncGenerator[Gateway, None]:
     """A gateway for this command alone, with its own servers on free ports."""
     settings, home = settings_of(common, free_ports=True)
-    async with open_gateway(settings, home) as gateway:
+    async with open_gateway(settings, home, patient=patient) as gateway:
         yield gateway
 
 

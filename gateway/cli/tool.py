@@ -38,6 +38,8 @@ async def _list(common: Common) -> int:
             for listing in session.own.backends.listings():
                 if listing.problem:
                     note(f"{listing.backend} does not answer: {shorten(listing.problem, 300)}")
+                elif listing.warning:
+                    note(f"{listing.backend}: {shorten(listing.warning, 300)}")
     if common.json:
         print_json({"tools": tools})
     else:
@@ -91,7 +93,9 @@ async def _call(name: str, arguments: bytes, key: str, common: Common) -> int:
         total = f"/{progress.total:g}" if progress.total else ""
         note(f"  {progress.progress:g}{total} {shorten(progress.message or '', 200)}")
 
-    async with open_session(common) as session:
+    async with open_session(common, patient=False) as session:
+        if session.own is not None and (needed := session.own.dispatch.catalog.backend_of(name)) is not None:
+            await session.own.backends.answered(needed.name)
         request = ToolCall(name, arguments, idempotency_key=key)
         outcome = await session.tools.call_tool(session.principal, request, CallContext(progress=report))
         result = as_result(outcome)

@@ -23,7 +23,7 @@ async def _up(common: Common) -> None:
     if not common.json:
         note(f"Starting {len(settings.backends)} tool servers (configuration: {settings.source})")
     stopped = until_stopped()
-    async with open_gateway(settings, home) as gateway, open_doors(gateway) as opened:
+    async with open_gateway(settings, home, patient=False) as gateway, open_doors(gateway) as opened:
         resumed = await gateway.runs.resume_unfinished()
         if common.json:
             print_json({"http": f"http://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})

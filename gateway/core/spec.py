@@ -76,7 +76,8 @@ class HttpSpec(Quiet, frozen=True, kw_only=True):
 
 
 class GrpcSpec(Quiet, frozen=True, kw_only=True):
-    """`toolward.v1.ToolService` at HOST:PORT."""
+    """`toolward.v1.ToolService` at HOST:PORT, or at another target that gRPC knows: `dns:///NAME:PORT`, whose name
+    may have several addresses, calls going to each in turn. One that we start is at HOST:PORT."""
 
     name: str
     address: str

@@ -335,3 +335,36 @@ async def test_nothing_is_left_when_this_process_is_killed(tmp_path: Path) -> No
     os.kill(parent.pid, signal.SIGKILL)
     await gone(*pids)
     await parent.communicate()
+
+
+SILENT = "import time; time.sleep(600)"
+
+
+async def test_a_silent_backend_delays_nobody_who_cannot_wait_for_it(tmp_path: Path) -> None:
+    specs = [stdio("silent", "-c", SILENT), stdio("good", "-m", "tests.servers.fixture")]
+    timing = Timing(connect=300, gather=0.05, grace=0.5)
+    async with (
+        asyncio.timeout(IN_TIME),
+        Backends(specs, logs=tmp_path / "logs", timing=timing, patient=False) as pool,
+    ):
+        assert (await call(pool, "good", "add", b'{"a": 1}')).structured == {"sum": 1}
+        assert listing(pool, "silent").problem == "it has not answered yet"
+
+
+async def test_where_nobody_has_answered_the_first_answer_is_waited_for(tmp_path: Path) -> None:
+    specs = [
+        StdioSpec(name="missing", address="x", launch=Launch(("no-such-program-here",))),
+        stdio("good", "-m", "tests.servers.fixture"),
+    ]
+    timing = Timing(connect=IN_TIME, gather=0)
+    async with Backends(specs, logs=tmp_path / "logs", timing=timing, patient=False) as pool:
+        assert listing(pool, "good").problem == ""
+
+
+async def test_a_late_one_joins_and_can_be_waited_for(tmp_path: Path) -> None:
+    late = "import time, runpy; time.sleep(1); runpy.run_module('tests.servers.fixture', None, '__main__')"
+    specs = [stdio("late", "-c", late), stdio("good", "-m", "tests.servers.fixture")]
+    timing = Timing(connect=IN_TIME, gather=0)
+    async with Backends(specs, logs=tmp_path / "logs", timing=timing, patient=False) as pool:
+        await pool.answered("late")
+        assert (await call(pool, "late", "add", b'{"a": 1}')).structured == {"sum": 1}

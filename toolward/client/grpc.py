@@ -50,14 +50,19 @@ _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),  # a server that was started again is soon found
     ("grpc.min_reconnect_backoff_ms", 2000),  # also what one attempt to connect may take
     ("grpc.max_reconnect_backoff_ms", 2000),
+    # A name may stand for several servers: calls go to each in turn that can be reached, and the name is looked up
+    # again when one is lost.
+    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
+    ("grpc.dns_min_time_between_resolutions_ms", 2000),
 ]
 
 
 class GrpcClient:
     """A ToolProvider and an AgentProvider at the other end of one channel; use it as `async with`.
 
-    `address` is `HOST:PORT`; `token` proves who calls, so the `principal` that the methods take is not looked at.
-    What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it cannot be
+    `address` is `HOST:PORT`, or another target that gRPC knows (`dns:///NAME:PORT`, where the name may have several
+    addresses; `ipv4:A:PORT,B:PORT`). `token` proves who calls, so the `principal` that the methods take is not
+    looked at. What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it cannot be
     reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the first
     call, and again after the connection was lost; no call is repeated.
 

@@ -288,7 +288,7 @@ class McpClient:
         if isinstance(cause, httpx2.HTTPError | OSError):
             return Unavailable(f"{self._name} cannot be reached: {str(cause) or type(cause).__name__}.")
         if isinstance(cause, BrokenResourceError | ClosedResourceError):
-            return Unavailable(f"{self._name} closed the connection{self._noise()}.")
+            return self._closed()
         raise error
 
     def _answered_error(self, error: MCPError, late: str, call: ToolCall | None) -> ToolwardError:
@@ -297,7 +297,7 @@ class McpClient:
         if self._refused:
             return refusal(self._name, self._refused)
         if error.code == types.CONNECTION_CLOSED:
-            return Unavailable(f"{self._name} closed the connection{self._noise()}.")
+            return self._closed()
         if error.code == types.REQUEST_TIMEOUT:
             return DeadlineExceeded(f"{self._name} {late}{self._noise()}.")
         if call is not None and error.code == types.INVALID_PARAMS:
@@ -308,6 +308,14 @@ class McpClient:
         said = Unavailable(f"{self._name} answered with an error: {error.message} ({error.code}).")
         said.answered = True
         return said
+
+    def _closed(self) -> ToolwardError:
+        if isinstance(self._target, Pipes) and self._target.lied:
+            return InvalidResult(
+                f"{self._name} answered another request than any it was sent.",
+                hint="The connection was closed, and nothing of the answer used.",
+            )
+        return Unavailable(f"{self._name} closed the connection{self._noise()}.")
 
     def _noise(self) -> str:
         if isinstance(self._target, Pipes) and self._target.first_noise:

@@ -13,6 +13,9 @@ from mcp.shared.message import SessionMessage
 MAX_NOISE = 100
 """Lines that are no messages; a server that prints more is not one of MCP."""
 
+MAX_GIVEN_UP = 1000
+"""Requests that were cancelled and may still be answered; what is answered after so many others is not ours."""
+
 _SHOWN = 120
 
 
@@ -23,6 +26,10 @@ class Pipes:
         self._reader = reader
         self._writer = writer
         self._noise = 0
+        self._open: set[str] = set()  # ids of the requests that wait for their answer
+        self._given_up: dict[str, None] = {}  # and of those that do not any more, oldest first
+        self.lied = False
+        """Whether it answered a request that was never made; nothing that it says after that is taken."""
         self.first_noise = ""
         """The first line that was no message, for saying what is wrong."""
 
@@ -30,7 +37,8 @@ class Pipes:
         return _transport(self)
 
     async def receive(self, to_session: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
-        """Ends when the far end does, sends an overlong line, or prints what is not MCP."""
+        """Ends when the far end does, sends an overlong line, prints what is not MCP, or answers what nobody
+        asked."""
         async with to_session:
             while self._noise < MAX_NOISE:
                 try:
@@ -39,12 +47,17 @@ class Pipes:
                     return
                 if not line:
                     return
-                if (message := self._read(line)) is not None:
-                    await to_session.send(SessionMessage(message))
+                if (message := self._read(line)) is None:
+                    continue
+                if self._is_lie(message):
+                    self.lied = True
+                    return
+                await to_session.send(SessionMessage(message))
 
     async def send(self, from_session: MemoryObjectReceiveStream[SessionMessage]) -> None:
         async with from_session:
             async for outgoing in from_session:
+                self._note(outgoing.message)
                 text = outgoing.message.model_dump_json(by_alias=True, exclude_unset=True)
                 self._writer.write(text.encode() + b"\n")
                 try:
@@ -60,6 +73,25 @@ class Pipes:
                 self._noise += 1
                 self.first_noise = self.first_noise or line.decode("utf-8", "replace").strip()[:_SHOWN]
             return None
+
+    def _note(self, message: types.JSONRPCMessage) -> None:
+        if isinstance(message, types.JSONRPCRequest):
+            self._open.add(str(message.id))
+        elif isinstance(message, types.JSONRPCNotification) and message.method == "notifications/cancelled":
+            given_up = str((message.params or {}).get("requestId"))
+            self._open.discard(given_up)
+            self._given_up[given_up] = None
+            if len(self._given_up) > MAX_GIVEN_UP:
+                self._given_up.pop(next(iter(self._given_up)))
+
+    def _is_lie(self, message: types.JSONRPCMessage) -> bool:
+        if not isinstance(message, types.JSONRPCResponse | types.JSONRPCError) or message.id is None:
+            return False
+        id_ = str(message.id)
+        known = id_ in self._open or id_ in self._given_up
+        self._open.discard(id_)
+        self._given_up.pop(id_, None)
+        return not known
 
 
 @asynccontextmanager
