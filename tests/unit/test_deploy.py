@@ -24,9 +24,8 @@ def test_there_is_a_container_for_the_gateway_and_each_server(compose: Any) -> N
 def test_the_gateway_may_follow_its_servers_names_into_composes_network() -> None:
     path = ROOT / "deploy" / "toolward.yaml"
     config: Any = YAML(typ="safe").load(path.read_text())  # pyright: ignore[reportUnknownMemberType] -- untyped
-    assert {name: one["networks"] for name, one in config["backends"].items()} == dict.fromkeys(
-        SERVERS, ["private"]
-    )
+    networks = {name: one["networks"] for name, one in config["backends"].items()}
+    assert networks == {name: ["private"] for name in SERVERS}
 
 
 def test_only_the_gateway_is_published_and_only_on_loopback(compose: Any) -> None:

@@ -1,4 +1,4 @@
-"""No module reaches the network but over `toolward.outbound`: this reads the code, and names each exception with its
+"""No module reaches the network but over `toolward.outbound`: this reads the code, and names each exception and its
 reason."""
 
 import ast
