@@ -4,6 +4,7 @@ from gateway.backends.children import Child
 from gateway.core.spec import HttpSpec, StdioSpec
 from toolward.client.mcp import McpClient
 from toolward.client.pipes import Pipes
+from toolward.outbound.reach import Reach
 
 
 def over_stdio(spec: StdioSpec, child: Child, connect: float) -> McpClient:
@@ -18,6 +19,6 @@ def over_http(spec: HttpSpec, token: str, connect: float) -> McpClient:
         name=spec.name,
         token=token,
         headers=spec.headers,
-        networks=spec.networks,
+        reach=Reach(spec.networks),
         connect=connect,
     )

@@ -16,6 +16,7 @@ from toolward.auth import new_secret
 from toolward.auth.on_behalf import OnBehalf
 from toolward.client.grpc import GrpcClient
 from toolward.errors import ToolwardError, Unavailable
+from toolward.outbound.reach import Reach
 from toolward.types import ToolProvider
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ class Opening:
             if spec.start is not None and self._starts:
                 host, _, port = spec.target.rpartition(":")
                 token = await self._start(stack, spec.start, spec.token, host.strip("[]"), int(port))
-            client = GrpcClient(spec.target, token, timeout=self._timing.connect, networks=spec.networks)
+            client = GrpcClient(spec.target, token, timeout=self._timing.connect, reach=Reach(spec.networks))
+            return await stack.enter_async_context(client)
             return await stack.enter_async_context(client)
         from gateway.backends.mcp import over_http, over_stdio  # a second of imports, for those who need it
 

@@ -11,6 +11,7 @@ from gateway.models.detect import find_local, from_environment
 from gateway.models.offline import OfflineModel
 from toolward.errors import ConfigurationError
 from toolward.names import closest
+from toolward.outbound.reach import Reach
 
 DEFAULT = "default"
 
@@ -86,6 +87,6 @@ async def _chat(
     from gateway.models.openai_chat import OpenAIChat  # httpx2 takes a tenth of a second: only when used
 
     endpoint = OpenAIChat(
-        name, base_url, model, api_key, timeout=timeout, key_setting=key_setting, networks=networks
+        name, base_url, model, api_key, timeout=timeout, key_setting=key_setting, reach=Reach(networks)
     )
     return await stack.enter_async_context(endpoint)

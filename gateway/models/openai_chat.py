@@ -3,7 +3,7 @@ most hosted vendors."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NoReturn, Self
 
 import httpx2
@@ -15,7 +15,7 @@ from gateway.models.chat_wire import Completion, decode, encode_request, encode_
 from gateway.models.failures import Endpoint
 from toolward.errors import ConfigurationError, InvalidResult
 from toolward.outbound.egress import Origins
-from toolward.outbound.reach import Reach
+from toolward.outbound.reach import PUBLIC, Reach
 from toolward.outbound.sse import EventReader
 from toolward.outbound.transport import PoolTransport
 
@@ -43,12 +43,12 @@ class OpenAIChat(ModelPort):
         headers: Mapping[str, str] | None = None,
         client: httpx2.AsyncClient | None = None,
         key_setting: str = "",
-        networks: Sequence[str] = (),
+        reach: Reach = PUBLIC,
     ) -> None:
         """`base_url` is what comes before `/chat/completions` and mostly ends in `/v1`. `timeout` in seconds
         bounds every reply, whatever a request allows. `key_setting` says in errors where the key is set.
-        `networks` are those that the endpoint's name may lead to beside public addresses. A `client` that is
-        given stays the giver's to close. Raises ConfigurationError."""
+        `reach` says where the endpoint's name may lead. A `client` that is given stays the giver's to close.
+        Raises ConfigurationError."""
         key = api_key.strip()
         extra = dict(headers or {})
         setting = key_setting or f"the api_key of the model endpoint {name!r}"
@@ -71,7 +71,7 @@ class OpenAIChat(ModelPort):
         self._tool_lists: dict[int, tuple[tuple[ModelTool, ...], msgspec.Raw]] = {}
         self._owns_client = client is None
         self._client = client or httpx2.AsyncClient(
-            transport=PoolTransport(origins, max_body=MAX_REPLY, reach=Reach(networks)), trust_env=False
+            transport=PoolTransport(origins, max_body=MAX_REPLY, reach=reach), trust_env=False
         )
 
     def __repr__(self) -> str:

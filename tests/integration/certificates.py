@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1, made when a test wants one."""
+"""A certificate for 127.0.0.1 and the name `tools.test`, made when a test wants one."""
 
 import datetime
 import ipaddress
@@ -21,7 +21,9 @@ class TlsPair(NamedTuple):
 def tls_pair(folder: Path) -> TlsPair:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "toolward test")])
-    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    here = x509.SubjectAlternativeName(
+        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("tools.test")]
+    )
     now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     certificate = (
         x509.CertificateBuilder()

@@ -46,7 +46,9 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Served]:
+async def serving(
+    behaviour: Behaviour, tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1", port: int = 0
+) -> AsyncGenerator[Served]:
     """A server whose every connection behaves like this, then closes."""
     served = Served()
     tasks: set[asyncio.Task[None]] = set()
@@ -69,9 +71,9 @@ async def serving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> As
             line.closed.set()
             tasks.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(serve, host, port, ssl=tls)
     port = server.sockets[0].getsockname()[1]
-    served.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+    served.url = f"{'https' if tls else 'http'}://{host}:{port}"
     try:
         yield served
     finally:

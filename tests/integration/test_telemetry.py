@@ -146,7 +146,8 @@ class Collector:
 
 
 @contextmanager
-def collecting() -> Generator[Collector, None, None]:
+def collecting(redirect: str = "") -> Generator[Collector, None, None]:
+    """With `redirect`, it sends everybody on to there."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -157,7 +158,9 @@ def collecting() -> Generator[Collector, None, None]:
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
             collector.requests.append(ExportTraceServiceRequest.FromString(body))
-            self.send_response(200)
+            self.send_response(307 if redirect else 200)
+            if redirect:
+                self.send_header("location", redirect)
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- its name there
@@ -219,6 +222,17 @@ def test_over_stdio_there_is_a_span_too() -> None:
         (span,) = collector.spans["tools/call whoami"]
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
     assert _attributes(span)["toolward.door"] == "stdio"
+
+
+async def test_spans_and_the_collectors_key_follow_no_redirect() -> None:
+    with collecting() as elsewhere, collecting(f"{elsewhere.url}/v1/traces") as collector:
+        with served(
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_EXPORTER_OTLP_HEADERS="x-key=hunter2"
+        ) as at:
+            async with GrpcClient(at.grpc) as grpc:
+                await grpc.call_tool(NOBODY, ToolCall("whoami"), CallContext(timeout=20))
+        assert collector.requests
+        assert elsewhere.requests == []
 
 
 def _attributes(span: Span) -> dict[str, str]:

@@ -100,6 +100,35 @@ def test_everything_that_a_file_can_say() -> None:
     assert (str(settings.http), str(settings.grpc)) == ("127.0.0.1:9000", "[::1]:9001")
 
 
+NETWORKS = """
+version: 1
+backends:
+  crm: {url: "http://crm:8700/mcp", networks: [private]}
+  files: {grpc: "files:8701", networks: [10.1.2.3, "fd12::/64"]}
+  hr: {url: "https://hr.example/mcp"}
+models:
+  default: {wire: openai_chat, base_url: "http://ollama:11434/v1", model: m, networks: [10.0.0.0/8]}
+"""
+
+
+def test_where_a_name_may_lead_is_said_beside_it() -> None:
+    settings = read(NETWORKS)
+    said = {one.name: one.networks for one in settings.backends if not isinstance(one, StdioSpec)}
+    assert said == {"crm": ("private",), "files": ("10.1.2.3", "fd12::/64"), "hr": ()}
+    assert settings.models[0].networks == ("10.0.0.0/8",)
+
+
+def test_what_is_no_network_is_told_with_its_line() -> None:
+    said = problem(NETWORKS.replace("10.1.2.3", "10.1.2.3/8").replace("[10.0.0.0/8]", "[corp]"))
+    assert "toolward.yaml:4: backends.files.networks[0] is no network; write it like 10.0.0.0/8" in said
+    assert "toolward.yaml:7: models.default.networks[0] is no network" in said
+
+
+def test_a_process_of_ours_has_no_network() -> None:
+    text = "version: 1\nbackends:\n  a: {command: [x], networks: [private]}\n"
+    assert "backends.a has an unknown key 'networks'" in problem(text)
+
+
 def test_no_repr_and_no_address_shows_a_secret() -> None:
     write("s3cret\n", "crm.token")
     write("version: 1\nrules: []\n", "mine.yaml")

@@ -21,6 +21,13 @@ def test_there_is_a_container_for_the_gateway_and_each_server(compose: Any) -> N
     assert programs == {name: name for name in SERVERS | {"gateway"}}
 
 
+def test_the_gateway_may_follow_its_servers_names_into_composes_network() -> None:
+    path = ROOT / "deploy" / "toolward.yaml"
+    config: Any = YAML(typ="safe").load(path.read_text())  # pyright: ignore[reportUnknownMemberType] -- untyped
+    networks = {name: one["networks"] for name, one in config["backends"].items()}
+    assert networks == {name: ["private"] for name in SERVERS}
+
+
 def test_only_the_gateway_is_published_and_only_on_loopback(compose: Any) -> None:
     published = {name: one.get("ports", []) for name, one in compose["services"].items()}
     assert all(not ports for name, ports in published.items() if name != "gateway")

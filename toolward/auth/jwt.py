@@ -16,6 +16,7 @@ from toolward.auth.keys import Keys, PublicKey, keys_at
 from toolward.auth.on_behalf import SKEW
 from toolward.auth.tokens import Verify
 from toolward.errors import ConfigurationError, Unauthenticated
+from toolward.outbound.reach import Reach
 from toolward.types import Principal
 
 ALGORITHMS = (
@@ -56,7 +57,7 @@ def jwt_verifier(settings: JwtSettings) -> Verify:
                 f"To take JWTs, their {name} must be known too.",
                 hint=f"Give --jwt-{name} beside the others: issuer, audience and keys belong together.",
             )
-    return Jwt(settings, keys_at(settings.keys, settings.networks))
+    return Jwt(settings, keys_at(settings.keys, Reach(settings.networks)))
 
 
 class Jwt:

@@ -7,7 +7,7 @@ caller waits, when a token names a key that is not in it: that is how providers 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from toolward.errors import ConfigurationError, ToolwardError, Unavailable
 from toolward.outbound.egress import shown
 from toolward.outbound.pool import Pool
-from toolward.outbound.reach import Reach
+from toolward.outbound.reach import PUBLIC, Reach
 
 log = logging.getLogger(__name__)
 
@@ -112,9 +112,9 @@ def read_keys(raw: bytes) -> dict[str | None, PublicKey]:
     return keys
 
 
-def keys_at(where: str, networks: Sequence[str] = ()) -> Keys:
-    """`where` is a path or a URL: https, or http on loopback; its name may lead into `networks` beside public
-    addresses. Raises ConfigurationError."""
+def keys_at(where: str, reach: Reach = PUBLIC) -> Keys:
+    """`where` is a path or a URL: https, or http on loopback; `reach` says where its name may
+    lead. Raises ConfigurationError."""
     url = urlsplit(where)
     if url.scheme not in ("http", "https"):
         return Keys(where, _reading(Path(where)))
@@ -123,7 +123,7 @@ def keys_at(where: str, networks: Sequence[str] = ()) -> Keys:
             f"The keys at {shown(where)} would come over plain http, where anybody on the way can change them.",
             hint="Use https.",
         )
-    pool = Pool(where, limit=1, max_body=_MAX_BYTES, reach=Reach(networks))
+    pool = Pool(where, limit=1, max_body=_MAX_BYTES, reach=reach)
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
 
     async def fetch() -> bytes:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from toolward.client.client import Client
 from toolward.client.retries import Retries
 from toolward.errors import ConfigurationError
+from toolward.outbound.reach import Reach
 from toolward.types import ToolProvider
 
 Opening = Callable[[], AbstractAsyncContextManager[ToolProvider]]
@@ -38,11 +39,11 @@ def connect(
     | `["toolserver", "calculator"]` | MCP over stdio with a process that is started for it |
 
     `token` proves who calls (over stdio nobody asks); `headers` go with every HTTP request; `networks` (as
-    `10.0.0.0/8`, or `private`) are those that a name in the target may lead to beside public addresses; `env` (added to this
-    process's own few that are safe to hand on) and `cwd` are a started process's. `timeout` is in seconds, for
-    connecting and for every request that brings no other. `idempotent` names the tools whose calls may be
-    repeated without harm: they, calls with a key, and what only reads are sent again, as `retries` says, where
-    the far end was not reached.
+    `10.0.0.0/8`, or `private`) are those that a name in the target may lead to beside public addresses; `env`
+    (added to this process's own few that are safe to hand on) and `cwd` are a started process's. `timeout` is in
+    seconds, for connecting and for every request that brings no other. `idempotent` names the tools whose calls
+    may be repeated without harm: they, calls with a key, and what only reads are sent again, as `retries` says,
+    where the far end was not reached.
 
     Raises ConfigurationError for a target of no such form.
     """
@@ -64,12 +65,12 @@ def _opening(
 ) -> Opening:
     if not isinstance(target, str):
         return _stdio(tuple(target), env, cwd, timeout)
-    url = urlsplit(target)
+    url, reach = urlsplit(target), Reach(networks)
     if url.scheme == "grpc" and url.netloc and url.path in ("", "/"):
-        return lambda: _grpc(url.netloc, token, timeout, networks)
+        return lambda: _grpc(url.netloc, token, timeout, reach)
     if url.scheme in ("http", "https") and url.netloc:
         return lambda: _mcp(
-            target, token=token, headers=headers, networks=networks, connect=timeout, timeout=timeout
+            target, token=token, headers=headers, reach=reach, connect=timeout, timeout=timeout
         )
     raise ConfigurationError(
         f"{target!r} is no target for a client.",
@@ -108,11 +109,11 @@ def _kept() -> dict[str, str]:
 
 
 def _grpc(
-    address: str, token: str, timeout: float, networks: Sequence[str]
+    address: str, token: str, timeout: float, reach: Reach
 ) -> AbstractAsyncContextManager[ToolProvider]:
     from toolward.client.grpc import GrpcClient
 
-    return GrpcClient(address, token, timeout=timeout, networks=networks)
+    return GrpcClient(address, token, timeout=timeout, reach=reach)
 
 
 def _mcp(target: Any, **given: Any) -> AbstractAsyncContextManager[ToolProvider]:

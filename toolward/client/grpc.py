@@ -2,7 +2,7 @@
 takes a ToolProvider or an AgentProvider takes this."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
 from typing import TypeVar
@@ -12,7 +12,7 @@ from grpc.aio import AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCalla
 
 from toolward.client.grpc_failures import to_error
 from toolward.errors import InvalidResult, TooLarge, Unavailable
-from toolward.outbound.reach import Reach, is_literal, is_localhost
+from toolward.outbound.reach import PUBLIC, Reach, is_literal, is_localhost
 from toolward.outbound.reasons import why_unreachable
 from toolward.types import (
     NO_CONTEXT,
@@ -66,16 +66,16 @@ class GrpcClient:
     reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the first
     call, and again after the connection was lost; no call is repeated.
 
-    A name is resolved when it is entered, once, and only what was checked then is connected to: `networks` are
-    those that the name may lead to beside public addresses (as in `toolward.outbound.reach`).
+    A name is resolved when it is entered, once, and only what was checked then is connected to: `reach` says where
+    it may lead.
     """
 
     def __init__(
-        self, address: str, token: str = "", *, timeout: float = TIMEOUT, networks: Sequence[str] = ()
+        self, address: str, token: str = "", *, timeout: float = TIMEOUT, reach: Reach = PUBLIC
     ) -> None:
-        """Raises ConfigurationError for a token that no header can hold, and for what is no network."""
+        """Raises ConfigurationError for a token that no header can hold."""
         self.address = address
-        self._reach = Reach(networks)
+        self._reach = reach
         self._authorization = authorization(token)
         self._timeout = timeout
         self._channel: grpc.aio.Channel | None = None

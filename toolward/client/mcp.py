@@ -6,7 +6,7 @@ in one task. Calls may come from any task.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
@@ -35,7 +35,7 @@ from toolward.errors import (
 from toolward.names import TOOL_NAME
 from toolward.outbound.connection import Interrupted
 from toolward.outbound.egress import Origins
-from toolward.outbound.reach import Reach
+from toolward.outbound.reach import PUBLIC, Reach
 from toolward.outbound.transport import PoolTransport
 from toolward.schema import parse_object
 from toolward.types import (
@@ -82,8 +82,7 @@ class McpClient:
 
     `name` is what error messages call the server. `connect` and `timeout` are in seconds, for connecting and for
     listing; a call brings its own deadline. Over HTTP, `token` and `headers` go to the origin of the URL and
-    nowhere else, no redirect is followed, and `networks` are those that the host's name may lead to beside public
-    addresses (as in `toolward.outbound.reach`).
+    nowhere else, no redirect is followed, and `reach` says where the host's name may lead.
     """
 
     def __init__(
@@ -93,14 +92,14 @@ class McpClient:
         name: str = "",
         token: str = "",
         headers: Mapping[str, str] | None = None,
-        networks: Sequence[str] = (),
+        reach: Reach = PUBLIC,
         connect: float = TIMEOUT,
         timeout: float = TIMEOUT,
     ) -> None:
         self._target = target
         self._name = name or (f"the server at {target}" if isinstance(target, str) else "the server")
         self._headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
-        self._networks = networks
+        self._reach = reach
         self._connect = connect
         self._timeout = timeout
         self._stack = AsyncExitStack()
@@ -213,13 +212,12 @@ class McpClient:
             return self._target.transport()
         if not isinstance(self._target, str):
             return self._target
-        reach = Reach(self._networks)
         transport = PoolTransport(
             Origins([self._target]),
             credentials={self._target: self._headers},
             max_body=MAX_EVENT_BYTES,
             connect_timeout=self._connect,
-            reach=reach,
+            reach=self._reach,
         )
         http = httpx2.AsyncClient(
             transport=transport,
@@ -236,7 +234,7 @@ class McpClient:
             source=self._name,
             max_body=MAX_EVENT_BYTES,
             connect=self._connect,
-            reach=reach,
+            reach=self._reach,
         )
         stack.push_async_callback(self._plain.aclose)
         return streamable_http_client(self._target, http_client=http, max_sse_event_size=MAX_EVENT_BYTES)
