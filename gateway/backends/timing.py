@@ -6,10 +6,12 @@ import msgspec
 class Timing(msgspec.Struct, frozen=True):
     """Seconds. An attempt to connect has `connect`; after a failure the next one waits between half of and the
     whole of `first_wait`, doubled with each failure in a row up to `longest_wait`. A connection that held for
-    `steady` is not a failure when it breaks: it is rebuilt at once. A process has `grace` to end after SIGTERM."""
+    `steady` is not a failure when it breaks: it is rebuilt at once. A process has `grace` to end after SIGTERM.
+    Calls under way on a backend that is removed or replaced have `finish`."""
 
     connect: float = 10.0
     first_wait: float = 0.5
     longest_wait: float = 30.0
     steady: float = 10.0
     grace: float = 5.0
+    finish: float = 5.0

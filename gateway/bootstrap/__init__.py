@@ -10,14 +10,13 @@ from typing import NamedTuple
 from gateway.agent.definition import AgentDefinition
 from gateway.backends.pool import Backends
 from gateway.bootstrap.models import Models, open_models
+from gateway.bootstrap.reload import Load, Reload
 from gateway.bootstrap.system import SystemClock, SystemIds
-from gateway.config.agents import load_agents
 from gateway.config.find import make_home
-from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
-from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
+from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
-from gateway.core.policy import Policy, bind
+from gateway.core.policy import Policy
 from gateway.ledger.ledger import Ledger
 from gateway.runs.runner import Runs
 from gateway.runs.worker import OfferedTool
@@ -27,7 +26,7 @@ from toolward.doors.entrance import Entrance
 from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.telemetry.tracing import Tracing, open_tracing
-from toolward.types import Principal, RunScope, ServerInfo
+from toolward.types import Headers, Principal, RunScope, ServerInfo
 
 INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rule that decided."
 
@@ -35,10 +34,9 @@ INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rul
 class Gateway(NamedTuple):
     """A running gateway without doors."""
 
-    settings: Settings
     home: Path
     info: ServerInfo
-    policy: Policy
+    reload: Reload
     backends: Backends
     dispatch: Dispatch
     runs: Runs
@@ -46,20 +44,31 @@ class Gateway(NamedTuple):
     models: Models
     tracing: Tracing | None
 
+    @property
+    def settings(self) -> Settings:
+        """Those in force now."""
+        return self.reload.now.settings
+
+    @property
+    def policy(self) -> Policy:
+        """The one in force now."""
+        return self.reload.now.policy
+
 
 @asynccontextmanager
 async def open_gateway(
     settings: Settings,
     home: Path,
     *,
+    load: Load | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> AsyncGenerator[Gateway, None]:
     """Start the configured servers, discover their tools, open the ledger. Raises ConfigurationError.
 
-    A backend that does not answer is told in its listing and tried again; it stops nothing.
+    A backend that does not answer is told in its listing and tried again; it stops nothing. With `load`, which
+    reads the settings anew, what changes in their files takes effect while this is open.
     """
-    policy = load_policy(settings.policies)
-    agents = {agent.name: agent for agent in load_agents(settings.agents)}
+    reload = Reload(settings, load)
     make_home(home)
     clock, ids = SystemClock(), SystemIds()
     async with (
@@ -68,15 +77,9 @@ async def open_gateway(
         Backends(settings.backends, logs=home / "logs") as backends,
     ):
         dispatch = Dispatch(backends, ledger, clock, ids)
-
-        def rebuild() -> None:
-            catalog = build_catalog(backends.listings(), settings.facts, settings.trusted_annotations)
-            dispatch.replace(catalog, bind(policy, catalog))
-
-        rebuild()
-        backends.on_change(rebuild)
+        reload.rule(backends, dispatch)
         runs = Runs(
-            agents=agents,
+            agents=reload.agents,
             ledger=ledger,
             dispatch=dispatch,
             models=models.for_agent,
@@ -86,9 +89,9 @@ async def open_gateway(
             ids=ids,
         )
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
-        async with runs:
+        async with runs, reload.watching():
             with open_tracing(info.name, environment) as tracing:
-                yield Gateway(settings, home, info, policy, backends, dispatch, runs, ledger, models, tracing)
+                yield Gateway(home, info, reload, backends, dispatch, runs, ledger, models, tracing)
 
 
 @asynccontextmanager
@@ -105,7 +108,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     origins = allowed_names(settings.http)
     tools = terms.entrance.to(gateway.dispatch, "http")
     mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
-    rest = rest_app(info, tools, gateway.runs, authenticate)
+    rest = rest_app(info, tools, gateway.runs, authenticate, gateway.reload.status)
     probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (
         http_server(front(mcp, rest, origins, probes), settings.http) as port,
@@ -142,11 +145,24 @@ def local_person(settings: Settings) -> Principal:
 
 
 def _authentication(gateway: Gateway) -> Authenticate:
-    tokens = {local_secret(secret_file(gateway.home)): local_person(gateway.settings)}
-    for one in gateway.settings.principals:
-        if one.token:
-            tokens[one.token] = Principal(one.id, one.roles, one.tenant)
-    return bearer(tokens)
+    """By the principals that are in force when somebody calls."""
+    secret = local_secret(secret_file(gateway.home))
+    of = gateway.settings
+    known = bearer(_tokens(of, secret))
+
+    def authenticate(headers: Headers) -> Principal:
+        nonlocal of, known
+        if gateway.settings is not of:
+            of = gateway.settings
+            known = bearer(_tokens(of, secret))
+        return known(headers)
+
+    return authenticate
+
+
+def _tokens(settings: Settings, secret: str) -> dict[str, Principal]:
+    own = {one.token: Principal(one.id, one.roles, one.tenant) for one in settings.principals if one.token}
+    return {secret: local_person(settings)} | own
 
 
 def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -> Iterator[OfferedTool]:
