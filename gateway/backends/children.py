@@ -166,6 +166,9 @@ async def running(
     except (OSError, ValueError) as error:
         log.close()
         raise Unavailable(f"it cannot be started: {error}") from None
+    except BaseException:  # whoever waits for it gave up
+        log.close()
+        raise
     child = Child(process, log, grace)
     try:
         yield child

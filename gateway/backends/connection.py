@@ -5,7 +5,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
 from typing import cast
 
@@ -67,6 +67,8 @@ class Connection:
         self._checked = 0.0  # when it was last known to work, by the loop's clock
         self._next_try = 0.0
         self._closing = False
+        self._under_way = 0  # calls
+        self._idle = asyncio.Event()  # set when the last call has ended, once it is closing
         self.attempted = asyncio.Event()
         """Set when the first attempt has ended, either way."""
         self.listing = Listing(spec.name, spec.transport, spec.address, problem="it has not answered yet")
@@ -96,20 +98,39 @@ class Connection:
                 failures = 0 if held > self._timing.steady else failures + 1
                 await self._rest(failures, problem)
 
+    @property
+    def spec(self) -> Spec:
+        return self._spec
+
     def close(self) -> None:
         """Before cancelling `run`: nothing is an occasion to connect again."""
         self._closing = True
+
+    async def finish(self, within: float) -> None:
+        """`close`, and wait until the calls under way have ended, for at most `within` seconds."""
+        self.close()
+        self._known.set()  # nobody waits for a connection that will not come
+        if self._under_way:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await self._idle.wait()
 
     async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
         """Raises Unavailable, Overloaded, DeadlineExceeded, InvalidResult, or the ToolwardError that the backend
         answered."""
         limit = self._spec.timeout if context.timeout is None else min(context.timeout, self._spec.timeout)
         deadline = _now() + limit
-        return await self._gate.through(
-            lambda: self._round_trip(principal, call, context, deadline, limit),
-            until=deadline,
-            had_all=limit == self._spec.timeout,
-        )
+        self._under_way += 1
+        try:
+            return await self._gate.through(
+                lambda: self._round_trip(principal, call, context, deadline, limit),
+                until=deadline,
+                had_all=limit == self._spec.timeout,
+            )
+        finally:
+            self._under_way -= 1
+            if self._closing and not self._under_way:
+                self._idle.set()
 
     async def _round_trip(
         self, principal: Principal, call: ToolCall, context: CallContext, deadline: float, limit: float

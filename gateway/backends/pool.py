@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,18 +43,16 @@ class Backends:
         """Raises ConfigurationError when two backends have one name."""
         self._timing = timing or Timing()
         self._patient = patient
+        self._logs = logs
+        self._starts = starts
         self._callbacks: list[Callable[[], None]] = []
-        self._connections: dict[str, Connection] = {}
-        for spec in specs:
-            if spec.name in self._connections:
-                raise ConfigurationError(f"There are two backends named {spec.name}.", hint="Rename one.")
-            self._connections[spec.name] = Connection(spec, logs, self._timing, self._changed, starts=starts)
-        self._owners: list[asyncio.Task[None]] = []
+        self._owners: dict[Connection, asyncio.Task[None]] = {}
+        self._connections: dict[str, Connection] = self._made(specs, {})
 
     async def __aenter__(self) -> Self:
-        for name, connection in self._connections.items():
-            self._owners.append(asyncio.create_task(connection.run(), name=f"backend {name}"))
         try:
+            for connection in self._connections.values():
+                self._own(connection)
             async with asyncio.timeout(self._timing.connect + _TO_SAY_WHY):
                 await self._gathered()
         except TimeoutError:
@@ -100,6 +99,22 @@ class Backends:
         """`callback` is called, in the event loop, whenever `listings` has changed."""
         self._callbacks.append(callback)
 
+    async def change(self, specs: Sequence[Spec]) -> None:
+        """Make these the backends. What is the same lives on untouched, with its connection and its process; the
+        rest is added, or stopped, or both. Listings and calls know the new ones alone before this first waits;
+        it returns when those have answered or failed, as on entering, and the others are gone. Calls under way
+        on a backend that goes have `timing.finish`. One change at a time. Raises ConfigurationError when two
+        backends have one name, and then nothing has changed.
+        """
+        before, self._connections = self._connections, self._made(specs, self._connections)
+        self._changed()
+        turns = [
+            self._turn(before.get(name), self._connections.get(name))
+            for name in {**before, **self._connections}
+            if before.get(name) is not self._connections.get(name)
+        ]
+        await asyncio.gather(*turns)
+
     async def call(
         self, backend: str, principal: Principal, call: ToolCall, context: CallContext
     ) -> ToolResult:
@@ -117,12 +132,51 @@ class Backends:
             except Exception:
                 log.exception("a listener to changes of backends failed")
 
+    def _made(self, specs: Sequence[Spec], before: Mapping[str, Connection]) -> dict[str, Connection]:
+        """A connection for each, in their order; that of `before` where there is one to the same."""
+        made: dict[str, Connection] = {}
+        for spec in specs:
+            if spec.name in made:
+                raise ConfigurationError(f"There are two backends named {spec.name}.", hint="Rename one.")
+            old = before.get(spec.name)
+            if old is None or old.spec != spec:
+                old = Connection(spec, self._logs, self._timing, self._changed, starts=self._starts)
+            made[spec.name] = old
+        return made
+
+    async def _begin(self, connection: Connection) -> None:
+        """Returns when it has answered or failed."""
+        self._own(connection)
+        with suppress(TimeoutError):  # it is in the listing that it has not answered
+            async with asyncio.timeout(self._timing.connect + _TO_SAY_WHY):
+                await connection.attempted.wait()
+
+    def _own(self, connection: Connection) -> None:
+        owner = asyncio.create_task(connection.run(), name=f"backend {connection.spec.name}")
+        self._owners[connection] = owner
+
+    async def _turn(self, old: Connection | None, new: Connection | None) -> None:
+        """In this order, for both may want the same port."""
+        if old is not None and (owner := self._owners.get(old)) is not None:
+            await old.finish(self._timing.finish)
+            owner.cancel()
+            await asyncio.wait({owner})
+            del self._owners[old]
+            _tell(owner)
+        if new is not None:
+            await self._begin(new)
+
     async def _stop(self) -> None:
-        for connection, owner in zip(self._connections.values(), self._owners, strict=True):
+        for connection, owner in self._owners.items():
             connection.close()
             owner.cancel()
-        results = await asyncio.gather(*self._owners, return_exceptions=True)
+        if self._owners:
+            await asyncio.wait(self._owners.values())
+        for owner in self._owners.values():
+            _tell(owner)
         self._owners.clear()
-        for result in results:
-            if isinstance(result, Exception):
-                log.error("a backend did not stop cleanly", exc_info=result)
+
+
+def _tell(owner: asyncio.Task[None]) -> None:
+    if not owner.cancelled() and (error := owner.exception()) is not None:
+        log.error("a backend did not stop cleanly", exc_info=error)

@@ -8,7 +8,8 @@ class Timing(msgspec.Struct, frozen=True):
     whole of `first_wait`, doubled with each failure in a row up to `longest_wait`. A connection that held for
     `steady` is not a failure when it breaks: it is rebuilt at once. A process has `grace` to end after SIGTERM.
     Whoever cannot wait for all backends waits `gather` after the last news of one. A backend whose calls fail is
-    left alone for `first_refusal`, doubled up to `longest_refusal`."""
+    left alone for `first_refusal`, doubled up to `longest_refusal`. Calls under way on a backend that is removed or
+    replaced have `finish`."""
 
     connect: float = 10.0
     gather: float = 3.0
@@ -18,3 +19,4 @@ class Timing(msgspec.Struct, frozen=True):
     grace: float = 5.0
     first_refusal: float = 1.0
     longest_refusal: float = 30.0
+    finish: float = 5.0

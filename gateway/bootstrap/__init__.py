@@ -11,11 +11,10 @@ from typing import NamedTuple
 from gateway.agent.definition import AgentDefinition
 from gateway.backends.pool import Backends
 from gateway.bootstrap.models import Models, open_models
+from gateway.bootstrap.reload import Load, Reload
 from gateway.bootstrap.system import SystemClock, SystemIds
 from gateway.bootstrap.upkeep import Upkeep
-from gateway.config.agents import load_agents
 from gateway.config.find import make_home
-from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
 from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
@@ -29,7 +28,7 @@ from toolward.doors.entrance import Entrance
 from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.telemetry.tracing import Tracing, open_tracing
-from toolward.types import Principal, RunScope, ServerInfo
+from toolward.types import Headers, Principal, RunScope, ServerInfo
 
 INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rule that decided."
 
@@ -37,10 +36,9 @@ INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rul
 class Gateway(NamedTuple):
     """A running gateway without doors."""
 
-    settings: Settings
     home: Path
     info: ServerInfo
-    policy: Policy
+    reload: Reload
     backends: Backends
     dispatch: Dispatch
     upkeep: Upkeep
@@ -49,22 +47,33 @@ class Gateway(NamedTuple):
     models: Models
     tracing: Tracing | None
 
+    @property
+    def settings(self) -> Settings:
+        """Those in force now."""
+        return self.reload.now.settings
+
+    @property
+    def policy(self) -> Policy:
+        """The one in force now."""
+        return self.reload.now.policy
+
 
 @asynccontextmanager
 async def open_gateway(
     settings: Settings,
     home: Path,
     *,
+    load: Load | None = None,
     environment: Mapping[str, str] = os.environ,
     patient: bool = True,
 ) -> AsyncGenerator[Gateway, None]:
     """Start the configured servers, discover their tools, open the ledger. Raises ConfigurationError.
 
     A backend that does not answer is told in its listing and tried again; it stops nothing. `patient`: each has its
-    time to answer before this is open; otherwise a slow one joins later.
+    time to answer before this is open; otherwise a slow one joins later. With `load`, which reads the settings
+    anew, what changes in their files takes effect while this is open.
     """
-    policy = load_policy(settings.policies)
-    agents = {agent.name: agent for agent in load_agents(settings.agents)}
+    reload = Reload(settings, load)
     make_home(home)
     clock, ids = SystemClock(), SystemIds()
     async with (
@@ -73,10 +82,11 @@ async def open_gateway(
         Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
     ):
         dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random)
-        upkeep = Upkeep(dispatch, backends.listings, settings, policy, home)
+        upkeep = Upkeep(dispatch, backends.listings, settings, reload.now.policy, home)
         backends.on_change(upkeep.wake)
+        reload.rule(backends, upkeep)
         runs = Runs(
-            agents=agents,
+            agents=reload.agents,
             ledger=ledger,
             dispatch=dispatch,
             models=models.for_agent,
@@ -86,11 +96,9 @@ async def open_gateway(
             ids=ids,
         )
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
-        async with upkeep, runs:
+        async with upkeep, runs, reload.watching():
             with open_tracing(info.name, environment) as tracing:
-                yield Gateway(
-                    *(settings, home, info, policy, backends, dispatch, upkeep, runs, ledger, models, tracing)
-                )
+                yield Gateway(home, info, reload, backends, dispatch, upkeep, runs, ledger, models, tracing)
 
 
 @asynccontextmanager
@@ -107,7 +115,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     origins = allowed_names(settings.http)
     tools = terms.entrance.to(gateway.dispatch, "http")
     mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
-    rest = rest_app(info, tools, gateway.runs, authenticate)
+    rest = rest_app(info, tools, gateway.runs, authenticate, gateway.reload.status)
     probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (
         http_server(front(mcp, rest, origins, probes), settings.http) as port,
@@ -144,11 +152,24 @@ def local_person(settings: Settings) -> Principal:
 
 
 def _authentication(gateway: Gateway) -> Authenticate:
-    tokens = {local_secret(secret_file(gateway.home)): local_person(gateway.settings)}
-    for one in gateway.settings.principals:
-        if one.token:
-            tokens[one.token] = Principal(one.id, one.roles, one.tenant)
-    return bearer(tokens)
+    """By the principals that are in force when somebody calls."""
+    secret = local_secret(secret_file(gateway.home))
+    of = gateway.settings
+    known = bearer(_tokens(of, secret))
+
+    def authenticate(headers: Headers) -> Principal:
+        nonlocal of, known
+        if gateway.settings is not of:
+            of = gateway.settings
+            known = bearer(_tokens(of, secret))
+        return known(headers)
+
+    return authenticate
+
+
+def _tokens(settings: Settings, secret: str) -> dict[str, Principal]:
+    own = {one.token: Principal(one.id, one.roles, one.tenant) for one in settings.principals if one.token}
+    return {secret: local_person(settings)} | own
 
 
 def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -> Iterator[OfferedTool]:

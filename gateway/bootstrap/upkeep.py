@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 from gateway.config.lockfile import LockFile, lock_path
 from gateway.config.origins import origins
 from gateway.config.settings import Settings
+from gateway.core.admission import Snapshot
 from gateway.core.catalog import Catalog, build_catalog, catalog_steps
 from gateway.core.dispatch import Dispatch
 from gateway.core.lock import Origins, ToolsLock, pin_unpinned, withhold
@@ -52,6 +53,7 @@ class Upkeep:
         self._listings = listings
         self._home = home
         self._wanted = asyncio.Event()
+        self._done = asyncio.Event()  # whether nothing is wanted any more
         self._task: asyncio.Task[None] | None = None
         self.whole: Catalog = build_catalog(())
         self.lock = ToolsLock()
@@ -71,6 +73,15 @@ class Upkeep:
     def wake(self) -> None:
         """Something changed: a listing, a file."""
         self._wanted.set()
+        self._done.clear()
+
+    @property
+    def in_force(self) -> Snapshot:
+        return self._dispatch.in_force
+
+    async def renewed(self) -> None:
+        """When everything that changed until now is in the catalog in force."""
+        await self._done.wait()
 
     async def __aenter__(self) -> Self:
         self._wanted.clear()
@@ -98,6 +109,8 @@ class Upkeep:
                     await self._renew()
             except Exception:  # the catalog in force stays; what comes next is tried again
                 log.exception("the catalog could not be renewed")
+            if not self._wanted.is_set():
+                self._done.set()
 
     def _reread(self) -> bool:
         """Whether tools.lock was changed, by a review in another process or by hand."""

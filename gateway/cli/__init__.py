@@ -96,6 +96,25 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             """Example: toolward policy explain role:operator files.read_file '{"path": "a.txt"}'""",
         ),
     ),
+    ("config", "Which configuration is in force."): (
+        _Command(
+            "path",
+            "gateway.cli.config:path",
+            "Say which configuration is in force, and why.\n\nExample: toolward config path",
+        ),
+        _Command(
+            "show",
+            "gateway.cli.config:show",
+            "Show the configuration in force, with secrets as references.\n\nExample: toolward config show --json",
+        ),
+        _Command(
+            "trust",
+            "gateway.cli.config:trust_config",
+            "Show what the configuration of a folder would start, and trust it if you say so.\n\n"
+            "What lies in a folder starts nothing before. A change of it asks again.\n\n"
+            "Example: toolward config trust",
+        ),
+    ),
     ("inbox", "What people are asked, and their answers."): (
         _Command(
             "list",

@@ -1,10 +1,13 @@
 """What a command works with: the gateway that runs here, or one of its own for as long as the command takes."""
 
+import asyncio
 import os
+import signal
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -42,7 +45,16 @@ class Session(NamedTuple):
 def settings_of(common: Common, *, free_ports: bool = False) -> tuple[Settings, Path]:
     """The configuration in force and the home directory. Raises ConfigurationError."""
     home = home_directory()
-    return load_settings(find_config(common.config), home, free_ports=free_ports), home
+    return loading(common, home, free_ports=free_ports)(), home
+
+
+def loading(common: Common, home: Path, *, free_ports: bool = False) -> Callable[[], Settings]:
+    """What reads the configuration that is found now, however often. Raises ConfigurationError."""
+    found = find_config(common.config)
+    if found.path is None:
+        builtin = load_settings(found, home, free_ports=free_ports)
+        return lambda: builtin  # whose ports, once found free, are to stay
+    return partial(load_settings, found, home)
 
 
 @asynccontextmanager
@@ -67,9 +79,38 @@ async def open_session(common: Common, *, patient: bool = True) -> AsyncGenerato
 @asynccontextmanager
 async def open_own(common: Common, *, patient: bool = True) -> AsyncGenerator[Gateway, None]:
     """A gateway for this command alone, with its own servers on free ports."""
-    settings, home = settings_of(common, free_ports=True)
-    async with open_gateway(settings, home, patient=patient) as gateway:
-        yield gateway
+    home = home_directory()
+    load = loading(common, home, free_ports=True)
+    async with open_gateway(load(), home, load=load, patient=patient) as gateway:
+        with reloading_at_hangup(gateway):
+            yield gateway
+
+
+@contextmanager
+def reloading_at_hangup(
+    gateway: Gateway, lost: Callable[[], None] | None = None
+) -> Generator[None, None, None]:
+    """SIGHUP reads the configuration again, as services expect. Where it says that our terminal is gone, `lost`
+    is called instead, or without it, the process ends as ever."""
+    loop, had_terminal = asyncio.get_running_loop(), os.isatty(0)
+
+    def hung_up() -> None:
+        if not had_terminal or os.isatty(0):
+            gateway.reload.nudge()
+        elif lost is not None:
+            lost()
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    try:
+        loop.add_signal_handler(signal.SIGHUP, hung_up)
+    except (NotImplementedError, RuntimeError, ValueError, AttributeError):  # Windows, or not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 def _answers(settings: Settings) -> bool:

@@ -5,8 +5,9 @@ import os
 from contextlib import suppress
 
 from gateway.bootstrap import Gateway, open_doors, open_gateway, secret_file
-from gateway.cli.output import EXIT_OK, coloured, note, print_json, shorten
-from gateway.cli.session import Common, settings_of
+from gateway.cli.output import EXIT_OK, coloured, note, print_json, printable_lines, shorten
+from gateway.cli.session import Common, loading, reloading_at_hangup
+from gateway.config.find import home_directory
 from toolward.doors.serve import Opened, until_stopped
 from toolward.telemetry.logs import log_to_stderr
 
@@ -19,17 +20,24 @@ def up(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
 
 
 async def _up(common: Common) -> None:
-    settings, home = settings_of(common)
+    home = home_directory()
+    load = loading(common, home)
+    settings = load()
     if not common.json:
         note(f"Starting {len(settings.backends)} tool servers (configuration: {settings.source})")
     stopped = until_stopped()
-    async with open_gateway(settings, home, patient=False) as gateway, open_doors(gateway) as opened:
+    async with (
+        open_gateway(settings, home, load=load, patient=False) as gateway,
+        open_doors(gateway) as opened,
+    ):
+        if not common.json:
+            gateway.reload.on_outcome(_say_outcome)
         resumed = await gateway.runs.resume_unfinished()
         if common.json:
             print_json({"http": f"http://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
         else:
             await _say(gateway, opened, resumed)
-        with suppress(asyncio.CancelledError):
+        with suppress(asyncio.CancelledError), reloading_at_hangup(gateway, stopped.set):
             await stopped.wait()
         if not common.json:
             note("\nStopping: calls in work are finished first.")
@@ -40,7 +48,11 @@ async def _say(gateway: Gateway, opened: Opened, resumed: int) -> None:
         state = coloured("ok  ", "ok") if not listing.problem else coloured("down", "failed")
         said = f"{len(listing.tools)} tools" if not listing.problem else shorten(listing.problem, 200)
         note(f"  {state}  {listing.backend:<12} {listing.transport:<5}  {said}")
-    for problem in (*gateway.dispatch.catalog.problems, *gateway.dispatch.policy.problems):
+    for problem in (
+        *gateway.settings.notes,
+        *gateway.dispatch.catalog.problems,
+        *gateway.dispatch.policy.problems,
+    ):
         note(f"  {coloured('note', 'ask')}  {shorten(problem, 400)}")
     note(f"\n  model    {gateway.models.said}")
     note(f"  HTTP     http://{opened.http}  (REST, /docs, MCP at /mcp)")
@@ -51,6 +63,12 @@ async def _say(gateway: Gateway, opened: Opened, resumed: int) -> None:
     if gateway.models.is_offline:
         await offer_local_models()
     note('\nTry:  toolward ask "Where is my order ORD-1003?"\nCtrl-C stops everything.')
+
+
+def _say_outcome(said: str, failed: bool) -> None:
+    """Of a reading of the configuration; failures are in the log already, which goes to the same place."""
+    if not failed:
+        note(printable_lines(said))
 
 
 async def offer_local_models() -> None:

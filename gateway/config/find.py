@@ -60,13 +60,20 @@ def load_settings(
 ) -> Settings:
     """`free_ports` is for the built-in servers; a file's addresses are its own. Raises ConfigurationError that
     lists every mistake, or that says that a file which nobody named is not trusted."""
-    if found.path is None:
-        return builtin_settings(home, free_ports=free_ports)
-    settings = read_settings(found.path, environment)
-    if found.origin != "working directory":  # somebody named it, or put it where only they can
-        return settings
+    settings = read_found(found, home, environment, free_ports=free_ports)
+    if found.path is None or found.origin != "working directory":
+        return settings  # ours, or named by somebody, or from where only they can put it
     require_trust(found.path, settings, home)
     return msgspec.structs.replace(settings, watched=(*settings.watched, trusted_file(home)))
+
+
+def read_found(
+    found: Found, home: Path, environment: Mapping[str, str] = os.environ, *, free_ports: bool = False
+) -> Settings:
+    """`load_settings` to look at, and not to use: trusted or not. Raises ConfigurationError."""
+    if found.path is None:
+        return builtin_settings(home, free_ports=free_ports)
+    return read_settings(found.path, environment)
 
 
 def user_config() -> Path:

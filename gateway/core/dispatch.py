@@ -59,6 +59,10 @@ class Dispatch:
         self._changed = asyncio.Event()
 
     @property
+    def in_force(self) -> Snapshot:
+        return self._now
+
+    @property
     def catalog(self) -> Catalog:
         return self._now.catalog
 

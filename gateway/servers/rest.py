@@ -4,7 +4,7 @@ Errors are RFC 9457 problems with the same code and text as at every other door.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.servers.openapi import described, describing
 from toolward.auth import Authenticate, proven
-from toolward.errors import InvalidRequest, NotFound, ToolwardError, UnknownTool, Violation
+from toolward.errors import Denied, InvalidRequest, NotFound, ToolwardError, UnknownTool, Violation
 from toolward.types import (
     Agent,
     AgentProvider,
@@ -62,9 +62,14 @@ class GiveAnswer(_Body):
 
 
 def rest_app(
-    info: ServerInfo, tools: ToolProvider, agents: AgentProvider, authenticate: Authenticate
+    info: ServerInfo,
+    tools: ToolProvider,
+    agents: AgentProvider,
+    authenticate: Authenticate,
+    status: Callable[[], Mapping[str, Any]],
 ) -> FastAPI:
-    """The application; hosts and origins are checked before it (`gateway.servers.front`)."""
+    """The application; hosts and origins are checked before it (`gateway.servers.front`). `status` says how the
+    gateway is, for operators."""
     app = FastAPI(
         title=info.title or info.name,
         version=info.version,
@@ -81,6 +86,7 @@ def rest_app(
     app.include_router(_tools(tools, who), tags=["tools"])
     app.include_router(_runs(agents, who), tags=["runs"])
     app.include_router(_input_requests(agents, who), tags=["input requests"])
+    app.include_router(_status(status, who), tags=["operation"])
     _map_errors(app)
     described(app)
 
@@ -215,6 +221,20 @@ def _input_requests(agents: AgentProvider, who: Any) -> APIRouter:
         """Approve, deny with a reason, or answer a question."""
         answer = Answer(approve=body.approve, text=body.text, reason=body.reason)
         return _json(await agents.answer_input_request(principal, request_id, answer))
+
+    return router
+
+
+def _status(status: Callable[[], Mapping[str, Any]], who: Any) -> APIRouter:
+    router = APIRouter(prefix="/v1/status")
+
+    @router.get("", response_class=JSONResponse)
+    async def get_status(principal: Principal = who) -> Response:
+        """How the gateway is: its configuration, whether a change of it could not be taken, its backends. For
+        operators."""
+        if "operator" not in principal.roles:  # it names backends of every tenant
+            raise Denied("The gateway's status is for callers with the role operator.")
+        return _json(status())
 
     return router
 

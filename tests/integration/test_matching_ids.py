@@ -9,6 +9,7 @@ from tests.integration.raw_server import Line, serving
 from tests.integration.test_backends import ask, backends, call, listing, stdio, until
 from toolward.client.mcp_plain import PlainCalls
 from toolward.errors import InvalidResult
+from toolward.outbound.reach import Reach
 
 
 def reply(body: bytes, kind: str = "application/json") -> bytes:
@@ -44,7 +45,7 @@ class OverHttp:
 
 
 def plain(url: str) -> PlainCalls:
-    return PlainCalls(f"{url}/mcp", {}, source="it", max_body=1_000_000, connect=5)
+    return PlainCalls(f"{url}/mcp", {}, source="it", max_body=1_000_000, connect=5, reach=Reach())
 
 
 async def once(calls: PlainCalls) -> bytes:

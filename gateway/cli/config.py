@@ -1,0 +1,188 @@
+"""`toolward config path|show|trust`."""
+
+import io
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from ruamel.yaml import YAML
+
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, printable, printable_lines
+from gateway.cli.session import Common
+from gateway.config.find import NAME, Found, find_config, home_directory, make_home, read_found
+from gateway.config.secrets import Substituted, as_written
+from gateway.config.settings import Settings
+from gateway.config.source import shown
+from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as, would_start
+from gateway.core.spec import GrpcSpec, Launch, Spec, StdioSpec
+
+_IN_FILE = "(in the file)"
+
+
+def path(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Say which configuration is in force, and why."""
+    found, home = find_config(common.config), home_directory()
+    if common.json:
+        at = None if found.path is None else str(found.path)
+        print_json({"path": at, "origin": found.origin, "why": found.why, "home": str(home)})
+    else:
+        print(printable(found.why))
+    return EXIT_OK
+
+
+def show(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Show the configuration in force, with secrets as references."""
+    found, home = find_config(common.config), home_directory()
+    settings = read_found(found, home)
+    trusted = _holds(found, settings, home)
+    shown_settings = _settings(settings)
+    if common.json:
+        print_json({"origin": found.origin, "trusted": trusted, "configuration": shown_settings})
+        return EXIT_OK
+    text = io.StringIO()
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = False, 110, False
+    yaml.dump(shown_settings, text)
+    print(printable_lines(text.getvalue().rstrip()))
+    for line in settings.notes:
+        note(f"{coloured('note', 'ask')}  {printable(line)}")
+    if not trusted:
+        note(f"It is not trusted, so nothing of it is used. {REMEDY}")
+    return EXIT_OK
+
+
+def trust_config(
+    file: Annotated[Path | None, Parameter(help=f"without it, {NAME} in this folder")] = None,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(help="trust it without being asked", negative=())] = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Show what a configuration would start, and trust it if you say so."""
+    at, home = (file or common.config or Path(NAME)).absolute(), home_directory()
+    settings = read_found(Found("flag", at), home)
+    before = trusted_as(at, home)
+    lines = list(would_start(settings) if before is None else changes(before, settings))
+    again = before is not None and before.digest == settings.digest
+    if not common.json:
+        _say(at, lines, settings, again=again, first=before is None)
+    agreed = again or yes or (not common.json and _agrees())
+    if agreed and not again:
+        trust(at, settings, make_home(home))
+    if common.json:
+        print_json(
+            {
+                "path": str(at),
+                "trusted": agreed,
+                "would_start": would_start(settings),
+                "notes": settings.notes,
+            }
+        )
+    elif agreed and not again:
+        note(f"Trusted: {shown(at)}, until something in it changes that can start a process.")
+    elif not agreed:
+        note("Not trusted. To trust it without being asked, add --yes.")
+    return EXIT_OK if agreed else EXIT_FAILED
+
+
+def _say(at: Path, lines: list[str], settings: Settings, *, again: bool, first: bool) -> None:
+    name = shown(at)
+    if again:
+        note(f"{name} is trusted as it is. It starts or reaches:")
+    else:
+        note(f"{name} would start or reach:" if first else f"{name} would now start or reach, unlike before:")
+    for line in lines or ["nothing"]:
+        print(f"  {printable(line)}")
+    for line in settings.notes:
+        note(f"  {coloured('note', 'ask')}  {printable(line)}")
+
+
+def _agrees() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    note("Trust it? Its programs get your rights. [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _holds(found: Found, settings: Settings, home: Path) -> bool:
+    if found.path is None or found.origin != "working directory":
+        return True
+    return is_trusted(found.path, settings, home)
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    """As `toolward.yaml` would say it, without a value that is or may be a secret."""
+    return {
+        "version": 1,
+        "source": settings.source,
+        "backends": {spec.name: _backend(spec, settings) for spec in settings.backends},
+        "models": {
+            one.name: _filled(
+                wire=one.wire,
+                base_url=as_written(one.base_url),
+                model=as_written(one.model),
+                api_key=_secret(one.api_key),
+            )
+            for one in settings.models
+        },
+        "agents": [str(one) for one in settings.agents],
+        "policies": [str(one) for one in settings.policies],
+        "principals": [
+            _filled(id=one.id, roles=list(one.roles), tenant=one.tenant, token=_secret(one.token))
+            for one in settings.principals
+        ],
+        "http": str(settings.http),
+        "grpc": str(settings.grpc),
+    }  # fmt: skip
+
+
+def _backend(spec: Spec, settings: Settings) -> dict[str, Any]:
+    launch = spec.launch if isinstance(spec, StdioSpec) else spec.start
+    facts = {name: fact for name, fact in settings.facts.items() if name.partition(".")[0] == spec.name}
+    reached: dict[str, Any] = {}
+    if isinstance(spec, StdioSpec):
+        reached = {"command": _words(spec.launch)}
+    elif isinstance(spec, GrpcSpec):
+        reached = {"grpc": spec.address, "token": _secret(spec.token), "start": _words(spec.start)}
+    else:
+        headers = {name: _secret(value) for name, value in spec.headers.items()}
+        reached = {
+            "url": spec.address,
+            "token": _secret(spec.token),
+            "headers": headers,
+            "start": _words(spec.start),
+        }
+    return _filled(
+        **reached,
+        env={} if launch is None else {name: _secret(value) for name, value in launch.env.items()},
+        cwd="" if launch is None or launch.cwd is None else str(launch.cwd),
+        timeout=spec.timeout,
+        on_behalf_of=spec.on_behalf_of,
+        principal_key=_secret(spec.principal_key),
+        trust_annotations=spec.name in settings.trusted_annotations,
+        facts={
+            name.partition(".")[2]: {
+                "changes": one.changes,
+                "idempotent": one.idempotent,
+                "keeps_keys": one.keeps_keys,
+            }
+            for name, one in facts.items()
+        },
+    )
+
+
+def _words(launch: Launch | None) -> list[str]:
+    return [] if launch is None else [as_written(word) for word in launch.command]
+
+
+def _secret(value: str) -> str:
+    """The reference, if it is one; else only that there is a value."""
+    if isinstance(value, Substituted):
+        return as_written(value)
+    return _IN_FILE if value else ""
+
+
+def _filled(**values: Any) -> dict[str, Any]:
+    """Without what is empty or false."""
+    return {name: value for name, value in values.items() if value}

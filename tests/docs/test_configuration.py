@@ -1,0 +1,95 @@
+"""What docs/configuration.md says of the keys is what the reader takes."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.config.agents import load_agents
+from gateway.config.parse import read_settings
+from gateway.config.reader import Section
+
+PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+ENVIRONMENT = dict.fromkeys(
+    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY"), "x"
+) | {"PRINCIPAL_KEY": "k" * 40}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def rows() -> set[str]:
+    """The keys of every table, `limits` with those inside it."""
+    lines = [line for line in PAGE.splitlines() if line.startswith("| `")]
+    first = {key for line in lines for key in re.findall(r"`(\w+)`", line.split("|")[1])}
+    return first | {"turns", "calls"}
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set[str]]:
+    """The examples of the page, read for real: every key that the reader takes, and every one that they use."""
+    taken: set[str] = set()
+    used: set[str] = set()
+    only = Section.only
+
+    def note(self: Section, *known: str) -> None:
+        taken.update(known)
+        used.update(self)
+        only(self, *known)
+
+    monkeypatch.setattr(Section, "only", note)
+    settings_text, agent_text = blocks("yaml")
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "support.yaml").write_text(agent_text)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "mine.yaml").write_text("version: 1\nrules: []\n")
+    (json_text,) = blocks("json")
+    (tmp_path / "mcp.json").write_text(json_text.replace('"docs"', '"handbook"'))
+    (tmp_path / "toolward.yaml").write_text(settings_text)
+    settings = read_settings(tmp_path / "toolward.yaml", ENVIRONMENT)
+    assert settings.notes == ()
+    assert [spec.name for spec in settings.backends] == [
+        "calculator",
+        "crm",
+        "docs",
+        "files",
+        "github",
+        "handbook",
+    ]
+    assert len(load_agents(settings.agents)) == 1
+    return taken, used
+
+
+def test_every_key_that_is_taken_is_on_the_page_and_no_other(read: tuple[set[str], set[str]]) -> None:
+    taken, _ = read
+    assert rows() == taken
+
+
+def test_the_examples_use_every_key(read: tuple[set[str], set[str]]) -> None:
+    taken, used = read
+    assert used == taken
+
+
+def test_the_defaults_are_the_defaults() -> None:
+    from gateway.agent.definition import Limits
+    from gateway.backends.timing import Timing
+    from gateway.config.mcp_servers import MAX_SERVERS
+    from gateway.config.settings import CALL_TIMEOUT, GRPC, HTTP, MODEL_TIMEOUT
+    from gateway.config.source import MAX_BYTES, MAX_DEPTH
+
+    said: list[tuple[str, Any]] = [
+        ("| `http` | HOST:PORT | `{}` |", HTTP),
+        ("| `grpc` | HOST:PORT | `{}` |", GRPC),
+        ("| `timeout` | seconds | {:g} | of one call", CALL_TIMEOUT),
+        ("| `timeout` | seconds | {:g} | |", MODEL_TIMEOUT),
+        ("`turns` (1 to 1,000, default {})", Limits().turns),
+        ("`calls` (0 to 10,000, default {})", Limits().calls),
+        ("At most {} MiB", MAX_BYTES >> 20),
+        ("{} levels", MAX_DEPTH),
+        ("{} servers.", MAX_SERVERS),
+        ("calls under way have {:g}\n", Timing().finish),
+    ]
+    for text, value in said:
+        assert text.format(value) in PAGE
