@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from gateway.core.limits import exceeded
 from gateway.core.ports import (
     CallOutcome,
     CallRecord,
@@ -16,6 +17,7 @@ from gateway.core.ports import (
     ModelRequest,
     RequestSpec,
     RunRecord,
+    Spend,
     StoredEvent,
 )
 from gateway.core.requests import expired
@@ -107,17 +109,35 @@ class TwinLedger:
         self.refused: list[tuple[CallRecord, CallOutcome]] = []
         self.payloads: dict[str, bytes] = {}
         self.requests: dict[str, RequestSpec] = {}
+        self.budgets: dict[tuple[str, str, str, int], int] = {}  # rule, measure, scope, day
+        self.counted: set[str] = set()  # calls
         self.journal: list[str] = []
 
-    async def intend(self, record: CallRecord, arguments_json: bytes, *, approval: str = "") -> None:
+    async def intend(
+        self, record: CallRecord, arguments_json: bytes, *, approval: str = "", spends: Sequence[Spend] = ()
+    ) -> None:
+        spent = self._spent(record.id, spends)
         if approval:
             found = self.requests.get(approval)
             if found is None or self._state(found) is not RequestState.APPROVED:
                 raise Conflict(f"The approval {approval} cannot be used any more.")
             self._put(found, RequestState.CONSUMED)
+        self.budgets |= spent
+        self.counted |= {record.id} if spends else set()
         self.intents[record.id] = record
         self.payloads[record.id] = arguments_json
         self.journal.append(f"intend {record.id}")
+
+    def _spent(self, call_id: str, spends: Sequence[Spend]) -> dict[tuple[str, str, str, int], int]:
+        """The budgets after a call, without changing any."""
+        after: dict[tuple[str, str, str, int], int] = {}
+        for spend in () if call_id in self.counted else spends:
+            budget = (spend.rule, spend.measure, spend.scope, spend.day)
+            used = self.budgets.get(budget, 0)
+            if used + spend.amount > spend.at_most:
+                raise exceeded(spend, used, self._clock.now_ms())
+            after[budget] = used + spend.amount
+        return after
 
     def settle(self, outcome: CallOutcome) -> None:
         self.outcomes[outcome.call_id] = outcome

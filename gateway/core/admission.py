@@ -11,6 +11,7 @@ from gateway.core.catalog import Catalog, CatalogTool
 from gateway.core.digests import arguments_digest
 from gateway.core.policy import BoundPolicy
 from gateway.core.ports import CallRecord, Clock, Ids
+from gateway.core.rules import Rule
 from toolward.errors import DeadlineExceeded, Denied, InvalidRequest, Unavailable, UnknownTool
 from toolward.names import closest
 from toolward.schema import MAX_BYTES, check_arguments, parse_object
@@ -48,6 +49,7 @@ class Admitted(NamedTuple):
     arguments: JsonObject
     decision: Decision
     record: CallRecord
+    rule: Rule | None = None  # that decided; its limits and output rules hold
 
 
 class Admission:
@@ -84,7 +86,7 @@ class Admission:
             run_id=context.run.run_id if context.run else "",
             idempotency_key=call.idempotency_key,
         )
-        return Admitted(tool, arguments, decision, record)
+        return Admitted(tool, arguments, decision, record, snapshot.policy.rule(decision))
 
     def _check_circumstances(self, call: ToolCall, context: CallContext) -> None:
         if context.hops > self._bounds.hops:

@@ -1,23 +1,25 @@
 """Dispatch: the one road from any caller to any tool.
 
-find -> bound -> validate -> decide (`admission`) -> ask where policy says so (`approvals`) -> record the intent
-(`recording`) -> backend -> check the result -> record the outcome (`performing`). `list_tools` asks the same policy
-that `call_tool` asks.
+find -> bound -> validate -> decide (`admission`) -> ask where policy says so (`approvals`) -> limits (`limits`) ->
+record the intent (`recording`) -> backend -> check the result -> record the outcome (`performing`). `list_tools`
+asks the same policy that `call_tool` asks.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import islice
 
 from gateway.core.admission import Admission, Admitted, Bounds, Snapshot
 from gateway.core.approvals import Approvals
 from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool, build_catalog
+from gateway.core.limits import NO_LIMITS, Hold, Limiter
+from gateway.core.operation_policy import refusal
 from gateway.core.performing import Performer
 from gateway.core.policy import BoundPolicy, Policy, bind
 from gateway.core.ports import BackendPort, Called, Clock, Ids, LedgerPort
 from gateway.core.recording import Recorder
-from toolward.errors import Conflict, Denied, InvalidRequest
+from toolward.errors import Conflict, Denied, InvalidRequest, Overloaded, ToolwardError
 from toolward.types import (
     CallContext,
     InputRequest,
@@ -48,6 +50,7 @@ class Dispatch:
         self._admission = Admission(clock, ids, self._bounds)
         self._approvals = Approvals(ledger, clock, ids, self._bounds)
         self._recorder = Recorder(ledger, clock)
+        self._limiter = Limiter(clock)
         self._performer = Performer(backends, self._recorder, clock, self._bounds)
         nothing = build_catalog(())
         self._now = Snapshot(nothing, bind(Policy(), nothing))
@@ -79,6 +82,11 @@ class Dispatch:
                 await self._changed.wait()
             seen = self._generation
             yield
+
+    def authorize(self, principal: Principal, operation: str, resource: Mapping[str, str]) -> Denied | None:
+        """The `Authorize` of `gateway.core.ports`, by the policy in force."""
+        decision = self._now.policy.decide_operation(principal, operation, resource)
+        return refusal(decision, principal, operation)
 
     # --- listing -----------------------------------------------------------------------------------------
 
@@ -121,18 +129,36 @@ class Dispatch:
         """Make one call if policy lets it through.
 
         Of `call.call_id` only a run's is kept, since a run makes unique ones. Raises UnknownTool, Unavailable,
-        TooLarge, InvalidRequest, InvalidArguments, Denied, DeadlineExceeded, InvalidResult, and what the
-        backend answers.
+        TooLarge, InvalidRequest, InvalidArguments, Denied, Overloaded (a limit of the rule is reached),
+        DeadlineExceeded, InvalidResult, and what the backend answers.
         """
         admitted = self._admission.admit(self._now, principal, call, context)
         effect, rule = admitted.decision.effect, admitted.decision.rule
         if effect == "deny":
             raise self._denied(admitted, call)
-        if effect == "allow":
-            await self._recorder.intend(admitted, call)
-        elif (request := await self._unanswered(principal, admitted, call, context)) is not None:
-            return Called(effect, rule, InputRequired((request,)))
-        return Called(effect, rule, await self._performer.perform(principal, admitted, call, context))
+        with self._hold(principal, admitted) as hold:
+            if effect == "allow":
+                await self._intend(admitted, call, hold)
+            elif (request := await self._unanswered(principal, admitted, call, context, hold)) is not None:
+                return Called(effect, rule, InputRequired((request,)))
+            return Called(effect, rule, await self._performer.perform(principal, admitted, call, context))
+
+    def _hold(self, principal: Principal, admitted: Admitted) -> Hold:
+        limits = admitted.rule.limits if admitted.rule else NO_LIMITS
+        record = admitted.record
+        return self._limiter.hold(record.rule, limits, principal, admitted.arguments, record.at)
+
+    async def _intend(self, admitted: Admitted, call: ToolCall, hold: Hold, approval: str = "") -> None:
+        """The last step before the backend: within the limits, and on record. Where a limit is reached, nothing
+        is used up."""
+        try:
+            hold.take()
+            await self._recorder.intend(admitted, call, approval=approval, spends=hold.spends)
+        except ToolwardError as error:
+            hold.give_back()
+            if isinstance(error, Overloaded):
+                self._recorder.refuse(admitted, call, error)
+            raise
 
     def _denied(self, admitted: Admitted, call: ToolCall) -> Denied:
         decision = admitted.decision
@@ -144,7 +170,7 @@ class Dispatch:
         return error
 
     async def _unanswered(
-        self, principal: Principal, admitted: Admitted, call: ToolCall, context: CallContext
+        self, principal: Principal, admitted: Admitted, call: ToolCall, context: CallContext, hold: Hold
     ) -> InputRequest | None:
         """The request that must be answered first; None when a person approved this very call and the approval
         is now used up for it, with the intent on record."""
@@ -152,7 +178,7 @@ class Dispatch:
         if request.state is not RequestState.APPROVED:
             return request
         try:
-            await self._recorder.intend(admitted, call, approval=request.id)
+            await self._intend(admitted, call, hold, approval=request.id)
         except Conflict:  # another call took it in this moment
             return await self._approvals.open(principal, admitted, context)
         return None

@@ -7,11 +7,14 @@ import logging
 import msgspec
 
 from gateway.core.admission import Admitted, Bounds
+from gateway.core.outputs import AS_IT_IS, Redactor
 from gateway.core.ports import BackendPort, Clock
 from gateway.core.recording import Recorder
-from gateway.core.results import checked
+from gateway.core.results import checked, size
 from toolward.errors import DeadlineExceeded, Internal, ToolwardError
-from toolward.types import CallContext, Principal, ToolCall, ToolResult
+from toolward.types import CallContext, LogEntry, Principal, Progress, ToolCall, ToolResult
+
+_LARGE = 64 * 1024  # bytes of a result
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +35,14 @@ class Performer:
         started = self._clock.monotonic()
         try:
             answer = await self._round_trip(principal, admitted, call, context)
-            result = checked(admitted.tool, answer, self._bounds.result_bytes)
+            result = await _shown(admitted, checked(admitted.tool, answer, self._bounds.result_bytes))
         except asyncio.CancelledError:
             settle(admitted, started, "cancelled", "the caller gave up")
             raise
-        except ToolwardError as error:
+        except ToolwardError as raw:
+            error = _redacted(admitted, raw)
             settle(admitted, started, error.code, error.message)
-            raise
+            raise error from None
         except Exception:  # a bug of ours: its details go to our log, never to the caller
             log.exception("the call of %s failed", admitted.tool.name)
             error = Internal(f"The call of {admitted.tool.name} failed inside.", hint="The log says why.")
@@ -58,6 +62,7 @@ class Performer:
         onward = msgspec.structs.replace(
             context, timeout=seconds, hops=context.hops + 1, on_behalf_of="", run=None
         )
+        onward = _overheard(admitted, onward)
         deadline = asyncio.timeout(seconds)
         try:
             async with deadline:
@@ -69,6 +74,41 @@ class Performer:
                 f"{tool.name} took longer than {seconds:g} seconds and was stopped.",
                 hint="Ask for less at once, or give it more time.",
             ) from None
+
+
+async def _shown(admitted: Admitted, result: ToolResult) -> ToolResult:
+    """The result under the output rules. A large one is looked through beside the event loop, not in it."""
+    output = admitted.rule.output if admitted.rule else AS_IT_IS
+    if output.redact and size(result) > _LARGE:
+        return await asyncio.to_thread(output.of, result)
+    return output.of(result)
+
+
+def _redacted(admitted: Admitted, error: ToolwardError) -> ToolwardError:
+    if admitted.rule is None or not admitted.rule.output.redact:
+        return error
+    return Redactor(admitted.rule.output.redact).error(error)
+
+
+def _overheard(admitted: Admitted, context: CallContext) -> CallContext:
+    """What a backend says while it works comes out under the same rules as its result."""
+    if admitted.rule is None or not admitted.rule.output.redact:
+        return context
+    redactor, progress, log_to = Redactor(admitted.rule.output.redact), context.progress, context.log
+
+    def report(one: Progress) -> None:
+        if progress is not None:
+            progress(redactor.progress(one))
+
+    def tell(entry: LogEntry) -> None:
+        if log_to is not None:
+            log_to(redactor.log_entry(entry))
+
+    return msgspec.structs.replace(
+        context,
+        progress=None if progress is None else report,
+        log=None if log_to is None else tell,
+    )
 
 
 def _scoped(principal: Principal, key: str) -> str:

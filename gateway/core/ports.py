@@ -2,11 +2,12 @@
 in-memory twin in `tests/twins.py`; neither this module nor anything in `core` or `agent` does I/O itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
+from toolward.errors import Denied
 from toolward.types import (
     CallContext,
     InputRequest,
@@ -83,6 +84,15 @@ class Caller(Protocol):
     async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> Called: ...
 
 
+class Authorize(Protocol):
+    """Whether policy lets a caller do what is not a tool call. Asked wherever such a thing is done."""
+
+    def __call__(self, principal: Principal, operation: str, resource: Mapping[str, str], /) -> Denied | None:
+        """None = it may be done; otherwise the error to raise, which names the rule. `operation` is one of
+        `gateway.core.operations`, `resource` has the attributes that are listed for it there."""
+        ...
+
+
 # --- the ledger -----------------------------------------------------------------------------------------
 
 
@@ -113,6 +123,19 @@ class CallOutcome(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class Spend(msgspec.Struct, frozen=True):
+    """What one call takes of one budget (`gateway.core.limits`). Calls with the same rule, measure, scope and day
+    draw on the same."""
+
+    rule: str
+    measure: str  # `calls` or `sum:ARGUMENT`
+    scope: str  # who shares it
+    day: int  # since 1970, UTC
+    amount: int
+    at_most: int
+    per: Literal["principal", "tenant", "rule"] = "principal"
+
+
 class RequestSpec(msgspec.Struct, frozen=True):
     """An input request to open, bound to exactly one call: principal, tool, digest of the arguments."""
 
@@ -124,10 +147,14 @@ class RequestSpec(msgspec.Struct, frozen=True):
 
 
 class LedgerPort(Protocol):
-    async def intend(self, record: CallRecord, arguments_json: bytes, *, approval: str = "") -> None:
+    async def intend(
+        self, record: CallRecord, arguments_json: bytes, *, approval: str = "", spends: Sequence[Spend] = ()
+    ) -> None:
         """Record that a call will be made. For a tool that changes things this returns only when the record is
         durable; otherwise at once. `approval` is the id of an approved input request, used up in the same
-        transaction: raises Conflict when it is not approved any more."""
+        transaction: raises Conflict when it is not approved any more. `spends` are counted in that transaction
+        too, once for each call id: raises Overloaded, and changes nothing, when one exceeds its budget
+        (`gateway.core.limits.exceeded`)."""
         ...
 
     def settle(self, outcome: CallOutcome) -> None:

@@ -1,9 +1,10 @@
 """A call on record: its intent before it, its outcome or its refusal after it."""
 
 import asyncio
+from collections.abc import Sequence
 
 from gateway.core.admission import Admitted
-from gateway.core.ports import CallOutcome, Clock, LedgerPort
+from gateway.core.ports import CallOutcome, Clock, LedgerPort, Spend
 from toolward.errors import ToolwardError
 from toolward.types import ToolCall
 
@@ -13,10 +14,13 @@ class Recorder:
         self._ledger = ledger
         self._clock = clock
 
-    async def intend(self, admitted: Admitted, call: ToolCall, *, approval: str = "") -> None:
-        """Returns when the call may be made. Raises Conflict when `approval` cannot be used any more."""
+    async def intend(
+        self, admitted: Admitted, call: ToolCall, *, approval: str = "", spends: Sequence[Spend] = ()
+    ) -> None:
+        """Returns when the call may be made. Raises Conflict when `approval` cannot be used any more, Overloaded
+        when one of `spends` exceeds its budget."""
         try:
-            await self._ledger.intend(admitted.record, call.arguments_json, approval=approval)
+            await self._ledger.intend(admitted.record, call.arguments_json, approval=approval, spends=spends)
         except asyncio.CancelledError:
             # The intent may be on record already: without an outcome it would look like a call under way.
             self.settle(admitted, self._clock.monotonic(), "cancelled", "cancelled before it was sent")

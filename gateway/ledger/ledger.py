@@ -10,8 +10,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunRecord, StoredEvent
-from gateway.ledger import calls, requests, runs
+from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunRecord, Spend, StoredEvent
+from gateway.ledger import budgets, calls, requests, runs
 from gateway.ledger.calls import RecordedCall
 from gateway.ledger.tables import prepare
 from toolward.store import Writer, closed, explain, open_store, place, write_transaction
@@ -63,15 +63,18 @@ class Ledger:
 
     # --- calls
 
-    async def intend(self, record: CallRecord, arguments_json: bytes, *, approval: str = "") -> None:
+    async def intend(
+        self, record: CallRecord, arguments_json: bytes, *, approval: str = "", spends: Sequence[Spend] = ()
+    ) -> None:
         now = self._now()
 
         def work(connection: Connection) -> None:
+            budgets.spend(connection, record.id, tuple(spends), now)
             if approval:
                 requests.use_up(connection, approval, now)
             calls.insert_record(connection, record, arguments_json)
 
-        if record.changes or approval:
+        if record.changes or approval or spends:
             await self._writer.write(work)
         else:
             self._writer.post(work)
@@ -159,6 +162,7 @@ def _open(where: str | Path, busy_timeout: float) -> Engine:
     try:
         with write_transaction(engine) as connection:
             prepare(connection, place(engine))
+            budgets.prepare(connection)
     except BaseException:
         engine.dispose()
         raise

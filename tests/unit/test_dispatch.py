@@ -337,8 +337,8 @@ class TestApproval:
         await gateway.approve(request)
         intend = gateway.ledger.intend
 
-        async def too_late(record: Any, arguments_json: bytes, *, approval: str = "") -> None:
-            await intend(record, arguments_json, approval=approval)
+        async def too_late(record: Any, arguments_json: bytes, **more: Any) -> None:
+            await intend(record, arguments_json, **more)
             raise Conflict("The approval cannot be used any more.")
 
         monkeypatch.setattr(gateway.ledger, "intend", too_late)
@@ -437,8 +437,8 @@ class TestFailure:
     ) -> None:
         intend, written = gateway.ledger.intend, asyncio.Event()
 
-        async def slow(record: Any, arguments_json: bytes, *, approval: str = "") -> None:
-            await intend(record, arguments_json, approval=approval)
+        async def slow(record: Any, arguments_json: bytes, **more: Any) -> None:
+            await intend(record, arguments_json, **more)
             written.set()
             await asyncio.Event().wait()
 
