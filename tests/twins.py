@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
+from gateway.core.limits import exceeded
 from gateway.core.ports import (
     ApprovalGone,
     CallOutcome,
@@ -18,6 +19,7 @@ from gateway.core.ports import (
     RequestSpec,
     RunAppend,
     RunRecord,
+    Spend,
     StoredEvent,
 )
 from gateway.core.requests import expired
@@ -113,6 +115,8 @@ class TwinLedger:
         self.refused: list[tuple[CallRecord, CallOutcome]] = []
         self.payloads: dict[str, bytes] = {}
         self.requests: dict[str, RequestSpec] = {}
+        self.budgets: dict[tuple[str, str, str, int], int] = {}  # rule, measure, scope, day
+        self.counted: set[str] = set()  # calls
         self.journal: list[str] = []
 
     async def intend(
@@ -122,7 +126,9 @@ class TwinLedger:
         *,
         approval: str = "",
         joining: RunAppend | None = None,
+        spends: Sequence[Spend] = (),
     ) -> None:
+        spent = self._spent(record.id, spends)
         found = self.requests.get(approval)
         if approval and (found is None or self._state(found) is not RequestState.APPROVED):
             raise ApprovalGone(f"The approval {approval} cannot be used any more.")
@@ -130,9 +136,22 @@ class TwinLedger:
             await self._run_log.append(joining.run_id, joining.after, joining.events, joining.run)
         if found is not None:
             self._put(found, RequestState.CONSUMED)
+        self.budgets |= spent
+        self.counted |= {record.id} if spends else set()
         self.intents[record.id] = record
         self.payloads[record.id] = arguments_json
         self.journal.append(f"intend {record.id}")
+
+    def _spent(self, call_id: str, spends: Sequence[Spend]) -> dict[tuple[str, str, str, int], int]:
+        """The budgets after a call, without changing any."""
+        after: dict[tuple[str, str, str, int], int] = {}
+        for spend in () if call_id in self.counted else spends:
+            budget = (spend.rule, spend.measure, spend.scope, spend.day)
+            used = self.budgets.get(budget, 0)
+            if used + spend.amount > spend.at_most:
+                raise exceeded(spend, used, self._clock.now_ms())
+            after[budget] = used + spend.amount
+        return after
 
     def settle(self, outcome: CallOutcome, result: ToolResult | None = None) -> None:
         self.outcomes[outcome.call_id] = outcome

@@ -89,6 +89,7 @@ async def open_gateway(
             agents=reload.agents,
             ledger=ledger,
             dispatch=dispatch,
+            authorize=dispatch.authorize,
             models=models.for_agent,
             tools_for=lambda principal, agent: tuple(_offered(dispatch, principal, agent)),
             facts=lambda name: _facts(dispatch, name),

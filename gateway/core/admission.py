@@ -10,7 +10,8 @@ import msgspec
 from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool
 from gateway.core.policy import BoundPolicy
-from gateway.core.ports import CallRecord, Clock, Ids
+from gateway.core.ports import CallRecord, Clock, Ids, Joining
+from gateway.core.rules import Rule
 from toolward.errors import DeadlineExceeded, Denied, InvalidRequest, Unavailable, UnknownTool
 from toolward.names import closest
 from toolward.schema import MAX_BYTES, check_arguments, parse_object
@@ -43,12 +44,17 @@ class Snapshot(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """A call that was found, read, validated and decided."""
+    """A call that was found, read, validated and decided: all that the steps after that need to know of it."""
 
+    principal: Principal
+    call: ToolCall
+    context: CallContext
     tool: CatalogTool
     arguments: JsonObject
     decision: Decision
     record: CallRecord
+    rule: Rule | None = None  # that decided; its limits and output rules hold
+    joining: Joining | None = None  # has the intent stored with a run's part of it
 
 
 class Admission:
@@ -60,7 +66,12 @@ class Admission:
         self._bounds = bounds
 
     def admit(
-        self, snapshot: Snapshot, principal: Principal, call: ToolCall, context: CallContext
+        self,
+        snapshot: Snapshot,
+        principal: Principal,
+        call: ToolCall,
+        context: CallContext,
+        joining: Joining | None = None,
     ) -> Admitted:
         """Raises UnknownTool, Unavailable, TooLarge, InvalidRequest, InvalidArguments, DeadlineExceeded, and
         Denied for a tool that a rule does not fit; every other denial is in the decision."""
@@ -88,7 +99,8 @@ class Admission:
             idempotency_key=call.idempotency_key,
             trace_id=_trace_id(context.traceparent),
         )
-        return Admitted(tool, arguments, decision, record)
+        rule = snapshot.policy.rule(decision)
+        return Admitted(principal, call, context, tool, arguments, decision, record, rule, joining)
 
     def _check_circumstances(self, call: ToolCall, context: CallContext) -> None:
         if context.hops > self._bounds.hops:

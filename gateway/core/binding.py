@@ -11,6 +11,7 @@ from gateway.core.arguments import ArgumentType, argument_types
 from gateway.core.catalog import CatalogTool
 from gateway.core.conditions import Condition, Conditions, Failed, values
 from gateway.core.constraints import flaws_of_fit
+from gateway.core.limits import flaws_of_sums
 from gateway.core.rules import Effect, Rule
 from toolward.errors import ConfigurationError
 from toolward.names import closest
@@ -157,6 +158,8 @@ def bind_rule(rule: Rule, tool: CatalogTool, conditions: Conditions, version: st
     arguments = argument_types(tool.tool.input_schema)
     for flaw in flaws_of_fit(rule.args or {}, tool.tool.input_schema, rule.effect):
         raise _misfit(rule, tool, ("args", *flaw.path), flaw.message)
+    for flaw in flaws_of_sums(rule.limits, rule.args or {}, tool.tool.input_schema):
+        raise _misfit(rule, tool, flaw.path, flaw.message)
     for name in rule.origin:
         if name not in arguments:
             near = closest(name, arguments)

@@ -10,6 +10,8 @@ The only importer of `cel_expr_python`. Variables are declared one by one under 
 | `principal.id`, `.tenant` · `principal.roles` | string · list of strings |
 | `tool.name`, `.backend` · `tool.changes`, `.idempotent`, `.keeps_keys` | string · bool |
 | `run.id`, `run.agent` | string, empty outside a run |
+
+Of an operation (`gateway.core.operations`): `principal.*` as above, and `resource.NAME`, strings.
 """
 
 import re
@@ -114,6 +116,25 @@ def check_syntax(text: str) -> None:
         raise _compile_error(str(error), ()) from None
 
 
+def operation_condition(text: str, attributes: Iterable[str]) -> Condition:
+    """The condition of a rule over operations that all have these attributes. Raises ConfigurationError."""
+    if len(text) > MAX_LENGTH:
+        raise ConfigurationError(
+            f"The condition has {len(text):,} characters; at most {MAX_LENGTH:,} are taken."
+        )
+    caller = {name: kind for name, kind in _FIXED.items() if name.startswith("principal.")}
+    return _checked(text, caller | {f"resource.{name}": cel.Type.STRING for name in attributes})
+
+
+def operation_values(principal: Principal, resource: Mapping[str, str]) -> dict[str, Any]:
+    """The variables of one operation."""
+    found: dict[str, Any] = {f"resource.{name}": value for name, value in resource.items()}
+    found["principal.id"] = principal.id
+    found["principal.tenant"] = principal.tenant
+    found["principal.roles"] = list(principal.roles)
+    return found
+
+
 def values(
     principal: Principal,
     tool: CatalogTool,
@@ -150,8 +171,12 @@ def _compile(text: str, arguments: Mapping[str, ArgumentType]) -> Condition:
         | {f"args.{name}": _cel_type(kind) for name, kind in usable.items()}
         | {f"given.{name}": cel.Type.BOOL for name in usable}
     )
+    return _checked(text, variables)
+
+
+def _checked(text: str, variables: Mapping[str, cel.Type]) -> Condition:
     try:
-        expression = cel.NewEnv(variables=variables).compile(text)
+        expression = cel.NewEnv(variables=dict(variables)).compile(text)
     except RuntimeError as error:
         raise _compile_error(str(error), variables) from None
     if (kind := expression.return_type()) not in (cel.Type.BOOL, cel.Type.DYN):

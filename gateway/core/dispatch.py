@@ -1,18 +1,20 @@
 """Dispatch: the one road from any caller to any tool.
 
-find -> bound -> validate -> decide (`admission`) -> ask where policy says so (`approvals`) -> record the intent
-(`recording`) -> backend -> check the result -> record the outcome (`performing`). `list_tools` asks the same policy
-that `call_tool` asks.
+find -> bound -> validate -> decide (`admission`) -> ask where policy says so (`approvals`) -> limits, and the
+intent on record (`recording`) -> backend -> check the result -> record the outcome (`performing`). `list_tools`
+asks the same policy that `call_tool` asks.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import islice
 
 from gateway.core.admission import Admission, Admitted, Bounds, Snapshot
 from gateway.core.approvals import Approvals
 from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool, build_catalog
+from gateway.core.limits import NOTHING_HELD, Hold
+from gateway.core.operation_policy import refusal
 from gateway.core.performing import Performer
 from gateway.core.policy import BoundPolicy, Policy, bind
 from gateway.core.ports import ApprovalGone, BackendPort, Called, Clock, Ids, Joining, LedgerPort
@@ -88,6 +90,11 @@ class Dispatch:
             seen = self._generation
             yield
 
+    def authorize(self, principal: Principal, operation: str, resource: Mapping[str, str]) -> Denied | None:
+        """The `Authorize` of `gateway.core.ports`, by the policy in force."""
+        decision = self._now.policy.decide_operation(principal, operation, resource)
+        return refusal(decision, principal, operation)
+
     # --- listing -----------------------------------------------------------------------------------------
 
     def visible(self, principal: Principal, run: RunScope | None = None) -> Iterator[CatalogTool]:
@@ -131,43 +138,40 @@ class Dispatch:
         """Make one call if policy lets it through. `joining` has the intent stored with a run's part of it.
 
         Of `call.call_id` only a run's is kept, since a run makes unique ones. Raises UnknownTool, Unavailable,
-        TooLarge, InvalidRequest, InvalidArguments, Denied, DeadlineExceeded, InvalidResult, and what the
-        backend answers.
+        TooLarge, InvalidRequest, InvalidArguments, Denied, Overloaded (a limit of the rule is reached),
+        DeadlineExceeded, InvalidResult, and what the backend answers.
         """
-        admitted = self._admission.admit(self._now, principal, call, context)
+        admitted = self._admission.admit(self._now, principal, call, context, joining)
         effect, rule = admitted.decision.effect, admitted.decision.rule
         if effect == "deny":
-            raise self._denied(admitted, call)
+            raise self._denied(admitted)
+        hold = NOTHING_HELD
         if effect == "allow":
-            await self._recorder.intend(admitted, call, joining=joining)
-        elif (request := await self._unanswered(principal, admitted, call, context, joining)) is not None:
-            return Called(effect, rule, InputRequired((request,)))
-        return Called(effect, rule, await self._performer.perform(principal, admitted, call, context))
+            hold = await self._recorder.begin(admitted)
+        elif isinstance(found := await self._approved(admitted), InputRequest):
+            return Called(effect, rule, InputRequired((found,)))
+        else:
+            hold = found
+        with hold:
+            return Called(effect, rule, await self._performer.perform(admitted))
 
-    def _denied(self, admitted: Admitted, call: ToolCall) -> Denied:
+    def _denied(self, admitted: Admitted) -> Denied:
         decision = admitted.decision
         error = Denied(
             f"Policy denies this call of {admitted.tool.name}: {decision.reason.rstrip('.')}.",
             rule=decision.rule,
         )
-        self._recorder.refuse(admitted, call, error)
+        self._recorder.refuse(admitted, error)
         return error
 
-    async def _unanswered(
-        self,
-        principal: Principal,
-        admitted: Admitted,
-        call: ToolCall,
-        context: CallContext,
-        joining: Joining | None,
-    ) -> InputRequest | None:
-        """The request that must be answered first; None when a person approved this very call and the approval
-        is now used up for it, with the intent on record."""
+    async def _approved(self, admitted: Admitted) -> InputRequest | Hold:
+        """The request that must be answered first; or, when a person approved this very call and the approval is
+        now used up for it, what the call holds of its limits."""
+        principal, context = admitted.principal, admitted.context
         request = await self._approvals.find(principal, admitted, context)
         if request.state is not RequestState.APPROVED:
             return request
         try:
-            await self._recorder.intend(admitted, call, approval=request.id, joining=joining)
+            return await self._recorder.begin(admitted, approval=request.id)
         except ApprovalGone:  # another call took it in this moment
             return await self._approvals.open(principal, admitted, context)
-        return None

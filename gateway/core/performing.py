@@ -8,12 +8,15 @@ import logging
 import msgspec
 
 from gateway.core.admission import Admitted, Bounds
+from gateway.core.outputs import AS_IT_IS, Redactor
 from gateway.core.ports import BackendPort, Clock
 from gateway.core.recording import Recorder
-from gateway.core.results import checked
+from gateway.core.results import checked, size
 from gateway.core.retrying import Retries, may_repeat
 from toolward.errors import DeadlineExceeded, Internal, ToolwardError, Unavailable
-from toolward.types import CallContext, Principal, ToolCall, ToolResult
+from toolward.types import CallContext, LogEntry, Principal, Progress, ToolCall, ToolResult
+
+_LARGE = 64 * 1024  # bytes of a result
 
 log = logging.getLogger(__name__)
 
@@ -39,23 +42,22 @@ class Performer:
         self._clock = clock
         self._bounds = bounds
 
-    async def perform(
-        self, principal: Principal, admitted: Admitted, call: ToolCall, context: CallContext
-    ) -> ToolResult:
+    async def perform(self, admitted: Admitted) -> ToolResult:
         """Make a call whose intent is on record. Raises DeadlineExceeded, InvalidResult, and what the backend
         answers."""
         settle = self._recorder.settle
         started = self._clock.monotonic()
         attempts = _Attempts()
         try:
-            answer = await self._answer(principal, admitted, call, context, attempts)
-            result = checked(admitted.tool, answer, self._bounds.result_bytes)
+            answer = await self._answer(admitted, attempts)
+            result = await _shown(admitted, checked(admitted.tool, answer, self._bounds.result_bytes))
         except asyncio.CancelledError:
             settle(admitted, started, "cancelled", attempts.told("the caller gave up"))
             raise
-        except ToolwardError as error:
+        except ToolwardError as raw:
+            error = _redacted(admitted, raw)
             settle(admitted, started, error.code, attempts.told(error.message))
-            raise
+            raise error from None
         except Exception:  # a bug of ours: its details go to our log, never to the caller
             log.exception("the call of %s failed", admitted.tool.name)
             error = Internal(f"The call of {admitted.tool.name} failed inside.", hint="The log says why.")
@@ -64,16 +66,10 @@ class Performer:
         settle(admitted, started, "tool_error" if result.is_error else "ok", attempts.told(""), result)
         return result
 
-    async def _answer(
-        self,
-        principal: Principal,
-        admitted: Admitted,
-        call: ToolCall,
-        context: CallContext,
-        attempts: _Attempts,
-    ) -> ToolResult:
+    async def _answer(self, admitted: Admitted, attempts: _Attempts) -> ToolResult:
         """All attempts share one deadline."""
-        tool = admitted.tool
+        principal, call, tool = admitted.principal, admitted.call, admitted.tool
+        context = _overheard(admitted)
         seconds = min(self._bounds.timeout, context.timeout or self._bounds.timeout)
         sent = ToolCall(
             tool.own_name, call.arguments_json, admitted.record.id, _scoped(principal, call.idempotency_key)
@@ -92,7 +88,7 @@ class Performer:
                     try:
                         return await self._backends.call(tool.backend, principal, sent, onward)
                     except Unavailable as error:
-                        pause = self._pause(admitted, call, error, attempts.made, left)
+                        pause = self._pause(admitted, error, attempts.made, left)
                         if pause is None:
                             raise
                     await asyncio.sleep(pause)
@@ -104,12 +100,10 @@ class Performer:
                 hint="Ask for less at once, or give it more time.",
             ) from None
 
-    def _pause(
-        self, admitted: Admitted, call: ToolCall, error: Unavailable, attempt: int, left: float
-    ) -> float | None:
+    def _pause(self, admitted: Admitted, error: Unavailable, attempt: int, left: float) -> float | None:
         """Seconds until it is tried again; None where it is not."""
         tool = admitted.tool
-        if not may_repeat(tool.facts, call.idempotency_key):
+        if not may_repeat(tool.facts, admitted.call.idempotency_key):
             return None
         pause = self._retries.pause(tool.backend, error, attempt)
         if pause is None or pause >= left:
@@ -123,6 +117,42 @@ class Performer:
             error.message,
         )
         return pause
+
+
+async def _shown(admitted: Admitted, result: ToolResult) -> ToolResult:
+    """The result under the output rules. A large one is looked through beside the event loop, not in it."""
+    output = admitted.rule.output if admitted.rule else AS_IT_IS
+    if output.redact and size(result) > _LARGE:
+        return await asyncio.to_thread(output.of, result)
+    return output.of(result)
+
+
+def _redacted(admitted: Admitted, error: ToolwardError) -> ToolwardError:
+    if admitted.rule is None or not admitted.rule.output.redact:
+        return error
+    return Redactor(admitted.rule.output.redact).error(error)
+
+
+def _overheard(admitted: Admitted) -> CallContext:
+    """What a backend says while it works comes out under the same rules as its result."""
+    context = admitted.context
+    if admitted.rule is None or not admitted.rule.output.redact:
+        return context
+    redactor, progress, log_to = Redactor(admitted.rule.output.redact), context.progress, context.log
+
+    def report(one: Progress) -> None:
+        if progress is not None:
+            progress(redactor.progress(one))
+
+    def tell(entry: LogEntry) -> None:
+        if log_to is not None:
+            log_to(redactor.log_entry(entry))
+
+    return msgspec.structs.replace(
+        context,
+        progress=None if progress is None else report,
+        log=None if log_to is None else tell,
+    )
 
 
 def _scoped(principal: Principal, key: str) -> str:

@@ -1,4 +1,4 @@
-"""Decisions: what a caller may do with a tool. The one source for listing, calling and explaining.
+"""Decisions: what a caller may do, with a tool and otherwise. The one source for listing, calling and explaining.
 
 deny > ask > allow, and what no rule speaks of is denied. Nothing is parsed or compiled per call.
 """
@@ -23,7 +23,9 @@ from gateway.core.catalog import Catalog, CatalogTool
 from gateway.core.conditions import Conditions
 from gateway.core.digests import SHORT
 from gateway.core.globs import globs
-from gateway.core.rules import Effect, Policy, PolicySource, Rule, parse_policy
+from gateway.core.operation_policy import Explained, OperationPolicy
+from gateway.core.rules import Effect, Policy, PolicySource, Rule
+from gateway.core.rules_reader import parse_policy
 from gateway.core.steps import Steps, at_once
 from toolward.errors import ConfigurationError
 from toolward.names import closest
@@ -41,17 +43,6 @@ __all__ = [
     "bind_steps",
     "parse_policy",
 ]
-
-
-class Explained(NamedTuple):
-    """One rule and one call: whether it matched, whether it decided, and why (not)."""
-
-    rule: str
-    where: str  # file:line
-    effect: Effect
-    matched: bool
-    decided: bool
-    why: str
 
 
 _SUGGESTED_FROM = 500  # comparing names is slow, so a suggestion looks at no more
@@ -85,6 +76,8 @@ class BoundPolicy:
         self.warnings = warnings
         self.fits = fits or {}
         self._tools = tools
+        self._rules = {rule.id: rule for rule in policy.rules}
+        self._operations = OperationPolicy(policy.rules, version)
         self._nothing = Decision("deny", "", "no rule allows it", version)
 
     def decide(
@@ -99,6 +92,14 @@ class BoundPolicy:
             if rule.applies(rule.match(case)):
                 return self._of_now(rule.decision)
         return self._nothing
+
+    def decide_operation(self, principal: Principal, operation: str, resource: Mapping[str, str]) -> Decision:
+        """What policy says of something that is not a tool call (`gateway.core.operations`). Never raises."""
+        return self._operations.decide(principal, operation, resource)
+
+    def rule(self, decision: Decision) -> Rule | None:
+        """The rule that made a decision; None where no rule of a file did."""
+        return self._rules.get(decision.rule)
 
     def listable(self, principal: Principal, tool: CatalogTool, run: RunScope | None = None) -> bool:
         """Whether some call of the tool could be allowed or asked for."""
@@ -136,15 +137,24 @@ class BoundPolicy:
     def explain(
         self, principal: Principal, tool: CatalogTool, arguments: JsonObject, run: RunScope | None = None
     ) -> tuple[Explained, ...]:
-        """Every rule, in the order of the files, and what it made of the call."""
+        """Every rule over tools, in the order of the files, and what it made of the call."""
         decision = self.decide(principal, tool, arguments, run)
         bound = self._tools.get(tool.name)
         by_id = {} if bound is None else {rule.rule.id: rule for rule in bound.rules}
         case = Case(principal, tool, arguments, run, bound.arguments if bound else ())
-        found = [_explain(rule, by_id.get(rule.id), case, decision) for rule in self.policy.rules]
+        found = [_explain(rule, by_id.get(rule.id), case, decision) for rule in self._over_tools()]
         if decision.rule.startswith("agent:"):  # no rule of a file has such an id
             found.insert(0, Explained(decision.rule, "", "deny", True, True, decision.reason))
         return tuple(found)
+
+    def explain_operation(
+        self, principal: Principal, operation: str, resource: Mapping[str, str]
+    ) -> tuple[Explained, ...]:
+        """Every rule over operations, in the order of the files, and what it made of this one."""
+        return self._operations.explain(principal, operation, resource)
+
+    def _over_tools(self) -> Iterator[Rule]:
+        return (rule for rule in self.policy.rules if rule.tools.patterns)
 
     def _refusal(self, tool: CatalogTool, run: RunScope | None) -> Decision | None:
         """The denial that holds for every call and caller: the agent has no such tool, a rule does not fit the

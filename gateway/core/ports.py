@@ -2,12 +2,12 @@
 in-memory twin in `tests/twins.py`; neither this module nor anything in `core` or `agent` does I/O itself.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
-from toolward.errors import Conflict
+from toolward.errors import Conflict, Denied
 from toolward.types import (
     CallContext,
     InputRequest,
@@ -94,6 +94,15 @@ class Caller(Protocol):
     ) -> Called: ...
 
 
+class Authorize(Protocol):
+    """Whether policy lets a caller do what is not a tool call. Asked wherever such a thing is done."""
+
+    def __call__(self, principal: Principal, operation: str, resource: Mapping[str, str], /) -> Denied | None:
+        """None = it may be done; otherwise the error to raise, which names the rule. `operation` is one of
+        `gateway.core.operations`, `resource` has the attributes that are listed for it there."""
+        ...
+
+
 # --- the ledger -----------------------------------------------------------------------------------------
 
 
@@ -128,6 +137,19 @@ class CallOutcome(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+class Spend(msgspec.Struct, frozen=True):
+    """What one call takes of one budget (`gateway.core.limits`). Calls with the same rule, measure, scope and day
+    draw on the same."""
+
+    rule: str
+    measure: str  # `calls` or `sum:ARGUMENT`
+    scope: str  # who shares it
+    day: int  # since 1970, UTC
+    amount: int
+    at_most: int
+    per: Literal["principal", "tenant", "rule"] = "principal"
+
+
 class RequestSpec(msgspec.Struct, frozen=True):
     """An input request to open, bound to exactly one call: principal, tool, digest of the arguments."""
 
@@ -159,12 +181,15 @@ class LedgerPort(Protocol):
         *,
         approval: str = "",
         joining: RunAppend | None = None,
+        spends: Sequence[Spend] = (),
     ) -> None:
         """Record that a call will be made. `approval` is the id of an approved input request, used up in the same
-        transaction, and `joining` what its run's log says of the call: all of it is stored, or nothing is.
+        transaction; `joining` what its run's log says of the call; `spends` what it takes of budgets, counted once
+        for each call id. All of it is stored, or nothing is.
 
-        Returns when the record is durable if the tool changes things or there is something to join; otherwise at
-        once. Raises ApprovalGone, and Conflict when another writer of the run was first or the call's id belongs
+        Returns when the record is durable if the tool changes things or there is something beside the record;
+        otherwise at once. Raises ApprovalGone; Overloaded where a budget is exceeded
+        (`gateway.core.limits.exceeded`); Conflict when another writer of the run was first or the call's id belongs
         to another call.
         """
         ...

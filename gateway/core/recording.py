@@ -3,36 +3,59 @@
 import asyncio
 
 from gateway.core.admission import Admitted
-from gateway.core.ports import CallOutcome, Clock, Joining, LedgerPort, RunAppend
-from toolward.errors import ToolwardError
-from toolward.types import ToolCall, ToolResult
+from gateway.core.limits import NO_LIMITS, Hold, Limiter
+from gateway.core.ports import CallOutcome, Clock, LedgerPort, RunAppend
+from toolward.errors import Overloaded, ToolwardError
+from toolward.types import ToolResult
 
 
 class Recorder:
     def __init__(self, ledger: LedgerPort, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._limiter = Limiter(clock)
 
-    async def intend(
-        self, admitted: Admitted, call: ToolCall, *, approval: str = "", joining: Joining | None = None
-    ) -> None:
-        """Returns when the call may be made. Raises ApprovalGone when `approval` cannot be used any more, and what
-        `joining` raises."""
+    async def begin(self, admitted: Admitted, *, approval: str = "") -> Hold:
+        """The last step before the backend: the call is within its limits, and its intent on record. What it holds
+        of the limits is the caller's to leave.
 
+        Raises Overloaded where a limit is reached, and ApprovalGone when `approval` cannot be used any more: then
+        nothing is used up. Raises what `admitted.joining` raises.
+        """
+        limits = admitted.rule.limits if admitted.rule else NO_LIMITS
+        record = admitted.record
+        hold = self._limiter.hold(record.rule, limits, admitted.principal, admitted.arguments, record.at)
+        try:
+            hold.take()
+            await self._intend(admitted, approval, hold)
+        except BaseException as error:
+            hold.give_back()
+            if isinstance(error, Overloaded):
+                self.refuse(admitted, error)
+            raise
+        return hold
+
+    async def _intend(self, admitted: Admitted, approval: str, hold: Hold) -> None:
         async def store(append: RunAppend | None = None) -> None:
-            await self._ledger.intend(admitted.record, call.arguments_json, approval=approval, joining=append)
+            await self._ledger.intend(
+                admitted.record,
+                admitted.call.arguments_json,
+                approval=approval,
+                joining=append,
+                spends=hold.spends,
+            )
 
         try:
-            await (joining(store) if joining else store())
+            await (admitted.joining(store) if admitted.joining else store())
         except asyncio.CancelledError:
             # The intent may be on record already: without an outcome it would look like a call under way.
             self.settle(admitted, self._clock.monotonic(), "cancelled", "cancelled before it was sent")
             raise
 
-    def refuse(self, admitted: Admitted, call: ToolCall, error: ToolwardError) -> None:
+    def refuse(self, admitted: Admitted, error: ToolwardError) -> None:
         """A call that was decided and is not made."""
         outcome = CallOutcome(admitted.record.id, self._clock.now_ms(), error.code, 0, error.message)
-        self._ledger.refuse(admitted.record, call.arguments_json, outcome)
+        self._ledger.refuse(admitted.record, admitted.call.arguments_json, outcome)
 
     def settle(
         self, admitted: Admitted, started: float, code: str, message: str, result: ToolResult | None = None

@@ -22,9 +22,9 @@ def checked(tool: CatalogTool, result: ToolResult, max_bytes: int = MAX_BYTES) -
     A failure that the tool reports is never masked; at most its unreadable structured part is dropped. Raises
     InvalidResult, naming the tool and what is wrong.
     """
-    if (size := _size(result)) > max_bytes:
+    if (found := size(result)) > max_bytes:
         raise InvalidResult(
-            f"{tool.name} answered {size:,} bytes; at most {max_bytes:,} are taken.",
+            f"{tool.name} answered {found:,} bytes; at most {max_bytes:,} are taken.",
             hint="Ask for less at once.",
         )
     try:
@@ -59,7 +59,8 @@ def _check_structured(tool: CatalogTool, result: ToolResult, max_bytes: int) -> 
         )
 
 
-def _size(result: ToolResult) -> int:
+def size(result: ToolResult) -> int:
+    """Of its texts, data and structured part together."""
     return len(result.structured_json or b"") + sum(map(_content_size, result.content))
 
 

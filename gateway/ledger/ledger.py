@@ -18,9 +18,10 @@ from gateway.core.ports import (
     RequestSpec,
     RunAppend,
     RunRecord,
+    Spend,
     StoredEvent,
 )
-from gateway.ledger import calls, requests, runs
+from gateway.ledger import budgets, calls, requests, runs
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
 from gateway.ledger.checkpoints import Checkpoints
@@ -146,10 +147,12 @@ class Ledger:
         *,
         approval: str = "",
         joining: RunAppend | None = None,
+        spends: Sequence[Spend] = (),
     ) -> None:
         now = self._now()
 
         def work(connection: Connection) -> None:
+            budgets.spend(connection, record.id, tuple(spends), now)
             if joining is not None:
                 runs.append(
                     connection, self._batch, joining.run_id, joining.after, joining.events, joining.run
@@ -158,7 +161,7 @@ class Ledger:
                 _use_up(connection, approval, now)
             calls.add_record(connection, self._batch, record, arguments_json)
 
-        if record.changes or approval or joining is not None:
+        if record.changes or approval or joining is not None or spends:
             await self._writer.write(work)
         else:
             self._writer.post(work)
@@ -264,6 +267,7 @@ def _open(where: str | Path, busy_timeout: float) -> Engine:
     try:
         with write_transaction(engine) as connection:
             prepare(connection, place(engine))
+            budgets.prepare(connection)
         watch_requests(engine)
     except BaseException:
         engine.dispose()

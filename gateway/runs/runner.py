@@ -6,12 +6,15 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
+import msgspec
+
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.state import begin
 from gateway.core.catalog import UNKNOWN, ToolFacts
-from gateway.core.ports import Caller, Clock, Ids, ModelPort, RequestSpec, RunRecord
-from gateway.core.requests import answered, may_answer
+from gateway.core.ports import Authorize, Caller, Clock, Ids, ModelPort, RequestSpec, RunRecord
+from gateway.core.requests import answered
+from gateway.runs.access import Access
 from gateway.runs.answers import settle_answers, withdraw
 from gateway.runs.feed import Feed, OnText
 from gateway.runs.journal import Journal, Journals
@@ -51,8 +54,8 @@ class Runs:
     """The AgentProvider of the gateway. Use it as an async context manager: leaving it stops the work on all
     runs, which `resume_unfinished` takes up again after the next start.
 
-    A caller sees its own runs; those of others are not found. Every method raises Unavailable when the ledger
-    fails.
+    Policy decides each operation (`gateway.runs.access`): what a caller may not read is not found, what else it may
+    not do is Denied. Every method raises Unavailable when the ledger fails.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Runs:
         agents: Mapping[str, AgentDefinition],
         ledger: RunLedger,
         dispatch: Caller,
+        authorize: Authorize,
         models: Callable[[AgentDefinition], ModelPort],
         tools_for: ToolsFor,
         clock: Clock,
@@ -68,10 +72,12 @@ class Runs:
         facts: Callable[[str], ToolFacts] = _unknown_facts,
         at_once: int = 256,
     ) -> None:
-        """`tools_for` gives what an agent may be offered on behalf of a principal; `facts` what is known of a
-        tool's effects, by qualified name; at most `at_once` runs are worked on at the same time."""
+        """`authorize` asks the policy in force; `tools_for` gives what an agent may be offered on behalf of a
+        principal; `facts` what is known of a tool's effects, by qualified name; at most `at_once` runs are worked
+        on at the same time."""
         self._agents = agents
         self._ledger = ledger
+        self._access = Access(authorize)
         self._clock = clock
         self._ids = ids
         self._feed = Feed()
@@ -109,14 +115,19 @@ class Runs:
     # --- agents and runs
 
     async def list_agents(self, principal: Principal) -> tuple[Agent, ...]:
-        return tuple(agent.shown for agent in self._agents.values())
+        """Those that the caller may start."""
+        return tuple(
+            agent.shown
+            for agent in self._agents.values()
+            if not self._access.refuses_start(principal, agent.name)
+        )
 
     async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
         """Store a new run and queue it. A repeat with the same key gives the run that the first one started.
 
-        Raises NotFound, InvalidRequest, TooLarge, and Conflict when the key was used for something else.
+        Raises NotFound, Denied, InvalidRequest, TooLarge, and Conflict when the key was used for something else.
         """
-        definition = self._agent(agent)
+        definition = self._agent(principal, agent)
         _check_input(text, key)
         event = ev.RunStarted(
             agent=agent, owner=principal.id, tenant=principal.tenant, input=text, definition=definition
@@ -133,8 +144,8 @@ class Runs:
         return run
 
     async def get_run(self, principal: Principal, run_id: str) -> Run:
-        """Raises NotFound."""
-        return await self._own(principal, run_id)
+        """Raises NotFound, Denied."""
+        return await self._run(principal, run_id)
 
     async def list_runs(
         self,
@@ -144,13 +155,16 @@ class Runs:
         cursor: str | None = None,
         state: RunState | None = None,
     ) -> RunPage:
-        """The caller's runs, newest first; `size` is 1 to 200. Raises InvalidRequest for a wrong cursor."""
-        return await self._ledger.find(principal.id, principal.tenant, size=size, cursor=cursor, state=state)
+        """The caller's own runs that it may read, newest first; `size` is 1 to 200, and a page may have fewer.
+        Raises InvalidRequest for a wrong cursor."""
+        page = await self._ledger.find(principal.id, principal.tenant, size=size, cursor=cursor, state=state)
+        return msgspec.structs.replace(page, runs=self._access.readable(principal, page.runs))
 
     async def watch_run(self, principal: Principal, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent]:
-        """Every event behind `after`, then each new one as it is stored; ends with the run. Raises NotFound."""
+        """Every event behind `after`, then each new one as it is stored; ends with the run. Raises NotFound,
+        Denied."""
         with self._feed.watching(run_id) as watcher:
-            ended = (await self._own(principal, run_id)).state.ended
+            ended = (await self._run(principal, run_id)).state.ended
             seen = after
             while True:
                 ended = ended or watcher.ended
@@ -167,8 +181,8 @@ class Runs:
         return self._feed.listening(run_id, listener)
 
     async def cancel_run(self, principal: Principal, run_id: str) -> Run:
-        """End the run now, whatever it does; one that has ended stays as it is. Raises NotFound."""
-        await self._own(principal, run_id)
+        """End the run now, whatever it does; one that has ended stays as it is. Raises NotFound, Denied."""
+        await self._run(principal, run_id, cancel=True)
         journal = await self._journals.take(run_id)
         try:
             asked = journal.state.asked
@@ -187,19 +201,19 @@ class Runs:
     async def list_input_requests(
         self, principal: Principal, run_id: str | None = None
     ) -> tuple[InputRequest, ...]:
-        """The open ones that the caller made or may answer, oldest first."""
+        """The open ones that the caller made or may answer, and may read, oldest first."""
         specs = await self._ledger.list_requests(principal.tenant, run_id)
-        return tuple(spec.request for spec in specs if _concerns(principal, spec))
+        return tuple(spec.request for spec in specs if self._access.may_read(principal, spec))
 
     async def answer_input_request(
         self, principal: Principal, request_id: str, answer: Answer
     ) -> InputRequest:
         """Store the answer; a run that waits for it is queued again.
 
-        Raises NotFound, Denied when the caller may see it and not answer, Conflict when it is not open any
+        Raises NotFound, Denied when the caller may read it and not answer, Conflict when it is not open any
         more, InvalidRequest for an answer of the wrong kind.
         """
-        spec = await self._request(principal, request_id)
+        spec = await self._asked(principal, request_id)
         request = answered(spec.request, answer, principal, self._clock.now_ms())
         await self._ledger.close_request(request_id, request, principal.id)
         if request.run_id:
@@ -211,36 +225,34 @@ class Runs:
             self._wake(request.run_id)
         return request
 
-    async def _request(self, principal: Principal, request_id: str) -> RequestSpec:
+    async def _asked(self, principal: Principal, request_id: str) -> RequestSpec:
+        """The request that the caller is about to answer."""
         try:
             spec = await self._ledger.get_request(request_id)
         except NotFound:
             spec = None
-        if spec is None or spec.tenant != principal.tenant or not _concerns(principal, spec):
-            raise NotFound(
-                f"There is no input request {request_id[:128]!r}.",
-                hint="List the requests that you may answer.",
-            )
-        return spec
+        return self._access.request(principal, spec, request_id, answer=True)
 
-    def _agent(self, name: str) -> AgentDefinition:
+    def _agent(self, principal: Principal, name: str) -> AgentDefinition:
+        """The agent that the caller is about to start."""
         if (definition := self._agents.get(name)) is not None:
+            if denied := self._access.refuses_start(principal, name):
+                raise denied
             return definition
-        near = closest(name, self._agents)
-        known = ", ".join(self._agents) or "none"
+        startable = [agent for agent in self._agents if not self._access.refuses_start(principal, agent)]
+        near = closest(name, startable)
+        known = ", ".join(startable) or "none"
         raise NotFound(
             f"There is no agent named {name[:128]!r}.",
             hint=f"Did you mean {near!r}?" if near else f"The agents are: {known}.",
         )
 
-    async def _own(self, principal: Principal, run_id: str) -> Run:
+    async def _run(self, principal: Principal, run_id: str, *, cancel: bool = False) -> Run:
         try:
             record = await self._ledger.get(run_id)
         except NotFound:
             record = None
-        if record is None or (record.run.owner, record.tenant) != (principal.id, principal.tenant):
-            raise NotFound(f"There is no run {run_id[:128]!r}.", hint="List your runs.")
-        return record.run
+        return self._access.run(principal, record, run_id, cancel=cancel)
 
     # --- work
 
@@ -292,10 +304,6 @@ class Runs:
         except ToolwardError as error:
             log.error("the run %s could not be ended: %s", journal.run_id, error.text)
             self._feed.stopped(journal.run_id, error)
-
-
-def _concerns(principal: Principal, spec: RequestSpec) -> bool:
-    return spec.principal == principal.id or may_answer(principal, spec.request)
 
 
 def _check_input(text: str, key: str) -> None:

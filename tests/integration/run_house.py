@@ -30,6 +30,9 @@ rules:
   - {id: refunds, principals: ['role:support'], tools: [crm.refund], effect: ask, approvers: ['role:lead']}
   - {id: no-deletes, tools: [crm.delete], effect: deny, when: args.id != "none", description: Nothing is deleted}
   - {id: deletes, principals: ['role:support'], tools: [crm.delete], effect: allow}
+  - {id: starts, principals: ['role:support'], operations: [run.start], effect: allow}
+  - {id: own, operations: ['run.read', 'run.cancel'], when: resource.owner == principal.id, effect: allow}
+  - {id: requests, operations: ['request.*'], effect: allow}
 """
 ID: JsonObject = {
     "type": "object",
@@ -85,6 +88,7 @@ class House:
                 agents=self.agents,
                 ledger=self.ledger,
                 dispatch=dispatch,
+                authorize=dispatch.authorize,
                 models=lambda _: self.model,
                 tools_for=tools_for,
                 clock=self.clock,

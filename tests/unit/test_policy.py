@@ -82,7 +82,7 @@ MISTAKES = {
     RULE + "    when: args.a >": "6: The condition is wrong",
     RULE + "    when: ''": "`when` must be a text, and not empty",
     RULE + "    origin: {a: user}": "must be a list like [user, trusted]",
-    RULE + "    origin: []": "`origin` must map",
+    RULE + "    origin: []": "`origin` must be a mapping of arguments",
     RULE + "    args: []": "`args` must be a JSON Schema",
     RULE + "    args: {}": "`args` must be a JSON Schema",
     RULE + "    args: {minimum: 3}": "constrain arguments under `properties`",
