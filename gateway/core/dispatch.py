@@ -9,25 +9,29 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 
+from msgspec.structs import replace
+
 from gateway.core.admission import Admission, Admitted, Bounds, Snapshot
 from gateway.core.approvals import Approvals
 from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool, build_catalog
 from gateway.core.performing import Performer
 from gateway.core.policy import BoundPolicy, Policy, bind
-from gateway.core.ports import BackendPort, Called, Clock, Ids, LedgerPort
+from gateway.core.ports import BackendPort, Called, Clock, Ids, LedgerPort, RequestSpec
 from gateway.core.recording import Recorder
-from toolward.errors import Conflict, Denied, InvalidRequest
+from toolward.errors import Denied, InvalidRequest
 from toolward.types import (
+    Answer,
     CallContext,
     InputRequest,
     InputRequired,
     Outcome,
     Principal,
-    RequestState,
     RunScope,
+    TextContent,
     ToolCall,
     ToolPage,
+    ToolResult,
 )
 
 __all__ = ["Bounds", "Dispatch"]
@@ -43,11 +47,22 @@ class Dispatch:
         clock: Clock,
         ids: Ids,
         bounds: Bounds | None = None,
+        *,
+        state_key: bytes = b"",
     ) -> None:
+        """Without a `state_key` no caller's own client is asked for approval."""
         self._bounds = bounds or Bounds()
         self._admission = Admission(clock, ids, self._bounds)
-        self._approvals = Approvals(ledger, clock, ids, self._bounds)
         self._recorder = Recorder(ledger, clock)
+        self._approvals = Approvals(
+            ledger,
+            clock,
+            ids,
+            self._bounds,
+            admission=self._admission,
+            recorder=self._recorder,
+            state_key=state_key,
+        )
         self._performer = Performer(backends, self._recorder, clock, self._bounds)
         nothing = build_catalog(())
         self._now = Snapshot(nothing, bind(Policy(), nothing))
@@ -114,25 +129,44 @@ class Dispatch:
         return self._admission.admit(self._now, principal, call, context).decision
 
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome:
-        """`call`, without what was decided."""
-        return (await self.call(principal, call, context)).outcome
+        """`call`, without what was decided; the result says what a person changed."""
+        made = await self.call(principal, call, context)
+        if made.note and isinstance(made.outcome, ToolResult):
+            return replace(made.outcome, content=(*made.outcome.content, TextContent(made.note)))
+        return made.outcome
 
     async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> Called:
         """Make one call if policy lets it through.
 
         Of `call.call_id` only a run's is kept, since a run makes unique ones. Raises UnknownTool, Unavailable,
-        TooLarge, InvalidRequest, InvalidArguments, Denied, DeadlineExceeded, InvalidResult, and what the
-        backend answers.
+        TooLarge, InvalidRequest, InvalidArguments, Denied, DeadlineExceeded, InvalidResult, Overloaded where the
+        caller has too many open input requests, Conflict for a request state that was used, and what the backend
+        answers.
         """
-        admitted = self._admission.admit(self._now, principal, call, context)
+        snapshot = self._now
+        admitted = self._admission.admit(snapshot, principal, call, context)
         effect, rule = admitted.decision.effect, admitted.decision.rule
+        asked = self._approvals.know(admitted)
         if effect == "deny":
+            if asked:
+                await self._approvals.void(admitted)
             raise self._denied(admitted, call)
-        if effect == "allow":
+        if effect == "allow" and not asked:
             await self._recorder.intend(admitted, call)
-        elif (request := await self._unanswered(principal, admitted, call, context)) is not None:
-            return Called(effect, rule, InputRequired((request,)))
-        return Called(effect, rule, await self._performer.perform(principal, admitted, call, context))
+            return Called(effect, rule, await self._performer.perform(principal, admitted, call, context))
+        passed = await self._approvals.take(snapshot, principal, admitted, call, context)
+        if isinstance(passed, InputRequired):
+            return Called(effect, rule, passed)
+        result = await self._performer.perform(principal, passed.admitted, passed.call, context)
+        return Called(effect, rule, result, passed.note)
+
+    async def answer(self, principal: Principal, spec: RequestSpec, answer: Answer) -> InputRequest:
+        """What a person's answer makes of an input request. Raises as `Answering.answer`."""
+        return await self._approvals.answering.answer(self._now, principal, spec, answer)
+
+    async def recall(self) -> None:
+        """Call once before the first call: what was asked before this process began is known again."""
+        await self._approvals.recall()
 
     def _denied(self, admitted: Admitted, call: ToolCall) -> Denied:
         decision = admitted.decision
@@ -142,17 +176,3 @@ class Dispatch:
         )
         self._recorder.refuse(admitted, call, error)
         return error
-
-    async def _unanswered(
-        self, principal: Principal, admitted: Admitted, call: ToolCall, context: CallContext
-    ) -> InputRequest | None:
-        """The request that must be answered first; None when a person approved this very call and the approval
-        is now used up for it, with the intent on record."""
-        request = await self._approvals.find(principal, admitted, context)
-        if request.state is not RequestState.APPROVED:
-            return request
-        try:
-            await self._recorder.intend(admitted, call, approval=request.id)
-        except Conflict:  # another call took it in this moment
-            return await self._approvals.open(principal, admitted, context)
-        return None

@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunRecord, StoredEvent
+from gateway.core.ports import Binding, CallOutcome, CallRecord, RequestSpec, RunRecord, StoredEvent
 from gateway.ledger import calls, requests, runs
 from gateway.ledger.calls import RecordedCall
 from gateway.ledger.tables import prepare
@@ -68,7 +68,7 @@ class Ledger:
 
         def work(connection: Connection) -> None:
             if approval:
-                requests.use_up(connection, approval, now)
+                requests.use_up(connection, approval, now, record.id)
             calls.insert_record(connection, record, arguments_json)
 
         if record.changes or approval:
@@ -92,13 +92,15 @@ class Ledger:
 
     # --- input requests
 
-    async def find_request(self, spec: RequestSpec) -> InputRequest | None:
+    async def find_request(self, binding: Binding) -> RequestSpec | None:
         now = self._now()
-        return await self._read(lambda connection: requests.find(connection, spec, now))
+        return await self._read(lambda connection: requests.find(connection, binding, now))
 
-    async def open_request(self, spec: RequestSpec) -> InputRequest:
+    async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
         now = self._now()
-        return await self._writer.write(lambda connection: requests.open_or_get(connection, spec, now))
+        return await self._writer.write(
+            lambda connection: requests.open_or_get(connection, spec, now, at_most)
+        )
 
     async def get_request(self, request_id: str) -> RequestSpec:
         return await self._read(lambda connection: requests.get(connection, request_id))
@@ -107,10 +109,27 @@ class Ledger:
         now = self._now()
         return await self._read(lambda connection: requests.open_ones(connection, tenant, run_id, now))
 
-    async def close_request(self, request_id: str, request: InputRequest, answered_by: str) -> None:
+    async def close_request(
+        self, request_id: str, request: InputRequest, answered_by: str, sent_digest: str = ""
+    ) -> None:
         await self._writer.write(
-            lambda connection: requests.close(connection, request_id, request, answered_by)
+            lambda connection: requests.close(connection, request_id, request, answered_by, sent_digest)
         )
+
+    async def replace_request(
+        self, request_id: str, void: InputRequest, spec: RequestSpec, answered_by: str
+    ) -> None:
+        await self._writer.write(
+            lambda connection: requests.replace(connection, request_id, void, spec, answered_by)
+        )
+
+    async def expire_requests(self) -> tuple[RequestSpec, ...]:
+        now = self._now()
+        return await self._writer.write(lambda connection: requests.expire(connection, now))
+
+    async def live_requests(self) -> tuple[RequestSpec, ...]:
+        now = self._now()
+        return await self._read(lambda connection: requests.live_ones(connection, now))
 
     # --- runs
 

@@ -6,12 +6,14 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
+from msgspec.structs import replace
+
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.state import begin
 from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.ports import Caller, Clock, Ids, ModelPort, RequestSpec, RunRecord
-from gateway.core.requests import answered, may_answer
+from gateway.core.requests import SOURCES, concerns, expired, withdrawn
 from gateway.runs.answers import settle_answers, withdraw
 from gateway.runs.feed import Feed, OnText
 from gateway.runs.journal import Journal, Journals
@@ -23,6 +25,7 @@ from toolward.types import (
     Answer,
     InputRequest,
     Principal,
+    RequestState,
     Run,
     RunEvent,
     RunPage,
@@ -177,7 +180,7 @@ class Runs:
             if (task := self._tasks.get(run_id)) is not None:
                 task.cancel()
                 await asyncio.wait([task], timeout=STOPPING)
-            await withdraw(asked, self._ledger, principal)
+            await withdraw(asked, self._ledger, principal, self._clock)
             return journal.state.run
         finally:
             self._journals.release(journal)
@@ -189,34 +192,59 @@ class Runs:
     ) -> tuple[InputRequest, ...]:
         """The open ones that the caller made or may answer, oldest first."""
         specs = await self._ledger.list_requests(principal.tenant, run_id)
-        return tuple(spec.request for spec in specs if _concerns(principal, spec))
+        return tuple(spec.request for spec in specs if concerns(principal, spec))
 
     async def answer_input_request(
         self, principal: Principal, request_id: str, answer: Answer
     ) -> InputRequest:
         """Store the answer; a run that waits for it is queued again.
 
-        Raises NotFound, Denied when the caller may see it and not answer, Conflict when it is not open any
-        more, InvalidRequest for an answer of the wrong kind.
+        The request comes back closed; or, where the answer changed the arguments and somebody else must agree to
+        that, another open one in its place. Raises NotFound, Denied when the caller may see it and not answer,
+        Conflict when it is not open any more, and what `gateway.core.answering` raises.
         """
         spec = await self._request(principal, request_id)
-        request = answered(spec.request, answer, principal, self._clock.now_ms())
+        try:
+            return await self._ports.dispatch.answer(principal, spec, answer)
+        finally:
+            await self._tell(spec)
+
+    async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        """In whatever state it is, to who made it or may answer it. Raises NotFound."""
+        request = (await self._request(principal, request_id)).request
+        over = request.state in SOURCES[RequestState.EXPIRED] and expired(request, self._clock.now_ms())
+        return replace(request, state=RequestState.EXPIRED) if over else request
+
+    async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        """Take back a request that one made oneself. Raises NotFound, Denied, Conflict when it is over already."""
+        spec = await self._request(principal, request_id)
+        request = withdrawn(spec.request, principal, self._clock.now_ms())
         await self._ledger.close_request(request_id, request, principal.id)
-        if request.run_id:
-            journal = await self._journals.take(request.run_id)
-            try:
-                await settle_answers(journal, self._ledger, self._clock)
-            finally:
-                self._journals.release(journal)
-            self._wake(request.run_id)
+        await self._tell(spec)
         return request
+
+    async def expire_input_requests(self) -> None:
+        """Close those whose time is over, and let the runs that wait for them go on."""
+        for spec in await self._ledger.expire_requests():
+            await self._tell(spec)
+
+    async def _tell(self, spec: RequestSpec) -> None:
+        """What became of a request, to the run that waits for it."""
+        if not (run_id := spec.request.run_id):
+            return
+        journal = await self._journals.take(run_id)
+        try:
+            await settle_answers(journal, self._ledger, self._clock)
+        finally:
+            self._journals.release(journal)
+        self._wake(run_id)
 
     async def _request(self, principal: Principal, request_id: str) -> RequestSpec:
         try:
             spec = await self._ledger.get_request(request_id)
         except NotFound:
             spec = None
-        if spec is None or spec.tenant != principal.tenant or not _concerns(principal, spec):
+        if spec is None or not concerns(principal, spec):
             raise NotFound(
                 f"There is no input request {request_id[:128]!r}.",
                 hint="List the requests that you may answer.",
@@ -292,10 +320,6 @@ class Runs:
         except ToolwardError as error:
             log.error("the run %s could not be ended: %s", journal.run_id, error.text)
             self._feed.stopped(journal.run_id, error)
-
-
-def _concerns(principal: Principal, spec: RequestSpec) -> bool:
-    return spec.principal == principal.id or may_answer(principal, spec.request)
 
 
 def _check_input(text: str, key: str) -> None:

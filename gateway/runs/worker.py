@@ -241,7 +241,7 @@ class Worker:
             return
         if isinstance(outcome, Deferred):
             outcome = text_result(f"The run {outcome.run_id} was started. It works on its own.")
-        seen = msgspec.structs.replace(observed(outcome), effect=made.effect, rule=made.rule)
+        seen = msgspec.structs.replace(observed(outcome, made.note), effect=made.effect, rule=made.rule)
         await self._journal.write(_returned(called.call_id, seen, self._since(started)))
 
     async def _dispatch(self, called: ev.ToolCalled, agent: AgentDefinition) -> Called:

@@ -173,15 +173,17 @@ async def test_the_same_call_has_one_open_request(ledger: Ledger, clock: TwinClo
     assert (await ledger.open_request(spec("req_2", clock))).id == "req_1"
     assert (await ledger.open_request(spec("req_3", clock, digest="d2"))).id == "req_3"
     assert (await ledger.open_request(spec("req_4", clock, run_id="run_2"))).id == "req_4"
-    assert await ledger.find_request(spec("req_9", clock)) == first
-    assert await ledger.find_request(spec("req_9", clock, digest="d9")) is None
+    found = await ledger.find_request(spec("req_9", clock).binding)
+    assert found is not None
+    assert found.request == first
+    assert await ledger.find_request(spec("req_9", clock, digest="d9").binding) is None
     assert await ledger.get_request("req_1") == spec("req_1", clock)
 
 
 async def test_an_expired_request_is_neither_found_nor_listed(ledger: Ledger, clock: TwinClock):
     await ledger.open_request(spec("req_1", clock))
     clock.advance(61)
-    assert await ledger.find_request(spec("req_2", clock)) is None
+    assert await ledger.find_request(spec("req_2", clock).binding) is None
     assert await ledger.list_requests("default") == ()
     assert (await ledger.open_request(spec("req_2", clock))).id == "req_2"
 
