@@ -95,13 +95,33 @@ class ToolPage(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """A person's answer: approve or not, or the text that was asked for. An approval may come with other arguments
+    for the call, as the text of a JSON object: those are then what is approved."""
+
+    approve: bool | None = None
+    text: str | None = None
+    reason: str = ""
+    arguments_json: bytes | None = None
+
+
+class GivenInput(msgspec.Struct, frozen=True):
+    """Answers that come with a repeated call: by the ids of its input requests, with the `state` of its
+    InputRequired, unchanged."""
+
+    answers: Mapping[str, Answer]
+    state: str
+
+
 class ToolCall(msgspec.Struct, frozen=True, dict=True):
-    """A wish to call a tool. `arguments_json` is the text of a JSON object, as it came."""
+    """A wish to call a tool. `arguments_json` is the text of a JSON object, as it came; `given` is what the person
+    before the caller's client said, when the call is repeated after an InputRequired."""
 
     name: str
     arguments_json: bytes = EMPTY_OBJECT
     call_id: str = ""
     idempotency_key: str = ""
+    given: GivenInput | None = None
 
     @cached_property
     def arguments(self) -> Json:
@@ -167,33 +187,15 @@ class InputRequest(msgspec.Struct, frozen=True):
     expires_at: int = 0
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """A person's answer: approve or not, or the text that was asked for. An approval may come with other arguments
-    for the call, as the text of a JSON object: those are then what is approved."""
-
-    approve: bool | None = None
-    text: str | None = None
-    reason: str = ""
-    arguments_json: bytes | None = None
-
-
 class InputRequired(msgspec.Struct, frozen=True):
     """Instead of a result: people must answer these first; the same call goes through afterwards.
 
     With a `state` the caller itself is one of them: its own client may ask the person before it, and make the
-    same call again with what they said (`CallContext.given`).
+    same call again with what they said (`ToolCall.given`).
     """
 
     requests: tuple[InputRequest, ...]
     state: str = ""
-
-
-class GivenInput(msgspec.Struct, frozen=True):
-    """Answers that come with a repeated call: by the ids of its input requests, with the `state` of its
-    InputRequired, unchanged."""
-
-    answers: Mapping[str, Answer]
-    state: str
 
 
 class Deferred(msgspec.Struct, frozen=True):
@@ -241,7 +243,6 @@ class CallContext(msgspec.Struct, frozen=True):
     on_behalf_of: str = ""  # as it came, not checked yet (`toolward.auth.on_behalf`)
     hops: int = 0  # gateways that it has passed
     run: RunScope | None = None
-    given: GivenInput | None = None  # what the person before the caller's client said to an InputRequired
 
 
 NO_CONTEXT = CallContext()

@@ -1,5 +1,7 @@
 """The only place that constructs things: settings in, a running gateway out."""
 
+import hashlib
+import hmac
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -67,7 +69,8 @@ async def open_gateway(
         open_models(settings.models, environment) as models,
         Backends(settings.backends, logs=home / "logs") as backends,
     ):
-        dispatch = Dispatch(backends, ledger, clock, ids)
+        dispatch = Dispatch(backends, ledger, clock, ids, state_key=_state_key(home))
+        await dispatch.recall()
 
         def rebuild() -> None:
             catalog = build_catalog(backends.listings(), settings.facts, settings.trusted_annotations)
@@ -147,6 +150,12 @@ def _authentication(gateway: Gateway) -> Authenticate:
         if one.token:
             tokens[one.token] = Principal(one.id, one.roles, one.tenant)
     return bearer(tokens)
+
+
+def _state_key(home: Path) -> bytes:
+    """Of this installation, so that what a client was asked before a restart can be answered after it."""
+    secret = local_secret(secret_file(home))
+    return hmac.new(secret.encode(), b"toolward request state", hashlib.sha256).digest()
 
 
 def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -> Iterator[OfferedTool]:

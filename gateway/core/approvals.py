@@ -102,8 +102,8 @@ class Approvals:
         """For a call that policy asks about, or that people were asked about: an approval is used up, whatever of
         both it is now, and what a person changed is sent. Raises Denied while a person's denial is fresh, or when
         policy denies what a person made of the arguments; Overloaded where the caller has too much open."""
-        if context.given is not None:
-            await self._take_given(snapshot, principal, admitted, context.given)
+        if call.given is not None:
+            await self._take_given(snapshot, principal, admitted, call.given)
         spec = await self._current(admitted)
         if spec is not None and spec.request.state is RequestState.APPROVED:
             try:

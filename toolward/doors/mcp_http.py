@@ -90,7 +90,7 @@ class McpHttpDoor:
             meta.traceparent = meta.traceparent or headers.get("traceparent", "")
             begun = Begun(self._plain.answer(message, principal))
             answer = begun.value if begun.done else await _unless_disconnected(begun.finish(), receive)
-            if answer is not None:
+            if answer is not None:  # the client is gone; here nobody is asked in the midst of a plain call
                 await _reply(send, _status(answer, message), answer)
 
     async def _hand_over(
@@ -217,7 +217,7 @@ def _status(answer: bytes, message: wire.Message) -> int:
     return _STATUS.get(code, 200)
 
 
-async def _unless_disconnected(work: Awaitable[bytes], receive: Receive) -> bytes | None:
+async def _unless_disconnected(work: Awaitable[bytes | None], receive: Receive) -> bytes | None:
     """The answer, or None when the client closed its connection first: that cancels the call (spec,
     basic/patterns/cancellation). Watching starts late, because a task a call costs a third of the speed."""
     loop = asyncio.get_running_loop()
