@@ -79,6 +79,11 @@ class McpHttpDoor:
         try:
             message = wire.decode(body)
         except wire.Unreadable as problem:
+            if (
+                _SESSION in headers and problem.code == wire.INVALID_REQUEST
+            ):  # a client's answer to the server
+                await self._hand_over(scope, _replaying(body, receive), send, principal, headers)
+                return
             await _reply(send, 200 if problem.too_deep is not None else 400, unreadable(problem))
             return
         if message.id is UNSET and _is_legacy(headers):
