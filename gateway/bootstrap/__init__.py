@@ -1,13 +1,14 @@
 """The only place that constructs things: settings in, a running gateway out."""
 
+import asyncio
 import hashlib
 import hmac
 import os
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.agent.definition import AgentDefinition
 from gateway.backends.pool import Backends
@@ -30,6 +31,9 @@ from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.telemetry.tracing import Tracing, open_tracing
 from toolward.types import Principal, RunScope, ServerInfo
+
+EXPIRY_CHECK = 30.0
+"""Seconds between two looks for input requests whose time is over."""
 
 INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rule that decided."
 
@@ -89,9 +93,20 @@ async def open_gateway(
             ids=ids,
         )
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
-        async with runs:
+        async with runs, _beside(runs.keep_expiring(EXPIRY_CHECK)):
             with open_tracing(info.name, environment) as tracing:
                 yield Gateway(settings, home, info, policy, backends, dispatch, runs, ledger, models, tracing)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
+    """While this is open, `work` goes on."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 @asynccontextmanager

@@ -104,8 +104,8 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "approve",
             "gateway.cli.inbox:approve",
             "Approve one call; the run that waits for it goes on.\n\n"
-            "With --arguments the call is made with those instead. Policy decides on them anew; where somebody else\n"
-            "must agree to the change, the exit code is 5.\n\n"
+            "With --arguments the call is made with those instead. Policy decides on them anew; where somebody\n"
+            "else must agree to the change, the exit code is 5.\n\n"
             "Example: toolward inbox approve req_1m7w…\n"
             """Example: toolward inbox approve req_1m7w… --arguments '{"amount_minor": 4000}'""",
         ),

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from cyclopts import Parameter
@@ -146,7 +146,7 @@ async def _waiting_run(session: Session, request_id: str) -> Run | None:
 def _rows(request: InputRequest) -> list[tuple[str, str]]:
     """Who, what, with which arguments, why it is asked, until when, and what came of it."""
     detail = request.detail
-    effect = {True: " (changes things)", False: " (only reads)"}.get(detail.get("changes"), "")
+    effect = " (only reads)" if detail.get("changes") is False else " (changes things)"
     found = [
         ("request", request.id),
         ("state", request.state.value),
@@ -175,7 +175,7 @@ def _rows(request: InputRequest) -> list[tuple[str, str]]:
 def _arguments(name: str, arguments: Any) -> list[tuple[str, str]]:
     if not isinstance(arguments, dict):
         return []
-    shown: dict[str, Any] = arguments
+    shown = cast(dict[str, Any], arguments)
     return [
         (name, f"{key}: {value if isinstance(value, str) else _text(value)}") for key, value in shown.items()
     ]

@@ -228,6 +228,15 @@ class Runs:
         for spec in await self._ledger.expire_requests():
             await self._tell(spec)
 
+    async def keep_expiring(self, every: float) -> None:
+        """`expire_input_requests` again and again, `every` so many seconds, until cancelled."""
+        while True:
+            try:
+                await self.expire_input_requests()
+            except ToolwardError as error:
+                log.error("input requests could not be closed as expired: %s", error.text)
+            await asyncio.sleep(every)
+
     async def _tell(self, spec: RequestSpec) -> None:
         """What became of a request, to the run that waits for it."""
         if not (run_id := spec.request.run_id):
