@@ -186,10 +186,14 @@ class Approvals:
             spec = await self._ledger.find_request(_binding(admitted))
             if spec is None or spec.request.id != request_id:
                 spec = await self._known(request_id)
-            if not self._seal.holds(given.state, spec) or spec.binding != _binding(admitted):
+            if spec.binding != _binding(admitted):
                 raise _foreign_state()
+            if spec.request.state is RequestState.DENIED:  # somebody else was first; their reason is told
+                continue
             if spec.request.state is not RequestState.OPEN:
                 raise not_open(spec.request)
+            if not self._seal.holds(given.state, spec):
+                raise _foreign_state()
             await self.answering.answer(snapshot, principal, spec, answer)
 
     async def _known(self, request_id: str) -> RequestSpec:

@@ -74,7 +74,7 @@ class Place:
             client = mcp.Client(server, mode=mode, elicitation_callback=answering)
             opened = await stack.enter_async_context(client)
             async with asyncio.timeout(60):  # its backend may still be starting
-                while not (await opened.list_tools()).tools:
+                while not (await opened.list_tools()).tools:  # noqa: ASYNC110 -- another process's event
                     await asyncio.sleep(0.1)
             yield opened
 
@@ -231,19 +231,20 @@ async def test_a_state_is_good_for_its_call_and_once(place: Place) -> None:
         assert (await known(place, key)).state is RequestState.CONSUMED
 
 
-async def test_what_was_answered_elsewhere_meanwhile_is_a_conflict_not_a_second_yes(place: Place) -> None:
+async def test_a_no_that_was_said_elsewhere_meanwhile_stands(place: Place) -> None:
     person = local_person(place.gateway.settings)
 
     async def overtaken(context: Any, params: Any) -> mcp_types.ElicitResult:
         for request in await place.gateway.runs.list_input_requests(person):
             if request.detail["arguments"] == {"a": 7, "b": 7}:
-                no = Answer(approve=False, reason="No")
+                no = Answer(approve=False, reason="Not this one")
                 await place.gateway.runs.answer_input_request(person, request.id, no)
         return mcp_types.ElicitResult(action="accept", content={"approve": True})
 
     async with place.client("http 2026-07-28", overtaken) as client:
-        with pytest.raises(MCPError, match="it is denied"):
-            await client.call_tool("fixture.add", {"a": 7, "b": 7})
+        result = await client.call_tool("fixture.add", {"a": 7, "b": 7})
+    assert code_of(result) == "denied"
+    assert "Not this one" in str(result.content)
 
 
 async def test_a_hidden_argument_is_shown_as_it_is(place: Place) -> None:

@@ -26,6 +26,7 @@ from toolward.types import (
     Answer,
     CallContext,
     InputRequest,
+    Principal,
     RequestState,
     Run,
     RunEvent,
@@ -314,7 +315,9 @@ async def test_a_run_sees_that_a_person_changed_the_arguments(house: House):
 
 
 async def test_a_run_whose_request_is_withdrawn_or_expires_goes_on(house: House):
-    model = house.script(calls(("refund", "P-1")), says("Not done."), calls(("refund", "P-1")), says("Nor now."))
+    model = house.script(
+        calls(("refund", "P-1")), says("Not done."), calls(("refund", "P-1")), says("Nor now.")
+    )
     async with house.open() as runs:
         run = await runs.start_run(ADA, "support", "Refund it.")
         request = await waiting(runs, run)
