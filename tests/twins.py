@@ -4,13 +4,14 @@ They keep the promises that `gateway/core/ports.py` and `toolward/kit/effects/po
 says something about the part.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
 from gateway.core.limits import exceeded
 from gateway.core.ports import (
     ApprovalGone,
+    Binding,
     CallOutcome,
     CallRecord,
     Listing,
@@ -22,8 +23,8 @@ from gateway.core.ports import (
     Spend,
     StoredEvent,
 )
-from gateway.core.requests import expired
-from toolward.errors import Conflict, InvalidRequest, NotFound, ToolwardError, Unavailable
+from gateway.core.requests import SOURCES, expired
+from toolward.errors import Conflict, InvalidRequest, NotFound, Overloaded, ToolwardError, Unavailable
 from toolward.kit.effects import CallKey, Kept
 from toolward.types import (
     CallContext,
@@ -164,17 +165,19 @@ class TwinLedger:
         self.payloads[record.id] = arguments_json
         self.journal.append(f"refuse {record.id} {outcome.code}")
 
-    async def find_request(self, spec: RequestSpec) -> InputRequest | None:
-        for known in reversed(self.requests.values()):
-            usable = self._state(known) in (RequestState.OPEN, RequestState.APPROVED)
-            if usable and _binding(known) == _binding(spec):
-                return known.request
-        return None
+    async def find_request(self, binding: Binding) -> RequestSpec | None:
+        told = (RequestState.OPEN, RequestState.APPROVED, RequestState.DENIED)
+        return self._newest(binding, told)
 
-    async def open_request(self, spec: RequestSpec) -> InputRequest:
-        found = await self.find_request(spec)
-        if found is not None and found.state is RequestState.OPEN:
-            return found
+    async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
+        found = self._newest(spec.binding, (RequestState.OPEN,))
+        if found is not None:
+            return found.request
+        mine = [known for known in self.requests.values() if known.caller.id == spec.principal]
+        await self.expire_requests()
+        opened = [known for known in mine if self._state(known) is RequestState.OPEN]
+        if at_most and sum(known.tenant == spec.tenant for known in opened) >= at_most:
+            raise Overloaded(f"{spec.principal} has {at_most} open input requests.")
         self.requests[spec.request.id] = spec
         return spec.request
 
@@ -192,11 +195,38 @@ class TwinLedger:
             and run_id in (None, spec.request.run_id)
         )
 
-    async def close_request(self, request_id: str, request: InputRequest, answered_by: str) -> None:
+    async def close_request(
+        self, request_id: str, request: InputRequest, answered_by: str, sent_digest: str = ""
+    ) -> None:
         spec = await self.get_request(request_id)
-        if self._state(spec) is not RequestState.OPEN:
-            raise Conflict(f"The request {request_id} is not open any more.")
-        self.requests[request_id] = msgspec.structs.replace(spec, request=request)
+        if spec.request.state not in SOURCES[request.state]:
+            raise Conflict(f"The request {request_id} is {spec.request.state} already.")
+        sent_digest = sent_digest or spec.sent_digest
+        self.requests[request_id] = msgspec.structs.replace(spec, request=request, sent_digest=sent_digest)
+
+    async def replace_request(
+        self, request_id: str, void: InputRequest, spec: RequestSpec, answered_by: str
+    ) -> None:
+        await self.close_request(request_id, void, answered_by)
+        self.requests[spec.request.id] = spec
+
+    async def expire_requests(self) -> tuple[RequestSpec, ...]:
+        late = [spec for spec in self._live() if self._state(spec) is RequestState.EXPIRED]
+        for spec in late:
+            self._put(spec, RequestState.EXPIRED)
+        return tuple(late)
+
+    async def live_requests(self) -> tuple[RequestSpec, ...]:
+        return tuple(spec for spec in self._live() if self._state(spec) is not RequestState.EXPIRED)
+
+    def _live(self) -> list[RequestSpec]:
+        return [spec for spec in self.requests.values() if spec.request.state in SOURCES[RequestState.VOID]]
+
+    def _newest(self, binding: Binding, states: Collection[RequestState]) -> RequestSpec | None:
+        for known in reversed(self.requests.values()):
+            if known.binding == binding and self._state(known) in states:
+                return known
+        return None
 
     def _state(self, spec: RequestSpec) -> RequestState:
         return RequestState.EXPIRED if expired(spec.request, self._clock.now_ms()) else spec.request.state
@@ -204,10 +234,6 @@ class TwinLedger:
     def _put(self, spec: RequestSpec, state: RequestState) -> None:
         request = msgspec.structs.replace(spec.request, state=state)
         self.requests[request.id] = msgspec.structs.replace(spec, request=request)
-
-
-def _binding(spec: RequestSpec) -> tuple[str, ...]:
-    return spec.tenant, spec.principal, spec.tool, spec.arguments_digest
 
 
 class TwinModel:

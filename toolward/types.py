@@ -95,13 +95,33 @@ class ToolPage(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """A person's answer: approve or not, or the text that was asked for. An approval may come with other arguments
+    for the call, as the text of a JSON object: those are then what is approved."""
+
+    approve: bool | None = None
+    text: str | None = None
+    reason: str = ""
+    arguments_json: bytes | None = None
+
+
+class GivenInput(msgspec.Struct, frozen=True):
+    """Answers that come with a repeated call: by the ids of its input requests, with the `state` of its
+    InputRequired, unchanged."""
+
+    answers: Mapping[str, Answer]
+    state: str
+
+
 class ToolCall(msgspec.Struct, frozen=True, dict=True):
-    """A wish to call a tool. `arguments_json` is the text of a JSON object, as it came."""
+    """A wish to call a tool. `arguments_json` is the text of a JSON object, as it came; `given` is what the person
+    before the caller's client said, when the call is repeated after an InputRequired."""
 
     name: str
     arguments_json: bytes = EMPTY_OBJECT
     call_id: str = ""
     idempotency_key: str = ""
+    given: GivenInput | None = None
 
     @cached_property
     def arguments(self) -> Json:
@@ -168,7 +188,11 @@ class InputRequest(msgspec.Struct, frozen=True):
 
 
 class InputRequired(msgspec.Struct, frozen=True):
-    """Instead of a result: people must answer these first; the same call goes through afterwards."""
+    """Instead of a result: people must answer these first; the same call goes through afterwards.
+
+    With a `state` the caller itself is one of them: its own client may ask the person before it, and make the
+    same call again with what they said (`ToolCall.given`).
+    """
 
     requests: tuple[InputRequest, ...]
     state: str = ""
@@ -302,14 +326,6 @@ class RunPage(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """A person's answer: approve or not, or the text that was asked for."""
-
-    approve: bool | None = None
-    text: str | None = None
-    reason: str = ""
-
-
 class AgentProvider(Protocol):
     """Anything that runs agents: the gateway, or a client of it."""
 
@@ -336,9 +352,13 @@ class AgentProvider(Protocol):
         self, principal: Principal, run_id: str | None = None
     ) -> tuple[InputRequest, ...]: ...
 
+    async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest: ...
+
     async def answer_input_request(
         self, principal: Principal, request_id: str, answer: Answer
     ) -> InputRequest: ...
+
+    async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest: ...
 
 
 Headers = Mapping[str, str]  # lower-case names

@@ -65,9 +65,9 @@ def _messages(state: RunStateData, last: bool) -> Iterator[Message]:
         yield Message("user", LAST_TURN)
 
 
-def observed(result: ToolResult) -> Observation:
+def observed(result: ToolResult, note: str = "") -> Observation:
     """A result in the words that the model sees: the JSON text where it is structured, else the text, and a
-    line for each piece that is no text."""
+    line for each piece that is no text. A `note` of ours goes before it."""
     structured = result.structured_json is not None
     if result.structured_json is not None:
         text = result.structured_json.decode(errors="replace")
@@ -76,8 +76,8 @@ def observed(result: ToolResult) -> Observation:
     return Observation(
         code="tool_error" if result.is_error else "ok",
         is_error=result.is_error,
-        text=cut(text),
-        structured=structured and len(text) <= RESULT_LENGTH,
+        text=f"[{note}]\n{cut(text)}" if note else cut(text),
+        structured=structured and len(text) <= RESULT_LENGTH and not note,
         trust=result.trust,
     )
 
@@ -91,11 +91,13 @@ def refused(error: ToolwardError) -> Observation:
 
 def told(answer: InputAnswered, tool: str) -> Observation | None:
     """What the model is told when a person's answer itself settles the call; None when the call is to be made."""
-    if answer.approve:
+    if answer.approve or answer.again:
         return None
     if answer.text is not None and answer.approve is None:
         return Observation("ok", is_error=False, text=cut(answer.text), trust="trusted")
-    if answer.expired:
+    if answer.void:
+        text = f"This call of {tool} was not made, because nobody is asked about it any more: {cut(answer.void)}."
+    elif answer.expired:
         text = f"Nobody approved this call of {tool} in time, so it was not made."
     else:
         reason = answer.reason or answer.text or "no reason given"

@@ -95,7 +95,9 @@ class InputRequested(Event, frozen=True, kw_only=True):
 
 
 class InputAnswered(Event, frozen=True, kw_only=True):
-    """A person answered, or nobody did in time (`expired`)."""
+    """A person answered, or nobody did in time (`expired`). `arguments_json` is set where a person changed the
+    arguments: those are sent. `void` says why the request does not count any more; `again` that nobody said no, so
+    the call is made again and decided anew (then often with another request in its place)."""
 
     request_id: str
     approve: bool | None = None
@@ -103,6 +105,10 @@ class InputAnswered(Event, frozen=True, kw_only=True):
     reason: str = ""
     by: str = ""
     expired: bool = False
+    arguments_json: str = ""
+    edited_by: tuple[str, ...] = ()
+    void: str = ""
+    again: bool = False
 
 
 class RunCompleted(Event, frozen=True, kw_only=True):

@@ -1,12 +1,15 @@
 """The only place that constructs things: settings in, a running gateway out."""
 
+import asyncio
+import hashlib
+import hmac
 import os
 import random
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.agent.definition import AgentDefinition
 from gateway.backends.pool import Backends
@@ -29,6 +32,9 @@ from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.telemetry.tracing import Tracing, open_tracing
 from toolward.types import Headers, Principal, RunScope, ServerInfo
+
+EXPIRY_CHECK = 30.0
+"""Seconds between two looks for input requests whose time is over."""
 
 INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rule that decided."
 
@@ -81,7 +87,8 @@ async def open_gateway(
         open_models(settings.models, environment) as models,
         Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
     ):
-        dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random)
+        dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=_state_key(home))
+        await dispatch.recall()
         upkeep = Upkeep(dispatch, backends.listings, settings, reload.now.policy, home)
         backends.on_change(upkeep.wake)
         reload.rule(backends, upkeep)
@@ -97,9 +104,20 @@ async def open_gateway(
             ids=ids,
         )
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
-        async with upkeep, runs, reload.watching():
+        async with upkeep, runs, reload.watching(), _beside(runs.keep_expiring(EXPIRY_CHECK)):
             with open_tracing(info.name, environment) as tracing:
                 yield Gateway(home, info, reload, backends, dispatch, upkeep, runs, ledger, models, tracing)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
+    """While this is open, `work` goes on."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 @asynccontextmanager
@@ -171,6 +189,12 @@ def _authentication(gateway: Gateway) -> Authenticate:
 def _tokens(settings: Settings, secret: str) -> dict[str, Principal]:
     own = {one.token: Principal(one.id, one.roles, one.tenant) for one in settings.principals if one.token}
     return {secret: local_person(settings)} | own
+
+
+def _state_key(home: Path) -> bytes:
+    """Of this installation, so that what a client was asked before a restart can be answered after it."""
+    secret = local_secret(secret_file(home))
+    return hmac.new(secret.encode(), b"toolward request state", hashlib.sha256).digest()
 
 
 def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -> Iterator[OfferedTool]:

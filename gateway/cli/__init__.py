@@ -122,15 +122,30 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "List what waits for an answer.\n\nExample: toolward inbox list",
         ),
         _Command(
+            "show",
+            "gateway.cli.inbox:show",
+            "Show one request: who asks, for what, with which arguments, by which rule, until when.\n\n"
+            "Example: toolward inbox show req_1m7w…",
+        ),
+        _Command(
             "approve",
             "gateway.cli.inbox:approve",
-            "Approve one call; the run that waits for it goes on.\n\nExample: toolward inbox approve req_1m7w…",
+            "Approve one call; the run that waits for it goes on.\n\n"
+            "With --arguments the call is made with those instead. Policy decides on them anew; where somebody\n"
+            "else must agree to the change, the exit code is 5.\n\n"
+            "Example: toolward inbox approve req_1m7w…\n"
+            """Example: toolward inbox approve req_1m7w… --arguments '{"amount_minor": 4000}'""",
         ),
         _Command(
             "deny",
             "gateway.cli.inbox:deny",
             "Deny one call, with a reason that the agent sees.\n\n"
             'Example: toolward inbox deny req_1m7w… --reason "ask the customer first"',
+        ),
+        _Command(
+            "withdraw",
+            "gateway.cli.inbox:withdraw",
+            "Take back a request of your own.\n\nExample: toolward inbox withdraw req_1m7w…",
         ),
     ),
     ("run", "Runs of agents."): (

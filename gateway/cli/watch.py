@@ -28,8 +28,7 @@ class Narrator:
             case "input_requested":
                 note(f"  {coloured('ask  ', 'ask')} {shorten(data['prompt'], 300)}")
             case "input_answered":
-                said = "expired" if data.get("expired") else _answer(data)
-                note(f"  {coloured(said, 'dim')}")
+                note(f"  {coloured(_answer(data), 'dim')}")
             case "run_failed":
                 note(f"  {coloured('failed', 'failed')} {shorten(data['message'], 400)}")
             case "run_cancelled":
@@ -69,8 +68,14 @@ def tell_whole(events: tuple[RunEvent, ...]) -> None:
 
 
 def _answer(data: dict[str, Any]) -> str:
+    if data.get("void"):
+        return f"void: {shorten(data['void'], 200)}"
+    if data.get("expired"):
+        return "expired"
     if data.get("approve") is None:
         return f"answered by {data.get('by') or 'somebody'}: {printable_lines(data.get('text') or '')}"
     word = "approved" if data["approve"] else "denied"
     reason = f": {shorten(data['reason'], 200)}" if data.get("reason") else ""
+    if data.get("arguments_json"):
+        word += f" with other arguments ({shorten(data['arguments_json'], _LINE)})"
     return f"{word} by {data.get('by') or 'somebody'}{reason}"

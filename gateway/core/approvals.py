@@ -1,35 +1,233 @@
-"""The step of a call that policy asks about: a person's approval, found or asked for."""
+"""The step of a call that policy asks about: a person's approval, found, asked for, or used up.
 
-from gateway.core.admission import Admitted, Bounds
-from gateway.core.ports import Clock, Ids, LedgerPort, RequestSpec
-from gateway.core.requests import approval_request
-from toolward.types import CallContext, InputRequest, Principal
+A call that policy lets through costs no look at the ledger, unless people were asked about that very call.
+"""
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from gateway.core.admission import Admission, Admitted, Bounds, Snapshot
+from gateway.core.answering import CHANGED_TOOL, Answering
+from gateway.core.digests import arguments_digest
+from gateway.core.limits import Hold
+from gateway.core.ports import ApprovalGone, Binding, Clock, Ids, LedgerPort, RequestSpec
+from gateway.core.recording import Recorder
+from gateway.core.request_state import Seal
+from gateway.core.requests import approval_request, editors_of, may_answer, not_open, sent_arguments
+from toolward.errors import Conflict, Denied, InvalidRequest, NotFound
+from toolward.types import (
+    GivenInput,
+    InputRequired,
+    JsonObject,
+    RequestState,
+    ToolCall,
+)
+
+_SHOWN = 2_000  # characters of changed arguments in a note
+
+
+class Passed(NamedTuple):
+    """A call that may be made, as it is to be sent: its intent is on record. `note` tells the caller of what a
+    person changed."""
+
+    admitted: Admitted
+    hold: Hold  # of its limits; to be left when the call has ended
+    note: str = ""
+
+
+class _Asked:
+    """Which calls people were asked about, as far as this process knows: by binding, until when (Unix ms)."""
+
+    def __init__(self) -> None:
+        self._until: dict[Binding, int] = {}
+        self._room = 1024
+
+    def add(self, spec: RequestSpec, now: int) -> None:
+        if len(self._until) >= self._room:
+            self._until = {one: end for one, end in self._until.items() if end == 0 or end > now}
+            self._room = max(1024, 2 * len(self._until))
+        self._until[spec.binding] = spec.request.expires_at
+
+    def forget(self, binding: Binding) -> None:
+        self._until.pop(binding, None)
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def __contains__(self, binding: Binding) -> bool:
+        return binding in self._until
 
 
 class Approvals:
-    def __init__(self, ledger: LedgerPort, clock: Clock, ids: Ids, bounds: Bounds) -> None:
-        self._ledger = ledger
-        self._clock = clock
-        self._ids = ids
-        self._bounds = bounds
+    def __init__(
+        self,
+        ledger: LedgerPort,
+        clock: Clock,
+        ids: Ids,
+        bounds: Bounds,
+        *,
+        admission: Admission,
+        recorder: Recorder,
+        state_key: bytes = b"",
+    ) -> None:
+        self._ledger, self._clock, self._ids, self._bounds = ledger, clock, ids, bounds
+        self._admission, self._recorder = admission, recorder
+        self._seal = Seal(state_key)
+        self._asked = _Asked()
+        self.answering = Answering(ledger, clock, ids, bounds)
 
-    async def find(self, principal: Principal, admitted: Admitted, context: CallContext) -> InputRequest:
-        """The request that is bound to this very call: approved and not used yet, or open (perhaps just now)."""
-        spec = self._spec(principal, admitted, context)
-        return await self._ledger.find_request(spec) or await self._ledger.open_request(spec)
+    async def recall(self) -> None:
+        """Close what has expired, and know again what was asked before this process began."""
+        await self._ledger.expire_requests()
+        for spec in await self._ledger.live_requests():
+            self._asked.add(spec, self._clock.now_ms())
 
-    async def open(self, principal: Principal, admitted: Admitted, context: CallContext) -> InputRequest:
-        """An open one, whatever was approved before."""
-        return await self._ledger.open_request(self._spec(principal, admitted, context))
+    def know(self, admitted: Admitted) -> bool:
+        """Whether people were asked about this very call."""
+        return bool(self._asked) and _binding(admitted) in self._asked
 
-    def _spec(self, principal: Principal, admitted: Admitted, context: CallContext) -> RequestSpec:
-        return approval_request(
+    async def void(self, admitted: Admitted) -> None:
+        """Policy denies the call: nothing that people said of it holds any more."""
+        binding = _binding(admitted)
+        spec = await self._ledger.find_request(binding)
+        if spec is not None and spec.request.state is not RequestState.DENIED:
+            await self._void(spec, f"policy denies it now: {admitted.decision.reason}")
+        self._asked.forget(binding)
+
+    async def take(self, snapshot: Snapshot, admitted: Admitted) -> Passed | InputRequired:
+        """For a call that policy asks about, or that people were asked about: an approval is used up, whatever of
+        both it is now, and what a person changed is sent. Raises Denied while a person's denial is fresh, or when
+        policy denies what a person made of the arguments; Overloaded where the caller has too much open."""
+        if (given := admitted.call.given) is not None:
+            await self._take_given(snapshot, admitted, given)
+        spec = await self._current(admitted)
+        if spec is not None and spec.request.state is RequestState.APPROVED:
+            try:
+                return await self._use(snapshot, admitted, spec)
+            except ApprovalGone:  # another call took it in this moment
+                spec = None
+        if admitted.decision.effect == "allow":
+            if spec is not None and spec.request.state is RequestState.OPEN:
+                await self._void(spec, "policy allows it now without a yes")
+            self._asked.forget(_binding(admitted))
+            return Passed(admitted, await self._recorder.begin(admitted))
+        if spec is not None and spec.request.state is RequestState.DENIED:
+            raise self._denied_before(admitted, spec)
+        return await self._ask(admitted)
+
+    async def _current(self, admitted: Admitted) -> RequestSpec | None:
+        """The request of this call that is open, approved, or freshly denied. One about a tool that is not the
+        same any more is void."""
+        spec = await self._ledger.find_request(_binding(admitted))
+        if spec is None or spec.tool_digest == admitted.tool.digest:
+            return spec
+        if spec.request.state is not RequestState.DENIED:
+            await self._void(spec, CHANGED_TOOL)
+        return None
+
+    async def _ask(self, admitted: Admitted) -> InputRequired:
+        principal, context = admitted.principal, admitted.context
+        now = self._clock.now_ms()
+        spec = approval_request(
             self._ids.new("req"),
             principal,
             admitted.tool,
             admitted.arguments,
             admitted.decision,
             context.run,
-            now=self._clock.now_ms(),
+            now=now,
             lifetime=self._bounds.approval_lifetime,
         )
+        request = await self._ledger.open_request(spec, self._bounds.open_requests)
+        if request.id != spec.request.id:  # it was open already
+            spec = await self._ledger.get_request(request.id)
+        self._asked.add(spec, now)
+        own = context.run is None and may_answer(principal, request)
+        return InputRequired((request,), self._seal.of(spec) if own else "")
+
+    async def _use(self, snapshot: Snapshot, admitted: Admitted, spec: RequestSpec) -> Passed:
+        """Raises ApprovalGone when the approval cannot be used any more."""
+        sent, note = admitted, ""
+        if (changed := sent_arguments(spec)) is not None:
+            sent, note = self._changed(snapshot, admitted, changed), _note(spec, changed)
+            if sent.decision.effect == "deny":
+                reason = sent.decision.reason.rstrip(".")
+                await self._void(spec, f"policy denies it now: {reason}")
+                raise self._refused(
+                    sent,
+                    f"A person changed the arguments of this call of {sent.tool.name}, and policy denies them now:"
+                    f" {reason}.",
+                )
+        hold = await self._recorder.begin(sent, approval=spec.request.id)
+        self._asked.forget(spec.binding)
+        return Passed(sent, hold, note)
+
+    def _changed(self, snapshot: Snapshot, admitted: Admitted, arguments_json: bytes) -> Admitted:
+        """The call with what a person put in place of its arguments."""
+        call = admitted.call
+        sent = ToolCall(call.name, arguments_json, call.call_id, call.idempotency_key)
+        return self._admission.admit(snapshot, admitted.principal, sent, admitted.context, admitted.joining)
+
+    async def _take_given(self, snapshot: Snapshot, admitted: Admitted, given: GivenInput) -> None:
+        """What the person before the caller's client said. Raises InvalidRequest for a state that is not ours or is
+        another call's, Conflict for one that was used, and what `Answering.answer` raises."""
+        for request_id, answer in given.answers.items():
+            spec = await self._ledger.find_request(_binding(admitted))
+            if spec is None or spec.request.id != request_id:
+                spec = await self._known(request_id)
+            if spec.binding != _binding(admitted):
+                raise _foreign_state()
+            if spec.request.state is RequestState.DENIED:  # somebody else was first; their reason is told
+                continue
+            if spec.request.state is not RequestState.OPEN:
+                raise not_open(spec.request)
+            if not self._seal.holds(given.state, spec):
+                raise _foreign_state()
+            await self.answering.answer(snapshot, admitted.principal, spec, answer)
+
+    async def _known(self, request_id: str) -> RequestSpec:
+        try:
+            return await self._ledger.get_request(request_id)
+        except NotFound:
+            raise _foreign_state() from None
+
+    async def _void(self, spec: RequestSpec, reason: str) -> None:
+        """One that was used, answered or withdrawn in this moment stays as it is: it allows nothing more."""
+        with suppress(Conflict):
+            await self.answering.void(spec, reason)
+
+    def _denied_before(self, admitted: Admitted, spec: RequestSpec) -> Denied:
+        said: JsonObject = spec.request.detail.get("answer") or {}
+        minutes = max(1, -(-(spec.request.expires_at - self._clock.now_ms()) // 60_000))
+        reason = str(said.get("reason") or "no reason given").rstrip(".")
+        return self._refused(
+            admitted,
+            f"{said.get('by') or 'A person'} denied this call of {admitted.tool.name}: {reason}.",
+            hint=f"The denial holds for {minutes} more min; another run, or other arguments, are asked about anew.",
+            request_id=spec.request.id,
+        )
+
+    def _refused(self, admitted: Admitted, message: str, *, hint: str = "", request_id: str = "") -> Denied:
+        error = Denied(message, hint=hint, rule=admitted.decision.rule, request_id=request_id)
+        self._recorder.refuse(admitted, error)
+        return error
+
+
+def _binding(admitted: Admitted) -> Binding:
+    record = admitted.record
+    digest = arguments_digest(admitted.arguments)
+    return record.tenant, record.principal, record.tool, digest, record.run_id
+
+
+def _foreign_state() -> InvalidRequest:
+    return InvalidRequest(
+        "The request state is not one that was given for this call.",
+        hint="Make the call again without it, with the same arguments as before.",
+    )
+
+
+def _note(spec: RequestSpec, changed: bytes) -> str:
+    text = changed.decode()
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]} [cut here, of {len(text):,} characters]"
+    who = ", ".join(editors_of(spec.request)) or "somebody"
+    return f"A person ({who}) changed the arguments before this call was made. What was sent: {shown}"

@@ -9,28 +9,31 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import islice
 
+from msgspec.structs import replace
+
 from gateway.core.admission import Admission, Admitted, Bounds, Snapshot
-from gateway.core.approvals import Approvals
+from gateway.core.approvals import Approvals, Passed
 from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool, build_catalog
-from gateway.core.limits import NOTHING_HELD, Hold
 from gateway.core.operation_policy import refusal
 from gateway.core.performing import Performer
 from gateway.core.policy import BoundPolicy, Policy, bind
-from gateway.core.ports import ApprovalGone, BackendPort, Called, Clock, Ids, Joining, LedgerPort
+from gateway.core.ports import BackendPort, Called, Clock, Ids, Joining, LedgerPort, RequestSpec
 from gateway.core.recording import Recorder
 from gateway.core.retrying import Retries
 from toolward.errors import Denied, InvalidRequest
 from toolward.types import (
+    Answer,
     CallContext,
     InputRequest,
     InputRequired,
     Outcome,
     Principal,
-    RequestState,
     RunScope,
+    TextContent,
     ToolCall,
     ToolPage,
+    ToolResult,
 )
 
 __all__ = ["Bounds", "Dispatch"]
@@ -49,11 +52,21 @@ class Dispatch:
         bounds: Bounds | None = None,
         *,
         draw: Callable[[], float] = lambda: 0.5,
+        state_key: bytes = b"",
     ) -> None:
+        """Without a `state_key` no caller's own client is asked for approval."""
         self._bounds = bounds or Bounds()
         self._admission = Admission(clock, ids, self._bounds)
-        self._approvals = Approvals(ledger, clock, ids, self._bounds)
         self._recorder = Recorder(ledger, clock)
+        self._approvals = Approvals(
+            ledger,
+            clock,
+            ids,
+            self._bounds,
+            admission=self._admission,
+            recorder=self._recorder,
+            state_key=state_key,
+        )
         self._performer = Performer(backends, self._recorder, clock, self._bounds, Retries(draw))
         nothing = build_catalog(())
         self._now = Snapshot(nothing, bind(Policy(), nothing))
@@ -129,8 +142,11 @@ class Dispatch:
         return self._admission.admit(self._now, principal, call, context).decision
 
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome:
-        """`call`, without what was decided."""
-        return (await self.call(principal, call, context)).outcome
+        """`call`, without what was decided; the result says what a person changed."""
+        made = await self.call(principal, call, context)
+        if made.note and isinstance(made.outcome, ToolResult):
+            return replace(made.outcome, content=(*made.outcome.content, TextContent(made.note)))
+        return made.outcome
 
     async def call(
         self, principal: Principal, call: ToolCall, context: CallContext, *, joining: Joining | None = None
@@ -138,22 +154,35 @@ class Dispatch:
         """Make one call if policy lets it through. `joining` has the intent stored with a run's part of it.
 
         Of `call.call_id` only a run's is kept, since a run makes unique ones. Raises UnknownTool, Unavailable,
-        TooLarge, InvalidRequest, InvalidArguments, Denied, Overloaded (a limit of the rule is reached),
-        DeadlineExceeded, InvalidResult, and what the backend answers.
+        TooLarge, InvalidRequest, InvalidArguments, Denied, Overloaded where a limit of the rule is reached or the
+        caller has too many open input requests, Conflict for a request state that was used, DeadlineExceeded,
+        InvalidResult, and what the backend answers.
         """
-        admitted = self._admission.admit(self._now, principal, call, context, joining)
+        snapshot = self._now
+        admitted = self._admission.admit(snapshot, principal, call, context, joining)
         effect, rule = admitted.decision.effect, admitted.decision.rule
+        asked = self._approvals.know(admitted)
         if effect == "deny":
+            if asked:
+                await self._approvals.void(admitted)
             raise self._denied(admitted)
-        hold = NOTHING_HELD
-        if effect == "allow":
-            hold = await self._recorder.begin(admitted)
-        elif isinstance(found := await self._approved(admitted), InputRequest):
-            return Called(effect, rule, InputRequired((found,)))
+        if effect == "allow" and not asked:
+            passed = Passed(admitted, await self._recorder.begin(admitted))
         else:
-            hold = found
-        with hold:
-            return Called(effect, rule, await self._performer.perform(admitted))
+            passed = await self._approvals.take(snapshot, admitted)
+            if isinstance(passed, InputRequired):
+                return Called(effect, rule, passed)
+        with passed.hold:
+            result = await self._performer.perform(passed.admitted)
+        return Called(effect, rule, result, passed.note)
+
+    async def answer(self, principal: Principal, spec: RequestSpec, answer: Answer) -> InputRequest:
+        """What a person's answer makes of an input request. Raises as `Answering.answer`."""
+        return await self._approvals.answering.answer(self._now, principal, spec, answer)
+
+    async def recall(self) -> None:
+        """Call once before the first call: what was asked before this process began is known again."""
+        await self._approvals.recall()
 
     def _denied(self, admitted: Admitted) -> Denied:
         decision = admitted.decision
@@ -163,15 +192,3 @@ class Dispatch:
         )
         self._recorder.refuse(admitted, error)
         return error
-
-    async def _approved(self, admitted: Admitted) -> InputRequest | Hold:
-        """The request that must be answered first; or, when a person approved this very call and the approval is
-        now used up for it, what the call holds of its limits."""
-        principal, context = admitted.principal, admitted.context
-        request = await self._approvals.find(principal, admitted, context)
-        if request.state is not RequestState.APPROVED:
-            return request
-        try:
-            return await self._recorder.begin(admitted, approval=request.id)
-        except ApprovalGone:  # another call took it in this moment
-            return await self._approvals.open(principal, admitted, context)

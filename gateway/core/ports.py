@@ -9,6 +9,7 @@ import msgspec
 
 from toolward.errors import Conflict, Denied
 from toolward.types import (
+    Answer,
     CallContext,
     InputRequest,
     JsonObject,
@@ -17,6 +18,7 @@ from toolward.types import (
     Run,
     RunEvent,
     RunPage,
+    RunScope,
     RunState,
     Tool,
     ToolCall,
@@ -72,11 +74,13 @@ class BackendPort(Protocol):
 
 
 class Called(msgspec.Struct, frozen=True):
-    """A call that policy did not deny: the rule that decided, and what came of it. A denial is raised."""
+    """A call that policy did not deny: the rule that decided, and what came of it. A denial is raised. `note`
+    tells the caller that a person changed the arguments, and what was sent."""
 
     effect: Literal["allow", "ask"]
     rule: str
     outcome: Outcome
+    note: str = ""
 
 
 Store = Callable[["RunAppend"], Awaitable[None]]
@@ -92,6 +96,10 @@ class Caller(Protocol):
     async def call(
         self, principal: Principal, call: ToolCall, context: CallContext, *, joining: Joining | None = None
     ) -> Called: ...
+
+    async def answer(self, principal: Principal, spec: "RequestSpec", answer: Answer) -> InputRequest:
+        """What a person's answer makes of an input request, decided by the policy in force."""
+        ...
 
 
 class Authorize(Protocol):
@@ -150,14 +158,35 @@ class Spend(msgspec.Struct, frozen=True):
     per: Literal["principal", "tenant", "rule"] = "principal"
 
 
+Binding = tuple[str, str, str, str, str]
+"""Which call an input request is about: tenant, principal, tool, digest of the arguments as asked for, run.
+The tool's digest is bound too, and compared by itself, so that a change of it can be told."""
+
+
 class RequestSpec(msgspec.Struct, frozen=True):
-    """An input request to open, bound to exactly one call: principal, tool, digest of the arguments."""
+    """An input request, and the one call that it is bound to. `roles` and `run` are the caller's, for a later
+    decision with the same rights; `version` (of policy and catalog) is only recorded. `sent_digest` is of the
+    arguments that a person put in place of those asked for; empty where nobody did."""
 
     request: InputRequest
     principal: str
     tenant: str
     tool: str
     arguments_digest: str
+    tool_digest: str = ""
+    roles: tuple[str, ...] = ()
+    run: RunScope | None = None
+    version: str = ""
+    sent_digest: str = ""
+
+    @property
+    def binding(self) -> Binding:
+        return self.tenant, self.principal, self.tool, self.arguments_digest, self.request.run_id
+
+    @property
+    def caller(self) -> Principal:
+        """Who asked, with the rights of that moment."""
+        return Principal(self.principal, self.roles, self.tenant)
 
 
 class RunAppend(msgspec.Struct, frozen=True):
@@ -202,12 +231,13 @@ class LedgerPort(Protocol):
         """Record a call that was not made; batched."""
         ...
 
-    async def find_request(self, spec: RequestSpec) -> InputRequest | None:
-        """The newest open or approved, not expired request that is bound to the same call."""
+    async def find_request(self, binding: Binding) -> RequestSpec | None:
+        """The newest open, approved or denied, not expired request that is bound to this call."""
         ...
 
-    async def open_request(self, spec: RequestSpec) -> InputRequest:
-        """Open it, or give the one already open for the same call."""
+    async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
+        """Open it, or give the one already open for the same call. Closes those of the same principal that have
+        expired. Raises Overloaded where the principal has `at_most` open ones already (0: any number)."""
         ...
 
     async def get_request(self, request_id: str) -> RequestSpec:
@@ -218,8 +248,25 @@ class LedgerPort(Protocol):
         """The open ones, oldest first."""
         ...
 
-    async def close_request(self, request_id: str, request: InputRequest, answered_by: str) -> None:
-        """Store the answered request. Raises Conflict when it is not open any more."""
+    async def close_request(
+        self, request_id: str, request: InputRequest, answered_by: str, sent_digest: str = ""
+    ) -> None:
+        """Store the request in its next state. Raises Conflict when the stored one cannot go there any more
+        (`gateway.core.requests.SOURCES`), NotFound when there is none."""
+        ...
+
+    async def replace_request(
+        self, request_id: str, void: InputRequest, spec: RequestSpec, answered_by: str
+    ) -> None:
+        """Void an open request and open another in its place, in one transaction. Raises as `close_request`."""
+        ...
+
+    async def expire_requests(self) -> tuple[RequestSpec, ...]:
+        """Close those whose time is over; which they were."""
+        ...
+
+    async def live_requests(self) -> tuple[RequestSpec, ...]:
+        """The open and the approved ones of all tenants, not expired, oldest first."""
         ...
 
 

@@ -1,16 +1,23 @@
 """Input requests: what a person is asked before a call goes on, who may answer, and what an answer makes of it.
 
-Pure transitions; the ledger stores them. An approval is bound to one call: principal, tool, and the digest of
-the arguments.
+Pure transitions; the ledger stores them (`docs/approvals.md` says the same for people).
+
+    from        to
+    open        approved, denied, answered, expired, void
+    approved    consumed (its one call was made), expired, void
+
+An approval is bound to one call: principal, tool and what its server says of it, the digest of the arguments, run.
+Whoever changed the arguments is a requester like the caller: neither approves it, unless the approvers name `self`.
 """
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
 
 from gateway.core.binding import Decision
 from gateway.core.catalog import CatalogTool
-from gateway.core.digests import arguments_digest
+from gateway.core.digests import arguments_digest, canonical
 from gateway.core.globs import globs
 from gateway.core.ports import RequestSpec
 from gateway.core.rules import SELF
@@ -26,6 +33,19 @@ from toolward.types import (
 )
 
 _APPROVALS = (RequestKind.APPROVAL, RequestKind.PLAN_REVIEW)
+_OPEN = frozenset({RequestState.OPEN})
+_LIVE = frozenset({RequestState.OPEN, RequestState.APPROVED})
+
+SOURCES: Mapping[RequestState, frozenset[RequestState]] = {
+    RequestState.OPEN: frozenset(),
+    RequestState.APPROVED: _OPEN,
+    RequestState.DENIED: _OPEN,
+    RequestState.ANSWERED: _OPEN,
+    RequestState.EXPIRED: _LIVE,
+    RequestState.VOID: _LIVE,
+    RequestState.CONSUMED: frozenset({RequestState.APPROVED}),
+}
+"""From which states a request may come into each. There is no other transition."""
 
 
 def approval_request(
@@ -40,15 +60,15 @@ def approval_request(
     lifetime: float,
 ) -> RequestSpec:
     """The request for one call that policy asks about. `now` is in Unix ms, `lifetime` in seconds."""
-    asks = f"{principal.id}, through the agent {run.agent}," if run else principal.id
     request = InputRequest(
         id=request_id,
         kind=RequestKind.APPROVAL,
         state=RequestState.OPEN,
-        prompt=f"May {asks} call {tool.name}? {_sentence(decision.reason)}",
+        prompt=_prompt(principal.id, run, tool.name, decision),
         run_id=run.run_id if run else "",
         detail={
             "tool": tool.name,
+            "changes": tool.facts.changes,
             "arguments": arguments,
             "rule": decision.rule,
             "principal": principal.id,
@@ -58,7 +78,55 @@ def approval_request(
         created_at=now,
         expires_at=now + round(lifetime * 1000),
     )
-    return RequestSpec(request, principal.id, principal.tenant, tool.name, arguments_digest(arguments))
+    return RequestSpec(
+        request,
+        principal.id,
+        principal.tenant,
+        tool.name,
+        arguments_digest(arguments),
+        tool.digest,
+        principal.roles,
+        run,
+        decision.version,
+    )
+
+
+def edited(
+    spec: RequestSpec, editor: Principal, arguments: JsonObject, decision: Decision, request_id: str, now: int
+) -> RequestSpec:
+    """The request with other arguments, asked about by the rule that decides on those. It is bound to the caller's
+    call as before, and lives no longer; its editors are on record, each of them."""
+    editors = dict.fromkeys((*editors_of(spec.request), editor.id))
+    asked = spec.request.detail
+    detail: JsonObject = {
+        **{name: value for name, value in asked.items() if name not in ("answer", "void")},
+        "arguments": arguments,
+        "requested_arguments": asked.get("requested_arguments", asked.get("arguments")),
+        "edited_by": list(editors),
+        "rule": decision.rule,
+    }
+    changed = f"{spec.principal} (arguments changed by {', '.join(editors)})"
+    request = msgspec.structs.replace(
+        spec.request,
+        id=request_id,
+        prompt=_prompt(changed, spec.run, spec.tool, decision),
+        detail=detail,
+        approvers=decision.approvers if decision.effect == "ask" else spec.request.approvers,
+        created_at=now,
+    )
+    return msgspec.structs.replace(
+        spec, request=request, version=decision.version, sent_digest=arguments_digest(arguments)
+    )
+
+
+def editors_of(request: InputRequest) -> tuple[str, ...]:
+    """Who changed the arguments since the caller asked."""
+    return tuple(request.detail.get("edited_by", ()))
+
+
+def sent_arguments(spec: RequestSpec) -> bytes | None:
+    """The arguments that a person put in place of the caller's; None where nobody did."""
+    return canonical(spec.request.detail["arguments"]) if spec.sent_digest else None
 
 
 def expired(request: InputRequest, now: int) -> bool:
@@ -68,36 +136,74 @@ def expired(request: InputRequest, now: int) -> bool:
 def may_answer(principal: Principal, request: InputRequest) -> bool:
     """Whether this caller is one of those who may answer.
 
-    An approval needs somebody other than the requester, unless its approvers name `self`. Whoever stores
-    requests hides those of other tenants; one that says its tenant is checked here again.
+    An approval needs somebody who neither made the call nor changed it, unless its approvers name `self`: then the
+    caller may, and whoever changed it if they are among the approvers anyway. Whoever stores requests hides those
+    of other tenants; one that says its tenant is checked here again.
     """
     if request.detail.get("tenant", principal.tenant) != principal.tenant:
         return False
-    requester = request.detail.get("principal") == principal.id
-    if requester and SELF in request.approvers:
+    own = request.detail.get("principal") == principal.id
+    if own and SELF in request.approvers:
         return True
-    if requester and request.kind is RequestKind.APPROVAL:
+    involved = own or principal.id in editors_of(request)
+    if involved and request.kind is RequestKind.APPROVAL and (own or SELF not in request.approvers):
         return False
     return globs(request.approvers).matches_any(principal.labels)
 
 
-def answered(request: InputRequest, answer: Answer, principal: Principal, now: int) -> InputRequest:
-    """The request as this answer leaves it, with who said what under `detail["answer"]`.
+def concerns(principal: Principal, spec: RequestSpec) -> bool:
+    """Whether the request is there for this caller at all: they made it, changed it, or may answer it."""
+    if spec.tenant != principal.tenant:
+        return False
+    made = principal.id == spec.principal or principal.id in editors_of(spec.request)
+    return made or may_answer(principal, spec.request)
 
-    Raises Denied when the caller may not answer, Conflict when the request is not open any more,
-    InvalidRequest when the answer is not of the kind that was asked for.
-    """
+
+def check_answer(request: InputRequest, principal: Principal, now: int) -> None:
+    """Raises Denied when the caller may not answer, Conflict when the request is not open (any more)."""
     if not may_answer(principal, request):
-        raise _not_an_approver(principal, request)
-    if expired(request, now):
+        raise not_an_approver(principal, request)
+    if expired(request, now) or request.state is RequestState.EXPIRED:
         raise Conflict(f"The request {request.id} has expired.", hint="Make the call again to ask anew.")
     if request.state is not RequestState.OPEN:
-        raise Conflict(f"The request {request.id} is not open any more: it is {request.state.value}.")
-    said: dict[str, Any] = {"by": principal.id, "at": now}
-    said |= cast(dict[str, Any], msgspec.to_builtins(answer))
-    return msgspec.structs.replace(
-        request, state=_state_after(request, answer), detail={**request.detail, "answer": said}
-    )
+        raise not_open(request)
+
+
+def answered(
+    request: InputRequest, answer: Answer, principal: Principal, now: int, *, denial: float | None = None
+) -> InputRequest:
+    """The request as this answer leaves it, with who said what under `detail["answer"]`. A denial holds for
+    `denial` seconds, and never longer than the request would have lived: `expires_at` says until when.
+
+    Raises what `check_answer` raises, and InvalidRequest when the answer is not of the kind that was asked for.
+    """
+    check_answer(request, principal, now)
+    state = _state_after(request, answer)
+    until = request.expires_at
+    if state is RequestState.DENIED and denial is not None:
+        end = now + round(denial * 1000)
+        until = min(until, end) if until else end
+    said: dict[str, Any] = {"by": principal.id, "at": now, "approve": answer.approve, "text": answer.text}
+    detail = {**request.detail, "answer": said | {"reason": answer.reason}}
+    return msgspec.structs.replace(request, state=state, detail=detail, expires_at=until)
+
+
+def voided(
+    request: InputRequest, reason: str, now: int, *, by: str = "", again: bool = True, replaced_by: str = ""
+) -> InputRequest:
+    """The request made void, and why, under `detail["void"]`. `again`: nobody said no, so a run that waits makes
+    its call again, and policy decides anew. Raises Conflict when it is over already."""
+    if request.state not in SOURCES[RequestState.VOID]:
+        raise not_open(request)
+    said: JsonObject = {"reason": reason, "at": now, "by": by, "again": again, "replaced_by": replaced_by}
+    return msgspec.structs.replace(request, state=RequestState.VOID, detail={**request.detail, "void": said})
+
+
+def withdrawn(request: InputRequest, principal: Principal, now: int) -> InputRequest:
+    """Taken back by who made it. Raises Denied for anybody else, Conflict when it is over already."""
+    if request.detail.get("principal") != principal.id:
+        raise Denied(f"Only who made the request {request.id} can withdraw it.", hint="Deny it instead.")
+    return voided(request, f"{principal.id} withdrew it", now, by=principal.id, again=False)
 
 
 def _state_after(request: InputRequest, answer: Answer) -> RequestState:
@@ -110,11 +216,23 @@ def _state_after(request: InputRequest, answer: Answer) -> RequestState:
     return RequestState.ANSWERED
 
 
-def _not_an_approver(principal: Principal, request: InputRequest) -> Denied:
+def not_open(request: InputRequest) -> Conflict:
+    void = cast(JsonObject, request.detail.get("void") or {})
+    why = f" ({void['reason']})" if void.get("reason") else ""
+    then = void.get("replaced_by")
+    return Conflict(
+        f"The request {request.id} is not open any more: it is {request.state.value}{why}.",
+        hint=f"Answer {then} instead." if then else "List the requests that are open.",
+    )
+
+
+def not_an_approver(principal: Principal, request: InputRequest) -> Denied:
     rule = str(request.detail.get("rule", ""))
-    if request.detail.get("principal") == principal.id and request.kind is RequestKind.APPROVAL:
+    made = request.detail.get("principal") == principal.id
+    if (made or principal.id in editors_of(request)) and request.kind is RequestKind.APPROVAL:
         return Denied(
-            f"{principal.id} made this request and cannot approve it too.",
+            f"{principal.id} {'made this request' if made else 'changed the arguments of this request'} and cannot"
+            " approve it too.",
             hint=f"Somebody else of {', '.join(request.approvers)} can; or name `{SELF}` among the"
             f" approvers of the rule {rule}.",
             rule=rule,
@@ -124,6 +242,11 @@ def _not_an_approver(principal: Principal, request: InputRequest) -> Denied:
         hint=f"Those who may are {', '.join(request.approvers) or 'nobody'}.",
         rule=rule,
     )
+
+
+def _prompt(who: str, run: RunScope | None, tool: str, decision: Decision) -> str:
+    asks = f"{who}, through the agent {run.agent}," if run else who
+    return f"May {asks} call {tool}? {_sentence(decision.reason)}"
 
 
 def _sentence(text: str) -> str:

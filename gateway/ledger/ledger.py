@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.core.ports import (
-    ApprovalGone,
+    Binding,
     CallOutcome,
     CallRecord,
     RequestSpec,
@@ -29,7 +29,7 @@ from gateway.ledger.keys import Keys
 from gateway.ledger.reading import RecordedCall, recorded_call
 from gateway.ledger.tables import prepare
 from gateway.ledger.transitions import watch_requests
-from toolward.errors import Conflict, ToolwardError
+from toolward.errors import ToolwardError
 from toolward.store import Writer, closed, explain, open_store, place, write_transaction
 from toolward.types import InputRequest, Run, RunEvent, RunPage, RunState, ToolResult
 
@@ -158,7 +158,7 @@ class Ledger:
                     connection, self._batch, joining.run_id, joining.after, joining.events, joining.run
                 )
             if approval:
-                _use_up(connection, approval, now)
+                requests.use_up(connection, approval, now, record.id)
             calls.add_record(connection, self._batch, record, arguments_json)
 
         if record.changes or approval or joining is not None or spends:
@@ -183,13 +183,15 @@ class Ledger:
 
     # --- input requests
 
-    async def find_request(self, spec: RequestSpec) -> InputRequest | None:
+    async def find_request(self, binding: Binding) -> RequestSpec | None:
         now = self._now()
-        return await self._read(lambda connection: requests.find(connection, spec, now))
+        return await self._read(lambda connection: requests.find(connection, binding, now))
 
-    async def open_request(self, spec: RequestSpec) -> InputRequest:
+    async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
         now = self._now()
-        return await self._write_requests(lambda connection: requests.open_or_get(connection, spec, now))
+        return await self._write_requests(
+            lambda connection: requests.open_or_get(connection, spec, now, at_most)
+        )
 
     async def get_request(self, request_id: str) -> RequestSpec:
         return await self._read(lambda connection: requests.get(connection, request_id))
@@ -198,10 +200,27 @@ class Ledger:
         now = self._now()
         return await self._read(lambda connection: requests.open_ones(connection, tenant, run_id, now))
 
-    async def close_request(self, request_id: str, request: InputRequest, answered_by: str) -> None:
+    async def close_request(
+        self, request_id: str, request: InputRequest, answered_by: str, sent_digest: str = ""
+    ) -> None:
         await self._write_requests(
-            lambda connection: requests.close(connection, request_id, request, answered_by)
+            lambda connection: requests.close(connection, request_id, request, answered_by, sent_digest)
         )
+
+    async def replace_request(
+        self, request_id: str, void: InputRequest, spec: RequestSpec, answered_by: str
+    ) -> None:
+        await self._write_requests(
+            lambda connection: requests.replace(connection, request_id, void, spec, answered_by)
+        )
+
+    async def expire_requests(self) -> tuple[RequestSpec, ...]:
+        now = self._now()
+        return await self._write_requests(lambda connection: requests.expire(connection, now))
+
+    async def live_requests(self) -> tuple[RequestSpec, ...]:
+        now = self._now()
+        return await self._read(lambda connection: requests.live_ones(connection, now))
 
     async def _write_requests(self, work: Callable[[Connection], T]) -> T:
         def noted(connection: Connection) -> T:
@@ -253,13 +272,6 @@ class Ledger:
                 return work(connection)
         except SQLAlchemyError as error:
             raise explain(error, place(self._engine)) from error
-
-
-def _use_up(connection: Connection, approval: str, now: int) -> None:
-    try:
-        requests.use_up(connection, approval, now)
-    except Conflict as error:
-        raise ApprovalGone(error.message, hint=error.hint) from None
 
 
 def _open(where: str | Path, busy_timeout: float) -> Engine:

@@ -1,29 +1,44 @@
-"""Input requests: what people must answer, each bound to exactly one call of one run."""
+"""Input requests: what people must answer, each bound to exactly one call of one run.
+
+Every write of one is here: `_insert` makes a row, and `_move` is the one way from state to state, by the table of
+legal transitions (`gateway.core.requests.SOURCES`).
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
-from gateway.core.ports import RequestSpec
+from gateway.core.ports import ApprovalGone, Binding, RequestSpec
+from gateway.core.requests import SOURCES
 from gateway.ledger.tables import input_requests
-from toolward.errors import Conflict, NotFound
-from toolward.types import InputRequest, RequestKind, RequestState
+from toolward.errors import Conflict, NotFound, Overloaded
+from toolward.types import InputRequest, RequestKind, RequestState, RunScope
 
 _columns = input_requests.c
+_LIVE = (RequestState.OPEN, RequestState.APPROVED)
 
 
-def find(connection: Connection, spec: RequestSpec, now: int) -> InputRequest | None:
-    """The newest open or approved, not expired request of the same call."""
-    return _newest(connection, spec, now, (RequestState.OPEN, RequestState.APPROVED))
+def find(connection: Connection, binding: Binding, now: int) -> RequestSpec | None:
+    """The newest open, approved or denied, not expired request of the same call."""
+    return _newest(connection, binding, now, (*_LIVE, RequestState.DENIED))
 
 
-def open_or_get(connection: Connection, spec: RequestSpec, now: int) -> InputRequest:
-    """Opens the request; when the same call has an open one already, gives that."""
-    if (known := _newest(connection, spec, now, (RequestState.OPEN,))) is not None:
-        return known
-    connection.execute(insert(input_requests).values(**_values(spec)))
+def open_or_get(connection: Connection, spec: RequestSpec, now: int, at_most: int = 0) -> InputRequest:
+    """Opens the request; when the same call has an open one already, gives that. Raises Overloaded."""
+    if (known := _newest(connection, spec.binding, now, (RequestState.OPEN,))) is not None:
+        return known.request
+    whose = and_(_columns.tenant == spec.tenant, _columns.principal == spec.principal)
+    _expire(connection, now, whose)
+    if at_most:
+        query = select(func.count()).where(whose, _columns.state == RequestState.OPEN.value)
+        if connection.execute(query).scalar_one() >= at_most:
+            raise Overloaded(
+                f"{spec.principal} has {at_most} open input requests, and no more are taken.",
+                hint="Answer or withdraw some: `toolward inbox list` shows them.",
+            )
+    _insert(connection, spec)
     return spec.request
 
 
@@ -40,18 +55,27 @@ def open_ones(connection: Connection, tenant: str, run_id: str | None, now: int)
     chosen = and_(_columns.tenant == tenant, _columns.state == RequestState.OPEN.value, _unexpired(now))
     if run_id is not None:
         chosen = and_(chosen, _columns.run_id == run_id)
-    query = select(input_requests).where(chosen).order_by(_columns.created_at, _columns.id)
-    return tuple(_spec(row) for row in connection.execute(query))
+    return _all(connection, chosen)
 
 
-def close(connection: Connection, request_id: str, request: InputRequest, answered_by: str) -> None:
-    """Raises Conflict when it is not open any more, NotFound when it never was."""
-    changed = connection.execute(
-        update(input_requests)
-        .where(_columns.id == request_id, _columns.state == RequestState.OPEN.value)
-        .values(state=request.state.value, detail=_json(request.detail), answered_by=answered_by)
-    )
-    if changed.rowcount == 0:
+def live_ones(connection: Connection, now: int) -> tuple[RequestSpec, ...]:
+    """Open or approved, of all tenants; oldest first."""
+    return _all(connection, and_(_in(_LIVE), _unexpired(now)))
+
+
+def close(
+    connection: Connection, request_id: str, request: InputRequest, answered_by: str, sent_digest: str = ""
+) -> None:
+    """Raises Conflict when it cannot come into this state any more, NotFound when it never was."""
+    values = {
+        "prompt": request.prompt,
+        "detail": _json(request.detail),
+        "approvers": _json(request.approvers),
+        "expires_at": request.expires_at,
+    }
+    values |= {"answered_by": answered_by} if answered_by else {}
+    values |= {"sent_digest": sent_digest} if sent_digest else {}
+    if not _move(connection, _columns.id == request_id, request.state, values):
         state = get(connection, request_id).request.state
         raise Conflict(
             f"The input request {request_id} is {state.value} already.",
@@ -59,18 +83,30 @@ def close(connection: Connection, request_id: str, request: InputRequest, answer
         )
 
 
-def use_up(connection: Connection, request_id: str, now: int) -> None:
-    """Raises Conflict when it is not approved (any more), or expired."""
-    changed = connection.execute(
-        update(input_requests)
-        .where(_columns.id == request_id, _columns.state == RequestState.APPROVED.value, _unexpired(now))
-        .values(state=RequestState.CONSUMED.value)
-    )
-    if changed.rowcount == 0:
-        raise Conflict(
+def replace(
+    connection: Connection, request_id: str, void: InputRequest, spec: RequestSpec, answered_by: str
+) -> None:
+    """The one void, the other open in its place. Raises as `close`."""
+    close(connection, request_id, void, answered_by)
+    _insert(connection, spec)
+
+
+def use_up(connection: Connection, request_id: str, now: int, call_id: str = "") -> None:
+    """Raises ApprovalGone when it is not approved (any more), or expired."""
+    this = and_(_columns.id == request_id, _unexpired(now))
+    if not _move(connection, this, RequestState.CONSUMED, {"call_id": call_id}):
+        raise ApprovalGone(
             f"The approval {request_id} cannot be used: it was used before, withdrawn, or has expired.",
             hint="Make the call again to ask for a new one.",
         )
+
+
+def expire(connection: Connection, now: int) -> tuple[RequestSpec, ...]:
+    """Closes what is open or approved and over its time; which they were."""
+    late = _all(connection, and_(_in(_LIVE), _columns.expires_at > 0, _columns.expires_at <= now))
+    if late:
+        _expire(connection, now, _columns.id.in_([spec.request.id for spec in late]))
+    return late
 
 
 def not_found(request_id: str) -> NotFound:
@@ -79,25 +115,60 @@ def not_found(request_id: str) -> NotFound:
     )
 
 
+# --- writing --------------------------------------------------------------------------------------------
+
+
+def _insert(connection: Connection, spec: RequestSpec) -> None:
+    connection.execute(insert(input_requests).values(**_values(spec)))
+
+
+def _move(
+    connection: Connection, which: ColumnElement[bool], to: RequestState, values: dict[str, Any]
+) -> int:
+    """Those of `which` that may come into this state come into it; how many they were."""
+    changed = connection.execute(
+        update(input_requests).where(which, _in(SOURCES[to])).values(state=to.value, **values)
+    )
+    return changed.rowcount
+
+
+def _expire(connection: Connection, now: int, which: ColumnElement[bool]) -> None:
+    late = and_(which, _columns.expires_at > 0, _columns.expires_at <= now)
+    _move(connection, late, RequestState.EXPIRED, {})
+
+
+# --- reading --------------------------------------------------------------------------------------------
+
+
 def _newest(
-    connection: Connection, spec: RequestSpec, now: int, states: Iterable[RequestState]
-) -> InputRequest | None:
+    connection: Connection, binding: Binding, now: int, states: Iterable[RequestState]
+) -> RequestSpec | None:
+    tenant, principal, tool, digest, run_id = binding
     query = (
         select(input_requests)
         .where(
-            _columns.tenant == spec.tenant,
-            _columns.principal == spec.principal,
-            _columns.tool == spec.tool,
-            _columns.arguments_digest == spec.arguments_digest,
-            _columns.run_id == spec.request.run_id,
-            _columns.state.in_([state.value for state in states]),
+            _columns.tenant == tenant,
+            _columns.principal == principal,
+            _columns.tool == tool,
+            _columns.arguments_digest == digest,
+            _columns.run_id == run_id,
+            _in(states),
             _unexpired(now),
         )
         .order_by(_columns.created_at.desc(), _columns.id.desc())
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
-    return None if row is None else _spec(row).request
+    return None if row is None else _spec(row)
+
+
+def _all(connection: Connection, chosen: ColumnElement[bool]) -> tuple[RequestSpec, ...]:
+    query = select(input_requests).where(chosen).order_by(_columns.created_at, _columns.id)
+    return tuple(_spec(row) for row in connection.execute(query))
+
+
+def _in(states: Iterable[RequestState]) -> ColumnElement[bool]:
+    return _columns.state.in_(sorted(state.value for state in states))
 
 
 def _unexpired(now: int) -> ColumnElement[bool]:
@@ -113,6 +184,11 @@ def _values(spec: RequestSpec) -> dict[str, Any]:
         "principal": spec.principal,
         "tool": spec.tool,
         "arguments_digest": spec.arguments_digest,
+        "tool_digest": spec.tool_digest,
+        "version": spec.version,
+        "roles": _json(spec.roles),
+        "scope": _json(spec.run),
+        "sent_digest": spec.sent_digest,
         "kind": request.kind.value,
         "state": request.state.value,
         "prompt": request.prompt,
@@ -135,7 +211,18 @@ def _spec(row: Row[Any]) -> RequestSpec:
         created_at=row.created_at,
         expires_at=row.expires_at,
     )
-    return RequestSpec(request, row.principal, row.tenant, row.tool, row.arguments_digest)
+    return RequestSpec(
+        request,
+        row.principal,
+        row.tenant,
+        row.tool,
+        row.arguments_digest,
+        row.tool_digest,
+        tuple(msgspec.json.decode(row.roles)),
+        msgspec.json.decode(row.scope, type=RunScope | None),
+        row.version,
+        row.sent_digest,
+    )
 
 
 def _json(value: object) -> str:

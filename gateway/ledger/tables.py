@@ -139,8 +139,15 @@ input_requests = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("answered_by", Text, nullable=False, server_default=""),
+    Column("tool_digest", Text, nullable=False, server_default=""),
+    Column("version", Text, nullable=False, server_default=""),  # of policy and catalog, when it was asked
+    Column("roles", Text, nullable=False, server_default="[]"),  # the caller's, JSON
+    Column("scope", Text, nullable=False, server_default="null"),  # the caller's run, JSON
+    Column("sent_digest", Text, nullable=False, server_default=""),  # of arguments that a person changed
+    Column("call_id", Text, nullable=False, server_default=""),  # the call that used the approval up
     Index("input_requests_by_call", "tenant", "principal", "tool", "arguments_digest", "run_id"),
     Index("input_requests_by_state", "tenant", "state", "created_at"),
+    Index("input_requests_by_expiry", "state", "expires_at"),
 )
 
 request_transitions = Table(

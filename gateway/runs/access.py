@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from gateway.core.ports import Authorize, RequestSpec, RunRecord
-from gateway.core.requests import may_answer
+from gateway.core.requests import concerns
 from toolward.errors import Denied, NotFound
 from toolward.types import Principal, Run
 
@@ -44,7 +44,7 @@ class Access:
     ) -> RequestSpec:
         """The request, if it concerns the caller, who may read it, and answer it where asked for. Raises NotFound,
         Denied."""
-        if spec is None or not self._concerns(principal, spec):
+        if spec is None or not concerns(principal, spec):
             _no_request(request_id)
         denied = self._refuses_request(principal, "request.read", spec)
         if denied and spec.principal != principal.id:
@@ -56,11 +56,7 @@ class Access:
         return spec
 
     def may_read(self, principal: Principal, spec: RequestSpec) -> bool:
-        return self._concerns(principal, spec) and not self._refuses_request(principal, "request.read", spec)
-
-    def _concerns(self, principal: Principal, spec: RequestSpec) -> bool:
-        same_tenant = spec.tenant == principal.tenant
-        return same_tenant and (spec.principal == principal.id or may_answer(principal, spec.request))
+        return concerns(principal, spec) and not self._refuses_request(principal, "request.read", spec)
 
     def _refuses(self, principal: Principal, operation: str, run: Run) -> Denied | None:
         return self._authorize(principal, operation, {"agent": run.agent, "owner": run.owner})

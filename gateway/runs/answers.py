@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from gateway.agent.events import InputAnswered
 from gateway.agent.state import RunStateData
+from gateway.core.digests import canonical
 from gateway.core.ports import Clock, LedgerPort
-from gateway.core.requests import expired
+from gateway.core.requests import editors_of, expired, voided
 from gateway.runs.journal import Journal
 from toolward.errors import Conflict, NotFound
 from toolward.types import InputRequest, Principal, RequestState
@@ -26,6 +25,8 @@ async def settle_answers(journal: Journal, ledger: LedgerPort, clock: Clock) -> 
             answers[request_id] = answer
 
     def fresh(state: RunStateData) -> list[InputAnswered]:
+        if state.run.state.ended:
+            return []
         return [answer for request_id, answer in answers.items() if request_id in state.asked]
 
     await journal.amend(fresh)
@@ -41,12 +42,16 @@ async def _answer(request_id: str, ledger: LedgerPort, clock: Clock) -> InputAns
     return as_event(request)
 
 
-async def withdraw(request_ids: Iterable[str], ledger: LedgerPort, principal: Principal) -> None:
-    """Take the requests of a cancelled run out of the inbox; one that was answered just now stays answered."""
+async def withdraw(
+    request_ids: Iterable[str], ledger: LedgerPort, principal: Principal, clock: Clock
+) -> None:
+    """Take the requests of a cancelled run out of the inbox; one that is over just now stays as it is."""
     for request_id in request_ids:
         try:
             request = (await ledger.get_request(request_id)).request
-            void = msgspec.structs.replace(request, state=RequestState.VOID)
+            void = voided(
+                request, f"{principal.id} cancelled the run", clock.now_ms(), by=principal.id, again=False
+            )
             await ledger.close_request(request_id, void, principal.id)
         except (Conflict, NotFound):
             continue
@@ -56,6 +61,8 @@ def as_event(request: InputRequest) -> InputAnswered:
     """What a closed request says to its run. Only an approved one approves; who answered what is in
     `detail["answer"]` (`gateway.core.requests.answered`)."""
     said: Mapping[str, Any] = request.detail.get("answer") or {}
+    void: Mapping[str, Any] = request.detail.get("void") or {}
+    editors = editors_of(request)
     approved = request.state in (RequestState.APPROVED, RequestState.CONSUMED)
     asked_for_text = request.state is RequestState.ANSWERED
     return InputAnswered(
@@ -63,6 +70,10 @@ def as_event(request: InputRequest) -> InputAnswered:
         approve=said.get("approve") if asked_for_text else approved,
         text=said.get("text"),
         reason=said.get("reason") or "",
-        by=said.get("by") or "",
+        by=said.get("by") or void.get("by") or "",
         expired=request.state in (RequestState.OPEN, RequestState.EXPIRED, RequestState.VOID),
+        arguments_json=canonical(request.detail["arguments"]).decode() if editors and approved else "",
+        edited_by=editors if approved else (),
+        void=str(void.get("reason", "")),
+        again=bool(void.get("again")),
     )

@@ -6,14 +6,14 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
-import msgspec
+from msgspec.structs import replace
 
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.state import begin
 from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.ports import Authorize, Caller, Clock, Ids, ModelPort, RequestSpec, RunRecord
-from gateway.core.requests import answered
+from gateway.core.requests import SOURCES, expired, withdrawn
 from gateway.runs.access import Access
 from gateway.runs.answers import settle_answers, withdraw
 from gateway.runs.feed import Feed, OnText
@@ -26,6 +26,7 @@ from toolward.types import (
     Answer,
     InputRequest,
     Principal,
+    RequestState,
     Run,
     RunEvent,
     RunPage,
@@ -158,7 +159,7 @@ class Runs:
         """The caller's own runs that it may read, newest first; `size` is 1 to 200, and a page may have fewer.
         Raises InvalidRequest for a wrong cursor."""
         page = await self._ledger.find(principal.id, principal.tenant, size=size, cursor=cursor, state=state)
-        return msgspec.structs.replace(page, runs=self._access.readable(principal, page.runs))
+        return replace(page, runs=self._access.readable(principal, page.runs))
 
     async def watch_run(self, principal: Principal, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent]:
         """Every event behind `after`, then each new one as it is stored; ends with the run. Raises NotFound,
@@ -191,7 +192,7 @@ class Runs:
             if (task := self._tasks.get(run_id)) is not None:
                 task.cancel()
                 await asyncio.wait([task], timeout=STOPPING)
-            await withdraw(asked, self._ledger, principal)
+            await withdraw(asked, self._ledger, principal, self._clock)
             return journal.state.run
         finally:
             self._journals.release(journal)
@@ -210,28 +211,62 @@ class Runs:
     ) -> InputRequest:
         """Store the answer; a run that waits for it is queued again.
 
-        Raises NotFound, Denied when the caller may read it and not answer, Conflict when it is not open any
-        more, InvalidRequest for an answer of the wrong kind.
+        The request comes back closed; or, where the answer changed the arguments and somebody else must agree to
+        that, another open one in its place. Raises NotFound, Denied when the caller may read it and not answer,
+        Conflict when it is not open any more, and what `gateway.core.answering` raises.
         """
-        spec = await self._asked(principal, request_id)
-        request = answered(spec.request, answer, principal, self._clock.now_ms())
+        spec = await self._request(principal, request_id, answer=True)
+        try:
+            return await self._ports.dispatch.answer(principal, spec, answer)
+        finally:
+            await self._tell(spec)
+
+    async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        """In whatever state it is, to who made it or may answer it, and may read it. Raises NotFound, Denied."""
+        request = (await self._request(principal, request_id)).request
+        over = request.state in SOURCES[RequestState.EXPIRED] and expired(request, self._clock.now_ms())
+        return replace(request, state=RequestState.EXPIRED) if over else request
+
+    async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        """Take back a request that one made oneself. Raises NotFound, Denied, Conflict when it is over already."""
+        spec = await self._request(principal, request_id)
+        request = withdrawn(spec.request, principal, self._clock.now_ms())
         await self._ledger.close_request(request_id, request, principal.id)
-        if request.run_id:
-            journal = await self._journals.take(request.run_id)
-            try:
-                await settle_answers(journal, self._ledger, self._clock)
-            finally:
-                self._journals.release(journal)
-            self._wake(request.run_id)
+        await self._tell(spec)
         return request
 
-    async def _asked(self, principal: Principal, request_id: str) -> RequestSpec:
-        """The request that the caller is about to answer."""
+    async def expire_input_requests(self) -> None:
+        """Close those whose time is over, and let the runs that wait for them go on."""
+        for spec in await self._ledger.expire_requests():
+            await self._tell(spec)
+
+    async def keep_expiring(self, every: float) -> None:
+        """`expire_input_requests` again and again, `every` so many seconds, until cancelled."""
+        while True:
+            try:
+                await self.expire_input_requests()
+            except ToolwardError as error:
+                log.error("input requests could not be closed as expired: %s", error.text)
+            await asyncio.sleep(every)
+
+    async def _tell(self, spec: RequestSpec) -> None:
+        """What became of a request, to the run that waits for it."""
+        if not (run_id := spec.request.run_id):
+            return
+        journal = await self._journals.take(run_id)
+        try:
+            await settle_answers(journal, self._ledger, self._clock)
+        finally:
+            self._journals.release(journal)
+        self._wake(run_id)
+
+    async def _request(self, principal: Principal, request_id: str, *, answer: bool = False) -> RequestSpec:
+        """The request that the caller is about to read or answer."""
         try:
             spec = await self._ledger.get_request(request_id)
         except NotFound:
             spec = None
-        return self._access.request(principal, spec, request_id, answer=True)
+        return self._access.request(principal, spec, request_id, answer=answer)
 
     def _agent(self, principal: Principal, name: str) -> AgentDefinition:
         """The agent that the caller is about to start."""

@@ -262,7 +262,7 @@ class Worker:
             return [*_requested(called.call_id, outcome)]
         if isinstance(outcome, Deferred):
             outcome = text_result(f"The run {outcome.run_id} was started. It works on its own.")
-        seen = msgspec.structs.replace(observed(outcome), effect=made.effect, rule=made.rule)
+        seen = msgspec.structs.replace(observed(outcome, made.note), effect=made.effect, rule=made.rule)
         return [_returned(called.call_id, seen, self._since(started))]
 
     async def _dispatch(

@@ -54,11 +54,13 @@ class StartRun(_Body):
 
 
 class GiveAnswer(_Body):
-    """A person's answer to an input request: `approve` for approvals, `text` for questions."""
+    """A person's answer to an input request: `approve` for approvals, `text` for questions. `arguments` approves
+    the call with those in place of its own."""
 
     approve: bool | None = None
     text: str | None = None
     reason: str = ""
+    arguments: dict[str, Any] | None = None
 
 
 def rest_app(
@@ -218,9 +220,21 @@ def _input_requests(agents: AgentProvider, who: Any) -> APIRouter:
 
     @router.post("/{request_id}/answer", responses=describing(InputRequest))
     async def answer_input_request(request_id: str, body: GiveAnswer, principal: Principal = who) -> Response:
-        """Approve, deny with a reason, or answer a question."""
-        answer = Answer(approve=body.approve, text=body.text, reason=body.reason)
+        """Approve (as it is, or with other arguments), deny with a reason, or answer a question. Where other
+        arguments need somebody else's yes, the answer is the open request that stands in this one's place."""
+        arguments = None if body.arguments is None else msgspec.json.encode(body.arguments)
+        answer = Answer(body.approve, body.text, body.reason, arguments)
         return _json(await agents.answer_input_request(principal, request_id, answer))
+
+    @router.get("/{request_id}", responses=describing(InputRequest))
+    async def get_input_request(request_id: str, principal: Principal = who) -> Response:
+        """One that you made or may answer, in whatever state it is."""
+        return _json(await agents.get_input_request(principal, request_id))
+
+    @router.post("/{request_id}/withdraw", responses=describing(InputRequest))
+    async def withdraw_input_request(request_id: str, principal: Principal = who) -> Response:
+        """Take back one that you made."""
+        return _json(await agents.withdraw_input_request(principal, request_id))
 
     return router
 

@@ -42,6 +42,7 @@ class Agents:
         self.logs: dict[str, list[RunEvent]] = {}
         self.requests: dict[str, InputRequest] = {}
         self.news = asyncio.Condition()
+        self.last_answer: Answer | None = None
         self.watching = asyncio.Event()
         self.left = asyncio.Event()
 
@@ -116,9 +117,17 @@ class Agents:
             and request.state is RequestState.OPEN
         )
 
+    async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        return self.requests[request_id]
+
+    async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        self.requests[request_id] = replace(self.requests[request_id], state=RequestState.VOID)
+        return self.requests[request_id]
+
     async def answer_input_request(
         self, principal: Principal, request_id: str, answer: Answer
     ) -> InputRequest:
+        self.last_answer = answer
         request = self.requests[request_id]
         if request.state is not RequestState.OPEN:
             raise Conflict(f"{request_id} was answered before.", request_id=request_id)
@@ -191,14 +200,26 @@ async def test_a_run_from_start_to_answer(agents: Agents, client: GrpcClient) ->
     [
         (Answer(approve=True, reason="fine"), RequestState.APPROVED),
         (Answer(approve=False, reason="too much"), RequestState.DENIED),
+        (Answer(approve=True, arguments_json=b'{"n": 123456789012345678901}'), RequestState.APPROVED),
         (Answer(text=""), RequestState.ANSWERED),
     ],
 )
-async def test_each_kind_of_answer_arrives(client: GrpcClient, answer: Answer, state: RequestState) -> None:
+async def test_each_kind_of_answer_arrives(
+    agents: Agents, client: GrpcClient, answer: Answer, state: RequestState
+) -> None:
     await client.start_run(NOBODY, "support", "x")
     answered = await client.answer_input_request(NOBODY, "req_run_1", answer)
     assert answered.state is state
+    assert agents.last_answer == answer
     assert (await client.get_run(NOBODY, "run_1")).answer == (answer.text or answer.reason)
+
+
+async def test_a_request_is_looked_at_and_withdrawn(client: GrpcClient) -> None:
+    await client.start_run(NOBODY, "support", "x")
+    (request,) = await client.list_input_requests(NOBODY)
+    assert await client.get_input_request(NOBODY, request.id) == request
+    assert (await client.withdraw_input_request(NOBODY, request.id)).state is RequestState.VOID
+    assert (await client.get_input_request(NOBODY, request.id)).state is RequestState.VOID
 
 
 async def test_watching_follows_a_run_to_its_end(agents: Agents, client: GrpcClient) -> None:

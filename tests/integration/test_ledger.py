@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunRecord, StoredEvent
+from gateway.core.requests import SOURCES
 from gateway.ledger.ledger import Ledger
 from tests.twins import TwinClock
-from toolward.errors import ConfigurationError, Conflict, InvalidRequest, NotFound
+from toolward.errors import ConfigurationError, Conflict, InvalidRequest, NotFound, Overloaded
 from toolward.types import InputRequest, RequestKind, RequestState, Run, RunState
 
 
@@ -176,15 +177,17 @@ async def test_the_same_call_has_one_open_request(ledger: Ledger, clock: TwinClo
     assert (await ledger.open_request(spec("req_2", clock))).id == "req_1"
     assert (await ledger.open_request(spec("req_3", clock, digest="d2"))).id == "req_3"
     assert (await ledger.open_request(spec("req_4", clock, run_id="run_2"))).id == "req_4"
-    assert await ledger.find_request(spec("req_9", clock)) == first
-    assert await ledger.find_request(spec("req_9", clock, digest="d9")) is None
+    found = await ledger.find_request(spec("req_9", clock).binding)
+    assert found is not None
+    assert found.request == first
+    assert await ledger.find_request(spec("req_9", clock, digest="d9").binding) is None
     assert await ledger.get_request("req_1") == spec("req_1", clock)
 
 
 async def test_an_expired_request_is_neither_found_nor_listed(ledger: Ledger, clock: TwinClock):
     await ledger.open_request(spec("req_1", clock))
     clock.advance(61)
-    assert await ledger.find_request(spec("req_2", clock)) is None
+    assert await ledger.find_request(spec("req_2", clock).binding) is None
     assert await ledger.list_requests("default") == ()
     assert (await ledger.open_request(spec("req_2", clock))).id == "req_2"
 
@@ -215,6 +218,82 @@ async def test_a_request_is_answered_once(ledger: Ledger, clock: TwinClock):
     assert (answered.state, answered.detail) == (RequestState.APPROVED, {"answer": {"by": "lead"}})
     with pytest.raises(NotFound, match="req_7"):
         await ledger.close_request("req_7", opened, "lead")
+
+
+async def test_open_requests_are_capped_and_expired_ones_make_room(
+    ledger: Ledger, clock: TwinClock, path: Path
+):
+    for number in (1, 2):
+        await ledger.open_request(spec(f"req_{number}", clock, digest=f"d{number}"), 2)
+    with pytest.raises(Overloaded, match="ada has 2 open input requests"):
+        await ledger.open_request(spec("req_3", clock, digest="d3"), 2)
+    assert (await ledger.open_request(spec("req_4", clock, digest="d1"), 2)).id == "req_1"
+    clock.advance(61)
+    assert (await ledger.open_request(spec("req_3", clock, digest="d3"), 2)).id == "req_3"
+    with sqlite3.connect(path) as other:
+        states = other.execute("SELECT id, state FROM input_requests ORDER BY id").fetchall()
+    other.close()
+    assert states == [("req_1", "expired"), ("req_2", "expired"), ("req_3", "open")]
+
+
+async def test_what_has_expired_is_closed_and_told(ledger: Ledger, clock: TwinClock):
+    await approve(ledger, await ledger.open_request(spec("req_1", clock)))
+    assert [one.request.id for one in await ledger.live_requests()] == ["req_1"]
+    clock.advance(61)
+    assert [one.request.id for one in await ledger.expire_requests()] == ["req_1"]
+    assert await ledger.expire_requests() == ()
+    assert (await ledger.get_request("req_1")).request.state is RequestState.EXPIRED
+    with pytest.raises(Conflict, match="expired already"):
+        await approve(ledger, (await ledger.get_request("req_1")).request)
+
+
+@pytest.mark.parametrize("to", RequestState)
+@pytest.mark.parametrize("state", RequestState)
+async def test_only_legal_transitions_are_stored(
+    ledger: Ledger, clock: TwinClock, state: RequestState, to: RequestState
+):
+    opened = await ledger.open_request(spec("req_1", clock))
+    if state is RequestState.CONSUMED:
+        await approve(ledger, opened)
+    if state is not RequestState.OPEN:
+        await ledger.close_request("req_1", msgspec.structs.replace(opened, state=state), "lea")
+    move = ledger.close_request("req_1", msgspec.structs.replace(opened, state=to), "lea")
+    if state in SOURCES[to]:
+        await move
+        assert (await ledger.get_request("req_1")).request.state is to
+    else:
+        with pytest.raises(Conflict):
+            await move
+        assert (await ledger.get_request("req_1")).request.state is state
+
+
+async def test_one_request_takes_the_place_of_another_or_nothing_happens(ledger: Ledger, clock: TwinClock):
+    opened = await ledger.open_request(spec("req_1", clock))
+    void = msgspec.structs.replace(opened, state=RequestState.VOID)
+    await ledger.replace_request("req_1", void, spec("req_2", clock), "lea")
+    with pytest.raises(Conflict):
+        await ledger.replace_request("req_1", void, spec("req_3", clock), "lea")
+    assert [one.request.id for one in await ledger.list_requests("default")] == ["req_2"]
+
+
+async def test_an_approval_is_used_once_by_however_many_at_once(ledger: Ledger, clock: TwinClock, path: Path):
+    for number in range(10):
+        await approve(ledger, await ledger.open_request(spec(f"req_{number}", clock, digest=f"d{number}")))
+    async with Ledger.open(path, now=clock.now_ms) as other:  # as another process would
+        attempts = [
+            (ledger, other)[turn % 2].intend(record(f"call_{number}_{turn}"), b"{}", approval=f"req_{number}")
+            for turn in range(20)
+            for number in range(10)
+        ]
+        outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(outcome is None for outcome in outcomes) == 10
+    assert all(outcome is None or isinstance(outcome, Conflict) for outcome in outcomes)
+    with sqlite3.connect(path) as file:
+        used = file.execute(
+            "SELECT count(*) FROM input_requests JOIN call_records ON call_records.id = call_id"
+        ).fetchone()
+        assert (used, file.execute("SELECT count(*) FROM call_records").fetchone()) == ((10,), (10,))
+    file.close()
 
 
 # --- runs -----------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from toolward.types import (
     Answer,
     CallContext,
     InputRequest,
+    Principal,
     RequestState,
     Run,
     RunEvent,
@@ -283,6 +284,56 @@ async def test_an_approved_call_is_made_once_and_the_run_goes_on(house: House):
         assert (await house.ledger.get_request(request.id)).request.state is RequestState.CONSUMED
     assert house.made == ["refund P-1"]
     assert told(model) == [("done", False)]
+
+
+async def test_a_run_sees_that_a_person_changed_the_arguments(house: House):
+    model = house.script(calls(("refund", "P-1")), says("Refunded another."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        changed = Answer(approve=True, arguments_json=b'{"id":"P-2"}')
+        second = await runs.answer_input_request(LEAD, request.id, changed)
+        assert second.state is RequestState.OPEN
+        again = await until(runs, run.id, "input_requested", after=5)
+        assert again[-1].data["request_id"] == second.id
+        with pytest.raises(Denied, match="changed the arguments"):
+            await runs.answer_input_request(LEAD, second.id, Answer(approve=True))
+        await runs.answer_input_request(Principal("leo", ("lead",)), second.id, Answer(approve=True))
+        events = await until(runs, run.id)
+        assert (await runs.get_run(ADA, run.id)).answer == "Refunded another."
+        fold(events)
+    answers = [event.data for event in events if event.type == "input_answered"]
+    assert "lea changed the arguments" in answers[0]["void"]
+    assert (answers[0]["approve"], answers[0]["again"]) == (False, True)
+    assert answers[1]["arguments_json"] == '{"id":"P-2"}'
+    assert (answers[1]["by"], answers[1]["edited_by"]) == ("leo", ["lea"])
+    assert house.made == ["refund P-2"]
+    ((text, is_error),) = told(model)
+    assert not is_error
+    assert "A person (lea) changed the arguments" in text
+    assert '{"id":"P-2"}' in text
+
+
+async def test_a_run_whose_request_is_withdrawn_or_expires_goes_on(house: House):
+    model = house.script(
+        calls(("refund", "P-1")), says("Not done."), calls(("refund", "P-1")), says("Nor now.")
+    )
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        with pytest.raises(Denied, match="Only who made the request"):
+            await runs.withdraw_input_request(LEAD, request.id)
+        assert (await runs.withdraw_input_request(ADA, request.id)).state is RequestState.VOID
+        assert (await ended(runs, run)).answer == "Not done."
+        assert "ada withdrew it" in told(model)[0][0]
+        other = await runs.start_run(ADA, "support", "Refund it again.")
+        late = await waiting(runs, other)
+        house.clock.advance(25 * 3600)
+        assert (await runs.get_input_request(LEAD, late.id)).state is RequestState.EXPIRED
+        await runs.expire_input_requests()
+        assert (await ended(runs, other)).answer == "Nor now."
+        assert (await house.ledger.get_request(late.id)).request.state is RequestState.EXPIRED
+    assert house.made == []
 
 
 async def test_it_goes_on_after_a_restart(house: House):

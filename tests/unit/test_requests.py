@@ -34,6 +34,7 @@ def test_an_approval_says_what_is_asked_and_is_bound_to_one_call() -> None:
     assert made.request.prompt == "May ada call crm.refund? The rule refunds asks for approval: Money."
     assert made.request.detail == {
         "tool": "crm.refund",
+        "changes": True,
         "arguments": {"amount_minor": 60},
         "rule": "refunds",
         "principal": "ada",

@@ -22,6 +22,7 @@ from toolward.types import (
     CallContext,
     Deferred,
     EmbeddedResource,
+    GivenInput,
     ImageContent,
     InputRequest,
     InputRequired,
@@ -91,7 +92,9 @@ requests = st.builds(
     created_at=times,
     expires_at=times,
 )
-required = st.builds(InputRequired, st.lists(requests, min_size=1, max_size=3).map(tuple))
+required = st.builds(InputRequired, st.lists(requests, min_size=1, max_size=3).map(tuple), state=texts)
+said = st.builds(Answer, approve=st.booleans(), reason=texts) | st.builds(Answer, text=texts, reason=texts)
+handed_back = st.builds(GivenInput, st.dictionaries(texts, said, max_size=2), texts)
 outcomes = results | required | st.builds(Deferred, texts)
 progress = st.builds(
     Progress,
@@ -115,6 +118,7 @@ calls = st.builds(
     arguments_json=objects.map(lambda value: json_text(value).encode()),
     call_id=texts,
     idempotency_key=texts,
+    given=st.none() | handed_back,
 )
 runs = st.builds(
     Run,
@@ -134,7 +138,9 @@ runs = st.builds(
     updated_at=times,
 )
 events = st.builds(RunEvent, run_id=texts, seq=times, type=texts, at=times, data=objects)
-answers = st.builds(Answer, approve=st.booleans(), reason=texts) | st.builds(Answer, text=texts, reason=texts)
+answers = said | st.builds(
+    Answer, approve=st.booleans(), arguments_json=objects.map(lambda value: json_text(value).encode())
+)
 
 ASKED: list[tuple[Rpc[Any, Any], st.SearchStrategy[Any]]] = [
     (grpc_tools.LIST_TOOLS, optional),
@@ -151,6 +157,8 @@ ASKED: list[tuple[Rpc[Any, Any], st.SearchStrategy[Any]]] = [
     ),
     (grpc_agents.CANCEL_RUN, texts),
     (grpc_agents.LIST_INPUT_REQUESTS, optional),
+    (grpc_agents.GET_INPUT_REQUEST, texts),
+    (grpc_agents.WITHDRAW_INPUT_REQUEST, texts),
     (grpc_agents.ANSWER_INPUT_REQUEST, st.builds(grpc_agents.AnswerRequest, texts, answers)),
 ]
 ANSWERED: list[tuple[Rpc[Any, Any], st.SearchStrategy[Any]]] = [

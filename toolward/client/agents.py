@@ -100,4 +100,19 @@ class Agents:
         )
 
     async def answer(self, request_id: str, answer: Answer) -> InputRequest:
+        """The request afterwards. Where the answer changed the arguments and somebody else must agree, it is
+        another open one, which stands in its place."""
         return await self._provider.answer_input_request(self._principal, request_id, answer)
+
+    async def input_request(self, request_id: str) -> InputRequest:
+        """One that the caller made or may answer, in whatever state it is."""
+        return await repeated(
+            lambda _: self._provider.get_input_request(self._principal, request_id),
+            self._retries,
+            safe=True,
+            seconds=self._seconds,
+        )
+
+    async def withdraw(self, request_id: str) -> InputRequest:
+        """Take back a request that the caller made."""
+        return await self._provider.withdraw_input_request(self._principal, request_id)

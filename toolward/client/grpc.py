@@ -182,6 +182,12 @@ class GrpcClient:
     ) -> InputRequest:
         return await self._ask(agents.ANSWER_INPUT_REQUEST, agents.AnswerRequest(request_id, answer))
 
+    async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        return await self._ask(agents.GET_INPUT_REQUEST, request_id)
+
+    async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        return await self._ask(agents.WITHDRAW_INPUT_REQUEST, request_id)
+
     # --- the channel ----------------------------------------------------------------------------------
 
     async def _ask(self, rpc: Rpc[Asked, Answered], asked: Asked) -> Answered:

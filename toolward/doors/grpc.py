@@ -222,6 +222,14 @@ def _agent_handlers(boundary: Boundary, agents: AgentProvider) -> dict[str, Hand
             rpcs.LIST_INPUT_REQUESTS,
             lambda principal, _, run_id: agents.list_input_requests(principal, run_id),
         ),
+        rpcs.GET_INPUT_REQUEST.method: boundary.unary(
+            rpcs.GET_INPUT_REQUEST,
+            lambda principal, _, request_id: agents.get_input_request(principal, request_id),
+        ),
+        rpcs.WITHDRAW_INPUT_REQUEST.method: boundary.unary(
+            rpcs.WITHDRAW_INPUT_REQUEST,
+            lambda principal, _, request_id: agents.withdraw_input_request(principal, request_id),
+        ),
         rpcs.ANSWER_INPUT_REQUEST.method: boundary.unary(
             rpcs.ANSWER_INPUT_REQUEST,
             lambda principal, _, asked: agents.answer_input_request(principal, *asked),

@@ -79,6 +79,11 @@ class McpHttpDoor:
         try:
             message = wire.decode(body)
         except wire.Unreadable as problem:
+            if (
+                _SESSION in headers and problem.code == wire.INVALID_REQUEST
+            ):  # a client's answer to the server
+                await self._hand_over(scope, _replaying(body, receive), send, principal, headers)
+                return
             await _reply(send, 200 if problem.too_deep is not None else 400, unreadable(problem))
             return
         if message.id is UNSET and _is_legacy(headers):
@@ -90,7 +95,7 @@ class McpHttpDoor:
             meta.traceparent = meta.traceparent or headers.get("traceparent", "")
             begun = Begun(self._plain.answer(message, principal))
             answer = begun.value if begun.done else await _unless_disconnected(begun.finish(), receive)
-            if answer is not None:
+            if answer is not None:  # the client is gone; here nobody is asked in the midst of a plain call
                 await _reply(send, _status(answer, message), answer)
 
     async def _hand_over(
@@ -217,7 +222,7 @@ def _status(answer: bytes, message: wire.Message) -> int:
     return _STATUS.get(code, 200)
 
 
-async def _unless_disconnected(work: Awaitable[bytes], receive: Receive) -> bytes | None:
+async def _unless_disconnected(work: Awaitable[bytes | None], receive: Receive) -> bytes | None:
     """The answer, or None when the client closed its connection first: that cancels the call (spec,
     basic/patterns/cancellation). Watching starts late, because a task a call costs a third of the speed."""
     loop = asyncio.get_running_loop()

@@ -8,12 +8,14 @@ One suite runs over both.
 import logging
 from collections.abc import Callable
 
+import msgspec
 from msgspec import UNSET, Raw
 
 from toolward.errors import Internal, InvalidRequest, ToolwardError
 from toolward.offers import offers_of
 from toolward.types import (
     CallContext,
+    InputRequired,
     JsonObject,
     LogEntry,
     LogLevel,
@@ -24,7 +26,8 @@ from toolward.types import (
     ToolProvider,
 )
 from toolward.wire import mcp as wire
-from toolward.wire.outcome import as_result
+from toolward.wire.elicitation import forms
+from toolward.wire.outcome import approval_required, as_result
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,7 @@ class PlainMcp:
         self._provider = provider
         self._info = info
         self._least: LogLevel = "info"  # of the one client, where a door has one
+        self._client_can_be_asked = False  # likewise
 
     def takes(self, message: wire.Message, *, can_notify: bool) -> bool:
         """Whether the short path answers this request."""
@@ -60,8 +64,9 @@ class PlainMcp:
 
     async def answer(
         self, message: wire.Message, principal: Principal, notify: Notify | None = None
-    ) -> bytes:
-        """The response to a request that `takes` said yes to. Never raises but for cancellation."""
+    ) -> bytes | None:
+        """The response to a request that `takes` said yes to, or None where a person must be asked in the midst of
+        the call: then it is the SDK's after all, and nothing was done yet. Never raises but for cancellation."""
         assert message.id is not UNSET  # noqa: S101 -- a type guard: doors keep notifications to themselves
         try:
             return await self._answer(message.id, message, principal, notify)
@@ -76,17 +81,21 @@ class PlainMcp:
 
     async def _answer(
         self, id_: str | int, message: wire.Message, principal: Principal, notify: Notify | None
-    ) -> bytes:
+    ) -> bytes | None:
         params, era = message.params, message.era
         match message.method:
             case "tools/call":
                 context = _context(message, notify, self._least)
-                result = as_result(await self._provider.call_tool(principal, _call(message), context))
-                return wire.response(id_, wire.call_result(result, era))
+                outcome = await self._provider.call_tool(principal, _call(message), context)
+                if isinstance(outcome, InputRequired):
+                    return self._ask(id_, message, outcome)
+                return wire.response(id_, wire.call_result(as_result(outcome), era))
             case "tools/list":
                 page = await self._provider.list_tools(principal, params.cursor)
                 return wire.response(id_, wire.list_result(page, era))
             case "initialize":
+                if notify is not None:
+                    self._client_can_be_asked = wire.can_be_asked(params.capabilities)
                 able = self._capabilities(has_channel=notify is not None)
                 return wire.response(id_, wire.initialize_result(params.protocol_version, self._info, able))
             case "server/discover":
@@ -100,6 +109,15 @@ class PlainMcp:
             case other:
                 raise InvalidRequest(f"{other} is not answered on this path.")
 
+    def _ask(self, id_: str | int, message: wire.Message, outcome: InputRequired) -> bytes | None:
+        """Raises ApprovalRequired where this client is not to ask, or cannot."""
+        if asked := forms(outcome):
+            if message.era == "modern" and _can_be_asked(message.params.meta):
+                return wire.response(id_, wire.input_required_result(asked, outcome.state))
+            if message.era == "legacy" and self._client_can_be_asked:
+                return None
+        raise approval_required(outcome)
+
     def _capabilities(self, *, has_channel: bool) -> JsonObject:
         """Of the handshake eras, where only a client with a channel of its own can be told anything unasked."""
         return wire.capabilities(
@@ -112,6 +130,11 @@ def unreadable(problem: wire.Unreadable) -> bytes:
     if problem.too_deep is not None and problem.id is not None:
         return wire.failure(problem.id, problem.too_deep, "legacy")
     return wire.error_response(problem.id, {"code": problem.code, "message": str(problem)})
+
+
+def _can_be_asked(meta: wire.Meta) -> bool:
+    declared = meta.client_capabilities
+    return isinstance(declared, Raw) and wire.can_be_asked(msgspec.json.decode(declared))
 
 
 def _call(message: wire.Message) -> ToolCall:

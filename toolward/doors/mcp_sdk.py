@@ -16,19 +16,22 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
+from toolward.doors import mcp_asking as asking
 from toolward.errors import ToolwardError
 from toolward.offers import Offers, offers_of
 from toolward.types import (
     CallContext,
+    GivenInput,
+    InputRequired,
     JsonObject,
     LogEntry,
     LogLevel,
+    Outcome,
     Principal,
     Progress,
     ServerInfo,
     ToolCall,
     ToolProvider,
-    ToolResult,
     text_result,
 )
 from toolward.wire import mcp as wire
@@ -104,17 +107,36 @@ class SdkServer(Server[Any]):
 
     async def _call_tool(
         self, ctx: Context, params: mcp_types.CallToolRequestParams
-    ) -> mcp_types.CallToolResult:
+    ) -> mcp_types.CallToolResult | mcp_types.InputRequiredResult:
         meta: JsonObject | None = None
         try:
-            result = await self._call(ctx, params)
+            outcome = await self._call_and_ask(ctx, params)
+            if isinstance(outcome, mcp_types.InputRequiredResult):
+                return outcome
+            result = as_result(outcome)
         except ToolwardError as error:
             if not error.for_model:
                 raise as_mcp(error) from None
             result, meta = text_result(error.text, is_error=True), {META_KEY: details(error)}
         return mcp_types.CallToolResult.model_validate_json(wire.call_result(result, era_of(ctx), meta))
 
-    async def _call(self, ctx: Context, params: mcp_types.CallToolRequestParams) -> ToolResult:
+    async def _call_and_ask(
+        self, ctx: Context, params: mcp_types.CallToolRequestParams
+    ) -> Outcome | mcp_types.InputRequiredResult:
+        """The call; where the person before the client may answer what it needs, they are asked, and it is made
+        again with what they said. In 2026-07-28 the client makes it again itself."""
+        said = asking.said(params)
+        outcome = await self._call(ctx, params, said)
+        if not isinstance(outcome, InputRequired) or (params.input_responses is not None and said is None):
+            return outcome  # whoever put it off is not asked at once again
+        if era_of(ctx) == "modern":
+            return asking.input_required(ctx, outcome) or outcome
+        given = await asking.ask(ctx, outcome)
+        return outcome if given is None else await self._call(ctx, params, given)
+
+    async def _call(
+        self, ctx: Context, params: mcp_types.CallToolRequestParams, given: GivenInput | None
+    ) -> Outcome:
         """Call with news pumped to the client in order, until the call has ended."""
         meta: dict[str, Any] = dict(ctx.meta or {})
         arguments = self._transport.arguments_of(ctx)
@@ -123,6 +145,7 @@ class SdkServer(Server[Any]):
             arguments_json=msgspec.json.encode(params.arguments or {}) if arguments is None else arguments,
             call_id=str(meta.get(wire.CALL_META, "")),
             idempotency_key=str(meta.get(wire.KEY_META, "")),
+            given=given,
         )
         send, receive = anyio.create_memory_object_stream[Progress | LogEntry](_WAITING_NEWS)
 
@@ -148,7 +171,7 @@ class SdkServer(Server[Any]):
         finally:
             pumping.cancel()
             receive.close()
-        return as_result(outcome)
+        return outcome
 
     async def _log(self, ctx: Context, entry: LogEntry, name: str) -> None:
         if era_of(ctx) == "modern":

@@ -99,7 +99,7 @@ class StdioDoor:
         elif self._plain.takes(message, can_notify=True):
             if message.method == "initialize":
                 self._initialize = (line, message.id)
-            self._start(message.id, message)
+            self._start(message.id, message, line)
         else:
             self._hand_over(line)
 
@@ -118,10 +118,14 @@ class StdioDoor:
             self._write(wire.list_changed_notification())
             await self._flush()
 
-    def _start(self, id_: str | int, message: wire.Message) -> None:
+    def _start(self, id_: str | int, message: wire.Message, line: bytes) -> None:
         async def answer() -> None:
             try:
-                self._write(await self._plain.answer(message, self._principal, self._write))
+                answer = await self._plain.answer(message, self._principal, self._write)
+                if answer is None:
+                    self._hand_over(line)
+                else:
+                    self._write(answer)
                 await self._flush()
             finally:
                 self._calls.pop(id_, None)

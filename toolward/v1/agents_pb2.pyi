@@ -471,6 +471,45 @@ class ListInputRequestsResponse(_message.Message):
 Global___ListInputRequestsResponse: _TypeAlias = ListInputRequestsResponse  # noqa: Y015
 
 @_typing.final
+class GetInputRequestRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetInputRequestRequest: _TypeAlias = GetInputRequestRequest  # noqa: Y015
+
+@_typing.final
+class GetInputRequestResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def request(self) -> _common_pb2.InputRequest: ...
+    def __init__(
+        self,
+        *,
+        request: _common_pb2.InputRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetInputRequestResponse: _TypeAlias = GetInputRequestResponse  # noqa: Y015
+
+@_typing.final
 class AnswerInputRequestRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -478,11 +517,14 @@ class AnswerInputRequestRequest(_message.Message):
     APPROVE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     approve: _builtins.bool
     text: _builtins.str
     reason: _builtins.str
     """Why; shown to the agent when it is a denial."""
+    arguments_json: _builtins.str
+    """Approve the call with these arguments instead: a JSON object as UTF-8 JSON text. Empty leaves them as they are."""
     def __init__(
         self,
         *,
@@ -490,10 +532,11 @@ class AnswerInputRequestRequest(_message.Message):
         approve: _builtins.bool = ...,
         text: _builtins.str = ...,
         reason: _builtins.str = ...,
+        arguments_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "reason", b"reason", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "arguments_json", b"arguments_json", "reason", b"reason", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["approve", "text"]  # noqa: Y015
     _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
@@ -520,3 +563,42 @@ class AnswerInputRequestResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AnswerInputRequestResponse: _TypeAlias = AnswerInputRequestResponse  # noqa: Y015
+
+@_typing.final
+class WithdrawInputRequestRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawInputRequestRequest: _TypeAlias = WithdrawInputRequestRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawInputRequestResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def request(self) -> _common_pb2.InputRequest: ...
+    def __init__(
+        self,
+        *,
+        request: _common_pb2.InputRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawInputRequestResponse: _TypeAlias = WithdrawInputRequestResponse  # noqa: Y015

@@ -70,10 +70,20 @@ class AgentServiceStub:
                 request_serializer=toolward_dot_v1_dot_agents__pb2.ListInputRequestsRequest.SerializeToString,
                 response_deserializer=toolward_dot_v1_dot_agents__pb2.ListInputRequestsResponse.FromString,
                 _registered_method=True)
+        self.GetInputRequest = channel.unary_unary(
+                '/toolward.v1.AgentService/GetInputRequest',
+                request_serializer=toolward_dot_v1_dot_agents__pb2.GetInputRequestRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_agents__pb2.GetInputRequestResponse.FromString,
+                _registered_method=True)
         self.AnswerInputRequest = channel.unary_unary(
                 '/toolward.v1.AgentService/AnswerInputRequest',
                 request_serializer=toolward_dot_v1_dot_agents__pb2.AnswerInputRequestRequest.SerializeToString,
                 response_deserializer=toolward_dot_v1_dot_agents__pb2.AnswerInputRequestResponse.FromString,
+                _registered_method=True)
+        self.WithdrawInputRequest = channel.unary_unary(
+                '/toolward.v1.AgentService/WithdrawInputRequest',
+                request_serializer=toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestResponse.FromString,
                 _registered_method=True)
 
 
@@ -128,8 +138,24 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetInputRequest(self, request, context):
+        """GetInputRequest gives one of those in whatever state it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AnswerInputRequest(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """AnswerInputRequest closes a request. Where the answer changes a call's arguments and somebody else must
+        agree to that, it gives another open request, which stands in its place.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawInputRequest(self, request, context):
+        """WithdrawInputRequest takes back a request that the caller made.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -172,10 +198,20 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     request_deserializer=toolward_dot_v1_dot_agents__pb2.ListInputRequestsRequest.FromString,
                     response_serializer=toolward_dot_v1_dot_agents__pb2.ListInputRequestsResponse.SerializeToString,
             ),
+            'GetInputRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInputRequest,
+                    request_deserializer=toolward_dot_v1_dot_agents__pb2.GetInputRequestRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_agents__pb2.GetInputRequestResponse.SerializeToString,
+            ),
             'AnswerInputRequest': grpc.unary_unary_rpc_method_handler(
                     servicer.AnswerInputRequest,
                     request_deserializer=toolward_dot_v1_dot_agents__pb2.AnswerInputRequestRequest.FromString,
                     response_serializer=toolward_dot_v1_dot_agents__pb2.AnswerInputRequestResponse.SerializeToString,
+            ),
+            'WithdrawInputRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawInputRequest,
+                    request_deserializer=toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -379,6 +415,33 @@ class AgentService:
             _registered_method=True)
 
     @staticmethod
+    def GetInputRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/toolward.v1.AgentService/GetInputRequest',
+            toolward_dot_v1_dot_agents__pb2.GetInputRequestRequest.SerializeToString,
+            toolward_dot_v1_dot_agents__pb2.GetInputRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def AnswerInputRequest(request,
             target,
             options=(),
@@ -395,6 +458,33 @@ class AgentService:
             '/toolward.v1.AgentService/AnswerInputRequest',
             toolward_dot_v1_dot_agents__pb2.AnswerInputRequestRequest.SerializeToString,
             toolward_dot_v1_dot_agents__pb2.AnswerInputRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawInputRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/toolward.v1.AgentService/WithdrawInputRequest',
+            toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestRequest.SerializeToString,
+            toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestResponse.FromString,
             options,
             channel_credentials,
             insecure,

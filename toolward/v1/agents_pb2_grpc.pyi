@@ -46,7 +46,14 @@ class AgentServiceStub:
     CancelRun: _grpc.UnaryUnaryMultiCallable[_agents_pb2.CancelRunRequest, _agents_pb2.CancelRunResponse]
     ListInputRequests: _grpc.UnaryUnaryMultiCallable[_agents_pb2.ListInputRequestsRequest, _agents_pb2.ListInputRequestsResponse]
     """ListInputRequests gives the open requests that the caller made or may answer."""
+    GetInputRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.GetInputRequestRequest, _agents_pb2.GetInputRequestResponse]
+    """GetInputRequest gives one of those in whatever state it is."""
     AnswerInputRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.AnswerInputRequestRequest, _agents_pb2.AnswerInputRequestResponse]
+    """AnswerInputRequest closes a request. Where the answer changes a call's arguments and somebody else must
+    agree to that, it gives another open request, which stands in its place.
+    """
+    WithdrawInputRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.WithdrawInputRequestRequest, _agents_pb2.WithdrawInputRequestResponse]
+    """WithdrawInputRequest takes back a request that the caller made."""
 
 @_typing.type_check_only
 class AgentServiceAsyncStub(AgentServiceStub):
@@ -66,7 +73,14 @@ class AgentServiceAsyncStub(AgentServiceStub):
     CancelRun: _aio.UnaryUnaryMultiCallable[_agents_pb2.CancelRunRequest, _agents_pb2.CancelRunResponse]  # type: ignore[assignment]
     ListInputRequests: _aio.UnaryUnaryMultiCallable[_agents_pb2.ListInputRequestsRequest, _agents_pb2.ListInputRequestsResponse]  # type: ignore[assignment]
     """ListInputRequests gives the open requests that the caller made or may answer."""
+    GetInputRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.GetInputRequestRequest, _agents_pb2.GetInputRequestResponse]  # type: ignore[assignment]
+    """GetInputRequest gives one of those in whatever state it is."""
     AnswerInputRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.AnswerInputRequestRequest, _agents_pb2.AnswerInputRequestResponse]  # type: ignore[assignment]
+    """AnswerInputRequest closes a request. Where the answer changes a call's arguments and somebody else must
+    agree to that, it gives another open request, which stands in its place.
+    """
+    WithdrawInputRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.WithdrawInputRequestRequest, _agents_pb2.WithdrawInputRequestResponse]  # type: ignore[assignment]
+    """WithdrawInputRequest takes back a request that the caller made."""
 
 class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
     """AgentService runs agents: a run is a log of events, and every watcher sees the same log."""
@@ -127,10 +141,29 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         """ListInputRequests gives the open requests that the caller made or may answer."""
 
     @_abc_1.abstractmethod
+    def GetInputRequest(
+        self,
+        request: _agents_pb2.GetInputRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_pb2.GetInputRequestResponse, _abc.Awaitable[_agents_pb2.GetInputRequestResponse]]:
+        """GetInputRequest gives one of those in whatever state it is."""
+
+    @_abc_1.abstractmethod
     def AnswerInputRequest(
         self,
         request: _agents_pb2.AnswerInputRequestRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_agents_pb2.AnswerInputRequestResponse, _abc.Awaitable[_agents_pb2.AnswerInputRequestResponse]]: ...
+    ) -> _typing.Union[_agents_pb2.AnswerInputRequestResponse, _abc.Awaitable[_agents_pb2.AnswerInputRequestResponse]]:
+        """AnswerInputRequest closes a request. Where the answer changes a call's arguments and somebody else must
+        agree to that, it gives another open request, which stands in its place.
+        """
+
+    @_abc_1.abstractmethod
+    def WithdrawInputRequest(
+        self,
+        request: _agents_pb2.WithdrawInputRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_pb2.WithdrawInputRequestResponse, _abc.Awaitable[_agents_pb2.WithdrawInputRequestResponse]]:
+        """WithdrawInputRequest takes back a request that the caller made."""
 
 def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

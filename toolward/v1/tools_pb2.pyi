@@ -108,6 +108,7 @@ class CallToolRequest(_message.Message):
     ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
     CALL_ID_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     arguments_json: _builtins.str
     """A JSON object as UTF-8 JSON text; empty means {}."""
@@ -115,6 +116,10 @@ class CallToolRequest(_message.Message):
     """The caller's id for this call; the server makes one where it is empty."""
     idempotency_key: _builtins.str
     """A repeat with the same key has no second effect, where the tool keeps keys."""
+    @_builtins.property
+    def given(self) -> Global___GivenInput:
+        """Only when the call is repeated after InputRequired with a state."""
+
     def __init__(
         self,
         *,
@@ -122,10 +127,11 @@ class CallToolRequest(_message.Message):
         arguments_json: _builtins.str = ...,
         call_id: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
+        given: Global___GivenInput | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "call_id", b"call_id", "idempotency_key", b"idempotency_key", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "call_id", b"call_id", "given", b"given", "idempotency_key", b"idempotency_key", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,10 +175,13 @@ class CallToolStreamRequest(_message.Message):
     ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
     CALL_ID_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     arguments_json: _builtins.str
     call_id: _builtins.str
     idempotency_key: _builtins.str
+    @_builtins.property
+    def given(self) -> Global___GivenInput: ...
     def __init__(
         self,
         *,
@@ -180,14 +189,71 @@ class CallToolStreamRequest(_message.Message):
         arguments_json: _builtins.str = ...,
         call_id: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
+        given: Global___GivenInput | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "call_id", b"call_id", "idempotency_key", b"idempotency_key", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "call_id", b"call_id", "given", b"given", "idempotency_key", b"idempotency_key", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CallToolStreamRequest: _TypeAlias = CallToolStreamRequest  # noqa: Y015
+
+@_typing.final
+class GivenInput(_message.Message):
+    """GivenInput is what the person before the caller's own client said to an InputRequired."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    state: _builtins.str
+    """As it came in InputRequired."""
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputAnswer]: ...
+    def __init__(
+        self,
+        *,
+        state: _builtins.str = ...,
+        answers: _abc.Iterable[Global___InputAnswer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GivenInput: _TypeAlias = GivenInput  # noqa: Y015
+
+@_typing.final
+class InputAnswer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    APPROVE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    approve: _builtins.bool
+    text: _builtins.str
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        approve: _builtins.bool = ...,
+        text: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "reason", b"reason", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["approve", "text"]  # noqa: Y015
+    _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
+
+Global___InputAnswer: _TypeAlias = InputAnswer  # noqa: Y015
 
 @_typing.final
 class CallToolStreamResponse(_message.Message):
@@ -349,16 +415,22 @@ class InputRequired(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUESTS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    state: _builtins.str
+    """Set where the caller itself is one of those who may answer: its client asks the person before it, and makes the
+    same call again with the answer and this state.
+    """
     @_builtins.property
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.InputRequest]: ...
     def __init__(
         self,
         *,
         requests: _abc.Iterable[_common_pb2.InputRequest] | None = ...,
+        state: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from toolward.errors import InvalidRequest
 from toolward.types import Agent, Answer, InputRequest, Run, RunEvent, RunPage, RunState
 from toolward.v1 import agents_pb2 as pb
-from toolward.wire.grpc_common import from_input_request, to_input_request
+from toolward.wire.grpc_common import check_one_answer, from_input_request, to_input_request
 from toolward.wire.grpc_rpc import Malformed, Rpc, json_text, read_object, rpc
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AgentService"].full_name
@@ -156,9 +156,12 @@ def _from_requests(found: pb.ListInputRequestsResponse) -> tuple[InputRequest, .
 
 def _to_answer(asked: AnswerRequest) -> pb.AnswerInputRequestRequest:
     answer = asked.answer
-    if (answer.approve is None) == (answer.text is None):
-        raise InvalidRequest("An answer is a yes or no, or a text: one of them.")
-    message = pb.AnswerInputRequestRequest(request_id=asked.request_id, reason=answer.reason)
+    check_one_answer(answer)
+    message = pb.AnswerInputRequestRequest(
+        request_id=asked.request_id,
+        reason=answer.reason,
+        arguments_json=(answer.arguments_json or b"").decode(),
+    )
     if answer.approve is not None:
         message.approve = answer.approve
     else:
@@ -167,17 +170,20 @@ def _to_answer(asked: AnswerRequest) -> pb.AnswerInputRequestRequest:
 
 
 def _from_answer(found: pb.AnswerInputRequestRequest) -> AnswerRequest:
+    arguments = found.arguments_json.encode() or None
     match found.WhichOneof("answer"):
         case "approve":
-            answer = Answer(approve=found.approve, reason=found.reason)
+            answer = Answer(approve=found.approve, reason=found.reason, arguments_json=arguments)
         case "text":
-            answer = Answer(text=found.text, reason=found.reason)
+            answer = Answer(text=found.text, reason=found.reason, arguments_json=arguments)
         case None:
             raise Malformed("it has no answer: approve, or text")
     return AnswerRequest(found.request_id, answer)
 
 
-def _from_answered(found: pb.AnswerInputRequestResponse) -> InputRequest:
+def _from_answered(
+    found: pb.AnswerInputRequestResponse | pb.GetInputRequestResponse | pb.WithdrawInputRequestResponse,
+) -> InputRequest:
     if not found.HasField("request"):
         raise Malformed("it has no input request")
     return from_input_request(found.request)
@@ -267,6 +273,28 @@ LIST_INPUT_REQUESTS: Rpc[str | None, tuple[InputRequest, ...]] = rpc(
     from_request=lambda found: found.run_id or None,
     to_response=lambda requests: pb.ListInputRequestsResponse(requests=map(to_input_request, requests)),
     from_response=_from_requests,
+)
+
+GET_INPUT_REQUEST: Rpc[str, InputRequest] = rpc(
+    SERVICE,
+    "GetInputRequest",
+    request=pb.GetInputRequestRequest,
+    response=pb.GetInputRequestResponse,
+    to_request=lambda request_id: pb.GetInputRequestRequest(request_id=request_id),
+    from_request=lambda found: found.request_id,
+    to_response=lambda request: pb.GetInputRequestResponse(request=to_input_request(request)),
+    from_response=_from_answered,
+)
+
+WITHDRAW_INPUT_REQUEST: Rpc[str, InputRequest] = rpc(
+    SERVICE,
+    "WithdrawInputRequest",
+    request=pb.WithdrawInputRequestRequest,
+    response=pb.WithdrawInputRequestResponse,
+    to_request=lambda request_id: pb.WithdrawInputRequestRequest(request_id=request_id),
+    from_request=lambda found: found.request_id,
+    to_response=lambda request: pb.WithdrawInputRequestResponse(request=to_input_request(request)),
+    from_response=_from_answered,
 )
 
 ANSWER_INPUT_REQUEST: Rpc[AnswerRequest, InputRequest] = rpc(

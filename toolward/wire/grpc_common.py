@@ -1,7 +1,8 @@
 """Content and input requests as messages of `toolward/v1/common.proto`. An absent optional text is empty there."""
 
-from toolward.errors import InvalidResult
+from toolward.errors import InvalidRequest, InvalidResult
 from toolward.types import (
+    Answer,
     AudioContent,
     Content,
     EmbeddedResource,
@@ -93,6 +94,12 @@ def _from_body(found: pb.EmbeddedResource) -> ResourceBody:
             return ResourceBody(found.uri, kind, blob=found.blob)
         case None:
             raise Malformed(f"the resource {found.uri} has neither text nor blob")
+
+
+def check_one_answer(answer: Answer) -> None:
+    """Raises InvalidRequest."""
+    if (answer.approve is None) == (answer.text is None):
+        raise InvalidRequest("An answer is a yes or no, or a text: one of them.")
 
 
 def to_input_request(request: InputRequest) -> pb.InputRequest:

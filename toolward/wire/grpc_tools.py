@@ -4,7 +4,9 @@ from typing import cast, get_args
 
 from toolward.types import (
     EMPTY_OBJECT,
+    Answer,
     Deferred,
+    GivenInput,
     InputRequired,
     LogEntry,
     LogLevel,
@@ -16,7 +18,13 @@ from toolward.types import (
     ToolResult,
 )
 from toolward.v1 import tools_pb2 as pb
-from toolward.wire.grpc_common import from_content, from_input_request, to_content, to_input_request
+from toolward.wire.grpc_common import (
+    check_one_answer,
+    from_content,
+    from_input_request,
+    to_content,
+    to_input_request,
+)
 from toolward.wire.grpc_rpc import (
     Malformed,
     Rpc,
@@ -69,6 +77,7 @@ def to_call(call: ToolCall) -> pb.CallToolRequest:
         arguments_json=call.arguments_json.decode(),
         call_id=call.call_id,
         idempotency_key=call.idempotency_key,
+        given=None if call.given is None else _to_given(call.given),
     )
 
 
@@ -78,7 +87,33 @@ def to_stream_call(call: ToolCall) -> pb.CallToolStreamRequest:
         arguments_json=call.arguments_json.decode(),
         call_id=call.call_id,
         idempotency_key=call.idempotency_key,
+        given=None if call.given is None else _to_given(call.given),
     )
+
+
+def _to_given(given: GivenInput) -> pb.GivenInput:
+    """Raises InvalidRequest."""
+    made = pb.GivenInput(state=given.state)
+    for request_id, answer in given.answers.items():
+        one = made.answers.add(request_id=request_id, reason=answer.reason)
+        check_one_answer(answer)
+        if answer.approve is not None:
+            one.approve = answer.approve
+        else:
+            one.text = answer.text or ""
+    return made
+
+
+def _from_given(found: pb.GivenInput) -> GivenInput:
+    """Raises Malformed."""
+    answers: dict[str, Answer] = {}
+    for one in found.answers:
+        kind = one.WhichOneof("answer")
+        if kind is None:
+            raise Malformed(f"it has no answer to {one.request_id!r}: approve, or text")
+        approve, text = (one.approve, None) if kind == "approve" else (None, one.text)
+        answers[one.request_id] = Answer(approve, text, one.reason)
+    return GivenInput(answers, found.state)
 
 
 def from_call(found: pb.CallToolRequest | pb.CallToolStreamRequest) -> ToolCall:
@@ -88,6 +123,7 @@ def from_call(found: pb.CallToolRequest | pb.CallToolStreamRequest) -> ToolCall:
         arguments_json=found.arguments_json.encode() or EMPTY_OBJECT,
         call_id=found.call_id,
         idempotency_key=found.idempotency_key,
+        given=_from_given(found.given) if found.HasField("given") else None,
     )
 
 
@@ -178,13 +214,13 @@ def _from_log(found: pb.LogEntry) -> LogEntry:
 
 
 def _to_required(outcome: InputRequired) -> pb.InputRequired:
-    return pb.InputRequired(requests=map(to_input_request, outcome.requests))
+    return pb.InputRequired(requests=map(to_input_request, outcome.requests), state=outcome.state)
 
 
 def _from_required(found: pb.InputRequired) -> InputRequired:
     if not found.requests:
         raise Malformed("it wants input and names no request for it")
-    return InputRequired(tuple(map(from_input_request, found.requests)))
+    return InputRequired(tuple(map(from_input_request, found.requests)), found.state)
 
 
 def _from_list_request(found: pb.ListToolsRequest) -> str | None:

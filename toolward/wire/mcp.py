@@ -5,7 +5,8 @@ its own envelope in `_meta`. Raw values stay slices of the text that came: nothi
 """
 
 import re
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -223,6 +224,19 @@ def _for_legacy(tool: Tool) -> Tool:
     if tool.output_schema is None or tool.output_schema.get("type") == "object":
         return tool
     return msgspec.structs.replace(tool, output_schema=None)
+
+
+def can_be_asked(capabilities: object) -> bool:
+    """Whether a client with these capabilities can put a form before its person (spec, client/elicitation: an empty
+    declaration means forms alone)."""
+    elicits = cast(JsonObject, capabilities).get("elicitation") if isinstance(capabilities, dict) else None
+    return isinstance(elicits, dict) and ("form" in elicits or not elicits)
+
+
+def input_required_result(requests: Mapping[str, JsonObject], state: str) -> bytes:
+    """Of 2026-07-28: `requests` are the params of forms (`elicitation/create`) by the keys of their answers."""
+    asked = {key: {"method": "elicitation/create", "params": params} for key, params in requests.items()}
+    return _encode({"resultType": "input_required", "inputRequests": asked, "requestState": state})
 
 
 def progress_notification(token: Raw | UnsetType, progress: Progress) -> bytes:
