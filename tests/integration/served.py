@@ -1,5 +1,6 @@
 """A process that serves the tools of `tests.servers.trusted` by the kit's command line, as operators start it."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -8,6 +9,8 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
+
+from gateway.bootstrap import Gateway
 
 ENVELOPE: dict[str, Any] = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -20,6 +23,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+async def there(gateway: Gateway, tool: str) -> None:
+    """Returns when the gateway has the tool: on a busy machine its backend is retried first."""
+    changes = gateway.dispatch.watch()
+    async with asyncio.timeout(60):
+        while gateway.dispatch.catalog.find(tool) is None:
+            await anext(changes)
 
 
 class Served:

@@ -20,6 +20,7 @@ from mcp.shared.exceptions import MCPError
 from gateway.bootstrap import Gateway, local_person, open_doors, open_gateway, secret_file
 from gateway.config.parse import read_settings
 from tests.contract.drivers import FIXTURE
+from tests.integration.served import there
 from toolward.types import Answer, RequestState
 from toolward.wire.errors import META_KEY
 
@@ -95,6 +96,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Plac
     async with AsyncExitStack() as stack:
         settings = read_settings(write_config(folder))
         gateway = await stack.enter_async_context(open_gateway(settings, folder / "home", environment={}))
+        await there(gateway, "fixture.add")
         at = await stack.enter_async_context(open_doors(gateway))
         assert at.grpc is not None
         yield Place(folder, gateway, f"http://{at.http}", at.grpc.port)
