@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from gateway.core.ports import (
+    ApprovalGone,
     CallOutcome,
     CallRecord,
     Listing,
     ModelReply,
     ModelRequest,
     RequestSpec,
+    RunAppend,
     RunRecord,
     StoredEvent,
 )
@@ -98,29 +100,44 @@ def listing(backend: str, *tools: Tool, problem: str = "") -> Listing:
 
 
 class TwinLedger:
-    """Keeps everything in lists. `journal` has what happened in its order: `intend ID`, `settle ID CODE`, …"""
+    """Keeps everything in lists. `journal` has what happened in its order: `intend ID`, `settle ID CODE`, …
 
-    def __init__(self, clock: TwinClock | None = None) -> None:
+    What joins an intent goes to `run_log`, where there is one."""
+
+    def __init__(self, clock: TwinClock | None = None, run_log: "TwinRunLog | None" = None) -> None:
         self._clock = clock or TwinClock()
+        self._run_log = run_log
         self.intents: dict[str, CallRecord] = {}
         self.outcomes: dict[str, CallOutcome] = {}
+        self.results: dict[str, ToolResult] = {}
         self.refused: list[tuple[CallRecord, CallOutcome]] = []
         self.payloads: dict[str, bytes] = {}
         self.requests: dict[str, RequestSpec] = {}
         self.journal: list[str] = []
 
-    async def intend(self, record: CallRecord, arguments_json: bytes, *, approval: str = "") -> None:
-        if approval:
-            found = self.requests.get(approval)
-            if found is None or self._state(found) is not RequestState.APPROVED:
-                raise Conflict(f"The approval {approval} cannot be used any more.")
+    async def intend(
+        self,
+        record: CallRecord,
+        arguments_json: bytes,
+        *,
+        approval: str = "",
+        joining: RunAppend | None = None,
+    ) -> None:
+        found = self.requests.get(approval)
+        if approval and (found is None or self._state(found) is not RequestState.APPROVED):
+            raise ApprovalGone(f"The approval {approval} cannot be used any more.")
+        if joining is not None and self._run_log is not None:  # raises before anything is changed
+            await self._run_log.append(joining.run_id, joining.after, joining.events, joining.run)
+        if found is not None:
             self._put(found, RequestState.CONSUMED)
         self.intents[record.id] = record
         self.payloads[record.id] = arguments_json
         self.journal.append(f"intend {record.id}")
 
-    def settle(self, outcome: CallOutcome) -> None:
+    def settle(self, outcome: CallOutcome, result: ToolResult | None = None) -> None:
         self.outcomes[outcome.call_id] = outcome
+        if result is not None:
+            self.results[outcome.call_id] = result
         self.journal.append(f"settle {outcome.call_id} {outcome.code}")
 
     def refuse(self, record: CallRecord, arguments_json: bytes, outcome: CallOutcome) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
@@ -65,6 +65,18 @@ def open_store(where: str | Path, *, busy_timeout: float = 5.0) -> Engine:
     return engine
 
 
+def open_reading(path: Path) -> Engine:
+    """An engine over an SQLite file that is there, for reading only; another program may write meanwhile. Raises
+    ConfigurationError."""
+    if not path.is_file():
+        raise ConfigurationError(f"There is no database {path}.", hint="Name the file that is meant.")
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+    return sqlalchemy.create_engine(f"sqlite:///{path}", creator=connect, hide_parameters=True)
+
+
 @contextmanager
 def write_transaction(engine: Engine) -> Generator[Connection]:
     """A transaction that holds the write lock from its start, so it never has to give way in the middle."""
@@ -94,6 +106,24 @@ def closed(engine: Engine) -> Unavailable:
     return Unavailable(f"The database {place(engine)} is closed.", hint="The program is stopping.")
 
 
+class Finish(Protocol):
+    """What a writer does once for all the work of a commit. Called by its thread only."""
+
+    def flush(self, connection: Connection) -> None:
+        """Store what the work before left to be stored."""
+        ...
+
+    def drop(self) -> None:
+        """Forget what failed work left to be stored."""
+        ...
+
+    def seal(self, connection: Connection) -> None:
+        """The last thing before the commit."""
+        ...
+
+    def ended(self, *, committed: bool) -> None: ...
+
+
 class Writer:
     """One thread that does all writing to one database, with group commit.
 
@@ -102,8 +132,10 @@ class Writer:
     alone and the others still commit; when the database itself fails, every piece of the commit does.
     """
 
-    def __init__(self, engine: Engine, name: str = "toolward-writer") -> None:
+    def __init__(self, engine: Engine, name: str = "toolward-writer", finish: Finish | None = None) -> None:
         self._engine = engine
+        self._finish: Finish = finish or _NoFinish()
+        self.lost = 0  # pieces that nobody waited for and that were not stored
         self._queue: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -147,7 +179,7 @@ class Writer:
             last = len(batch) < len(waiting)
             if batch:
                 self._commit(batch)
-                _tell(batch)
+                self.lost += _tell(batch)
 
     def _commit(self, batch: list["_Piece"]) -> None:
         """All in one transaction; only when a piece fails, again with a savepoint around each."""
@@ -155,7 +187,11 @@ class Writer:
             with write_transaction(self._engine) as connection:
                 for piece in batch:
                     piece.result = piece.work(connection)
+                self._finish.flush(connection)
+                self._finish.seal(connection)
+            self._finish.ended(committed=True)
         except Exception as error:  # the waiters get it; the thread must live on
+            self._finish.ended(committed=False)
             if len(batch) == 1 or _database_failed(error):
                 self._fail(batch, error)
             else:
@@ -168,13 +204,18 @@ class Writer:
                     savepoint = connection.begin_nested()
                     try:
                         piece.result = piece.work(connection)
+                        self._finish.flush(connection)
                         savepoint.commit()
                     except Exception as error:
+                        self._finish.drop()
                         if _database_failed(error):  # the transaction may be gone: nothing of it counts
                             raise
                         savepoint.rollback()
                         self._fail([piece], error)
+                self._finish.seal(connection)
+            self._finish.ended(committed=True)
         except Exception as error:  # the waiters get it; the thread must live on
+            self._finish.ended(committed=False)
             self._fail(batch, error)
 
     def _fail(self, pieces: list["_Piece"], error: Exception) -> None:
@@ -208,19 +249,32 @@ class _Piece:
             self.future.set_result(self.result)
 
 
-def _tell(batch: list[_Piece]) -> None:
-    """Wake the waiters, once for each event loop."""
+class _NoFinish:
+    def flush(self, connection: Connection) -> None: ...
+
+    def drop(self) -> None: ...
+
+    def seal(self, connection: Connection) -> None: ...
+
+    def ended(self, *, committed: bool) -> None: ...
+
+
+def _tell(batch: list[_Piece]) -> int:
+    """Wake the waiters, once for each event loop; how many pieces failed unheard."""
+    lost = 0
     loops: dict[asyncio.AbstractEventLoop, list[_Piece]] = {}
     for piece in batch:
         if piece.loop is not None:
             loops.setdefault(piece.loop, []).append(piece)
         elif piece.error is not None:
+            lost += 1
             log.error("a record was not stored: %s", piece.error.text)
     for loop, pieces in loops.items():
         try:
             loop.call_soon_threadsafe(_tell_all, pieces)
         except RuntimeError:  # that loop is closed, so nobody waits there
             log.debug("%d waiters are gone", len(pieces))
+    return lost
 
 
 def _tell_all(pieces: list[_Piece]) -> None:

@@ -1,5 +1,6 @@
 """What is known of a call before anything is done: its tool, its arguments, and what policy says of it."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -8,7 +9,6 @@ import msgspec
 
 from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool
-from gateway.core.digests import arguments_digest
 from gateway.core.policy import BoundPolicy
 from gateway.core.ports import CallRecord, Clock, Ids
 from toolward.errors import DeadlineExceeded, Denied, InvalidRequest, Unavailable, UnknownTool
@@ -16,6 +16,7 @@ from toolward.names import closest
 from toolward.schema import MAX_BYTES, check_arguments, parse_object
 from toolward.types import CallContext, JsonObject, Principal, RunScope, ToolCall
 
+_TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")  # W3C Trace Context
 _SUGGESTED_FROM = 500  # comparing names is slow, so a suggestion looks at no more
 
 
@@ -76,13 +77,16 @@ class Admission:
             principal=principal.id,
             tenant=principal.tenant,
             tool=tool.name,
-            arguments_digest=arguments_digest(arguments),
             effect=decision.effect,
             rule=decision.rule,
             version=decision.version,
             changes=tool.facts.changes,
+            roles=principal.roles,
+            tool_digest=tool.digest,
             run_id=context.run.run_id if context.run else "",
+            agent=context.run.agent if context.run else "",
             idempotency_key=call.idempotency_key,
+            trace_id=_trace_id(context.traceparent),
         )
         return Admitted(tool, arguments, decision, record)
 
@@ -94,6 +98,12 @@ class Admission:
             )
         if context.timeout is not None and context.timeout <= 0:
             raise DeadlineExceeded(f"There was no time left to call {call.name[:128]}; it was not called.")
+
+
+def _trace_id(traceparent: str) -> str:
+    """Empty for what is no traceparent: callers may send anything."""
+    found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    return found[1] if found else ""
 
 
 def _find(snapshot: Snapshot, principal: Principal, name: str, run: RunScope | None) -> CatalogTool:

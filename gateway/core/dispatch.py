@@ -15,9 +15,9 @@ from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool, build_catalog
 from gateway.core.performing import Performer
 from gateway.core.policy import BoundPolicy, Policy, bind
-from gateway.core.ports import BackendPort, Called, Clock, Ids, LedgerPort
+from gateway.core.ports import ApprovalGone, BackendPort, Called, Clock, Ids, Joining, LedgerPort
 from gateway.core.recording import Recorder
-from toolward.errors import Conflict, Denied, InvalidRequest
+from toolward.errors import Denied, InvalidRequest
 from toolward.types import (
     CallContext,
     InputRequest,
@@ -117,8 +117,10 @@ class Dispatch:
         """`call`, without what was decided."""
         return (await self.call(principal, call, context)).outcome
 
-    async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> Called:
-        """Make one call if policy lets it through.
+    async def call(
+        self, principal: Principal, call: ToolCall, context: CallContext, *, joining: Joining | None = None
+    ) -> Called:
+        """Make one call if policy lets it through. `joining` has the intent stored with a run's part of it.
 
         Of `call.call_id` only a run's is kept, since a run makes unique ones. Raises UnknownTool, Unavailable,
         TooLarge, InvalidRequest, InvalidArguments, Denied, DeadlineExceeded, InvalidResult, and what the
@@ -129,8 +131,8 @@ class Dispatch:
         if effect == "deny":
             raise self._denied(admitted, call)
         if effect == "allow":
-            await self._recorder.intend(admitted, call)
-        elif (request := await self._unanswered(principal, admitted, call, context)) is not None:
+            await self._recorder.intend(admitted, call, joining=joining)
+        elif (request := await self._unanswered(principal, admitted, call, context, joining)) is not None:
             return Called(effect, rule, InputRequired((request,)))
         return Called(effect, rule, await self._performer.perform(principal, admitted, call, context))
 
@@ -144,7 +146,12 @@ class Dispatch:
         return error
 
     async def _unanswered(
-        self, principal: Principal, admitted: Admitted, call: ToolCall, context: CallContext
+        self,
+        principal: Principal,
+        admitted: Admitted,
+        call: ToolCall,
+        context: CallContext,
+        joining: Joining | None,
     ) -> InputRequest | None:
         """The request that must be answered first; None when a person approved this very call and the approval
         is now used up for it, with the intent on record."""
@@ -152,7 +159,7 @@ class Dispatch:
         if request.state is not RequestState.APPROVED:
             return request
         try:
-            await self._recorder.intend(admitted, call, approval=request.id)
-        except Conflict:  # another call took it in this moment
+            await self._recorder.intend(admitted, call, approval=request.id, joining=joining)
+        except ApprovalGone:  # another call took it in this moment
             return await self._approvals.open(principal, admitted, context)
         return None

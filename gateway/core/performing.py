@@ -44,7 +44,7 @@ class Performer:
             error = Internal(f"The call of {admitted.tool.name} failed inside.", hint="The log says why.")
             settle(admitted, started, error.code, error.message)
             raise error from None
-        settle(admitted, started, "tool_error" if result.is_error else "ok", "")
+        settle(admitted, started, "tool_error" if result.is_error else "ok", "", result)
         return result
 
     async def _round_trip(

@@ -2,11 +2,12 @@
 in-memory twin in `tests/twins.py`; neither this module nor anything in `core` or `agent` does I/O itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
+from toolward.errors import Conflict
 from toolward.types import (
     CallContext,
     InputRequest,
@@ -77,30 +78,43 @@ class Called(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
+Store = Callable[["RunAppend"], Awaitable[None]]
+"""Stores what it is given of a run's log, and with it whatever else it is made for: a call's intent."""
+
+Joining = Callable[[Store], Awaitable[None]]
+"""How a run has its log and a call's intent stored at once: it calls the Store, with its part."""
+
+
 class Caller(Protocol):
     """The one road to the tools, for those who want to know what was decided too."""
 
-    async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> Called: ...
+    async def call(
+        self, principal: Principal, call: ToolCall, context: CallContext, *, joining: Joining | None = None
+    ) -> Called: ...
 
 
 # --- the ledger -----------------------------------------------------------------------------------------
 
 
 class CallRecord(msgspec.Struct, frozen=True):
-    """One call as the ledger keeps it: who, what, what was decided and by which rule."""
+    """One call as the ledger keeps it: who, what, what was decided and by which rule. With its arguments it can be
+    decided again."""
 
     id: str
     at: int  # Unix ms
     principal: str
     tenant: str
     tool: str  # qualified
-    arguments_digest: str
     effect: Literal["allow", "ask", "deny"]
     rule: str
     version: str  # of policy and catalog
     changes: bool  # whether the tool may change something
+    roles: tuple[str, ...] = ()  # of the principal
+    tool_digest: str = ""  # of all that the tool's server said of it
     run_id: str = ""
+    agent: str = ""  # of the run
     idempotency_key: str = ""
+    trace_id: str = ""  # 32 hexadecimal digits, where the caller traces
 
 
 class CallOutcome(msgspec.Struct, frozen=True):
@@ -123,15 +137,39 @@ class RequestSpec(msgspec.Struct, frozen=True):
     arguments_digest: str
 
 
+class RunAppend(msgspec.Struct, frozen=True):
+    """Events to store behind sequence number `after` of a run, and what its row is then."""
+
+    run_id: str
+    after: int
+    events: tuple["StoredEvent", ...]
+    run: Run
+
+
+class ApprovalGone(Conflict):
+    """The approval that a call was to use up is not there any more; nothing was stored."""
+
+
 class LedgerPort(Protocol):
-    async def intend(self, record: CallRecord, arguments_json: bytes, *, approval: str = "") -> None:
-        """Record that a call will be made. For a tool that changes things this returns only when the record is
-        durable; otherwise at once. `approval` is the id of an approved input request, used up in the same
-        transaction: raises Conflict when it is not approved any more."""
+    async def intend(
+        self,
+        record: CallRecord,
+        arguments_json: bytes,
+        *,
+        approval: str = "",
+        joining: RunAppend | None = None,
+    ) -> None:
+        """Record that a call will be made. `approval` is the id of an approved input request, used up in the same
+        transaction, and `joining` what its run's log says of the call: all of it is stored, or nothing is.
+
+        Returns when the record is durable if the tool changes things or there is something to join; otherwise at
+        once. Raises ApprovalGone, and Conflict when another writer of the run was first or the call's id belongs
+        to another call.
+        """
         ...
 
-    def settle(self, outcome: CallOutcome) -> None:
-        """Record how it ended; batched."""
+    def settle(self, outcome: CallOutcome, result: ToolResult | None = None) -> None:
+        """Record how it ended, and what the tool said; batched."""
         ...
 
     def refuse(self, record: CallRecord, arguments_json: bytes, outcome: CallOutcome) -> None:

@@ -1,6 +1,7 @@
 """The one store of what happened: call records, run events and input requests in one database."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -10,14 +11,43 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunRecord, StoredEvent
+from gateway.core.ports import (
+    ApprovalGone,
+    CallOutcome,
+    CallRecord,
+    RequestSpec,
+    RunAppend,
+    RunRecord,
+    StoredEvent,
+)
 from gateway.ledger import calls, requests, runs
-from gateway.ledger.calls import RecordedCall
+from gateway.ledger.batch import Batch
+from gateway.ledger.chain import Chain
+from gateway.ledger.checkpoints import Checkpoints
+from gateway.ledger.keys import Keys
+from gateway.ledger.reading import RecordedCall, recorded_call
 from gateway.ledger.tables import prepare
+from gateway.ledger.transitions import watch_requests
+from toolward.errors import Conflict, ToolwardError
 from toolward.store import Writer, closed, explain, open_store, place, write_transaction
-from toolward.types import InputRequest, Run, RunEvent, RunPage, RunState
+from toolward.types import InputRequest, Run, RunEvent, RunPage, RunState, ToolResult
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+CHECKPOINT_SECONDS = 30.0
+"""Between two checkpoints while anything is written: half of what is promised."""
+
+
+def keys_beside(file: str) -> Keys:
+    return Keys(Path(file).parent / "ledger-keys")
+
+
+def outside(file: str) -> Path:
+    """Where checkpoints go unless the configuration says otherwise."""
+    return Path(file).parent / "checkpoints.jsonl"
 
 
 def _wall_ms() -> int:
@@ -32,63 +62,121 @@ class Ledger:
     reason, when the database refuses (a full disk, say).
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], int], checkpoints: Checkpoints) -> None:
         self._engine = engine
-        self._writer = Writer(engine, "toolward-ledger")
+        self._chain = Chain(now)
+        self._batch = Batch(self._chain, now)
+        self._writer = Writer(engine, "toolward-ledger", self._batch)
+        self._checkpoints = checkpoints
+        self._signed = 0  # the chain's growth that checkpoints know
         self._now = now
         self._closed = False
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, where: str | Path, *, now: Callable[[], int] = _wall_ms, busy_timeout: float = 5.0
+        cls,
+        where: str | Path,
+        *,
+        now: Callable[[], int] = _wall_ms,
+        busy_timeout: float = 5.0,
+        checkpoints: Path | None = None,
     ) -> AsyncGenerator["Ledger"]:
-        """The ledger at a path or `sqlite:///PATH`, made where there is none. `now` gives Unix milliseconds.
+        """The ledger at a path or `sqlite:///PATH`, made where there is none. `now` gives Unix milliseconds;
+        `checkpoints` is the file outside, otherwise `checkpoints.jsonl` beside it; the keys lie in `ledger-keys`.
 
         Raises ConfigurationError, naming the file and the remedy, when it cannot be opened, is locked, or was
         written by a newer Toolward or by another program.
         """
         engine = await asyncio.to_thread(_open, where, busy_timeout)
-        ledger = cls(engine, now)
+        ledger = cls(
+            engine, now, Checkpoints(keys_beside(place(engine)), checkpoints or outside(place(engine)))
+        )
+        checkpointing = asyncio.create_task(ledger._checkpoint_always())
         try:
             yield ledger
         finally:
+            checkpointing.cancel()
+            await asyncio.wait([checkpointing])
             await ledger.close()
 
+    @property
+    def lost(self) -> int:
+        """Records that could not be stored, and for which no call waited."""
+        return self._writer.lost
+
+    async def checkpoint(self) -> None:
+        """Sign what is stored, if that is more than at the last time. A failure is told in the log: it stops
+        nobody."""
+        try:
+            await self._writer.write(lambda _: None)  # a checkpoint is of what was committed before it
+            grown = await self._writer.write(self._store_checkpoint)
+        except ToolwardError as error:
+            log.error("no checkpoint of the ledger could be made: %s", error.text)
+            return
+        self._signed = grown
+        await asyncio.to_thread(self._checkpoints.write)
+
+    def _store_checkpoint(self, connection: Connection) -> int:
+        if self._chain.growth != self._signed:
+            self._checkpoints.store(connection, self._batch, self._now(), self._writer.lost)
+        return self._chain.growth
+
+    async def _checkpoint_always(self) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            await self.checkpoint()
+
     async def close(self) -> None:
-        """Store what is queued, then refuse more."""
+        """Store what is queued, sign it, then refuse more."""
+        if not self._closed:
+            await self.checkpoint()
+            if self._chain.position is not None:
+                self._writer.post(self._chain.close)
         self._closed = True
         await self._writer.close()
         await asyncio.to_thread(self._engine.dispose)
 
     # --- calls
 
-    async def intend(self, record: CallRecord, arguments_json: bytes, *, approval: str = "") -> None:
+    async def intend(
+        self,
+        record: CallRecord,
+        arguments_json: bytes,
+        *,
+        approval: str = "",
+        joining: RunAppend | None = None,
+    ) -> None:
         now = self._now()
 
         def work(connection: Connection) -> None:
+            if joining is not None:
+                runs.append(
+                    connection, self._batch, joining.run_id, joining.after, joining.events, joining.run
+                )
             if approval:
-                requests.use_up(connection, approval, now)
-            calls.insert_record(connection, record, arguments_json)
+                _use_up(connection, approval, now)
+            calls.add_record(connection, self._batch, record, arguments_json)
 
-        if record.changes or approval:
+        if record.changes or approval or joining is not None:
             await self._writer.write(work)
         else:
             self._writer.post(work)
 
-    def settle(self, outcome: CallOutcome) -> None:
-        self._writer.post(lambda connection: calls.insert_outcome(connection, outcome))
+    def settle(self, outcome: CallOutcome, result: ToolResult | None = None) -> None:
+        self._writer.post(lambda _: calls.add_outcome(self._batch, outcome, result))
 
     def refuse(self, record: CallRecord, arguments_json: bytes, outcome: CallOutcome) -> None:
         def work(connection: Connection) -> None:
-            calls.insert_record(connection, record, arguments_json)
-            calls.insert_outcome(connection, outcome)
+            calls.add_record(connection, self._batch, record, arguments_json)
+            calls.add_outcome(self._batch, outcome)
 
         self._writer.post(work)
 
     async def call_record(self, call_id: str) -> RecordedCall:
         """Raises NotFound. Goes through the writer, so that it sees what was recorded a moment ago."""
-        return await self._writer.write(lambda connection: calls.recorded_call(connection, call_id))
+        await self._writer.write(lambda _: None)
+        return await self._read(lambda connection: recorded_call(connection, call_id))
 
     # --- input requests
 
@@ -98,7 +186,7 @@ class Ledger:
 
     async def open_request(self, spec: RequestSpec) -> InputRequest:
         now = self._now()
-        return await self._writer.write(lambda connection: requests.open_or_get(connection, spec, now))
+        return await self._write_requests(lambda connection: requests.open_or_get(connection, spec, now))
 
     async def get_request(self, request_id: str) -> RequestSpec:
         return await self._read(lambda connection: requests.get(connection, request_id))
@@ -108,20 +196,30 @@ class Ledger:
         return await self._read(lambda connection: requests.open_ones(connection, tenant, run_id, now))
 
     async def close_request(self, request_id: str, request: InputRequest, answered_by: str) -> None:
-        await self._writer.write(
+        await self._write_requests(
             lambda connection: requests.close(connection, request_id, request, answered_by)
         )
+
+    async def _write_requests(self, work: Callable[[Connection], T]) -> T:
+        def noted(connection: Connection) -> T:
+            result = work(connection)
+            self._batch.transitions(connection)
+            return result
+
+        return await self._writer.write(noted)
 
     # --- runs
 
     async def create(self, record: RunRecord, events: Sequence[StoredEvent]) -> RunRecord:
-        return await self._writer.write(lambda connection: runs.create(connection, record, events))
+        return await self._writer.write(
+            lambda connection: runs.create(connection, self._batch, record, events)
+        )
 
     async def append(
         self, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
     ) -> tuple[RunEvent, ...]:
         return await self._writer.write(
-            lambda connection: runs.append(connection, run_id, after, events, run)
+            lambda connection: runs.append(connection, self._batch, run_id, after, events, run)
         )
 
     async def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
@@ -154,11 +252,19 @@ class Ledger:
             raise explain(error, place(self._engine)) from error
 
 
+def _use_up(connection: Connection, approval: str, now: int) -> None:
+    try:
+        requests.use_up(connection, approval, now)
+    except Conflict as error:
+        raise ApprovalGone(error.message, hint=error.hint) from None
+
+
 def _open(where: str | Path, busy_timeout: float) -> Engine:
     engine = open_store(where, busy_timeout=busy_timeout)
     try:
         with write_transaction(engine) as connection:
             prepare(connection, place(engine))
+        watch_requests(engine)
     except BaseException:
         engine.dispose()
         raise

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from gateway.core.ports import RunRecord, StoredEvent
 from gateway.ledger import tables
+from gateway.ledger.batch import Batch
+from gateway.ledger.chain import salted
 from toolward.errors import Conflict, InvalidRequest, NotFound
 from toolward.types import Run, RunEvent, RunPage, RunState
 
@@ -25,7 +27,9 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     id: str
 
 
-def create(connection: Connection, record: RunRecord, events: Sequence[StoredEvent]) -> RunRecord:
+def create(
+    connection: Connection, batch: Batch, record: RunRecord, events: Sequence[StoredEvent]
+) -> RunRecord:
     """Stores the run and its first events. With a key that the owner used before, gives that run instead."""
     run = record.run
     if record.key:
@@ -36,13 +40,15 @@ def create(connection: Connection, record: RunRecord, events: Sequence[StoredEve
             return _record(known)
     of_record = {"id": run.id, "tenant": record.tenant, "key": record.key or None, "last_seq": len(events)}
     roles = msgspec.json.encode(record.roles).decode()
-    connection.execute(insert(tables.runs).values(_row(run) | of_record | {"roles": roles}))
-    _insert_events(connection, run.id, 0, events, run.created_at)
+    row = _row(run) | of_record | {"roles": roles}
+    connection.execute(insert(tables.runs).values(row))
+    batch.cover("run", row)
+    _add_events(batch, run.id, 0, events, run.created_at)
     return record
 
 
 def append(
-    connection: Connection, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
+    connection: Connection, batch: Batch, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
 ) -> tuple[RunEvent, ...]:
     """The events happened at `run.updated_at`. Raises Conflict when another writer was first."""
     changed = connection.execute(
@@ -55,7 +61,7 @@ def append(
             f"The run {run_id} has moved on: its event {after + 1} was written by another.",
             hint="Read its events again.",
         )
-    return _insert_events(connection, run_id, after, events, run.updated_at)
+    return _add_events(batch, run_id, after, events, run.updated_at)
 
 
 def events(connection: Connection, run_id: str, after: int) -> tuple[RunEvent, ...]:
@@ -112,21 +118,24 @@ def not_found(run_id: str) -> NotFound:
     return NotFound(f"There is no run {run_id[:128]!r}.", hint="List your runs.")
 
 
-def _insert_events(
-    connection: Connection, run_id: str, after: int, stored: Sequence[StoredEvent], at: int
+def _add_events(
+    batch: Batch, run_id: str, after: int, stored: Sequence[StoredEvent], at: int
 ) -> tuple[RunEvent, ...]:
-    rows = [
-        {
-            "run_id": run_id,
-            "seq": seq,
-            "type": event.type,
-            "version": event.version,
-            "at": at,
-            "data": event.data_json.decode(),
-        }
-        for seq, event in enumerate(stored, after + 1)
-    ]
-    connection.execute(insert(tables.run_events), rows)
+    for seq, event in enumerate(stored, after + 1):
+        salt, digest = salted(event.data_json)
+        batch.add(
+            "event",
+            {
+                "run_id": run_id,
+                "seq": seq,
+                "type": event.type,
+                "version": event.version,
+                "at": at,
+                "salt": salt,
+                "data": event.data_json.decode(),
+                "data_digest": digest,
+            },
+        )
     return tuple(
         RunEvent(run_id, seq, event.type, at, msgspec.json.decode(event.data_json))
         for seq, event in enumerate(stored, after + 1)

@@ -1,7 +1,7 @@
 """The ledger's tables, in types that SQLite and PostgreSQL both have. Times are Unix milliseconds.
 
-Records and events are only ever added; an outcome is a row of its own, so a late one is added too. Arguments
-lie beside their record and can be erased without touching it.
+Records and events are only ever added; an outcome is a row of its own, so a late one is added too. Payloads lie
+beside their record, each with the salt of its digest, and can be erased without touching it.
 """
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from toolward.errors import ConfigurationError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -44,33 +44,42 @@ call_records = Table(
     Column("principal", Text, nullable=False),
     Column("tenant", Text, nullable=False),
     Column("tool", Text, nullable=False),
-    Column("arguments_digest", Text, nullable=False),
     Column("effect", Text, nullable=False),
     Column("rule", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("changes", Boolean, nullable=False),
+    Column("roles", Text, nullable=False),  # JSON
+    Column("tool_digest", Text, nullable=False),
     Column("run_id", Text, nullable=False),
+    Column("agent", Text, nullable=False),
     Column("idempotency_key", Text, nullable=False),
-    Index("call_records_by_time", "tenant", "at"),
+    Column("trace_id", Text, nullable=False),
+    Column("arguments_digest", Text, nullable=False),  # salted
+    Index("call_records_by_time", "at", "id"),
     Index("call_records_by_run", "run_id"),
 )
 
 call_payloads = Table(
     "call_payloads",
     metadata,
-    Column("call_id", Text, ForeignKey("call_records.id"), primary_key=True),
-    Column("arguments", LargeBinary, nullable=False),  # as they came: they need not be UTF-8
+    Column("call_id", Text, primary_key=True),
+    Column(
+        "outcome", Integer, primary_key=True, autoincrement=False
+    ),  # whose result it is; 0 = the arguments
+    Column("salt", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # as they came: arguments need not be UTF-8
 )
 
 call_outcomes = Table(
     "call_outcomes",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("call_id", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("code", Text, nullable=False),
     Column("duration_us", BigInteger, nullable=False),
     Column("message", Text, nullable=False),
+    Column("result_digest", Text, nullable=False),  # salted; empty = there was no result
     Index("call_outcomes_by_call", "call_id", "id"),
 )
 
@@ -108,7 +117,9 @@ run_events = Table(
     Column("type", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
     Column("data", Text, nullable=False),  # JSON
+    Column("data_digest", Text, nullable=False),  # salted
 )
 
 input_requests = Table(
@@ -132,6 +143,61 @@ input_requests = Table(
     Index("input_requests_by_state", "tenant", "state", "created_at"),
 )
 
+request_transitions = Table(
+    "request_transitions",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3 … of its request
+    Column("at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("answered_by", Text, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("row_digest", Text, nullable=False),  # salted, of the whole request as it was then
+)
+
+# --- what makes it tell-tale: `chain.py` says how
+
+chain_segments = Table(
+    "chain_segments",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("previous", Text, nullable=False),  # the segment that the same process wrote before, if any
+    Column("open", Boolean, nullable=False),  # not covered: a hint where checkpoints look
+)
+
+chain = Table(
+    "chain",
+    metadata,
+    Column("segment", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("link", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ledger_acts = Table(
+    "ledger_acts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),  # JSON, as it was signed
+    Column("key_id", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),  # JSON, as it was signed
+    Column("key_id", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+)
+
 
 def prepare(connection: Connection, where: str) -> None:
     """Make the tables where there are none. Raises ConfigurationError for a database that a newer Toolward
@@ -151,4 +217,11 @@ def prepare(connection: Connection, where: str) -> None:
             f"The ledger {where} was written by a newer Toolward (schema {found}; this one knows up to"
             f" {SCHEMA_VERSION}).",
             hint="Upgrade toolward, or choose another file for the ledger.",
+        )
+    if found < SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"The ledger {where} was written by a Toolward from before the first release (schema {found}; this one"
+            f" writes {SCHEMA_VERSION}).",
+            hint="Move the file away: a new one is made. What was not chained when it was written cannot be"
+            " vouched for afterwards, so it is not taken over.",
         )

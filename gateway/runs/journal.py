@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.agent.events import Event, encode
 from gateway.agent.state import RunStateData, advance, fold
-from gateway.core.ports import Clock, RunLogPort, RunRecord
+from gateway.core.ports import ApprovalGone, Clock, RunAppend, RunLogPort, RunRecord, Store
 from gateway.runs.feed import Feed
 from toolward.types import Principal
 
@@ -36,17 +36,21 @@ class Journal:
         when another process was first, Unavailable when the ledger fails."""
         await self.amend(lambda _: events)
 
-    async def amend(self, decide: Decide) -> None:
-        """`write` what is decided from the state at that moment. Once begun it is finished, also when the
-        caller is cancelled: memory and log never differ."""
-        storing = asyncio.create_task(self._store(decide))
+    async def amend(self, decide: Decide, store: Store | None = None) -> None:
+        """`write` what is decided from the state at that moment; `store`, where given, stores it together with
+        something else. Once begun it is finished, also when the caller is cancelled: memory and log never
+        differ."""
+        storing = asyncio.create_task(self._store(decide, store or self._append))
         try:
             await asyncio.shield(storing)
         except asyncio.CancelledError:
             await asyncio.wait([storing])
             raise
 
-    async def _store(self, decide: Decide) -> None:
+    async def _append(self, more: RunAppend) -> None:
+        await self._log.append(more.run_id, more.after, more.events, more.run)
+
+    async def _store(self, decide: Decide, store: Store) -> None:
         async with self._lock:
             if not (events := decide(self.state)):
                 return
@@ -54,10 +58,11 @@ class Journal:
             state = self.state
             for event in events:
                 state = advance(state, event, now)
+            encoded = tuple(encode(event) for event in events)
             try:
-                await self._log.append(
-                    self.run_id, self.state.seq, [encode(event) for event in events], state.run
-                )
+                await store(RunAppend(self.run_id, self.state.seq, encoded, state.run))
+            except ApprovalGone:  # nothing was stored, and nobody else wrote
+                raise
             except BaseException:
                 self.broken = True
                 raise

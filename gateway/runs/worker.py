@@ -29,12 +29,14 @@ from gateway.core.ports import (
     Caller,
     Clock,
     Ids,
+    Joining,
     LedgerPort,
     ModelPort,
     ModelReply,
     ModelRequest,
     ModelTool,
     RunLogPort,
+    Store,
     ToolUse,
 )
 from gateway.runs.answers import settle_answers
@@ -75,6 +77,10 @@ class Ports(NamedTuple):
     clock: Clock
     ids: Ids
     feed: Feed
+
+
+class _Waits(Exception):
+    """People were asked something meanwhile."""
 
 
 class Worker:
@@ -170,12 +176,15 @@ class Worker:
 
     async def _call_tools(self, step: CallTools, agent: AgentDefinition) -> None:
         """Calls that only read go out together; those that change things one after the other, in the model's
-        order. Each is on record before it goes out, and its outcome as soon as it is there."""
+        order. Each is on record before it goes out, and its outcome as soon as it is there: what reads in one
+        piece, what changes things or may have been approved each in one transaction with its intent."""
         settled, begun = self._plan(step, agent)
         together = [called for called in begun if not self._ports.facts(called.tool).changes]
         in_order = [called for called in begun if self._ports.facts(called.tool).changes]
-        await self._journal.write(*settled, *together, *in_order[:1])
-        work = [self._perform(called, agent) for called in together]
+        again = {call.id for call in step.ready}
+        plain = [called for called in together if called.call_id not in again]
+        await self._journal.write(*settled, *plain)
+        work = [self._perform(called, agent, begun=called.call_id not in again) for called in together]
         if in_order:
             work.append(self._perform_in_order(in_order, agent))
         for failure in await asyncio.gather(*work, return_exceptions=True):
@@ -220,36 +229,50 @@ class Worker:
         )
 
     async def _perform_in_order(self, calls: Sequence[ev.ToolCalled], agent: AgentDefinition) -> None:
-        await self._perform(calls[0], agent)
-        for called in calls[1:]:
-            # What comes later may count on what is being asked, so it waits with it.
-            await self._journal.amend(lambda state, called=called: () if state.asked else (called,))
-            if not any(call.id == called.call_id for call in self._state.turns[-1].begun):
+        for called in calls:
+            if _waits(self._state, called):
                 return
-            await self._perform(called, agent)
+            await self._perform(called, agent, begun=False)
 
-    async def _perform(self, called: ev.ToolCalled, agent: AgentDefinition) -> None:
+    async def _perform(self, called: ev.ToolCalled, agent: AgentDefinition, *, begun: bool) -> None:
+        """Make one call. Unless it has `begun` in the log, that is stored with its intent; where there is none (it
+        is denied, or people are asked) with what came of it."""
         started = self._ports.clock.monotonic()
+
+        async def join(store: Store) -> None:
+            nonlocal begun
+            await self._journal.amend(lambda state: _begin(state, called), store)
+            begun = True
+
         try:
-            made = await self._dispatch(called, agent)
-        except ToolwardError as error:
-            await self._journal.write(_returned(called.call_id, refused(error), self._since(started)))
+            made = await self._dispatch(called, agent, None if begun else join)
+            came = self._came_of(called, made, started)
+        except _Waits:
             return
+        except ToolwardError as error:
+            came = [_returned(called.call_id, refused(error), self._since(started))]
+        if begun:
+            await self._journal.write(*came)
+        else:
+            await self._journal.amend(lambda state: () if _waits(state, called) else (called, *came))
+
+    def _came_of(self, called: ev.ToolCalled, made: Called, started: float) -> list[ev.Event]:
         outcome = made.outcome
         if isinstance(outcome, InputRequired):
-            await self._journal.write(*_requested(called.call_id, outcome))
-            return
+            return [*_requested(called.call_id, outcome)]
         if isinstance(outcome, Deferred):
             outcome = text_result(f"The run {outcome.run_id} was started. It works on its own.")
         seen = msgspec.structs.replace(observed(outcome), effect=made.effect, rule=made.rule)
-        await self._journal.write(_returned(called.call_id, seen, self._since(started)))
+        return [_returned(called.call_id, seen, self._since(started))]
 
-    async def _dispatch(self, called: ev.ToolCalled, agent: AgentDefinition) -> Called:
+    async def _dispatch(
+        self, called: ev.ToolCalled, agent: AgentDefinition, joining: Joining | None
+    ) -> Called:
         call = ToolCall(called.tool, called.arguments_json.encode(), called.call_id, called.key)
-        scope = RunScope(self._journal.run_id, agent.name, agent.tools)
+        context = CallContext(run=RunScope(self._journal.run_id, agent.name, agent.tools))
         try:
-            return await self._ports.dispatch.call(self._journal.principal, call, CallContext(run=scope))
-        except ToolwardError:
+            return await self._ports.dispatch.call(self._journal.principal, call, context, joining=joining)
+        except (ToolwardError, _Waits):
             raise
         except Exception:  # a bug of ours in the way to the tool must not end the run
             log.exception("the call of %s failed inside", called.tool)
@@ -257,6 +280,18 @@ class Worker:
 
     def _since(self, started: float) -> int:
         return round((self._ports.clock.monotonic() - started) * 1000)
+
+
+def _waits(state: RunStateData, called: ev.ToolCalled) -> bool:
+    """What was not called yet may count on what is being asked, so it waits with it."""
+    known = state.turns[-1].begun if state.turns else ()
+    return bool(state.asked) and not any(call.id == called.call_id for call in known)
+
+
+def _begin(state: RunStateData, called: ev.ToolCalled) -> tuple[ev.ToolCalled]:
+    if _waits(state, called):
+        raise _Waits
+    return (called,)
 
 
 def _again(call: Call, turn: int) -> ev.ToolCalled:

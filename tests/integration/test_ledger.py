@@ -38,7 +38,6 @@ def record(call_id: str = "call_1", *, changes: bool = True, tool: str = "crm.re
         principal="ada",
         tenant="default",
         tool=tool,
-        arguments_digest="d1",
         effect="allow",
         rule="refunds",
         version="v1",
@@ -96,7 +95,7 @@ async def test_the_intent_to_change_something_is_in_the_file_before_the_call(led
         assert other.execute("SELECT tool, rule FROM call_records").fetchall() == [
             ("crm.refund_payment", "refunds")
         ]
-        assert other.execute("SELECT arguments FROM call_payloads").fetchall() == [(b'{"amount_minor":500}',)]
+        assert other.execute("SELECT body FROM call_payloads").fetchall() == [(b'{"amount_minor":500}',)]
     other.close()
 
 
@@ -151,7 +150,11 @@ async def test_an_approval_is_used_up_together_with_the_intent_or_not_at_all(
     await approve(ledger, opened)
     attempts = [ledger.intend(record(f"call_{number}"), b"{}", approval="req_1") for number in (1, 2, 3)]
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "Conflict", "NoneType"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == [
+        "ApprovalGone",
+        "ApprovalGone",
+        "NoneType",
+    ]
     assert (await ledger.get_request("req_1")).request.state is RequestState.CONSUMED
 
 

@@ -7,15 +7,13 @@ import msgspec
 import pytest
 
 from gateway.core.catalog import ToolFacts, build_catalog
-from gateway.core.digests import arguments_digest
 from gateway.core.dispatch import Bounds, Dispatch
 from gateway.core.policy import bind
-from gateway.core.ports import Listing
+from gateway.core.ports import ApprovalGone, Listing
 from gateway.core.requests import answered
 from tests.policies import policy
 from tests.twins import TwinBackends, TwinClock, TwinIds, TwinLedger, listing
 from toolward.errors import (
-    Conflict,
     DeadlineExceeded,
     Denied,
     Internal,
@@ -127,7 +125,9 @@ class TestCall:
             "allow",
             "reads",
         )
-        assert record.arguments_digest == arguments_digest({"id": "ORD-1"})
+        assert (record.roles, record.agent, record.trace_id) == (("support",), "", "")
+        assert (found := gateway.dispatch.catalog.find("crm.get"))
+        assert record.tool_digest == found.digest != ""
         assert record.version == gateway.dispatch.policy.version
         assert (record.changes, record.idempotency_key, record.run_id) == (False, "k", "")
         assert gateway.ledger.payloads[record.id] == b'{"id":"ORD-1"}'
@@ -337,9 +337,9 @@ class TestApproval:
         await gateway.approve(request)
         intend = gateway.ledger.intend
 
-        async def too_late(record: Any, arguments_json: bytes, *, approval: str = "") -> None:
-            await intend(record, arguments_json, approval=approval)
-            raise Conflict("The approval cannot be used any more.")
+        async def too_late(record: Any, arguments_json: bytes, **joined: Any) -> None:
+            await intend(record, arguments_json, **joined)
+            raise ApprovalGone("The approval cannot be used any more.")
 
         monkeypatch.setattr(gateway.ledger, "intend", too_late)
         assert (await gateway.asked(amount=50)).id != request.id
@@ -437,8 +437,8 @@ class TestFailure:
     ) -> None:
         intend, written = gateway.ledger.intend, asyncio.Event()
 
-        async def slow(record: Any, arguments_json: bytes, *, approval: str = "") -> None:
-            await intend(record, arguments_json, approval=approval)
+        async def slow(record: Any, arguments_json: bytes, **joined: Any) -> None:
+            await intend(record, arguments_json, **joined)
             written.set()
             await asyncio.Event().wait()
 

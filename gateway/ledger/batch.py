@@ -1,0 +1,97 @@
+"""What one transaction adds: gathered while its pieces work, then stored with one statement a table and entered in
+the chain."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from gateway.ledger import tables
+from gateway.ledger.chain import COVERED, Chain, Entry, entry, salted
+from gateway.ledger.transitions import store_transitions
+
+Row = dict[str, Any]
+
+
+class Batch:
+    """The Finish of the ledger's Writer. Rows of one kind are stored in the order in which they were added."""
+
+    def __init__(self, chain: Chain, now: Callable[[], int]) -> None:
+        self._chain = chain
+        self._now = now
+        self._covered: dict[str, list[Row]] = {}
+        self._payloads: list[Row] = []
+        self._entries: list[Entry] = []  # of this piece, or pieces
+        self._sealing: list[Entry] = []  # of those that went well
+
+    def add(self, kind: str, values: Row) -> Row:
+        """A row of a kind that the chain covers."""
+        self._covered.setdefault(kind, []).append(values)
+        return values
+
+    def cover(self, kind: str, values: Mapping[str, Any]) -> None:
+        """A row that is stored already."""
+        self._entries.append(entry(kind, values))
+
+    def transitions(self, connection: Connection) -> None:
+        """After every piece that writes input requests, or two transitions in one commit would be one."""
+        for transition in store_transitions(connection, self._now()):
+            self.cover("transition", transition)
+
+    def arguments(self, call_id: str, body: bytes) -> str:
+        """Keeps them; their salted digest."""
+        salt, digest = salted(body)
+        self._payloads.append({"call_id": call_id, "outcome": 0, "salt": salt, "body": body})
+        return digest
+
+    def outcome(self, values: Row, result: bytes) -> None:
+        """`values` want an id and a digest, which `flush` gives. Without a result, `result` is empty."""
+        salt, digest = salted(result) if result else (b"", "")
+        self.add("outcome", {**values, "result_digest": digest})
+        if result:
+            self._payloads.append(
+                {
+                    "call_id": values["call_id"],
+                    "outcome": self._covered["outcome"][-1],
+                    "salt": salt,
+                    "body": result,
+                }
+            )
+
+    # --- for the writer
+
+    def flush(self, connection: Connection) -> None:
+        self.transitions(connection)
+        if outcomes := self._covered.get("outcome"):
+            _number(connection, outcomes)
+        for payload in self._payloads:
+            if payload["outcome"]:
+                payload["outcome"] = payload["outcome"]["id"]
+        for kind, rows in self._covered.items():
+            connection.execute(insert(COVERED[kind].table), rows)
+            self._entries += [entry(kind, row) for row in rows]
+        if self._payloads:
+            connection.execute(insert(tables.call_payloads), self._payloads)
+        self._sealing += self._entries
+        self.drop()
+
+    def drop(self) -> None:
+        self._covered = {}
+        self._payloads = []
+        self._entries = []
+
+    def seal(self, connection: Connection) -> None:
+        self._chain.seal(connection, self._sealing)
+
+    def ended(self, *, committed: bool) -> None:
+        self.drop()
+        self._sealing = []
+        if committed:
+            self._chain.committed()
+
+
+def _number(connection: Connection, outcomes: list[Row]) -> None:
+    """Numbers that grow, whichever process writes: this one holds the write lock."""
+    last = connection.execute(select(func.max(tables.call_outcomes.c.id))).scalar_one() or 0
+    for number, outcome in enumerate(outcomes, last + 1):
+        outcome["id"] = number
