@@ -87,6 +87,20 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "Say which rule decides a call, and why the others do not.\n\n"
             """Example: toolward policy explain role:operator files.read_file '{"path": "a.txt"}'""",
         ),
+        _Command(
+            "test",
+            "gateway.cli.policy_test:test",
+            "Run decision tables (policies/*_test.yaml): what must be allowed, asked for and denied.\n\n"
+            "No server is started. A failing case is explained, and rules that decide no case are named.\n\n"
+            "Example: toolward policy test policies/default_test.yaml --strict",
+        ),
+        _Command(
+            "replay",
+            "gateway.cli.policy_replay:replay",
+            "Decide recorded calls again by a candidate policy, and print what would change.\n\n"
+            "Nothing is called. The exit code is 1 when a decision would change.\n\n"
+            "Example: toolward policy replay policies/mine.yaml --since 7d",
+        ),
     ),
     ("inbox", "What people are asked, and their answers."): (
         _Command(

@@ -1,0 +1,1 @@
+def replay() -> int: return 0
