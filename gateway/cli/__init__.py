@@ -79,7 +79,8 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "check",
             "gateway.cli.policy:check",
             "Read policies, bind them to the tools that answer, and say what is wrong, with file and line.\n\n"
-            "Example: toolward policy check policies/mine.yaml",
+            "With --offline no server is started: only what is written in the files is looked at.\n\n"
+            "Example: toolward policy check policies/mine.yaml --offline",
         ),
         _Command(
             "explain",
@@ -89,7 +90,7 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
         ),
         _Command(
             "test",
-            "gateway.cli.policy_test:test",
+            "gateway.cli.policy_tables:run",
             "Run decision tables (policies/*_test.yaml): what must be allowed, asked for and denied.\n\n"
             "No server is started. A failing case is explained, and rules that decide no case are named.\n\n"
             "Example: toolward policy test policies/default_test.yaml --strict",

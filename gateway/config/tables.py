@@ -37,7 +37,17 @@ from toolward.types import JsonObject, Principal, Tool
 VERSION = 1
 ENDING = "_test.yaml"
 _KEYS = ("version", "policies", "catalog", "tools", "principals", "cases")
-_OF_CASE = ("tool", "arguments", "principals", "agent", "effect", "rule", "violation", "listed", "description")
+_OF_CASE = (
+    "tool",
+    "arguments",
+    "principals",
+    "agent",
+    "effect",
+    "rule",
+    "violation",
+    "listed",
+    "description",
+)
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -90,7 +100,9 @@ def _tool(name: str, at: Section) -> tuple[str, Tool]:
     at.only("changes", "idempotent", "keeps_keys", "schema")
     backend, dot, own = name.partition(".")
     if not (backend and dot and own):
-        at.wrong("schema" if "schema" in at else "changes", "is of a tool without a backend: write BACKEND.TOOL")
+        at.wrong(
+            "schema" if "schema" in at else "changes", "is of a tool without a backend: write BACKEND.TOOL"
+        )
     schema = at.raw("schema") if "schema" in at else {"type": "object"}
     if not isinstance(schema, dict):
         at.wrong("schema", f"must be a JSON Schema, not {said_of(schema)}")
@@ -111,8 +123,8 @@ def _cases(root: Section, source: YamlSource) -> list[TableCase]:
     common = _principals(root)
     found: list[TableCase] = []
     for at in root.sections("cases"):
-        for principal in _principals(at) or common:
-            found.append(_case(at, principal, source.at(at.place)))
+        where = source.at(at.place)
+        found += [_case(at, principal, where) for principal in _principals(at) or common]
         if "principals" not in at and "principals" not in root:
             at.missing("principals", 'principals: ["role:support"]')
     if not found:
@@ -122,10 +134,10 @@ def _cases(root: Section, source: YamlSource) -> list[TableCase]:
 
 def _case(at: Section, principal: Principal, where: str) -> TableCase:
     at.only(*_OF_CASE)
-    arguments = at.raw("arguments") if "arguments" in at else {}
+    arguments = at.raw("arguments") if "arguments" in at else JsonObject()
     if not isinstance(arguments, dict):
         at.wrong("arguments", f"must be a mapping, not {said_of(arguments)}")
-        arguments = {}
+        arguments = JsonObject()
     if not {"effect", "violation", "listed"} & set(at):
         at.missing("effect", "effect: deny")
     if "rule" in at and "effect" not in at:
@@ -158,5 +170,3 @@ def _principals(at: Section) -> tuple[Principal, ...]:
         except InvalidRequest as error:
             at.wrong_item("principals", index, f"is {text!r}: {error.hint}")
     return tuple(found)
-
-

@@ -16,4 +16,6 @@ def principal_of(text: str) -> Principal:
         found[kind].append(value)
     if len(found["user"]) > 1 or len(found["tenant"]) > 1:
         raise InvalidRequest(f"{text[:128]!r} is no principal.", hint="It has one user and one tenant.")
-    return Principal((found["user"] or ["nobody"])[0], tuple(found["role"]), (found["tenant"] or ["default"])[0])
+    return Principal(
+        (found["user"] or ["nobody"])[0], tuple(found["role"]), (found["tenant"] or ["default"])[0]
+    )

@@ -38,7 +38,8 @@ __all__ = [
 
 
 class Explained(NamedTuple):
-    """One rule and one call: whether it matched, whether it decided, and why (not)."""
+    """One rule and one call: whether it matched, whether it decided, and why (not). `concerns`: the rule names the
+    tool."""
 
     rule: str
     where: str  # file:line
@@ -46,6 +47,7 @@ class Explained(NamedTuple):
     matched: bool
     decided: bool
     why: str
+    concerns: bool = True
 
 
 class BoundPolicy:
@@ -167,10 +169,10 @@ def _bind_tool(
 def _explain(rule: Rule, bound: BoundRule | None, case: Case, decision: Decision) -> Explained:
     decided = rule.id == decision.rule
     if bound is None:
-        why = "is for other tools"
-        if rule.tools.matches(case.tool.name):
+        why, concerns = "is for other tools", rule.tools.matches(case.tool.name)
+        if concerns:
             why = decision.reason if decided else "does not fit this tool"
-        return Explained(rule.id, rule.where(), rule.effect, decided, decided, why)
+        return Explained(rule.id, rule.where(), rule.effect, decided, decided, why, concerns)
     match = bound.match(case)
     matched = bound.applies(match) is True
     why = match.value

@@ -103,7 +103,8 @@ def test_explain_says_which_rule_decides_and_why_the_others_do_not(home: Path) -
     call = '{"payment_id": "PAY-5007", "amount_minor": 100, "reason": "x"}'
     done = toolward(home, "policy", "explain", "role:operator", "crm.refund_payment", call)
     assert done.code == 0
-    assert done.out.startswith("ask by rule small-refunds")
+    assert done.out.startswith("ask: user:nobody (role:operator) may call crm.refund_payment")
+    assert "once approved by the caller or role:operator, since the rule small-refunds asks" in done.out
     assert "condition is false" in done.out
 
 

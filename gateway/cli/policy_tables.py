@@ -17,10 +17,14 @@ from toolward.errors import ConfigurationError
 FOLDER = Path("policies")
 
 
-def test(
-    *files: Annotated[Path, Parameter(help=f"tables; without any, policies/*{ENDING}, else the shipped ones")],
+def run(
+    *files: Annotated[
+        Path, Parameter(help=f"tables; without any, policies/*{ENDING}, else the shipped ones")
+    ],
     strict: Annotated[bool, Parameter(help="fail for a rule that decides no case", negative=())] = False,
-    min_coverage: Annotated[float, Parameter(help="fail below this percentage of rules that decide one")] = 0.0,
+    min_coverage: Annotated[
+        float, Parameter(help="fail below this percentage of rules that decide one")
+    ] = 0.0,
     json: Annotated[bool, Parameter(help="print JSON", negative=())] = False,
 ) -> int:
     """Run decision tables; no server is started."""
