@@ -101,7 +101,8 @@ def _sentence(principal: Principal, tool: str, decision: Decision) -> str:
         "ask": f"{who} may call {tool} with these arguments once approved by {_or(decision.approvers)}",
         "deny": f"{who} may not call {tool} with these arguments",
     }[decision.effect]
-    return f"{coloured(decision.effect, decision.effect, sys.stdout)}: {printable(said)}, since {decision.reason}."
+    effect = coloured(decision.effect, decision.effect, sys.stdout)
+    return f"{effect}: {printable(said)}, since {printable(decision.reason.rstrip('.'))}."
 
 
 def _or(approvers: Sequence[str]) -> str:

@@ -39,7 +39,8 @@ def test_help_says_what_to_write(home: Path, arguments: tuple[str, ...]) -> None
 def test_every_command_has_an_example_and_can_print_json(home: Path) -> None:
     commands = (
         ("demo",), ("up",), ("ask",), ("tool", "list"), ("tool", "show"), ("tool", "call"), ("policy", "check"),
-        ("policy", "explain"), ("run", "list"), ("run", "show"), ("inbox", "list"), ("inbox", "approve"),
+        ("policy", "explain"), ("policy", "test"), ("policy", "replay"), ("run", "list"), ("run", "show"),
+        ("inbox", "list"), ("inbox", "approve"),
     )  # fmt: skip
     for command in commands:
         said = toolward(home, *command, "--help").out
