@@ -8,11 +8,14 @@ import argparse
 import gc
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
 from benchmarks.policy.report import Sizes, table
 from benchmarks.policy.shapes import SHAPES, Shape, Subject, subject
+from gateway.core.arguments import ArgumentType
+from gateway.core.conditions import Conditions
 
 SIZES = (10, 100, 1_000)
 BURST = 0.02  # seconds
@@ -30,23 +33,40 @@ def list_all(of: Subject) -> None:
         listable(principal, tool)
 
 
-def burst(of: Subject, work: Callable[[Subject], None]) -> float:
+def burst(work: Callable[[], None], questions: int) -> float:
     """Microseconds of processor time for one question, over about 20 ms."""
     count, began = 0, time.thread_time()
     while (lasted := time.thread_time() - began) < BURST:
-        work(of)
-        count += len(of.questions)
+        work()
+        count += questions
     return lasted * 1e6 / count
+
+
+def yardstick() -> Callable[[], None]:
+    """One evaluation of one small condition by the library alone, with ten values: what a rule cost before."""
+    condition = Conditions().compile("args.n > 5", {"n": ArgumentType("integer")})
+    values = {f"args.other_{number}": "x" for number in range(9)} | {"args.n": 7}
+
+    def evaluate() -> None:
+        condition.evaluate(values)
+
+    return evaluate
 
 
 def measure(shape: Shape, sizes: Sequence[int], rounds: int) -> Sizes:
     subjects = [subject(shape, size) for size in sizes]
-    found = Sizes(shape.name, shape.what, shape.aim, {n: [] for n in sizes}, {n: [] for n in sizes})
+    found = Sizes(shape.name, shape.what, shape.aim, [], {n: [] for n in sizes}, {n: [] for n in sizes})
     gc.collect()
     gc.disable()
+    evaluate = yardstick()
     for number in range(rounds + 1):
+        bare = burst(evaluate, 1)
+        if number:
+            found.yardstick.append(bare)
         for size, of in zip(sizes, subjects, strict=True):
-            decided, listed = burst(of, decide_all), burst(of, list_all)
+            count = len(of.questions)
+            decided = burst(partial(decide_all, of), count)
+            listed = burst(partial(list_all, of), count)
             if number:  # the first round warms up
                 found.decide[size].append(decided)
                 found.listable[size].append(listed)

@@ -11,11 +11,13 @@ AIM_RATIO = 2.0
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """Samples of one shape by number of rules, in microseconds: the n-th of each lie side by side in time."""
+    """Samples of one shape by number of rules, in microseconds: the n-th of each lie side by side in time.
+    `yardstick` is one bare evaluation of a condition, in the same moments."""
 
     shape: str
     what: str
     aim: bool
+    yardstick: list[float]
     decide: dict[int, list[float]]
     listable: dict[int, list[float]]
 
@@ -26,19 +28,26 @@ class Sizes(msgspec.Struct, frozen=True):
             "shape": self.shape,
             "decide_us": {size: median(samples) for size, samples in self.decide.items()},
             "listable_us": {size: median(samples) for size, samples in self.listable.items()},
+            "yardstick_us": median(self.yardstick),
             "ratio": median(large / small for large, small in pairs),
         }
 
 
 def table(found: Sequence[Sizes]) -> str:
     sizes = list(found[0].decide)
-    head = [*(f"{size:,} rules" for size in sizes), "most / least", *(f"listing, {n:,}" for n in sizes)]
+    head = [
+        *(f"{size:,} rules" for size in sizes),
+        "most / least",
+        "bare evaluation",
+        *(f"listing, {n:,}" for n in sizes),
+    ]
     lines = ["| shape | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
     for one in found:
         said = one.summary()
         cells = [
             *(f"{said['decide_us'][size]:.1f} µs" for size in sizes),
             f"{said['ratio']:.2f}",
+            f"{said['yardstick_us']:.1f} µs",
             *(f"{said['listable_us'][size]:.1f} µs" for size in sizes),
         ]
         lines.append(f"| {one.shape} | " + " | ".join(cells) + " |")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
@@ -48,6 +47,8 @@ class Match(Enum):
 class Case:
     """One question to the policy. Without arguments it is *could any call of this tool…?*"""
 
+    __slots__ = ("_readable", "_values", "_variables", "arguments", "labels", "principal", "run", "tool")
+
     def __init__(
         self,
         principal: Principal,
@@ -60,23 +61,28 @@ class Case:
         self.tool = tool
         self.arguments = arguments
         self.run = run
+        self.labels = caller_labels(principal, run)
         self._variables = variables
+        self._values: dict[str, Any] | None = None
+        self._readable: Readable | None = None
 
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        return caller_labels(self.principal, self.run)
-
-    @cached_property
+    @property
     def values(self) -> dict[str, Any]:
         """Of the variables that a rule of the tool reads."""
-        if self._variables is None:
-            return {}
-        return self._variables.of(self.principal, self.tool, self.run, self.arguments)
+        if self._values is None:
+            known = self._variables
+            self._values = (
+                {} if known is None else known.of(self.principal, self.tool, self.run, self.arguments)
+            )
+        return self._values
 
-    @cached_property
+    @property
     def readable(self) -> Readable:
         """`values` for conditions."""
-        return self.values if self._variables is None else self._variables.ready(self.values)
+        if self._readable is None:
+            known = self._variables
+            self._readable = self.values if known is None else known.ready(self.values)
+        return self._readable
 
 
 def caller_labels(principal: Principal, run: RunScope | None) -> tuple[str, ...]:

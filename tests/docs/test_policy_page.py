@@ -62,6 +62,7 @@ def test_check_prints_what_is_shown(folder: Path) -> None:
 
 
 def test_explain_prints_what_is_shown(folder: Path) -> None:
+    here(folder, "tool", "list")  # the CRM makes its database when it starts for the first time
     done, said = follow(folder, "explain")
     assert done.code == 0, done.err
     out = re.sub(
