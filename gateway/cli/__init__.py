@@ -87,13 +87,28 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "check",
             "gateway.cli.policy:check",
             "Read policies, bind them to the tools that answer, and say what is wrong, with file and line.\n\n"
-            "Example: toolward policy check policies/mine.yaml",
+            "With --offline no server is started: only what is written in the files is looked at.\n\n"
+            "Example: toolward policy check policies/mine.yaml --offline",
         ),
         _Command(
             "explain",
             "gateway.cli.policy:explain",
             "Say which rule decides a call, and why the others do not.\n\n"
             """Example: toolward policy explain role:operator files.read_file '{"path": "a.txt"}'""",
+        ),
+        _Command(
+            "test",
+            "gateway.cli.policy_tables:run",
+            "Run decision tables (policies/*_test.yaml): what must be allowed, asked for and denied.\n\n"
+            "No server is started. A failing case is explained, and rules that decide no case are named.\n\n"
+            "Example: toolward policy test policies/default_test.yaml --strict",
+        ),
+        _Command(
+            "replay",
+            "gateway.cli.policy_replay:replay",
+            "Decide recorded calls again by a candidate policy, and print what would change.\n\n"
+            "Nothing is called. The exit code is 1 when a decision would change.\n\n"
+            "Example: toolward policy replay policies/mine.yaml --since 7d",
         ),
     ),
     ("config", "Which configuration is in force."): (

@@ -1,18 +1,19 @@
 """A rule bound to one tool: its condition compiled over that tool's arguments, its constraints checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from enum import Enum
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.core.arguments import ArgumentType, argument_types
+from gateway.core.arguments import argument_types
 from gateway.core.catalog import CatalogTool
-from gateway.core.conditions import Condition, Conditions, Failed, values
+from gateway.core.conditions import Condition, Conditions, Failed, Readable, Variables
 from gateway.core.constraints import flaws_of_fit
+from gateway.core.guards import Guards, both, guards_of_args
 from gateway.core.limits import flaws_of_sums
 from gateway.core.rules import Effect, Rule
+from gateway.core.selection import Callers, Values, positions
 from toolward.errors import ConfigurationError
 from toolward.names import closest
 from toolward.types import JsonObject, Principal, RunScope
@@ -47,27 +48,42 @@ class Match(Enum):
 class Case:
     """One question to the policy. Without arguments it is *could any call of this tool…?*"""
 
+    __slots__ = ("_readable", "_values", "_variables", "arguments", "labels", "principal", "run", "tool")
+
     def __init__(
         self,
         principal: Principal,
         tool: CatalogTool,
         arguments: JsonObject | None,
         run: RunScope | None,
-        declared: Iterable[str],
+        variables: Variables | None,
     ) -> None:
         self.principal = principal
         self.tool = tool
         self.arguments = arguments
         self.run = run
-        self._declared = declared
+        self.labels = caller_labels(principal, run)
+        self._variables = variables
+        self._values: dict[str, Any] | None = None
+        self._readable: Readable | None = None
 
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        return caller_labels(self.principal, self.run)
-
-    @cached_property
+    @property
     def values(self) -> dict[str, Any]:
-        return values(self.principal, self.tool, self.run, self.arguments, self._declared)
+        """Of the variables that a rule of the tool reads."""
+        if self._values is None:
+            known = self._variables
+            self._values = (
+                {} if known is None else known.of(self.principal, self.tool, self.run, self.arguments)
+            )
+        return self._values
+
+    @property
+    def readable(self) -> Readable:
+        """`values` for conditions."""
+        if self._readable is None:
+            known = self._variables
+            self._readable = self.values if known is None else known.ready(self.values)
+        return self._readable
 
 
 def caller_labels(principal: Principal, run: RunScope | None) -> tuple[str, ...]:
@@ -75,15 +91,31 @@ def caller_labels(principal: Principal, run: RunScope | None) -> tuple[str, ...]
     return (*principal.labels, f"agent:{run.agent}") if run else principal.labels
 
 
+_NOBODY = Principal("")
+
+
 class BoundRule(NamedTuple):
     rule: Rule
     condition: Condition | None
     decision: Decision
 
+    @property
+    def alternatives(self) -> tuple[Guards, ...]:
+        """What the call's values must be for the rule to apply: one of these must hold."""
+        of_args = guards_of_args(self.rule.args)
+        if self.condition is None:
+            return (of_args,)
+        return tuple(both(of_args, guards) for guards in self.condition.alternatives)
+
     def match(self, case: Case) -> Match:
         rule = self.rule
         if rule.principals is not None and not rule.principals.matches_any(case.labels):
             return Match.OTHER_CALLER
+        return self._meets(case)
+
+    def _meets(self, case: Case) -> Match:
+        """`match`, whoever calls."""
+        rule = self.rule
         still_open = False
         if rule.args_schema is not None:
             if case.arguments is None:
@@ -91,7 +123,7 @@ class BoundRule(NamedTuple):
             elif not rule.args_schema.accepts(case.arguments):
                 return Match.OTHER_ARGUMENTS
         if self.condition is not None:
-            answer = self.condition.evaluate(case.values)
+            answer = self.condition.evaluate(case.readable)
             if answer is False:
                 return Match.FALSE
             if answer is not True:
@@ -111,46 +143,84 @@ class BoundRule(NamedTuple):
             return self.rule.effect != "allow"
         return match is Match.YES
 
+    @property
+    def asks_who_calls(self) -> bool:
+        """Whether the condition reads who calls, or in which run."""
+        names = () if self.condition is None else self.condition.names
+        return any(name.startswith(("principal.", "run.")) for name in names)
+
+    def whoever_calls(self, tool: CatalogTool, variables: Variables | None) -> bool | None:
+        """`applies` for every caller and all arguments; None = that depends on them."""
+        if self.asks_who_calls:
+            return None
+        return self.applies(self._meets(Case(_NOBODY, tool, None, None, variables)))
+
     def failure(self, case: Case) -> str:
         """Why the condition has no answer, for people."""
-        answer = self.condition.evaluate(case.values) if self.condition else None
+        answer = self.condition.evaluate(case.readable) if self.condition else None
         return answer.why if isinstance(answer, Failed) else ""
 
 
 class BoundTool:
     """The rules that can concern one tool, the deciding ones first."""
 
-    __slots__ = ("_by_label", "_everyone", "_wild", "arguments", "flaw", "rules")
+    __slots__ = (
+        "_by_arguments",
+        "_callers",
+        "_denies",
+        "_never",
+        "_values",
+        "_ways",
+        "flaw",
+        "rules",
+        "variables",
+    )
 
     def __init__(
-        self, rules: Iterable[BoundRule], arguments: Mapping[str, ArgumentType], flaw: Decision | None
+        self, tool: CatalogTool, rules: Iterable[BoundRule], conditions: Conditions, flaw: Decision | None
     ) -> None:
         """`flaw` is the denial of every call, where a rule does not fit the tool."""
         self.rules = tuple(sorted(rules, key=lambda bound: RANK[bound.rule.effect]))
-        self.arguments = arguments
         self.flaw = flaw
-        self._everyone: list[int] = []
-        self._wild: list[int] = []
-        self._by_label: dict[str, list[int]] = {}
-        for position, bound in enumerate(self.rules):
-            callers = bound.rule.principals
-            if callers is None:
-                self._everyone.append(position)
-            elif callers.is_exact:
-                for label in callers.exact:
-                    self._by_label.setdefault(label, []).append(position)
-            else:
-                self._wild.append(position)
+        ways = [(bound, guards) for bound in self.rules for guards in bound.alternatives]
+        self._ways = tuple(bound for bound, _ in ways)  # each a bit in what follows
+        self._callers = Callers([bound.rule.principals for bound in self._ways])
+        self._values = Values([guards for _, guards in ways])
+        names = self._values.variables.union(
+            *(bound.condition.names for bound in self.rules if bound.condition is not None)
+        )
+        arguments = argument_types(tool.tool.input_schema)
+        self.variables = conditions.variables(names, arguments) if names else None
+        applies = {bound.rule.id: bound.whoever_calls(tool, self.variables) for bound in self.rules}
+        self._never = _bits(applies[bound.rule.id] is False for bound in self._ways)
+        self._denies = _bits(bound.rule.effect == "deny" for bound in self._ways)
+        self._by_arguments = _bits(
+            applies[bound.rule.id] is None and not bound.asks_who_calls for bound in self._ways
+        )
 
-    def candidates(self, labels: Iterable[str]) -> Iterable[BoundRule]:
-        """The rules that can concern a caller, in the order in which they decide. Only a shortcut: each rule
-        looks at the caller again."""
-        if not self._wild and not self._by_label:
-            return self.rules
-        found = [*self._everyone, *self._wild]
-        for label in labels:
-            found += self._by_label.get(label, ())
-        return [self.rules[position] for position in sorted(set(found))]
+    def candidates(self, case: Case) -> Iterator[BoundRule]:
+        """The rules that can concern a call, in the order in which they decide. Only a shortcut: each rule looks
+        at the caller and the arguments again."""
+        return map(self._ways.__getitem__, positions(self._possible(case)))
+
+    def to_list(self, case: Case) -> Iterator[BoundRule]:
+        """The rules by which a tool is listed, denies first. A deny that is up to the arguments hides no tool, and
+        an ask or allow that is up to them shows it."""
+        possible = self._possible(case)
+        yield from map(self._ways.__getitem__, positions(possible & self._denies & ~self._by_arguments))
+        possible &= ~self._denies
+        yield from map(self._ways.__getitem__, positions(possible & self._by_arguments))
+        yield from map(self._ways.__getitem__, positions(possible & ~self._by_arguments))
+
+    def _possible(self, case: Case) -> int:
+        possible = self._callers.possible(case.labels) & ~self._never
+        if possible and self.variables is not None:
+            possible = self._values.possible(case.values, possible)
+        return possible
+
+
+def _bits(flags: Iterable[bool]) -> int:
+    return sum(1 << position for position, flag in enumerate(flags) if flag)
 
 
 def bind_rule(rule: Rule, tool: CatalogTool, conditions: Conditions, version: str) -> BoundRule:

@@ -15,13 +15,14 @@ Of an operation (`gateway.core.operations`): `principal.*` as above, and `resour
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from cel_expr_python import cel
 
 from gateway.core.arguments import ArgumentType
 from gateway.core.catalog import CatalogTool
+from gateway.core.guards import alternatives, names_in
 from toolward.errors import ConfigurationError
 from toolward.names import closest
 from toolward.types import JsonObject, Principal, RunScope
@@ -41,6 +42,19 @@ _FIXED = {
     "run.id": cel.Type.STRING,
     "run.agent": cel.Type.STRING,
 }
+_READ: dict[str, Callable[[Principal, CatalogTool, RunScope | None], Any]] = {
+    "principal.id": lambda principal, _tool, _run: principal.id,
+    "principal.tenant": lambda principal, _tool, _run: principal.tenant,
+    "principal.roles": lambda principal, _tool, _run: list(principal.roles),
+    "tool.name": lambda _principal, tool, _run: tool.name,
+    "tool.backend": lambda _principal, tool, _run: tool.backend,
+    "tool.changes": lambda _principal, tool, _run: tool.facts.changes,
+    "tool.idempotent": lambda _principal, tool, _run: tool.facts.idempotent,
+    "tool.keeps_keys": lambda _principal, tool, _run: tool.facts.keeps_keys,
+    "run.id": lambda _principal, _tool, run: run.run_id if run else "",
+    "run.agent": lambda _principal, _tool, run: run.agent if run else "",
+}
+_UNBOUND = cel.NewEnv(variables=_FIXED)
 _PLAIN = {
     "string": cel.Type.STRING,
     "integer": cel.Type.INT,
@@ -63,20 +77,33 @@ class Failed(NamedTuple):
     why: str
 
 
-class Condition:
-    """One compiled condition."""
+Readable = Mapping[str, Any] | cel.Activation | Failed
+"""Values by variable: plain, or made ready once for many conditions (`Variables.ready`)."""
 
-    __slots__ = ("_expression", "text")
+
+class Condition:
+    """One compiled condition. `names` are the variables that it reads, among others; one of the `alternatives` must
+    hold for it to be true."""
+
+    __slots__ = ("_expression", "alternatives", "names", "text")
 
     def __init__(self, text: str, expression: cel.Expression) -> None:
         self.text = text
         self._expression = expression
+        checked = expression.serialize()
+        self.names = names_in(checked)
+        self.alternatives = alternatives(checked)
 
-    def evaluate(self, values: Mapping[str, Any]) -> bool | Failed:
+    def evaluate(self, values: Readable) -> bool | Failed:
         """True, False, or why there is no answer. With the arguments left out of `values`, an answer holds
         for every call: CEL's `&&` and `||` give one when the other side already decides."""
+        if isinstance(values, Failed):
+            return values
         try:
-            value: Any = self._expression.eval(data=values).value()
+            if isinstance(values, cel.Activation):
+                value: Any = self._expression.eval(values).value()
+            else:
+                value = self._expression.eval(data=values).value()
         except Exception as error:  # the library raises bare RuntimeErrors; no call may slip through on one
             return Failed(str(error))
         if isinstance(value, bool):
@@ -84,19 +111,71 @@ class Condition:
         return Failed(_tidy_failure(str(value)))
 
 
+Types = tuple[tuple[str, ArgumentType], ...]
+
+
 class Conditions:
     """Compiles conditions; the same condition over the same variables is compiled once."""
 
     def __init__(self) -> None:
-        self._compiled: dict[tuple[str, tuple[tuple[str, ArgumentType], ...]], Condition] = {}
+        self._compiled: dict[tuple[str, Types], Condition] = {}
+        self._environments: dict[Types, tuple[cel.Env, Mapping[str, cel.Type]]] = {}
 
     def compile(self, text: str, arguments: Mapping[str, ArgumentType]) -> Condition:
         """Raises ConfigurationError: a name that is not there, types that do not fit, no yes or no."""
         about_arguments = _ABOUT_ARGUMENTS.search(text) is not None
         key = (text, tuple(arguments.items()) if about_arguments else ())
         if (known := self._compiled.get(key)) is None:
-            known = self._compiled[key] = _compile(text, dict(key[1]))
+            known = self._compiled[key] = _compile(text, *self._environment(key[1]))
         return known
+
+    def variables(self, names: Iterable[str], arguments: Mapping[str, ArgumentType]) -> "Variables":
+        """The variables of a tool with these arguments, for conditions and guards that read only `names`."""
+        return Variables(names, self._environment(tuple(arguments.items()))[0])
+
+    def _environment(self, arguments: Types) -> tuple[cel.Env, Mapping[str, cel.Type]]:
+        if (known := self._environments.get(arguments)) is None:
+            usable = {name: kind for name, kind in arguments if _IDENTIFIER.fullmatch(name)}
+            types = (
+                _FIXED
+                | {f"args.{name}": _cel_type(kind) for name, kind in usable.items()}
+                | {f"given.{name}": cel.Type.BOOL for name in usable}
+            )
+            known = self._environments[arguments] = (cel.NewEnv(variables=types), types)
+        return known
+
+
+class Variables:
+    """The variables that the conditions of one tool read; the others are not looked at in a call."""
+
+    __slots__ = ("_arguments", "_environment", "_fixed", "_given")
+
+    def __init__(self, names: Iterable[str], environment: cel.Env) -> None:
+        names = sorted(names)
+        self._environment = environment
+        self._fixed = tuple((name, _READ[name]) for name in names if name in _READ)
+        self._arguments = tuple((name[5:], name) for name in names if name.startswith("args."))
+        self._given = tuple((name[6:], name) for name in names if name.startswith("given."))
+
+    def of(
+        self, principal: Principal, tool: CatalogTool, run: RunScope | None, arguments: JsonObject | None
+    ) -> dict[str, Any]:
+        """The values in one call; with None for the arguments, those that are the same for every call."""
+        found = {name: read(principal, tool, run) for name, read in self._fixed}
+        if arguments is not None:
+            for name, variable in self._given:
+                found[variable] = name in arguments
+            for name, variable in self._arguments:
+                if name in arguments:
+                    found[variable] = arguments[name]
+        return found
+
+    def ready(self, values: Mapping[str, Any]) -> Readable:
+        """The same values for any number of conditions, converted once. Raises nothing."""
+        try:
+            return self._environment.Activation(values)
+        except Exception as error:  # as in `Condition.evaluate`
+            return Failed(str(error))
 
 
 def check_syntax(text: str) -> None:
@@ -111,7 +190,7 @@ def check_syntax(text: str) -> None:
             hint=f"Write given.{found[1]}.",
         )
     try:
-        cel.NewEnv(variables=_FIXED).compile(text, disable_check=True)
+        _UNBOUND.compile(text, disable_check=True)
     except RuntimeError as error:
         raise _compile_error(str(error), ()) from None
 
@@ -123,7 +202,8 @@ def operation_condition(text: str, attributes: Iterable[str]) -> Condition:
             f"The condition has {len(text):,} characters; at most {MAX_LENGTH:,} are taken."
         )
     caller = {name: kind for name, kind in _FIXED.items() if name.startswith("principal.")}
-    return _checked(text, caller | {f"resource.{name}": cel.Type.STRING for name in attributes})
+    types = caller | {f"resource.{name}": cel.Type.STRING for name in attributes}
+    return _compile(text, cel.NewEnv(variables=types), types)
 
 
 def operation_values(principal: Principal, resource: Mapping[str, str]) -> dict[str, Any]:
@@ -135,48 +215,9 @@ def operation_values(principal: Principal, resource: Mapping[str, str]) -> dict[
     return found
 
 
-def values(
-    principal: Principal,
-    tool: CatalogTool,
-    run: RunScope | None,
-    arguments: JsonObject | None,
-    declared: Iterable[str],
-) -> dict[str, Any]:
-    """The variables of one call to a tool with the `declared` arguments; with None for the arguments, those
-    that are the same for every call."""
-    found: dict[str, Any] = {
-        "principal.id": principal.id,
-        "principal.tenant": principal.tenant,
-        "principal.roles": list(principal.roles),
-        "tool.name": tool.name,
-        "tool.backend": tool.backend,
-        "tool.changes": tool.facts.changes,
-        "tool.idempotent": tool.facts.idempotent,
-        "tool.keeps_keys": tool.facts.keeps_keys,
-        "run.id": run.run_id if run else "",
-        "run.agent": run.agent if run else "",
-    }
-    if arguments is not None:
-        for name in declared:
-            found[f"given.{name}"] = name in arguments
-        for name, value in arguments.items():
-            found[f"args.{name}"] = value
-    return found
-
-
-def _compile(text: str, arguments: Mapping[str, ArgumentType]) -> Condition:
-    usable = {name: kind for name, kind in arguments.items() if _IDENTIFIER.fullmatch(name)}
-    variables = (
-        _FIXED
-        | {f"args.{name}": _cel_type(kind) for name, kind in usable.items()}
-        | {f"given.{name}": cel.Type.BOOL for name in usable}
-    )
-    return _checked(text, variables)
-
-
-def _checked(text: str, variables: Mapping[str, cel.Type]) -> Condition:
+def _compile(text: str, environment: cel.Env, variables: Mapping[str, cel.Type]) -> Condition:
     try:
-        expression = cel.NewEnv(variables=dict(variables)).compile(text)
+        expression = environment.compile(text)
     except RuntimeError as error:
         raise _compile_error(str(error), variables) from None
     if (kind := expression.return_type()) not in (cel.Type.BOOL, cel.Type.DYN):

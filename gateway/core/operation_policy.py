@@ -12,7 +12,8 @@ from toolward.types import Principal
 
 
 class Explained(NamedTuple):
-    """One rule and one call or operation: whether it matched, whether it decided, and why (not)."""
+    """One rule and one call or operation: whether it matched, whether it decided, and why (not). `concerns`: the
+    rule names the tool or the operation."""
 
     rule: str
     where: str  # file:line
@@ -20,6 +21,7 @@ class Explained(NamedTuple):
     matched: bool
     decided: bool
     why: str
+    concerns: bool = True
 
 
 class OperationPolicy:
@@ -53,12 +55,12 @@ class OperationPolicy:
         found: list[Explained] = []
         for rule in self._rules:
             applies, why = False, "is for other operations"
-            if rule.operations.matches(operation):
+            if concerns := rule.operations.matches(operation):
                 applies, why = _meeting(rule, principal, resource)
             decided = rule.id == decision.rule
             if applies and not decided:
                 why = f"{why}, but {decision.rule} decides"
-            found.append(Explained(rule.id, rule.where(), rule.effect, applies, decided, why))
+            found.append(Explained(rule.id, rule.where(), rule.effect, applies, decided, why, concerns))
         return tuple(found)
 
 

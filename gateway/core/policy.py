@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.core.arguments import argument_types
 from gateway.core.binding import (
     BoundRule,
     BoundTool,
@@ -87,8 +86,8 @@ class BoundPolicy:
         if (refusal := self._refusal(tool, run)) is not None:
             return refusal
         bound = self._tools[tool.name]
-        case = Case(principal, tool, arguments, run, bound.arguments)
-        for rule in bound.candidates(case.labels):
+        case = Case(principal, tool, arguments, run, bound.variables)
+        for rule in bound.candidates(case):
             if rule.applies(rule.match(case)):
                 return self._of_now(rule.decision)
         return self._nothing
@@ -106,8 +105,8 @@ class BoundPolicy:
         if self._refusal(tool, run) is not None:
             return False
         bound = self._tools[tool.name]
-        case = Case(principal, tool, None, run, bound.arguments)
-        for rule in bound.candidates(case.labels):
+        case = Case(principal, tool, None, run, bound.variables)
+        for rule in bound.to_list(case):
             applies = rule.applies(rule.match(case))
             if rule.rule.effect == "deny":
                 if applies:
@@ -141,7 +140,7 @@ class BoundPolicy:
         decision = self.decide(principal, tool, arguments, run)
         bound = self._tools.get(tool.name)
         by_id = {} if bound is None else {rule.rule.id: rule for rule in bound.rules}
-        case = Case(principal, tool, arguments, run, bound.arguments if bound else ())
+        case = Case(principal, tool, arguments, run, bound.variables if bound else None)
         found = [_explain(rule, by_id.get(rule.id), case, decision) for rule in self._over_tools()]
         if decision.rule.startswith("agent:"):  # no rule of a file has such an id
             found.insert(0, Explained(decision.rule, "", "deny", True, True, decision.reason))
@@ -215,16 +214,16 @@ def _bind_tool(
         except ConfigurationError as error:
             problems.append(f"{error.message} Every call of {tool.name} is denied until then.")
             flaw = flaw or Decision("deny", rule.id, f"a rule does not fit it: {error.message}", version)
-    return BoundTool(bound, argument_types(tool.tool.input_schema), flaw)
+    return BoundTool(tool, bound, conditions, flaw)
 
 
 def _explain(rule: Rule, bound: BoundRule | None, case: Case, decision: Decision) -> Explained:
     decided = rule.id == decision.rule
     if bound is None:
-        why = "is for other tools"
-        if rule.tools.matches(case.tool.name):
+        why, concerns = "is for other tools", rule.tools.matches(case.tool.name)
+        if concerns:
             why = decision.reason if decided else "does not fit this tool"
-        return Explained(rule.id, rule.where(), rule.effect, decided, decided, why)
+        return Explained(rule.id, rule.where(), rule.effect, decided, decided, why, concerns)
     match = bound.match(case)
     matched = bound.applies(match) is True
     why = match.value

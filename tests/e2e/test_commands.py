@@ -39,8 +39,8 @@ def test_help_says_what_to_write(home: Path, arguments: tuple[str, ...]) -> None
 def test_every_command_has_an_example_and_can_print_json(home: Path) -> None:
     commands = (
         ("demo",), ("up",), ("ask",), ("tool", "list"), ("tool", "show"), ("tool", "call"), ("policy", "check"),
-        ("policy", "explain"), ("run", "list"), ("run", "show"), ("inbox", "list"), ("inbox", "approve"),
-        ("inbox", "show"), ("inbox", "deny"), ("inbox", "withdraw"),
+        ("policy", "explain"), ("policy", "test"), ("policy", "replay"), ("run", "list"), ("run", "show"),
+        ("inbox", "list"), ("inbox", "approve"), ("inbox", "show"), ("inbox", "deny"), ("inbox", "withdraw"),
     )  # fmt: skip
     for command in commands:
         said = toolward(home, *command, "--help").out
@@ -104,7 +104,8 @@ def test_explain_says_which_rule_decides_and_why_the_others_do_not(home: Path) -
     call = '{"payment_id": "PAY-5007", "amount_minor": 100, "reason": "x"}'
     done = toolward(home, "policy", "explain", "role:operator", "crm.refund_payment", call)
     assert done.code == 0
-    assert done.out.startswith("ask by rule small-refunds")
+    assert done.out.startswith("ask: user:nobody (role:operator) may call crm.refund_payment")
+    assert "once approved by the caller or role:operator, since the rule small-refunds asks" in done.out
     assert "condition is false" in done.out
 
 

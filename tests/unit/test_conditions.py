@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.arguments import ArgumentType, argument_types
 from gateway.core.catalog import CatalogTool, ToolFacts, build_catalog
-from gateway.core.conditions import Conditions, Failed, check_syntax, values
+from gateway.core.conditions import Conditions, Failed, check_syntax
 from tests.twins import listing
 from toolward.errors import ConfigurationError
 from toolward.types import JsonObject, Principal, RunScope, Tool
@@ -36,8 +36,13 @@ def entry() -> CatalogTool:
 
 
 def evaluate(text: str, arguments: JsonObject | None, run: RunScope | None = None) -> bool | Failed:
-    condition = Conditions().compile(text, argument_types(SCHEMA))
-    return condition.evaluate(values(ADA, entry(), run, arguments, argument_types(SCHEMA)))
+    conditions, types = Conditions(), argument_types(SCHEMA)
+    condition = conditions.compile(text, types)
+    variables = conditions.variables(condition.names, types)
+    values = variables.of(ADA, entry(), run, arguments)
+    plain, ready = condition.evaluate(values), condition.evaluate(variables.ready(values))
+    assert type(plain) is type(ready)
+    return ready
 
 
 def test_types_of_arguments_come_from_the_schema() -> None:

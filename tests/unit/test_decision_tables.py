@@ -1,0 +1,204 @@
+"""Decision tables: what is refused in one, what a wrong policy looks like in one, and the shipped ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.bootstrap.tables import check_table
+from gateway.cli.policy_tables import run
+from gateway.config.tables import Table, is_table, load_table
+from gateway.core.tables import TableResult
+from tests.policies import SHIPPED
+from toolward.errors import ConfigurationError
+
+POLICY = """
+version: 1
+rules:
+  - {id: reads, tools: [crm.get], effect: allow, principals: ["role:support"]}
+  - {id: small, tools: [crm.refund], effect: allow, when: args.amount <= 50}
+  - {id: large, tools: [crm.refund], effect: ask, when: args.amount > 50, approvers: ["role:lead"]}
+  - {id: clerk, tools: ["crm.*"], effect: deny, principals: ["agent:clerk"]}
+"""
+HEAD = """
+version: 1
+policies: [policy.yaml]
+tools:
+  crm.get: {changes: false}
+  crm.refund: {schema: {type: object, properties: {amount: {type: integer}}, required: [amount]}}
+principals: ["role:support"]
+"""
+CASES = """cases:
+  - {tool: crm.get, effect: allow, rule: reads}
+  - {tool: crm.get, effect: deny, rule: "", principals: ["user:eve"], listed: false}
+  - {tool: crm.get, effect: deny, rule: clerk, agent: clerk}
+  - {tool: crm.refund, arguments: {amount: 50}, effect: allow, rule: small}
+  - {tool: crm.refund, arguments: {amount: 51}, effect: ask, principals: ["user:ada", "user:bob,role:x"]}
+  - {tool: crm.refund, arguments: {amont: 51}, violation: amont}
+  - {tool: crm.refund, listed: true}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    return tmp_path
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "policy_test.yaml"
+    path.write_text(text)
+    return path
+
+
+def checked(folder: Path, cases: str) -> TableResult:
+    return check_table(load_table(written(folder, HEAD + cases)))
+
+
+def test_a_table_that_says_what_the_policy_says_passes_and_covers_it(folder: Path) -> None:
+    result = checked(
+        folder, CASES.replace("{amont: 51}", "{amount: x}").replace("violation: amont", "violation: x")
+    )
+    assert [one.wrong for one in result.results if not one.passed] == []
+    assert len(result.results) == 8  # one case is of two callers
+    assert (result.uncovered, result.covered_percent, result.problems) == ((), 100.0, ())
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("{tool: crm.get, effect: deny}", "expected deny, got allow by reads"),
+        ("{tool: crm.get, effect: allow, rule: small}", "expected allow by small, got allow by reads"),
+        ("{tool: crm.get, effect: allow, rule: ''}", "expected allow by no rule, got allow by reads"),
+        ("{tool: crm.get, listed: false}", "expected it hidden, and it is not"),
+        ("{tool: crm.get, listed: true, agent: clerk}", "expected it listed, and it is not"),
+        ("{tool: crm.gett, effect: deny}", "there is no tool crm.gett; did you mean crm.get?"),
+        ("{tool: crm.refund, effect: deny}", "the arguments are wrong"),
+        ("{tool: crm.refund, arguments: {amount: 3}, violation: amount}", "but the schema accepts them"),
+        ("{tool: crm.refund, arguments: {amount: x}, violation: reason}", "but what is wrong with them is"),
+    ],
+)
+def test_a_case_that_is_decided_otherwise_fails_and_says_how(folder: Path, case: str, said: str) -> None:
+    result = checked(folder, f"cases: [{case}]")
+    ((wrong,),) = [one.wrong for one in result.results]
+    assert said in wrong
+    assert result.failed == 1
+
+
+def test_a_failed_case_is_explained_and_rules_without_a_case_are_named(folder: Path) -> None:
+    result = checked(
+        folder, "cases: [{tool: crm.refund, arguments: {amount: 51}, effect: allow, rule: small}]"
+    )
+    (one,) = result.results
+    assert [(rule.rule, rule.decided) for rule in one.rules if rule.concerns] == [
+        ("small", False), ("large", True), ("clerk", False),
+    ]  # fmt: skip
+    assert [rule.rule for rule in result.uncovered] == ["reads", "small", "clerk"]
+    assert result.uncovered[0].where.endswith("policy.yaml:4")
+    assert result.covered_percent == 25.0
+
+
+def test_a_rule_that_does_not_fit_its_tool_fails_the_table(folder: Path) -> None:
+    (folder / "policy.yaml").write_text(POLICY.replace("args.amount <= 50", "args.amont <= 50"))
+    result = checked(folder, "cases: [{tool: crm.get, effect: allow}]")
+    assert "did you mean args.amount?" in result.problems[0].lower()
+
+
+MISTAKES = {
+    "": "must be a mapping",
+    HEAD: "lacks the key 'cases'",
+    HEAD + "cases: []": "lacks the key 'cases'",
+    HEAD + CASES + "case: []": "did you mean 'cases'?",
+    HEAD.replace("version: 1", "version: 2") + CASES: "version must be 1",
+    HEAD.replace("[policy.yaml]", "[polcy.yaml]") + CASES: "there is no such file",
+    HEAD.replace("policies: [policy.yaml]", "") + CASES: "lacks the key 'policies'",
+    HEAD.replace('principals: ["role:support"]', "") + CASES: "lacks the key 'principals'",
+    HEAD.replace("role:support", "support") + CASES: "user:ada,role:support",
+    HEAD.replace("crm.get:", "get:") + CASES: "write BACKEND.TOOL",
+    HEAD.replace("changes: false", "change: false") + CASES: "did you mean 'changes'?",
+    HEAD.replace("changes: false", "schema: 3") + CASES: "must be a JSON Schema",
+    HEAD + "cases: [{tool: crm.get}]": "lacks the key 'effect'",
+    HEAD + "cases: [{tool: crm.get, effect: alow}]": "did you mean 'allow'?",
+    HEAD + "cases: [{tool: crm.get, listed: true, rule: reads}]": "beside `effect` only",
+    HEAD + "cases: [{effect: allow}]": "lacks the key 'tool'",
+    HEAD + "cases: [{tool: crm.get, effect: allow, arguments: []}]": "must be a mapping",
+    HEAD + "catalog: all\n" + CASES: "must be shipped",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistake_in_a_table_is_told_with_file_and_line(folder: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_table(written(folder, text))
+    assert "policy_test.yaml:" in caught.value.message
+    assert MISTAKES[text] in caught.value.message
+
+
+def test_all_mistakes_of_a_table_are_told_at_once(folder: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_table(written(folder, HEAD + "cases:\n  - {tool: crm.get}\n  - {effect: allow}\n"))
+    assert ":9: " in caught.value.message
+    assert ":10: " in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ("  search.find: {}\ncatalog: shipped\n", "come along"),
+        ("  crm.bad: {schema: {type: object, properties: 3}}\n", "is left out"),
+    ],
+)
+def test_tools_that_cannot_be_offered_are_refused(folder: Path, extra: str, said: str) -> None:
+    text = (HEAD + "cases: [{tool: crm.get, effect: allow}]\n").replace("principals:", extra + "principals:")
+    with pytest.raises(ConfigurationError, match=said):
+        check_table(load_table(written(folder, text)))
+
+
+# --- the command ------------------------------------------------------------------------------------------
+
+
+def test_the_command_fails_for_a_failing_case_and_where_asked_for_rules_without_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    passing = written(folder, HEAD + "cases: [{tool: crm.get, effect: allow}]")
+    assert run(passing) == 0
+    assert "the rule small decides no case" in capsys.readouterr().err
+    assert run(passing, min_coverage=25) == 0
+    assert run(passing, min_coverage=26) == 1
+    assert run(passing, strict=True) == 1
+    assert run(written(folder, HEAD + "cases: [{tool: crm.get, effect: ask}]")) == 1
+    out = capsys.readouterr().out
+    assert "expected ask, got allow by reads" in out
+    assert "policy.yaml:4: the rule reads (allow) matches" in out
+
+
+def test_the_command_says_the_same_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(written(folder, HEAD + "cases: [{tool: crm.get, effect: ask}]"), json=True) == 1
+    said = json.loads(capsys.readouterr().out)
+    (table,) = said["tables"]
+    (failed,) = table["failed"]
+    assert (said["passed"], table["cases"], table["rules"]) == (False, 1, 4)
+    assert (failed["effect"], failed["rule"], failed["principal"]["roles"]) == ("allow", "reads", ["support"])
+    assert len(table["uncovered"]) == 3
+
+
+# --- the shipped ones -------------------------------------------------------------------------------------
+
+TABLES = sorted(path for path in SHIPPED.glob("*.yaml") if is_table(path))
+
+
+def test_every_shipped_policy_has_its_table() -> None:
+    policies = {path for path in SHIPPED.glob("*.yaml") if not is_table(path)}
+    tested: set[Path] = set()
+    for path in TABLES:
+        tested.update(load_table(path).policies)
+    assert {path.name for path in tested} == {path.name for path in policies}
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
+def test_the_shipped_tables_pass_and_cover_every_rule(path: Path) -> None:
+    table: Table = load_table(path)
+    result = check_table(table)
+    assert [(one.case.where, one.wrong) for one in result.results if not one.passed] == []
+    assert result.uncovered == ()
+    assert result.problems == ()
