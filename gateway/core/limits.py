@@ -62,6 +62,8 @@ NO_LIMITS = Limits()
 def flaws_of_sums(limits: Limits, args: JsonObject, input_schema: JsonObject) -> Iterator[Flaw]:
     """What is wrong with the sums for one tool, where `args` are those of the rule. A call without the argument
     would not be counted, so it must be required."""
+    if not limits.sums_per_day:
+        return
     declared = argument_types(input_schema)
     required = {*input_schema.get("required", ()), *args.get("required", ())}
     for name in limits.sums_per_day:

@@ -7,6 +7,7 @@ content, what errors quote, and what a backend says while it works. Not looked a
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import is_
 from typing import Any, NamedTuple, cast
 
@@ -43,11 +44,17 @@ class Output(NamedTuple):
     def of(self, result: ToolResult) -> ToolResult:
         """The result as callers see it."""
         if self.redact:
-            result = Redactor(self.redact).result(result)
+            result = redactor(self.redact).result(result)
         return result if result.trust == self.trust else replace(result, trust=self.trust)
 
 
 AS_IT_IS = Output()
+
+
+@lru_cache(maxsize=256)
+def redactor(patterns: tuple[Pattern, ...]) -> "Redactor":
+    """`Redactor(patterns)`, made once."""
+    return Redactor(patterns)
 
 
 def mark(name: str) -> str:

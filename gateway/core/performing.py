@@ -8,7 +8,7 @@ import logging
 import msgspec
 
 from gateway.core.admission import Admitted, Bounds
-from gateway.core.outputs import AS_IT_IS, Redactor
+from gateway.core.outputs import AS_IT_IS, redactor
 from gateway.core.ports import BackendPort, Clock
 from gateway.core.recording import Recorder
 from gateway.core.results import checked, size
@@ -130,7 +130,7 @@ async def _shown(admitted: Admitted, result: ToolResult) -> ToolResult:
 def _redacted(admitted: Admitted, error: ToolwardError) -> ToolwardError:
     if admitted.rule is None or not admitted.rule.output.redact:
         return error
-    return Redactor(admitted.rule.output.redact).error(error)
+    return redactor(admitted.rule.output.redact).error(error)
 
 
 def _overheard(admitted: Admitted) -> CallContext:
@@ -138,15 +138,15 @@ def _overheard(admitted: Admitted) -> CallContext:
     context = admitted.context
     if admitted.rule is None or not admitted.rule.output.redact:
         return context
-    redactor, progress, log_to = Redactor(admitted.rule.output.redact), context.progress, context.log
+    by, progress, log_to = redactor(admitted.rule.output.redact), context.progress, context.log
 
     def report(one: Progress) -> None:
         if progress is not None:
-            progress(redactor.progress(one))
+            progress(by.progress(one))
 
     def tell(entry: LogEntry) -> None:
         if log_to is not None:
-            log_to(redactor.log_entry(entry))
+            log_to(by.log_entry(entry))
 
     return msgspec.structs.replace(
         context,

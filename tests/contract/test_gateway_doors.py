@@ -53,6 +53,7 @@ rules:
     args: {required: [value], properties: {value: {const: please}}}
     effect: ask
     approvers: [self]
+  - {id: inbox, principals: ["role:operator"], operations: ["request.*"], effect: allow}
 """
 
 OWN_CASES = [

@@ -63,6 +63,7 @@ def calls(*wishes: tuple[str, str], text: str = "") -> ModelReply:
 class House:
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.rules = RULES
         self.clock = TwinClock()
         self.ids = TwinIds()
         self.backends = TwinBackends(listing("crm", *TOOLS))
@@ -75,7 +76,7 @@ class House:
         async with Ledger.open(self.path, now=self.clock.now_ms) as self.ledger:
             dispatch = Dispatch(self.backends, self.ledger, self.clock, self.ids)
             catalog = build_catalog(self.backends.listings(), FACTS)
-            dispatch.replace(catalog, bind(policy(RULES), catalog))
+            dispatch.replace(catalog, bind(policy(self.rules), catalog))
 
             def tools_for(principal: Principal, agent: AgentDefinition) -> list[OfferedTool]:
                 scope = RunScope("", agent.name, agent.tools)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.agent.state import fold
@@ -611,6 +612,42 @@ async def test_what_belongs_to_others_is_not_there(house: House):
                 await anext(runs.watch_run(EVE, wanted))
         assert (await runs.list_runs(EVE)).runs == ()
         assert [one.id for one in (await runs.list_runs(ADA)).runs] == [run.id]
+
+
+async def test_policy_decides_who_starts_reads_and_answers(house: House):
+    """One rule after the other is taken away or added."""
+    house.script(calls(("refund", "P-1")))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+    nothing = house.rules.partition("  - {id: starts")[0]
+    house.rules = nothing
+    async with house.open() as runs:
+        assert await runs.list_agents(ADA) == ()
+        assert (await runs.list_runs(ADA)).runs == ()
+        assert await runs.list_input_requests(LEAD) == ()
+        for refused in (
+            runs.start_run(ADA, "support", "Look."),
+            runs.get_run(ADA, run.id),
+            runs.cancel_run(ADA, run.id),
+            anext(runs.watch_run(ADA, run.id)),
+            runs.answer_input_request(ADA, request.id, Answer(approve=True)),
+        ):
+            with pytest.raises(Denied, match="no rule allows"):
+                await refused
+        with pytest.raises(NotFound):
+            await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
+        with pytest.raises(NotFound) as caught:
+            await runs.start_run(ADA, "suport", "Look.")
+        assert "support" not in caught.value.hint
+    house.rules = nothing + "  - {id: leads, principals: ['role:lead'], operations: ['*'], effect: allow}\n"
+    async with house.open() as runs:
+        assert (await runs.get_run(LEAD, run.id)).owner == ADA.id
+        with pytest.raises(NotFound):
+            await runs.get_run(msgspec.structs.replace(LEAD, tenant="other"), run.id)
+        cancelled = await runs.cancel_run(LEAD, run.id)
+    assert cancelled.state is RunState.CANCELLED
+    assert house.made == []
 
 
 async def test_a_repeated_start_with_its_key_is_one_run(house: House):
