@@ -145,13 +145,12 @@ class Reload:
     async def _again(self, load: Load, *, nudged: bool) -> None:
         try:
             found = await asyncio.to_thread(lambda: read(load()))
+            await self._apply(found, nudged=nudged)
         except ConfigurationError as error:
             self._keep(error.text, nudged=nudged)
-        except Exception:
+        except Exception:  # a bug of ours must not be the last reading
             log.exception("reading the configuration failed inside")
-            self._keep("an error of ours; the log has it", nudged=nudged)
-        else:
-            await self._apply(found, nudged=nudged)
+            self._keep("An error of ours; the log has it.", nudged=nudged)
 
     def _keep(self, problem: str, *, nudged: bool) -> None:
         if problem == self.problem and not nudged:

@@ -35,6 +35,8 @@ async def _list(common: Common) -> int:
     async with open_session(common) as session:
         tools = await every_tool(session)
         if session.own is not None:
+            for line in session.own.settings.notes:
+                note(shorten(line, 300))
             for listing in session.own.backends.listings():
                 if listing.problem:
                     note(f"{listing.backend} does not answer: {shorten(listing.problem, 300)}")

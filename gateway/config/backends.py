@@ -76,7 +76,7 @@ class BackendsReader:
         return HttpSpec(
             name=name,
             address=as_written(found).partition("?")[0],  # keys hide in queries
-            url=str(found),
+            url=found,
             token=at.text("token", secret=True),
             headers=at.text_map("headers"),
             networks=networks(at),
@@ -93,7 +93,7 @@ class BackendsReader:
         return GrpcSpec(
             name=name,
             address=as_written(found),
-            target=str(found),
+            target=found,
             token=at.text("token", secret=True),
             networks=networks(at),
             start=self._start(at),

@@ -165,7 +165,7 @@ def _over_http(name: str, at: Section) -> Spec | None:
     return HttpSpec(
         name=name,
         address=as_written(found).partition("?")[0],  # keys hide in queries
-        url=str(found),
+        url=found,
         headers=at.text_map("headers"),
     )
 

@@ -23,7 +23,7 @@ from gateway.config.secrets import Substituted, as_written
 from gateway.config.settings import Settings
 from gateway.config.source import YamlSource, shown
 from gateway.core.digests import digest
-from gateway.core.spec import Launch, Spec, StdioSpec
+from gateway.core.spec import HttpSpec, Launch, Spec, StdioSpec
 from toolward.errors import ConfigurationError
 
 FILE = "trusted.json"
@@ -158,10 +158,14 @@ def _launch(spec: Spec) -> Launch | None:
 
 
 def _words(spec: Spec) -> tuple[str, ...]:
+    """Whatever says what is started, and what is reached."""
     launch = _launch(spec)
-    return (
-        () if launch is None else (*launch.command, str(launch.cwd or ""), *launch.env, *launch.env.values())
+    address = (
+        () if isinstance(spec, StdioSpec) else (spec.url if isinstance(spec, HttpSpec) else spec.target,)
     )
+    if launch is None:
+        return address
+    return (*address, *launch.command, str(launch.cwd or ""), *launch.env, *launch.env.values())
 
 
 def _from_files(word: str) -> str:

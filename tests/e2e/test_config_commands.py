@@ -130,3 +130,18 @@ def test_a_running_gateway_reads_again_at_a_hangup(home: Path, tmp_path: Path) -
         assert "policy.yaml:2" in up.process.stderr.readline()
     finally:
         assert up.stop(signal.SIGTERM) == 0
+
+
+def test_a_gateway_ends_with_its_terminal(home: Path, tmp_path: Path) -> None:
+    config = tmp_path / "gateway.yaml"
+    config.write_text(f"version: 1\nhttp: 127.0.0.1:{free_port()}\ngrpc: 127.0.0.1:{free_port()}\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TOOLWARD_")}
+    child, terminal = os.forkpty()
+    if child == 0:
+        environment = kept | {"TOOLWARD_HOME": str(home), "TERM": "dumb"}
+        os.execve(BIN / "toolward", ["toolward", "up", "--config", str(config)], environment)
+    said = b""
+    while b"Ctrl-C stops everything" not in said:
+        said += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitpid(child, 0)[0] == child  # or the test times out

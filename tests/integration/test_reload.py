@@ -1,6 +1,7 @@
 """A running gateway whose files change: what they say takes effect whole, or not at all, without a restart."""
 
 import asyncio
+import json
 import logging
 import os
 import sys
@@ -27,6 +28,10 @@ IN_TIME = 60.0  # seconds; nothing here waits for it where the code is right
 SERVER = f'command: ["{sys.executable}", "-m", tests.servers.changing], env: {{PYTHONPATH: "{ROOT}"'
 ALLOW = "version: 1\nrules:\n  - {id: all, tools: ['*'], effect: allow}\n"
 DENY = "version: 1\nrules:\n  - {id: none, tools: ['*'], effect: deny}\n"
+
+
+def to_json(**values: str) -> bytes:
+    return json.dumps(values).encode()
 
 
 def backend(name: str, mode: str = "a") -> str:
@@ -141,13 +146,21 @@ async def test_backends_come_and_go_and_the_unchanged_one_is_left_alone(tmp_path
         assert not [pid for pid in (gone, old) if psutil.pid_exists(pid)]
 
 
-async def test_a_call_under_way_on_a_backend_that_goes_ends_or_fails_clearly(tmp_path: Path) -> None:
+async def test_calls_under_way_on_a_backend_that_goes_are_finished_or_fail_clearly(tmp_path: Path) -> None:
     async with house(tmp_path, config(backend("gone"))) as it:
-        waiting = asyncio.create_task(it.call("gone.wait"))
-        await it.pid("gone")  # it has been sent by now
+        await it.pid("gone")
+        hanging = asyncio.create_task(it.call("gone.wait"))
+        waiting = asyncio.create_task(it.call("gone.wait_for", to_json(path=str(tmp_path / "now"))))
+        await it.pid("gone")  # both have been sent by now
         it.write("toolward.yaml", config())
+        changes = it.gateway.dispatch.watch()
+        await asyncio.wait_for(anext(changes), IN_TIME)
+        with pytest.raises(UnknownTool):
+            await it.call("gone.talk")
+        (tmp_path / "now").touch()
+        assert (await asyncio.wait_for(waiting, IN_TIME)).text == "it is there"
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(waiting, IN_TIME)
+            await asyncio.wait_for(hanging, IN_TIME)
         assert await it.outcome() == "Now in force: removed gone"
 
 

@@ -40,6 +40,13 @@ def changing() -> tuple[ToolServer[Any], Events]:
         return ""
 
     @server.tool
+    async def wait_for(path: str) -> str:
+        """Wait until there is such a file."""
+        while not os.path.exists(path):  # noqa: ASYNC110, ASYNC240 -- another process makes it
+            await asyncio.sleep(0.01)
+        return "it is there"
+
+    @server.tool
     async def talk(ctx: Context[None], value: Any = None) -> dict[str, Any]:
         """Log at two levels, tell progress, and give back what came."""
         ctx.log("debug", "small", at=1)

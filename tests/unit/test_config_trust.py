@@ -19,6 +19,7 @@ backends:
     env: {MODE: "${file:mode}", TOKEN: s3cret}
     cwd: work
   files: {grpc: "dns:///tools.internal:8731"}
+  docs: {url: "https://docs.example/${file:path}"}
 mcp_servers: [mcp.json]
 models: {m: {wire: openai_chat, base_url: https://api.example/v1, model: x}, n: {wire: offline}}
 policies: [mine.yaml]
@@ -33,6 +34,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user"))
     Path("toolward.yaml").write_text(HERE)
     Path("mode").write_text("fast\n")
+    Path("path").write_text("mcp")
     Path("mine.yaml").write_text("version: 1\nrules: []\n")
     Path("mcp.json").write_text('{"mcpServers": {"git": {"command": "npx", "args": ["git-server"]}}}')
 
@@ -64,6 +66,7 @@ def test_what_was_found_in_the_working_directory_is_refused_with_all_that_it_wou
         f"  crm: starts toolserver crm --key ${{env:KEY}} in {Path.cwd()}/work with MODE, TOKEN; "
         "connects to http://127.0.0.1:8740/mcp\n"
         "  files: connects to dns:///tools.internal:8731\n"
+        "  docs: connects to https://docs.example/${file:path}\n"
         "  git: starts npx git-server\n"
         "  model m: connects to https://api.example/v1 "
         "Look at what it would start, and trust it: toolward config trust. Until then nothing of it is used. "
@@ -90,6 +93,7 @@ def test_trust_holds_until_something_that_can_start_a_process_changes(home: Path
         ("toolward.yaml", HERE.replace("--key", "--keys")),
         ("mcp.json", '{"mcpServers": {"git": {"command": "npx", "args": ["git-server2"]}}}'),
         ("mode", "slow\n"),
+        ("path", "elsewhere"),
     ):
         before = Path(name).read_text()
         Path(name).write_text(text)
@@ -161,7 +165,7 @@ def test_several_configurations_are_trusted_side_by_side(home: Path) -> None:
     assert would_start(settings) == ()
     kept = trusted_as(Path("toolward.yaml"), home)
     assert kept is not None
-    assert len(kept.starts) == 4
+    assert len(kept.starts) == 5
     assert [name for name in os.listdir(home) if name != "trusted.json"] == []
 
 
