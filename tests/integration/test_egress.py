@@ -200,6 +200,10 @@ async def test_a_name_is_checked_before_a_grpc_channel_is_opened() -> None:
             for _ in range(2):
                 await client.call_tool(NOBODY, CALL, NO_CONTEXT)
         assert names.asked == ["tools.test"]  # gRPC was given the address, and resolves nothing
+        with pytest.raises(Denied):  # what gRPC is to resolve again and again is checked at least once
+            await GrpcClient(f"dns:///tools.test:{door.port}", "right", reach=refused).__aenter__()
+        async with GrpcClient(f"dns:///localhost:{door.port}", "right") as client:
+            await client.call_tool(NOBODY, CALL, NO_CONTEXT)
 
 
 # --- redirects and credentials -----------------------------------------------------------------------------
