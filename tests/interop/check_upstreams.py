@@ -285,9 +285,8 @@ async def test_files_are_read_and_written_where_the_policy_lets_them(opened: Ope
     assert note.read_text() == "noted"
     denied = await call(opened, door, "disk.write_file", path=hello, content="spoilt")
     assert denied.code == "denied"
-    assert (
-        await call(opened, door, "disk.move_file", source=hello, destination=f"{hello}2")
-    ).code == "denied"
+    hidden = await call(opened, door, "disk.move_file", source=hello, destination=f"{hello}2")
+    assert hidden.code == "unknown_tool"  # what no rule speaks of is not even admitted to be there
     assert (opened.root / "hello.txt").read_text() == "hello from disk\n"
 
 
