@@ -1,4 +1,4 @@
-"""The threat model says of each threat which test covers it: those tests must be there, and no row may be silent."""
+"""The threat model says of each threat which test covers it: those tests must be there, and no row is silent."""
 
 import ast
 import re
