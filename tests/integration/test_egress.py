@@ -222,8 +222,9 @@ async def test_a_name_is_checked_before_a_grpc_channel_is_opened() -> None:
         assert names.asked == ["tools.test"]  # gRPC was given the address, and resolves nothing
         with pytest.raises(Denied):  # what gRPC is to resolve again and again is checked at least once
             await GrpcClient(f"dns:///tools.test:{door.port}", "right", reach=refused).__aenter__()
-        async with GrpcClient(f"dns:///localhost:{door.port}", "right") as client:
-            await client.call_tool(NOBODY, CALL, NO_CONTEXT)
+        for target in ("dns:///localhost", f"ipv4:{CLOSED}", "localhost"):
+            async with GrpcClient(f"{target}:{door.port}", "right") as client:
+                await client.call_tool(NOBODY, CALL, NO_CONTEXT)
 
 
 # --- redirects and credentials -----------------------------------------------------------------------------

@@ -53,6 +53,7 @@ _OPTIONS = [
 ]
 
 _BY_NAME = "dns:///"
+_BY_ADDRESS = ("ipv4:", "ipv6:")
 
 
 class GrpcClient:
@@ -80,14 +81,16 @@ class GrpcClient:
 
     async def __aenter__(self) -> "GrpcClient":
         """Raises Denied where the name leads where it must not, Unavailable where it leads nowhere."""
-        authority = ("grpc.default_authority", self.address.removeprefix(_BY_NAME))
-        self._channel = grpc.aio.insecure_channel(await self._checked(), options=[*_OPTIONS, authority])
+        target = await self._checked()
+        own_name = [("grpc.default_authority", self.address)] if target != self.address else []
+        self._channel = grpc.aio.insecure_channel(target, options=[*_OPTIONS, *own_name])
         return self
 
     async def _checked(self) -> str:
         """What gRPC connects to; it resolves names by itself, so it is not given any but localhost."""
         host, _, port = self.address.removeprefix(_BY_NAME).rpartition(":")
-        if is_literal(host.strip("[]")) or is_localhost(host) or not port.isdecimal():
+        addresses = self.address.startswith(_BY_ADDRESS) or is_literal(host.strip("[]"))
+        if addresses or is_localhost(host) or not port.isdecimal():
             return self.address
         try:
             async with asyncio.timeout(self._timeout):
