@@ -14,17 +14,19 @@ import pytest
 from tests.integration.certificates import tls_pair
 from tests.integration.raw_server import OK, Behaviour, Line, Served, always, serving, silent
 from tests.integration.scripted_tools import ADA, CALL, NOBODY, Tools, failing
+from tests.integration.served import served
 from toolward.auth import bearer
 from toolward.auth.keys import keys_at
+from toolward.client import connect
 from toolward.client.grpc import GrpcClient
 from toolward.client.mcp import McpClient
 from toolward.doors.grpc import serve_grpc
-from toolward.errors import Denied, Unavailable
+from toolward.errors import ConfigurationError, Denied, Unavailable
 from toolward.outbound.egress import Origins
 from toolward.outbound.pool import Pool
 from toolward.outbound.reach import Reach
 from toolward.outbound.transport import PoolTransport
-from toolward.types import NO_CONTEXT
+from toolward.types import NO_CONTEXT, CallContext, ToolCall
 
 pytestmark = pytest.mark.anyio
 
@@ -41,12 +43,12 @@ class Names:
     """A name server: each answer is given once, but the last, which stays."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
-        self._answers = list(answers)
+        self.answers: list[Sequence[str]] = list(answers)
         self.asked: list[str] = []
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         self.asked.append(host)
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 def reach(*answers: Sequence[str], networks: Sequence[str] = (OPEN,)) -> tuple[Reach, Names]:
@@ -181,6 +183,24 @@ async def test_a_backend_over_mcp_goes_the_same_road() -> None:
         assert closed.lines == []
 
 
+async def test_a_backend_whose_name_is_bound_anew_is_out_of_reach_which_is_no_denial_of_the_call() -> None:
+    where, names = reach([CLOSED], networks=[CLOSED])
+    with served(TOOLWARD_HOSTS="tools.test") as at:
+        url = at.url.replace(CLOSED, "tools.test")
+        async with McpClient(f"{url}/mcp", name="crm", reach=where) as client:
+            names.answers = [["10.0.0.1"]]
+            error = await failing(client.call_tool(NOBODY, ToolCall("whoami"), CallContext(timeout=20)))
+    assert isinstance(error, Unavailable)
+    assert error.message.startswith("crm cannot be reached. No request may go to tools.test")
+
+
+async def test_a_client_of_the_sdk_takes_networks() -> None:
+    with pytest.raises(ConfigurationError, match="is no network"):
+        connect("http://tools.test/mcp", networks=["corp"])
+    where = connect("http://localhost:1/mcp", networks=["private"])
+    assert isinstance(await failing(where.__aenter__()), Unavailable)
+
+
 async def test_the_keys_of_an_identity_provider_come_the_same_road() -> None:
     where, _ = reach([CLOSED])
     async with both(always(OK)) as (_opened, closed, port):
@@ -200,6 +220,11 @@ async def test_a_name_is_checked_before_a_grpc_channel_is_opened() -> None:
             for _ in range(2):
                 await client.call_tool(NOBODY, CALL, NO_CONTEXT)
         assert names.asked == ["tools.test"]  # gRPC was given the address, and resolves nothing
+        with pytest.raises(Denied):  # what gRPC is to resolve again and again is checked at least once
+            await GrpcClient(f"dns:///tools.test:{door.port}", "right", reach=refused).__aenter__()
+        for target in ("dns:///localhost", f"ipv4:{CLOSED}", "localhost"):
+            async with GrpcClient(f"{target}:{door.port}", "right") as client:
+                await client.call_tool(NOBODY, CALL, NO_CONTEXT)
 
 
 # --- redirects and credentials -----------------------------------------------------------------------------

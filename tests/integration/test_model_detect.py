@@ -64,6 +64,18 @@ def test_a_url_of_ones_own_comes_first_and_never_gets_the_openai_key() -> None:
     assert (found.base_url, found.model, found.api_key) == ("http://127.0.0.1:11434/v1", "qwen3", "")
 
 
+def test_where_its_name_may_lead_can_be_said() -> None:
+    found = from_environment(
+        {
+            "TOOLWARD_MODEL_URL": "http://ollama:11434",
+            "TOOLWARD_MODEL_NAME": "m",
+            "TOOLWARD_MODEL_NETWORKS": "private, 127.0.0.0/8",
+        }
+    )
+    assert found is not None
+    assert found.networks == ("private", "127.0.0.0/8")
+
+
 @pytest.mark.parametrize(
     ("environment", "names"),
     [

@@ -170,6 +170,14 @@ async def test_a_name_that_the_server_is_known_by_must_be_told_to_it() -> None:
         ((), {"TOOLWARD_PRINCIPAL_KEY": "short"}, "at least 32"),
         ((), {"TOOLWARD_MAX_BODY": "many"}, "TOOLWARD_MAX_BODY is 'many'"),
         (("--jwt-issuer", "https://id.example"), {}, "their audience must be known"),
+        (
+            (
+                *("--jwt-issuer", "https://id.example", "--jwt-audience", AUDIENCE),
+                *("--jwt-keys", "https://id.example/keys", "--jwt-networks", "private, corp"),
+            ),
+            {},
+            "'corp' is no network",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_at_start_with_the_remedy(

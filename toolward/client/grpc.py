@@ -56,6 +56,9 @@ _OPTIONS = [
     ("grpc.dns_min_time_between_resolutions_ms", 2000),
 ]
 
+_BY_NAME = "dns:///"
+_BY_ADDRESS = ("ipv4:", "ipv6:")
+
 
 class GrpcClient:
     """A ToolProvider and an AgentProvider at the other end of one channel; use it as `async with`.
@@ -67,7 +70,8 @@ class GrpcClient:
     first call, and again after the connection was lost; no call is repeated.
 
     A name is resolved when it is entered, once, and only what was checked then is connected to: `reach` says where
-    it may lead.
+    it may lead. As `dns:///HOST:PORT` it may lead to any number of replicas that come and go: they are checked when
+    it is entered, and gRPC resolves the name again by itself later, which nobody checks.
     """
 
     def __init__(
@@ -82,14 +86,16 @@ class GrpcClient:
 
     async def __aenter__(self) -> "GrpcClient":
         """Raises Denied where the name leads where it must not, Unavailable where it leads nowhere."""
-        authority = ("grpc.default_authority", self.address)
-        self._channel = grpc.aio.insecure_channel(await self._checked(), options=[*_OPTIONS, authority])
+        target = await self._checked()
+        own_name = [("grpc.default_authority", self.address)] if target != self.address else []
+        self._channel = grpc.aio.insecure_channel(target, options=[*_OPTIONS, *own_name])
         return self
 
     async def _checked(self) -> str:
         """What gRPC connects to; it resolves names by itself, so it is not given any but localhost."""
-        host, _, port = self.address.rpartition(":")
-        if is_literal(host.strip("[]")) or is_localhost(host) or not port.isdecimal():
+        host, _, port = self.address.removeprefix(_BY_NAME).rpartition(":")
+        addresses = self.address.startswith(_BY_ADDRESS) or is_literal(host.strip("[]"))
+        if addresses or is_localhost(host) or not port.isdecimal():
             return self.address
         try:
             async with asyncio.timeout(self._timeout):
@@ -98,9 +104,9 @@ class GrpcClient:
             raise Unavailable(f"The name {host} was not resolved within {self._timeout:g} s.") from None
         except OSError as error:
             raise Unavailable(f"{self.address} cannot be reached: {why_unreachable(error)}.") from None
-        is_v6 = (
-            ":" in found[0]
-        )  # one target holds addresses of one family; the resolver's first choice is taken
+        if self.address.startswith(_BY_NAME):
+            return self.address
+        is_v6 = ":" in found[0]  # one target holds one family: that of the resolver's first choice
         places = [f"[{one}]:{port}" if is_v6 else f"{one}:{port}" for one in found if (":" in one) == is_v6]
         return f"{'ipv6' if is_v6 else 'ipv4'}:{','.join(places)}"
 

@@ -26,6 +26,7 @@ from toolward.client.mcp_plain import PlainCalls, refusal
 from toolward.client.pipes import Pipes
 from toolward.errors import (
     DeadlineExceeded,
+    Denied,
     InvalidArguments,
     InvalidResult,
     ToolwardError,
@@ -275,6 +276,8 @@ class McpClient:
         cause = _first(error)
         if isinstance(cause, Interrupted):
             return Unavailable(f"{self._name} closed the connection.", hint=cause.hint)
+        if isinstance(cause, Denied) and call is not None:  # of our own egress: to a caller it is no denial
+            return Unavailable(f"{self._name} cannot be reached. {cause.message}", hint=cause.hint)
         if isinstance(cause, ToolwardError):
             return cause
         if isinstance(cause, TimeoutError):
