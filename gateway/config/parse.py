@@ -18,6 +18,7 @@ principals:
   - {id: ada, roles: [support], token: ${file:ada.token}}
 http: 127.0.0.1:8700
 grpc: 127.0.0.1:8701
+ledger: {checkpoints: /mnt/elsewhere/checkpoints.jsonl}   # left out = checkpoints.jsonl in the home directory
 """
 
 import os
@@ -70,7 +71,9 @@ class _File:
 
     def settings(self) -> Settings:
         root = self._root
-        root.only("version", "backends", "models", "agents", "policies", "principals", "http", "grpc")
+        root.only(
+            "version", "backends", "models", "agents", "policies", "principals", "http", "grpc", "ledger"
+        )
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
         for name, at in root.section("backends").members():
@@ -86,6 +89,7 @@ class _File:
             principals=self._principals() if "principals" in root else (LOCAL,),
             http=root.converted("http", address, HTTP, "an address such as 127.0.0.1:8700"),
             grpc=root.converted("grpc", address, GRPC, "an address such as 127.0.0.1:8701"),
+            checkpoints=self._checkpoints(),
         )
 
     def _check_version(self) -> None:
@@ -108,6 +112,12 @@ class _File:
     def _policies(self) -> tuple[Path, ...]:
         paths = [self._directory / Path(text).expanduser() for text in self._root.texts("policies")]
         return tuple(path for index, path in enumerate(paths) if self._is_there(path, ("policies", index)))
+
+    def _checkpoints(self) -> Path | None:
+        at = self._root.section("ledger")
+        at.only("checkpoints")
+        named = at.text("checkpoints")
+        return self._directory / Path(named).expanduser() if named else None
 
     def _is_there(self, path: Path, place: Place) -> bool:
         if path.is_file():

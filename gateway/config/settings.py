@@ -53,3 +53,4 @@ class Settings(Quiet, frozen=True, kw_only=True):
     principals: tuple[PrincipalSettings, ...]
     http: Address = HTTP
     grpc: Address = GRPC
+    checkpoints: Path | None = None  # the ledger's, outside its database; None = in the home directory

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, func, select, tuple_
+from sqlalchemy import Boolean, Column, ColumnElement, Connection, Integer, func, select, tuple_, type_coerce
 
 from gateway.ledger import beside, tables
 from gateway.ledger.acts import Acts, read_acts
@@ -73,8 +73,11 @@ class _Check:
         for name in self._connection.execute(select(tables.chain.c.segment).distinct()).scalars().all():
             self._segment(name, wanted.pop(name, {}))
         for name, heads in wanted.items():
-            if name not in acts.removed:
+            known = acts.removed.get(name)
+            if known is None:
                 self._find(f"segment {name}", f"is gone, with at least {max(heads)} entries")
+            elif max(heads) > known.entries or heads.get(known.entries, known.link) != known.link:
+                self._find(f"segment {name}", "is not the one of which an act says that it was removed")
         self._said.removed_segments = len(acts.removed)
         self._added_rows(acts)
         self._said.erased = len(acts.erased)
@@ -149,7 +152,7 @@ class _Check:
         covered = COVERED[kind]
         columns = [covered.table.c[name] for name in covered.key]
         wanted = [_key_values(columns, key) for key in keys]
-        query = select(*(covered.table.c[name] for name in covered.columns))
+        query = select(*(_as_stored(covered.table.c[name]) for name in covered.columns))
         if len(columns) == 1:
             query = query.where(columns[0].in_([values[0] for values in wanted]))
         else:
@@ -222,6 +225,11 @@ class _Check:
         except NotFound as error:
             self._find(where, error.text)
         return False
+
+
+def _as_stored(column: Column[Any]) -> ColumnElement[Any]:
+    """A truth is stored as a number, and any but 0 would be read as true."""
+    return type_coerce(column, Integer).label(column.name) if isinstance(column.type, Boolean) else column
 
 
 def _signed(found: Any) -> Signed:
