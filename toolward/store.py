@@ -179,7 +179,8 @@ class Writer:
             last = len(batch) < len(waiting)
             if batch:
                 self._commit(batch)
-                self.lost += _tell(batch)
+                self.lost += sum(piece.future is None and piece.error is not None for piece in batch)
+                _tell(batch)
 
     def _commit(self, batch: list["_Piece"]) -> None:
         """All in one transaction; only when a piece fails, again with a savepoint around each."""
@@ -259,22 +260,19 @@ class _NoFinish:
     def ended(self, *, committed: bool) -> None: ...
 
 
-def _tell(batch: list[_Piece]) -> int:
-    """Wake the waiters, once for each event loop; how many pieces failed unheard."""
-    lost = 0
+def _tell(batch: list[_Piece]) -> None:
+    """Wake the waiters, once for each event loop."""
     loops: dict[asyncio.AbstractEventLoop, list[_Piece]] = {}
     for piece in batch:
         if piece.loop is not None:
             loops.setdefault(piece.loop, []).append(piece)
         elif piece.error is not None:
-            lost += 1
             log.error("a record was not stored: %s", piece.error.text)
     for loop, pieces in loops.items():
         try:
             loop.call_soon_threadsafe(_tell_all, pieces)
         except RuntimeError:  # that loop is closed, so nobody waits there
             log.debug("%d waiters are gone", len(pieces))
-    return lost
 
 
 def _tell_all(pieces: list[_Piece]) -> None:
