@@ -69,12 +69,15 @@ def open_reading(path: Path) -> Engine:
     """An engine over an SQLite file that is there, for reading only; another program may write meanwhile. Raises
     ConfigurationError."""
     if not path.is_file():
-        raise ConfigurationError(f"There is no database {path}.", hint="Name the file that is meant.")
+        raise ConfigurationError(f"There is no database {path}.", hint="It is made by what writes to it.")
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        where = f"{path.absolute().as_uri()}?mode=ro"
+        return sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
 
-    return sqlalchemy.create_engine(f"sqlite:///{path}", creator=connect, hide_parameters=True)
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", creator=connect, hide_parameters=True)
+    event.listen(engine, "begin", _begin)  # a transaction sees one moment of the file
+    return engine
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from gateway.ledger import beside, tables
 from gateway.ledger.acts import Acts, read_acts
 from gateway.ledger.beside import Finding
 from gateway.ledger.chain import COVERED, START, Entry, entry, link
-from gateway.ledger.checkpoints import Checkpoint, body_digest, read_file
+from gateway.ledger.checkpoints import Checkpoint, Line, body_digest, read_file
 from gateway.ledger.keys import Keys, Signed
 from toolward.errors import NotFound
 from toolward.store import open_reading
@@ -48,18 +48,27 @@ def verify(where: Path, keys: Keys, outside: Path, progress: Progress = lambda _
     """Findings come in the order of the segments; `progress` is told how many entries were looked at. Raises
     ConfigurationError when there is no such file."""
     engine = open_reading(where)
+    lines = list(read_file(outside))  # before the moment that is looked at: each is in the database by then
     try:
         with engine.connect() as connection, connection.begin():  # one moment, whoever writes
-            return _Check(connection, keys, outside, progress).made()
+            return _Check(connection, keys, outside.name, lines, progress).made()
     finally:
         engine.dispose()
 
 
 class _Check:
-    def __init__(self, connection: Connection, keys: Keys, outside: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        keys: Keys,
+        outside: str,
+        lines: Sequence[Line | None],
+        progress: Progress,
+    ) -> None:
         self._connection = connection
         self._keys = keys
         self._outside = outside
+        self._outside_lines = lines
         self._progress = progress
         self._said = Verified()
         self._counted = dict.fromkeys(COVERED, 0)
@@ -210,8 +219,8 @@ class _Check:
         return good
 
     def _lines(self) -> Iterator[tuple[str, Signed]]:
-        for number, line in enumerate(read_file(self._outside), 1):
-            where = f"{self._outside.name}, line {number}"
+        for number, line in enumerate(self._outside_lines, 1):
+            where = f"{self._outside}, line {number}"
             if line is None:
                 self._find(where, "cannot be read")
             else:
