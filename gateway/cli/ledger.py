@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,17 +34,19 @@ def tail(
     """Show the newest calls, oldest first."""
     _, home = settings_of(common)
     file = ledger_file(home)
-    shown = list(islice(recorded_calls(file, payloads=False), max(limit, 0)))[::-1]
+    newest_first = recorded_calls(file, payloads=False)
+    shown = list(islice(newest_first, max(limit, 0)))[::-1]
     _show(shown, common)
     if follow:
-        _follow(file, shown, common)
+        newest = shown[-1].record.at if shown else 0
+        before = takewhile(lambda one: one.record.at >= newest - _OVERLAP_MS, newest_first)
+        _follow(file, [*before, *shown], newest, common)
     return EXIT_OK
 
 
-def _follow(file: Path, shown: Sequence[RecordedCall], common: Common) -> None:
+def _follow(file: Path, seen: Sequence[RecordedCall], newest: int, common: Common) -> None:
     """A call is shown once more when its outcome comes."""
-    known: dict[str, tuple[int, bool]] = {one.record.id: _state(one) for one in shown}
-    newest = max((one.record.at for one in shown), default=0)
+    known = {one.record.id: _state(one) for one in seen}
     while True:
         time.sleep(_EVERY)
         since = newest - _OVERLAP_MS
