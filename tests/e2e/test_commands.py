@@ -40,6 +40,7 @@ def test_every_command_has_an_example_and_can_print_json(home: Path) -> None:
     commands = (
         ("demo",), ("up",), ("ask",), ("tool", "list"), ("tool", "show"), ("tool", "call"), ("policy", "check"),
         ("policy", "explain"), ("run", "list"), ("run", "show"), ("inbox", "list"), ("inbox", "approve"),
+        ("ledger", "tail"), ("ledger", "verify"),
     )  # fmt: skip
     for command in commands:
         said = toolward(home, *command, "--help").out
