@@ -4,8 +4,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-policy bundles check format proto proto-check \
-	readme clean
+.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-policy bundles check format \
+	proto proto-check readme strace clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ up: install  ## start the gateway and its tool servers; Ctrl-C stops all
 
 test: install  ## run the tests (no Node needed)
 	@$(BIN)/pytest
+
+strace:  ## install strace where apt can: with it a test sees that intents are on disk before calls are sent
+	@command -v strace >/dev/null || apt-get install -y --no-install-recommends strace >/dev/null 2>&1 \
+		|| (apt-get update >/dev/null 2>&1 && apt-get install -y --no-install-recommends strace >/dev/null 2>&1)
 
 conformance: install  ## run the official MCP conformance suites against a server on the kit (needs npm's registry)
 	@$(BIN)/python -m tests.conformance.run

@@ -69,12 +69,15 @@ def open_reading(path: Path) -> Engine:
     """An engine over an SQLite file that is there, for reading only; another program may write meanwhile. Raises
     ConfigurationError."""
     if not path.is_file():
-        raise ConfigurationError(f"There is no database {path}.", hint="Name the file that is meant.")
+        raise ConfigurationError(f"There is no database {path}.", hint="It is made by what writes to it.")
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        where = f"{path.absolute().as_uri()}?mode=ro"
+        return sqlite3.connect(where, uri=True, check_same_thread=False, isolation_level=None)
 
-    return sqlalchemy.create_engine(f"sqlite:///{path}", creator=connect, hide_parameters=True)
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", creator=connect, hide_parameters=True)
+    event.listen(engine, "begin", _begin)  # a transaction sees one moment of the file
+    return engine
 
 
 @contextmanager
@@ -179,7 +182,8 @@ class Writer:
             last = len(batch) < len(waiting)
             if batch:
                 self._commit(batch)
-                self.lost += _tell(batch)
+                self.lost += sum(piece.future is None and piece.error is not None for piece in batch)
+                _tell(batch)
 
     def _commit(self, batch: list["_Piece"]) -> None:
         """All in one transaction; only when a piece fails, again with a savepoint around each."""
@@ -259,22 +263,19 @@ class _NoFinish:
     def ended(self, *, committed: bool) -> None: ...
 
 
-def _tell(batch: list[_Piece]) -> int:
-    """Wake the waiters, once for each event loop; how many pieces failed unheard."""
-    lost = 0
+def _tell(batch: list[_Piece]) -> None:
+    """Wake the waiters, once for each event loop."""
     loops: dict[asyncio.AbstractEventLoop, list[_Piece]] = {}
     for piece in batch:
         if piece.loop is not None:
             loops.setdefault(piece.loop, []).append(piece)
         elif piece.error is not None:
-            lost += 1
             log.error("a record was not stored: %s", piece.error.text)
     for loop, pieces in loops.items():
         try:
             loop.call_soon_threadsafe(_tell_all, pieces)
         except RuntimeError:  # that loop is closed, so nobody waits there
             log.debug("%d waiters are gone", len(pieces))
-    return lost
 
 
 def _tell_all(pieces: list[_Piece]) -> None:

@@ -83,7 +83,7 @@ async def open_gateway(
     make_home(home)
     clock, ids = SystemClock(), SystemIds()
     async with (
-        Ledger.open(ledger_file(home)) as ledger,
+        Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
         Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
     ):

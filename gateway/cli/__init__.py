@@ -163,6 +163,46 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "Take back a request of your own.\n\nExample: toolward inbox withdraw req_1m7w…",
         ),
     ),
+    ("ledger", "What happened, on record."): (
+        _Command(
+            "tail",
+            "gateway.cli.ledger:tail",
+            "Show the newest calls: who, what, what was decided, how it ended.\n\n"
+            "It reads the ledger's file, also while a gateway runs.\n\n"
+            "Example: toolward ledger tail --follow --json",
+        ),
+        _Command(
+            "verify",
+            "gateway.cli.ledger:verify",
+            "Check that no row was changed, removed, added or reordered; the exit code is 1 if one was.\n\n"
+            "What was cut off the end is found up to the last checkpoint outside the database.\n\n"
+            "Example: toolward ledger verify",
+        ),
+        _Command(
+            "export",
+            "gateway.cli.ledger:export",
+            "Write every call as a line of JSON.\n\nExample: toolward ledger export --since 2026-11-01 --payloads",
+        ),
+        _Command(
+            "erase",
+            "gateway.cli.ledger:erase",
+            "Erase the arguments and results of calls; their records stay, and verify knows why.\n\n"
+            'Example: toolward ledger erase --principal ada --reason "asked for by ada"',
+        ),
+        _Command(
+            "prune",
+            "gateway.cli.ledger:prune",
+            "Remove whole segments that are older than what is to be kept.\n\n"
+            "A segment with a run or an input request that is not over stays.\n\n"
+            "Example: toolward ledger prune --days 365",
+        ),
+        _Command(
+            "rotate-key",
+            "gateway.cli.ledger:rotate_key",
+            "Sign checkpoints with a new key from now on; what the old one signed can still be checked.\n\n"
+            "Example: toolward ledger rotate-key",
+        ),
+    ),
     ("run", "Runs of agents."): (
         _Command(
             "list",

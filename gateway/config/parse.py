@@ -21,6 +21,7 @@ principals:
 http: 127.0.0.1:8700
 grpc: 127.0.0.1:8701
 lock: require                       # no tool that is not in tools.lock; left out = pinned when first seen; or off
+ledger: {checkpoints: /mnt/elsewhere/checkpoints.jsonl}   # left out = checkpoints.jsonl in the home directory
 """
 
 import os
@@ -92,7 +93,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock",
+            "lock", "ledger",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -118,6 +119,7 @@ class _File:
             notes=tuple(imported.notes),
             watched=(*self._watched, *self._secret_files, *imported.secret_files, *agents, *policies),
             digest=digest_of((self._source, *imported.sources), backends),
+            checkpoints=self._checkpoints(),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:
@@ -160,6 +162,12 @@ class _File:
     def _policies(self) -> tuple[Path, ...]:
         paths = [self._directory / Path(text).expanduser() for text in self._root.texts("policies")]
         return tuple(path for index, path in enumerate(paths) if self._is_there(path, ("policies", index)))
+
+    def _checkpoints(self) -> Path | None:
+        at = self._root.section("ledger")
+        at.only("checkpoints")
+        named = at.text("checkpoints")
+        return self._directory / Path(named).expanduser() if named else None
 
     def _is_there(self, path: Path, place: Place) -> bool:
         if path.is_file():

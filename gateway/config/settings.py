@@ -64,3 +64,4 @@ class Settings(Quiet, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     watched: tuple[Path, ...] = ()
     digest: str = ""
+    checkpoints: Path | None = None  # the ledger's, outside its database; None = in the home directory

@@ -4,14 +4,15 @@ and in a file outside it. What is cut off the end of the database is found up to
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from gateway.ledger import tables
 from gateway.ledger.batch import Batch
+from gateway.ledger.chain import SEGMENT_MS
 from gateway.ledger.keys import Keys
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Checkpoints:
         newest = select(saved.number, saved.body).order_by(saved.number.desc()).limit(1)
         last = connection.execute(newest).one_or_none()
         heads = {name: head for name, head in _heads(connection) if self._told.get(name) != head[0]}
+        _forget_old(connection, heads, now)
         number, previous = (last.number + 1, body_digest(last.body)) if last else (1, "")
         body = msgspec.json.encode(Checkpoint(number, now, heads, previous, lost)).decode()
         signed = self._keys.sign(body)
@@ -104,6 +106,13 @@ def _heads(connection: Connection) -> Iterator[tuple[str, tuple[int, str]]]:
         head = select(chain.seq, chain.link).where(chain.segment == name, chain.seq == last)
         for seq, link in connection.execute(head):
             yield name, (seq, link.hex())
+
+
+def _forget_old(connection: Connection, moved: Collection[str], now: int) -> None:
+    """Segments too old to grow, whose head was signed before, need not be looked at any more."""
+    segments = tables.chain_segments.c
+    over = segments.open & (segments.opened_at < now - 2 * SEGMENT_MS) & segments.id.not_in(moved)
+    connection.execute(update(tables.chain_segments).where(over).values(open=False))
 
 
 def _append(file: Path, lines: bytes) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from gateway.core.ports import (
     StoredEvent,
 )
 from gateway.ledger import budgets, calls, requests, runs
+from gateway.ledger.acts import RemovedSegment
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
 from gateway.ledger.checkpoints import Checkpoints
@@ -29,6 +31,7 @@ from gateway.ledger.keys import Keys
 from gateway.ledger.reading import RecordedCall, recorded_call
 from gateway.ledger.tables import prepare
 from gateway.ledger.transitions import watch_requests
+from gateway.ledger.upkeep import Upkeep
 from toolward.errors import ToolwardError
 from toolward.store import Writer, closed, explain, open_store, place, write_transaction
 from toolward.types import InputRequest, Run, RunEvent, RunPage, RunState, ToolResult
@@ -63,12 +66,13 @@ class Ledger:
     reason, when the database refuses (a full disk, say).
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], int], checkpoints: Checkpoints) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], int], keys: Keys, checkpoints: Path) -> None:
         self._engine = engine
         self._chain = Chain(now)
         self._batch = Batch(self._chain, now)
         self._writer = Writer(engine, "toolward-ledger", self._batch)
-        self._checkpoints = checkpoints
+        self._keys = keys
+        self._checkpoints = Checkpoints(keys, checkpoints)
         self._signed = 0  # the chain's growth that checkpoints know
         self._now = now
         self._closed = False
@@ -90,9 +94,7 @@ class Ledger:
         written by a newer Toolward or by another program.
         """
         engine = await asyncio.to_thread(_open, where, busy_timeout)
-        ledger = cls(
-            engine, now, Checkpoints(keys_beside(place(engine)), checkpoints or outside(place(engine)))
-        )
+        ledger = cls(engine, now, keys_beside(place(engine)), checkpoints or outside(place(engine)))
         checkpointing = asyncio.create_task(ledger._checkpoint_always())
         try:
             yield ledger
@@ -180,6 +182,40 @@ class Ledger:
         """Raises NotFound. Goes through the writer, so that it sees what was recorded a moment ago."""
         await self._writer.write(lambda _: None)
         return await self._read(lambda connection: recorded_call(connection, call_id))
+
+    # --- upkeep
+
+    async def erase(
+        self, calls: Sequence[str] = (), *, principal: str = "", tenant: str = "default", reason: str = ""
+    ) -> int:
+        """Erase the payloads of these calls, or of all calls of a principal; how many there were."""
+        erased = await self._keep_up(lambda upkeep: upkeep.erase(calls, principal, tenant, reason))
+        await asyncio.to_thread(self._empty_log)
+        return erased
+
+    def _empty_log(self) -> None:
+        """SQLite's write-ahead log has what was erased until it is emptied. Best effort: a reader may be in it."""
+        with closing(self._engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def remove_before(self, before: int, reason: str = "") -> list[RemovedSegment]:
+        """Remove the segments that were closed before this time (Unix ms), but for those in which something is not
+        over."""
+        return await self._keep_up(lambda upkeep: upkeep.remove_before(before, reason))
+
+    async def rotate_key(self, reason: str = "") -> str:
+        """Announce it in the ledger, put a new key in force, and sign with it; its id."""
+        await self._keep_up(lambda upkeep: upkeep.new_key(reason))
+        key_id = await asyncio.to_thread(self._keys.rotate)
+        await self.checkpoint()
+        return key_id
+
+    async def _keep_up(self, work: Callable[[Upkeep], T]) -> T:
+        now = self._now()
+        act_id = f"act_{now:012x}{secrets.token_hex(5)}"
+        return await self._writer.write(
+            lambda connection: work(Upkeep(connection, self._batch, self._keys, now, act_id))
+        )
 
     # --- input requests
 

@@ -31,6 +31,7 @@ def watch_requests(engine: Engine) -> None:
 
 def _watch(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")  # a full disk must not stand in the way of reading
+    connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten
     connection.executescript(_TRIGGERS)
 
 

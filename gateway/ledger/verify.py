@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, func, select, tuple_
+from sqlalchemy import Boolean, Column, ColumnElement, Connection, Integer, func, select, tuple_, type_coerce
 
 from gateway.ledger import beside, tables
 from gateway.ledger.acts import Acts, read_acts
 from gateway.ledger.beside import Finding
 from gateway.ledger.chain import COVERED, START, Entry, entry, link
-from gateway.ledger.checkpoints import Checkpoint, body_digest, read_file
+from gateway.ledger.checkpoints import Checkpoint, Line, body_digest, read_file
 from gateway.ledger.keys import Keys, Signed
 from toolward.errors import NotFound
 from toolward.store import open_reading
@@ -48,18 +48,27 @@ def verify(where: Path, keys: Keys, outside: Path, progress: Progress = lambda _
     """Findings come in the order of the segments; `progress` is told how many entries were looked at. Raises
     ConfigurationError when there is no such file."""
     engine = open_reading(where)
+    lines = list(read_file(outside))  # before the moment that is looked at: each is in the database by then
     try:
         with engine.connect() as connection, connection.begin():  # one moment, whoever writes
-            return _Check(connection, keys, outside, progress).made()
+            return _Check(connection, keys, outside.name, lines, progress).made()
     finally:
         engine.dispose()
 
 
 class _Check:
-    def __init__(self, connection: Connection, keys: Keys, outside: Path, progress: Progress) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        keys: Keys,
+        outside: str,
+        lines: Sequence[Line | None],
+        progress: Progress,
+    ) -> None:
         self._connection = connection
         self._keys = keys
         self._outside = outside
+        self._outside_lines = lines
         self._progress = progress
         self._said = Verified()
         self._counted = dict.fromkeys(COVERED, 0)
@@ -73,8 +82,11 @@ class _Check:
         for name in self._connection.execute(select(tables.chain.c.segment).distinct()).scalars().all():
             self._segment(name, wanted.pop(name, {}))
         for name, heads in wanted.items():
-            if name not in acts.removed:
+            known = acts.removed.get(name)
+            if known is None:
                 self._find(f"segment {name}", f"is gone, with at least {max(heads)} entries")
+            elif max(heads) > known.entries or heads.get(known.entries, known.link) != known.link:
+                self._find(f"segment {name}", "is not the one of which an act says that it was removed")
         self._said.removed_segments = len(acts.removed)
         self._added_rows(acts)
         self._said.erased = len(acts.erased)
@@ -149,7 +161,7 @@ class _Check:
         covered = COVERED[kind]
         columns = [covered.table.c[name] for name in covered.key]
         wanted = [_key_values(columns, key) for key in keys]
-        query = select(*(covered.table.c[name] for name in covered.columns))
+        query = select(*(_as_stored(covered.table.c[name]) for name in covered.columns))
         if len(columns) == 1:
             query = query.where(columns[0].in_([values[0] for values in wanted]))
         else:
@@ -207,8 +219,8 @@ class _Check:
         return good
 
     def _lines(self) -> Iterator[tuple[str, Signed]]:
-        for number, line in enumerate(read_file(self._outside), 1):
-            where = f"{self._outside.name}, line {number}"
+        for number, line in enumerate(self._outside_lines, 1):
+            where = f"{self._outside}, line {number}"
             if line is None:
                 self._find(where, "cannot be read")
             else:
@@ -222,6 +234,11 @@ class _Check:
         except NotFound as error:
             self._find(where, error.text)
         return False
+
+
+def _as_stored(column: Column[Any]) -> ColumnElement[Any]:
+    """A truth is stored as a number, and any but 0 would be read as true."""
+    return type_coerce(column, Integer).label(column.name) if isinstance(column.type, Boolean) else column
 
 
 def _signed(found: Any) -> Signed:

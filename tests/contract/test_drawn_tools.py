@@ -47,7 +47,9 @@ class TwinDriver(McpDriver):
             message = wire.decode(body)
         except wire.Unreadable as problem:
             return json.loads(unreadable(problem))
-        return json.loads(await self._plain.answer(message, ANYBODY, lambda line: None))
+        answer = await self._plain.answer(message, ANYBODY, lambda line: None)
+        assert answer is not None  # nobody is asked anything here
+        return json.loads(answer)
 
 
 class SdkDriver(McpHttpDriver):

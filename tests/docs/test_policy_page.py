@@ -98,7 +98,7 @@ def test_replay_prints_what_is_shown(folder: Path) -> None:
 
 
 def test_every_key_of_a_rule_is_in_the_table_and_no_other(folder: Path) -> None:
-    from gateway.core.rules import _KEYS  # pyright: ignore[reportPrivateUsage] -- the page must keep up with it
+    from gateway.core.rules_reader import _KEYS  # pyright: ignore[reportPrivateUsage] -- the page must keep up with it
 
     (listed,) = re.findall(r"^\| key \|.*?\n\|---\|---\|\n(.*?)\n\n", PAGE, re.MULTILINE | re.DOTALL)
     assert sorted(re.findall(r"^\| `(\w+)`", listed, re.MULTILINE)) == sorted(_KEYS)

@@ -41,7 +41,7 @@ def test_every_command_has_an_example_and_can_print_json(home: Path) -> None:
         ("demo",), ("up",), ("ask",), ("tool", "list"), ("tool", "show"), ("tool", "call"), ("policy", "check"),
         ("policy", "explain"), ("policy", "test"), ("policy", "replay"), ("run", "list"), ("run", "show"),
         ("inbox", "list"), ("inbox", "approve"), ("inbox", "show"), ("inbox", "deny"), ("inbox", "withdraw"),
-        ("config", "path"), ("config", "show"), ("config", "trust"),
+        ("config", "path"), ("config", "show"), ("config", "trust"), ("ledger", "tail"), ("ledger", "verify"),
     )  # fmt: skip
     for command in commands:
         said = toolward(home, *command, "--help").out

@@ -1,19 +1,40 @@
 """The ledger over a real SQLite file."""
 
 import asyncio
+import hashlib
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunRecord, StoredEvent
+from gateway.core.ports import (
+    ApprovalGone,
+    CallOutcome,
+    CallRecord,
+    RequestSpec,
+    RunAppend,
+    RunRecord,
+    StoredEvent,
+)
 from gateway.core.requests import SOURCES
-from gateway.ledger.ledger import Ledger
+from gateway.ledger.ledger import Ledger, keys_beside, outside
+from gateway.ledger.reading import recorded_calls
+from gateway.ledger.verify import verify
 from tests.twins import TwinClock
 from toolward.errors import ConfigurationError, Conflict, InvalidRequest, NotFound, Overloaded
-from toolward.types import InputRequest, RequestKind, RequestState, Run, RunState
+from toolward.types import (
+    InputRequest,
+    RequestKind,
+    RequestState,
+    Run,
+    RunState,
+    TextContent,
+    ToolResult,
+)
 
 
 @pytest.fixture
@@ -43,6 +64,10 @@ def record(call_id: str = "call_1", *, changes: bool = True, tool: str = "crm.re
         rule="refunds",
         version="v1",
         changes=changes,
+        roles=("support",),
+        tool_digest="t1",
+        agent="support",
+        trace_id="0af7651916cd43dd8448eb211c80319c",
         run_id="run_1",
         idempotency_key="run_1/1/0",
     )
@@ -167,6 +192,101 @@ async def test_an_approval_is_not_used_up_when_the_intent_cannot_be_recorded(
     with pytest.raises(Conflict, match="belongs to another call"):
         await ledger.intend(record("call_1"), b"{}", approval="req_1")
     assert (await ledger.get_request("req_1")).request.state is RequestState.APPROVED
+
+
+def appended(after: int = 1) -> RunAppend:
+    return RunAppend("run_001", after, (stored("tool_called"),), run_record().run)
+
+
+@pytest.mark.parametrize("fault", ["approval", "run", "call"])
+async def test_a_runs_event_its_approval_and_the_intent_are_stored_together_or_not_at_all(
+    ledger: Ledger, clock: TwinClock, fault: str
+):
+    await ledger.create(run_record(), [stored("run_started")])
+    opened = await ledger.open_request(spec("req_1", clock))
+    if fault != "approval":
+        await approve(ledger, opened)
+    if fault == "call":
+        await ledger.intend(record("call_1", tool="crm.other"), b"{}")
+    with pytest.raises(ApprovalGone if fault == "approval" else Conflict):
+        await ledger.intend(
+            record(), b"{}", approval="req_1", joining=appended(after=7 if fault == "run" else 1)
+        )
+    assert len(await ledger.events("run_001")) == 1
+    expected = RequestState.OPEN if fault == "approval" else RequestState.APPROVED
+    assert (await ledger.get_request("req_1")).request.state is expected
+    if fault != "call":
+        with pytest.raises(NotFound):
+            await ledger.call_record("call_1")
+
+
+async def test_what_only_reads_and_joins_a_run_is_durable_when_the_call_is_made(ledger: Ledger, path: Path):
+    await ledger.create(run_record(), [stored("run_started")])
+    await ledger.intend(record(changes=False), b"{}", joining=appended())
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT type FROM run_events WHERE seq = 2").fetchall() == [("tool_called",)]
+        assert other.execute("SELECT id FROM call_records").fetchall() == [("call_1",)]
+    other.close()
+
+
+def test_a_killed_process_leaves_nothing_half(path: Path):
+    """It is killed while it joins runs' events, approvals and intents, one after the other."""
+    for begun in (3, 4, 6):
+        command = [sys.executable, "-m", "tests.integration.killed_intents", str(path), f"{begun}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for _ in range(begun):
+                assert process.stdout.readline()
+            process.kill()
+    with sqlite3.connect(path) as other:
+        intents = other.execute("SELECT id, run_id FROM call_records ORDER BY id").fetchall()
+        events = other.execute(
+            "SELECT json_extract(data, '$.call'), run_id FROM run_events WHERE type = 'tool_called' ORDER BY 1"
+        ).fetchall()
+        used = other.execute("SELECT run_id FROM input_requests WHERE state = 'consumed'").fetchall()
+    other.close()
+    assert intents == events
+    assert sorted(run for _, run in intents) == sorted(run for (run,) in used)
+    assert len(intents) >= 2 + 3 + 5
+    assert verify(path, keys_beside(str(path)), outside(str(path))).findings == []
+
+
+async def test_digests_are_salted_and_results_are_kept_beside(ledger: Ledger):
+    result = ToolResult((TextContent("paid"),), b'{"paid": 500}', trust="trusted")
+    for call_id in ("call_1", "call_2"):
+        await ledger.intend(record(call_id), b"{}")
+        ledger.settle(CallOutcome(call_id, 2, "ok", 1), result)
+    one, other = [await ledger.call_record(call_id) for call_id in ("call_1", "call_2")]
+    assert one.arguments_digest != other.arguments_digest
+    assert one.result_digest != other.result_digest
+    assert hashlib.sha256(b"{}").hexdigest() != one.arguments_digest
+    assert one.result_json is not None
+    assert msgspec.json.decode(one.result_json) == {
+        "content": [{"type": "text", "text": "paid"}],
+        "structured": {"paid": 500},
+        "trust": "trusted",
+    }
+
+
+async def test_calls_are_read_back_by_time_while_another_writes(ledger: Ledger, path: Path):
+    for number in range(1, 6):
+        await ledger.intend(msgspec.structs.replace(record(f"call_{number}"), at=number), b"{}")
+    found = [one.record.id for one in recorded_calls(path, since=2, until=5)]
+    assert found == ["call_4", "call_3", "call_2"]
+    oldest = next(recorded_calls(path, newest_first=False, payloads=False))
+    assert (oldest.record.id, oldest.record.roles, oldest.arguments_json) == ("call_1", ("support",), None)
+    with pytest.raises(ConfigurationError, match=r"nowhere\.db"):
+        next(recorded_calls(path.with_name("nowhere.db")))
+
+
+async def test_two_processes_write_segments_of_their_own(ledger: Ledger, path: Path, clock: TwinClock):
+    async with Ledger.open(path, now=clock.now_ms) as other:
+        for number in range(4):
+            await (ledger, other)[number % 2].intend(record(f"call_{number}"), b"{}")
+        await ledger.checkpoint()
+        await approve(other, await ledger.open_request(spec("req_1", clock)))
+        found = verify(path, keys_beside(str(path)), outside(str(path)))  # while both are open
+    assert (found.findings, found.segments) == ([], 2)
 
 
 # --- input requests -------------------------------------------------------------------------------------
@@ -397,6 +517,18 @@ async def test_a_ledger_of_a_newer_toolward_is_refused(path: Path):
     with pytest.raises(ConfigurationError, match=r"ledger\.db was written by a newer Toolward \(schema 99"):
         async with Ledger.open(path):
             pass
+
+
+async def test_a_ledger_from_before_the_chain_is_refused_with_what_to_do(path: Path):
+    async with Ledger.open(path):
+        pass
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE schema_version SET version = 1")
+    other.close()
+    with pytest.raises(ConfigurationError, match="before the first release") as caught:
+        async with Ledger.open(path):
+            pass
+    assert "Move the file away" in (caught.value.hint or "")
 
 
 async def test_another_programs_database_is_refused(path: Path):

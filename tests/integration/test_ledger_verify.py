@@ -268,6 +268,16 @@ def _cut(connection: sqlite3.Connection, segment: str, left: int) -> None:
     connection.execute("DELETE FROM chain WHERE segment = ? AND seq > ?", [segment, left])
 
 
+def test_a_truth_that_is_another_number_is_found(tmp_path: Path):
+    path = tmp_path / "ledger.db"
+    asyncio.run(write(path, [[("call", 1)]]))
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE call_records SET changes = 2")
+    connection.commit()
+    connection.close()
+    assert not verified(path).is_whole
+
+
 def test_a_row_that_another_hand_added_is_found(tmp_path: Path):
     path = tmp_path / "ledger.db"
     asyncio.run(write(path, [[("call", 1)]]))
@@ -322,3 +332,83 @@ def test_segments_are_closed_when_they_are_full(tmp_path: Path, monkeypatch: pyt
     found = verified(path)
     assert found.findings == []
     assert found.segments > 2
+
+
+def _count(path: Path, table: str) -> int:
+    connection = sqlite3.connect(path)
+    (number,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    connection.close()
+    return number
+
+
+async def test_erased_payloads_leave_the_rest_whole_and_nothing_to_guess_from(tmp_path: Path):
+    path = tmp_path / "ledger.db"
+    await write(path, [[("call", 1), ("call", 2)]])
+    async with Ledger.open(path) as ledger:
+        assert await ledger.erase(["call_1"], reason="asked for by ada") == 2  # arguments and result
+        assert await ledger.erase(["call_9"]) == 0
+        found = await ledger.call_record("call_1")
+        assert (found.arguments_json, found.result_json) == (None, None)
+        assert found.result_digest
+    found = verified(path)
+    assert (found.findings, found.erased) == ([], 1)
+    async with Ledger.open(path) as ledger:
+        assert await ledger.erase(principal="ada") == 2
+    assert _count(path, "call_payloads") == 0
+    assert verified(path).findings == []
+    files = [path, path.with_name("ledger.db-wal")]
+    assert not any(b'{"n":2}' in file.read_bytes() for file in files if file.exists())
+
+
+async def test_payloads_that_are_gone_without_an_act_are_found(tmp_path: Path):
+    path = tmp_path / "ledger.db"
+    await write(path, [[("call", 1)]])
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM call_payloads WHERE outcome = 0")
+    connection.commit()
+    connection.close()
+    (found,) = verified(path).findings
+    assert found.what == "its arguments are gone, and no act says that they were erased"
+
+
+async def test_old_segments_go_as_a_whole_and_verify_knows_why(tmp_path: Path):
+    path = tmp_path / "ledger.db"
+    clock = TwinClock()
+    async with Ledger.open(path, now=clock.now_ms) as ledger:
+        await _step(ledger, clock, "call", 1, 1, {})
+        await _step(ledger, clock, "asked", 2, 2, {})
+        clock.advance(3 * 24 * 3600)
+        await _step(ledger, clock, "call", 2, 3, {})
+    async with Ledger.open(path, now=clock.now_ms) as ledger:
+        assert await ledger.remove_before(clock.now_ms() - 10 * 24 * 3600 * 1000) == []
+        (removed,) = await ledger.remove_before(clock.now_ms() - 24 * 3600 * 1000, "kept for a day")
+        assert removed.entries > 4
+    assert (_count(path, "call_records"), _count(path, "input_requests"), _count(path, "call_payloads")) == (
+        1,
+        0,
+        2,
+    )
+    found = verified(path)
+    assert (found.findings, found.removed_segments) == ([], 1)
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM ledger_acts")
+    connection.commit()
+    connection.close()
+    assert not verified(path).is_whole
+
+
+async def test_a_segment_with_a_run_that_is_not_over_stays(tmp_path: Path):
+    path = tmp_path / "ledger.db"
+    clock = TwinClock()
+    async with Ledger.open(path, now=clock.now_ms) as ledger:
+        await _step(ledger, clock, "run", 1, 1, {})
+    clock.advance(9 * 24 * 3600)
+    async with Ledger.open(path, now=clock.now_ms) as ledger:
+        assert await ledger.remove_before(clock.now_ms()) == []
+        over = msgspec.structs.replace(_run(1).run, state=RunState.COMPLETED, last_seq=2)
+        await ledger.append("run_1", 1, [StoredEvent("run_completed", 1, b"{}")], over)
+        assert await ledger.remove_before(clock.now_ms()) == []  # its last event is in a new segment
+        clock.advance(9 * 24 * 3600)
+        assert len(await ledger.remove_before(clock.now_ms())) == 2
+    assert _count(path, "run_events") == 0
+    assert verified(path).findings == []
