@@ -143,7 +143,7 @@ async def test_an_ask_waits_for_a_person_and_the_same_call_goes_through_once(
     assert (told.code, told.structured) == ("ok", {"value": "please"})
     assert (await drivers[door].call("fixture.echo", PLEASE)).code == "approval_required"
     for open_one in await gateway.runs.list_input_requests(person):
-        await gateway.runs.answer_input_request(person, open_one.id, Answer(approve=False))
+        await gateway.runs.withdraw_input_request(person, open_one.id)
 
 
 async def test_a_denied_call_is_on_record_with_the_rule_that_decided(opened: tuple[Gateway, Drivers]) -> None:
