@@ -4,8 +4,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-catalog bundles check format proto proto-check \
-	readme clean
+.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-catalog bundles check format proto \
+	proto-check readme clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -161,6 +161,9 @@ async def running(
     except (OSError, ValueError) as error:
         log.close()
         raise Unavailable(f"it cannot be started: {error}") from None
+    except BaseException:  # a machine so busy that the time to connect ended here
+        log.close()
+        raise
     child = Child(process, log, grace)
     try:
         yield child
