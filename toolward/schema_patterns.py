@@ -1,8 +1,8 @@
 """How much text a schema's patterns may be matched against.
 
 The engine takes linear time in the text, but each character can cost as much as the pattern is large when
-compiled: `(a|b)*a(a|b){20000}` takes 0.2 ms for each. So the compiled size is measured, in steps, and what is matched
-is bounded by it.
+compiled: with `(a|b)*a(a|b){20000}` it is 0.2 ms for each. So the compiled size is measured, in steps, and
+bounds what is matched.
 """
 
 import re
