@@ -4,8 +4,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-policy bundles check format \
-	proto proto-check readme strace clean
+.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-policy bench-catalog bundles check \
+	format proto proto-check readme strace clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench-doors: install  ## what our doors cost, beside the SDK's server and bare g
 
 bench-policy: install  ## what a decision costs at 10, 100 and 1,000 rules
 	@$(BIN)/python -m benchmarks.policy
+
+bench-catalog: install  ## what a catalog of 5,000 tools costs: made, changed, listed, called
+	@$(BIN)/python -m benchmarks.catalog
 
 bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
 	@$(BIN)/python deploy/bundles/build.py

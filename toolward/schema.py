@@ -16,6 +16,7 @@ from pydantic_core import SchemaValidator, core_schema
 from toolward.errors import ConfigurationError, InvalidArguments, InvalidRequest, TooLarge, Violation
 from toolward.names import closest
 from toolward.schema_cost import cost_of
+from toolward.schema_patterns import patterns_of
 from toolward.types import Json, JsonObject
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -165,7 +166,7 @@ class Schema:
     """A compiled JSON Schema. Remote references are refused, patterns run in linear time, and what one check may
     cost is bounded (`toolward.schema_cost`). Formats of dates, times and UUIDs are asserted; others describe."""
 
-    __slots__ = ("_cost", "_schema", "_validator")
+    __slots__ = ("_cost", "_patterns", "_schema", "_validator")
 
     def __init__(self, schema: JsonObject, what: str) -> None:
         """Raises ConfigurationError when `schema` is no valid schema of the 2020-12 dialect, or costs too much."""
@@ -184,6 +185,8 @@ class Schema:
                 f"The {what} is not a valid JSON Schema: {_first_line(error)}."
             ) from None
         self._schema = schema
+        cost = self._cost
+        self._patterns = patterns_of(schema, cost.patterns, cost.pattern_bytes, cost.visits[-1])
 
     def accepts(self, value: Json) -> bool:
         """Whatever that costs: for schemas of our own and the operator's."""
@@ -192,7 +195,7 @@ class Schema:
     def violations(self, value: Json) -> tuple[Violation, ...]:
         """Every place where `value` breaks the schema (the first 20), in the order of the schema. Of a large value,
         where finding them all would take long, one."""
-        if self._cost.is_too_high(value):
+        if self._cost.is_too_high(value) or self._patterns.is_too_much(value):
             return (Violation("", "too large to be checked against this schema"),)
         if self._validator.is_valid(value):  # the common case costs no iterator
             return ()

@@ -85,7 +85,8 @@ class Reload:
 
     def status(self) -> dict[str, Any]:
         """As JSON, for operators."""
-        settings, (catalog, bound) = self.now.settings, self._upkeep.in_force
+        settings, in_force = self.now.settings, self._upkeep.in_force
+        catalog, bound = in_force.catalog, in_force.policy
         backends = [
             {"name": one.name, "transport": one.transport, "problem": one.problem, "tools": len(one.tools)}
             for one in catalog.backends.values()

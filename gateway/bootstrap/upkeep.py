@@ -15,12 +15,12 @@ from typing import Self, TypeVar
 from gateway.config.lockfile import LockFile, lock_path
 from gateway.config.origins import origins
 from gateway.config.settings import Settings
-from gateway.core.admission import Snapshot
 from gateway.core.catalog import Catalog, build_catalog, catalog_steps
 from gateway.core.dispatch import Dispatch
 from gateway.core.lock import Origins, ToolsLock, pin_unpinned, withhold
 from gateway.core.policy import Policy, bind_steps
 from gateway.core.ports import Listing
+from gateway.core.snapshot import Snapshot
 from gateway.core.steps import Steps
 from toolward.errors import ConfigurationError
 

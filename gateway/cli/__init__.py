@@ -78,7 +78,7 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "gateway.cli.tool_review:review",
             "Show what differs from tools.lock: tools that changed or came since they were pinned are withheld.\n\n"
             "At a terminal you are asked whether to accept; --accept DIGEST accepts what was shown before.\n"
-            "The exit code is 1 while something waits.\n\n"
+            "The exit code is 1 while something waits, or a server does not answer.\n\n"
             "Example: toolward tool review crm.refund_payment",
         ),
     ),

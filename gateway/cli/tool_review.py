@@ -37,7 +37,10 @@ async def _review(names: Sequence[str], digest: str, common: Common) -> int:
         if gateway.settings.lock == "off":
             note("Nothing is pinned: the configuration says `lock: off`.")
             return EXIT_OK
-        down = [one for one in gateway.backends.listings() if one.problem]
+        asked = {name.partition(".")[0] for name in names}
+        down = [
+            one for one in gateway.backends.listings() if one.problem and (not asked or one.backend in asked)
+        ]
         found = _selected(gateway, gateway.upkeep.lock, names)
         shown = changes_digest(found)[:_DIGITS]
         if digest and digest != shown:
@@ -47,14 +50,14 @@ async def _review(names: Sequence[str], digest: str, common: Common) -> int:
             )
         if common.json:
             print_json({"changes": [_as_json(one) for one in found], "digest": shown if found else ""})
-        elif not digest:
+        elif not digest and (found or not down):
             _show(found)
         for one in down:
             note(
                 f"{one.backend} does not answer, so its tools were not compared: {shorten(one.problem, 200)}"
             )
-        if not found:
-            return EXIT_OK
+        if not found:  # of what did not answer nobody knows
+            return EXIT_FAILED if down else EXIT_OK
         if digest or (not common.json and _agreed()):
             return await _accept(gateway, names, shown)
     command = " ".join(["toolward tool review", *names, "--accept", shown])

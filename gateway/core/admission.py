@@ -1,17 +1,16 @@
 """What is known of a call before anything is done: its tool, its arguments, and what policy says of it."""
 
 import re
-from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
 from gateway.core.binding import Decision
-from gateway.core.catalog import Catalog, CatalogTool
-from gateway.core.policy import BoundPolicy
+from gateway.core.catalog import CatalogTool
 from gateway.core.ports import CallRecord, Clock, Ids, Joining
 from gateway.core.rules import Rule
+from gateway.core.snapshot import Snapshot
 from toolward.errors import DeadlineExceeded, Denied, InvalidRequest, Unavailable, UnknownTool
 from toolward.names import closest
 from toolward.schema import MAX_BYTES, check_arguments, parse_object
@@ -32,17 +31,6 @@ class Bounds(msgspec.Struct, frozen=True):
     open_requests: int = 50  # input requests of one principal
     hops: int = 8  # gateways that a call may have passed
     page: int = 500  # tools
-
-
-class Snapshot(NamedTuple):
-    """A catalog and the policy bound to it. One is used for the whole of a call."""
-
-    catalog: Catalog
-    policy: BoundPolicy
-
-    def visible(self, principal: Principal, run: RunScope | None = None) -> Iterator[CatalogTool]:
-        """Every tool of which some call could be allowed or asked for, in the catalog's order."""
-        return (tool for tool in self.catalog.tools if self.policy.listable(principal, tool, run))
 
 
 class Admitted(NamedTuple):
@@ -122,7 +110,7 @@ def _trace_id(traceparent: str) -> str:
 
 def _find(snapshot: Snapshot, principal: Principal, name: str, run: RunScope | None) -> CatalogTool:
     """The tool of this qualified name or alias. One that the caller may not see is not there."""
-    catalog, policy = snapshot
+    catalog, policy = snapshot.catalog, snapshot.policy
     tool = catalog.find(name)
     if tool is not None and policy.listable(principal, tool, run):
         return tool

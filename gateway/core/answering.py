@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from gateway.core.admission import Bounds, Snapshot
+from gateway.core.admission import Bounds
 from gateway.core.binding import Decision
 from gateway.core.catalog import CatalogTool
 from gateway.core.digests import arguments_digest
@@ -15,6 +15,7 @@ from gateway.core.requests import (
     not_an_approver,
     voided,
 )
+from gateway.core.snapshot import Snapshot
 from toolward.errors import Conflict, Denied, InvalidRequest, Unavailable
 from toolward.schema import check_arguments, parse_object
 from toolward.types import Answer, InputRequest, JsonObject, Principal, RequestKind

@@ -6,7 +6,7 @@ A call that policy lets through costs no look at the ledger, unless people were 
 from contextlib import suppress
 from typing import NamedTuple
 
-from gateway.core.admission import Admission, Admitted, Bounds, Snapshot
+from gateway.core.admission import Admission, Admitted, Bounds
 from gateway.core.answering import CHANGED_TOOL, Answering
 from gateway.core.digests import arguments_digest
 from gateway.core.limits import Hold
@@ -14,6 +14,7 @@ from gateway.core.ports import ApprovalGone, Binding, Clock, Ids, LedgerPort, Re
 from gateway.core.recording import Recorder
 from gateway.core.request_state import Seal
 from gateway.core.requests import approval_request, editors_of, may_answer, not_open, sent_arguments
+from gateway.core.snapshot import Snapshot
 from toolward.errors import Conflict, Denied, InvalidRequest, NotFound
 from toolward.types import (
     GivenInput,

@@ -11,7 +11,7 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from gateway.core.admission import Admission, Admitted, Bounds, Snapshot
+from gateway.core.admission import Admission, Admitted, Bounds
 from gateway.core.approvals import Approvals, Passed
 from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool, build_catalog
@@ -21,6 +21,7 @@ from gateway.core.policy import BoundPolicy, Policy, bind
 from gateway.core.ports import BackendPort, Called, Clock, Ids, Joining, LedgerPort, RequestSpec
 from gateway.core.recording import Recorder
 from gateway.core.retrying import Retries
+from gateway.core.snapshot import Snapshot
 from toolward.errors import Denied, InvalidRequest
 from toolward.types import (
     Answer,
@@ -116,16 +117,14 @@ class Dispatch:
 
     async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
         """One page. The cursor is the name of the last tool of the page before. Raises InvalidRequest."""
-        catalog, policy = self._now
         start = 0 if cursor is None else self._after(principal, cursor)
-        rest = islice(catalog.tools, start, None)
-        shown = (tool for tool in rest if policy.listable(principal, tool))
+        shown = self._now.visible(principal, start=start)
         page = list(islice(shown, self._bounds.page))
         more = next(shown, None) is not None
         return ToolPage(tuple(entry.tool for entry in page), page[-1].name if more else None)
 
     def _after(self, principal: Principal, cursor: str) -> int:
-        catalog, policy = self._now
+        catalog, policy = self._now.catalog, self._now.policy
         position = catalog.position(cursor)
         # A name that this caller cannot see is no cursor either, or cursors would tell what exists.
         if position is None or not policy.listable(principal, catalog.tools[position]):

@@ -38,6 +38,10 @@ class BackendPins(msgspec.Struct, frozen=True):
     origin: JsonObject
     tools: Mapping[str, Pin] = {}  # by own name
 
+    @property
+    def digests(self) -> set[str]:
+        return {pin.digest for pin in self.tools.values()}
+
 
 class ToolsLock(msgspec.Struct, frozen=True):
     backends: Mapping[str, BackendPins] = {}
@@ -76,6 +80,8 @@ def withhold(catalog: Catalog, lock: ToolsLock, origins: Origins, mode: LockMode
         if not backend.tools:
             continue
         pins = lock.backends.get(name)
+        if pins is not None and _is_as_pinned(backend, pins, origins.get(name, {})):
+            continue
         of_this = _held(backend, pins, origins.get(name, {}))
         told += _told(name, of_this, [] if pins is None else _removed(backend, pins))
         if of_this:
@@ -157,6 +163,13 @@ def differing(before: Tool, after: Tool) -> tuple[str, ...]:
 
 def _pins(backend: CatalogBackend, origin: JsonObject) -> BackendPins:
     return BackendPins(origin, {tool.own_name: Pin(tool.digest, tool.said) for tool in backend.tools})
+
+
+def _is_as_pinned(backend: CatalogBackend, pins: BackendPins, origin: JsonObject) -> bool:
+    """The common case, at the speed of comparing two sets: a digest is of the name too."""
+    return {tool.digest for tool in backend.tools} == pins.digests and canonical(pins.origin) == canonical(
+        origin
+    )
 
 
 def _held(backend: CatalogBackend, pins: BackendPins | None, origin: JsonObject) -> dict[str, Withheld]:

@@ -80,6 +80,14 @@ CASES: dict[str, tuple[Any, Callable[[], str]]] = {
     ),
     "a hundred thousand required": ({"required": [f"n{number}" for number in range(20_000)]}, lambda: "{}"),
     "catastrophic pattern": ({"pattern": "^(a+)+$"}, lambda: json.dumps("a" * 1_000_000 + "!")),
+    "a large pattern and a long text": (
+        {"pattern": "^(a|b)*a(a|b){20000}c$"},
+        lambda: json.dumps("abb" * 300_000),
+    ),
+    "a thousand patterns on one text": (
+        {"allOf": [{"pattern": f"^(a|b)*a(a|b){{{100 + at}}}c$"} for at in range(200)]},
+        lambda: json.dumps("abb" * 300_000),
+    ),
     "pattern with huge repeats": ({"pattern": "((a{1000}){1000}){1000}"}, lambda: '"a"'),
     "three hundred huge patterns": (
         {"patternProperties": {rf"^{at}\pL{{100}}$": {} for at in range(300)}},

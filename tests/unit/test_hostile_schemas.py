@@ -16,6 +16,7 @@ from tests.unit.hostile import CASES
 from toolward.errors import ConfigurationError
 from toolward.schema import Schema
 from toolward.schema_cost import MAX_WORK, cost_of
+from toolward.schema_patterns import patterns_of
 from toolward.types import JsonObject
 
 
@@ -52,6 +53,8 @@ def test_every_case_ends(outcomes: dict[str, str]) -> None:
         ("many alternatives", "too large to be checked"),
         ("an enum of objects", "too large to be checked"),
         ("catastrophic pattern", "does not match"),
+        ("a large pattern and a long text", "too large to be checked"),
+        ("a thousand patterns on one text", "too large to be checked"),
         ("pattern with huge repeats", "not a valid JSON Schema"),
         ("three hundred huge patterns", "not a valid JSON Schema"),
         ("five thousand patterns", "more than 1,000 patterns"),
@@ -120,6 +123,34 @@ def test_bounds_are_on_the_work_not_on_the_form() -> None:
     schema = Schema({"items": {"enum": [str(number) for number in range(3_200)]}}, "x")  # 201 visits an item
     assert schema.violations(["7"] * 1_000) == ()
     assert "too large" in schema.violations(["7"] * (MAX_WORK // 200))[0].message
+
+
+def test_a_long_text_beside_a_pattern_is_no_trouble() -> None:
+    path: JsonObject = {"type": "string", "pattern": r"^[\w./-]{1,255}$"}
+    schema = Schema({"properties": {"path": path, "content": {"type": "string"}}}, "x")
+    assert schema.violations({"path": "a/b.txt", "content": "x" * 3_000_000}) == ()
+    assert "too large" in schema.violations({"path": "x" * 3_000_000})[0].message
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"pattern": "P"}, "b": {"$ref": "#/properties/a"}}},
+        {"$defs": {"p": {"pattern": "P"}}, "properties": {"b": {"$ref": "#/$defs/p"}}},
+        {"properties": {"a": {"additionalProperties": {"pattern": "P"}}}},
+        {"properties": {"a": {"items": {"properties": {"b": {"pattern": "P"}}}}}},
+        {"patternProperties": {"P": {}}},
+    ],
+)
+def test_a_pattern_counts_wherever_it_can_be_applied(schema: JsonObject) -> None:
+    whole = json.loads(json.dumps(schema).replace('"P"', json.dumps("^(a|b)*a(a|b){20000}c$")))
+    text = "abb" * 100_000
+    for value in ({"b": text}, {"a": {"b": text}}, {"a": [{"b": text}]}, {text: 1}):
+        cost = cost_of(whole, "x", 64)
+        patterns = patterns_of(whole, cost.patterns, cost.pattern_bytes, cost.visits[-1])
+        applied = patterns.names is None or "b" in patterns.names
+        assert applied
+        assert patterns.is_too_much(value) or (text in value and patterns.names is not None)
 
 
 names = st.sampled_from(["a", "b", "~/", "c"])

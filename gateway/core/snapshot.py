@@ -1,0 +1,64 @@
+"""What is in force: a catalog, the policy bound to it, and what each caller may see of the one by the other."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from gateway.core.catalog import Catalog, CatalogTool
+from gateway.core.policy import BoundPolicy
+from toolward.types import Principal, RunScope
+
+_CALLERS = 256
+"""Of whom it is remembered what they may see; the one who came first goes first."""
+
+
+class Snapshot:
+    """One is used for the whole of a call. What callers may see is asked of the policy once and remembered here, so
+    that it goes with the catalog and the policy that it followed from."""
+
+    __slots__ = ("_seen", "catalog", "policy")
+
+    def __init__(self, catalog: Catalog, policy: BoundPolicy) -> None:
+        self.catalog = catalog
+        self.policy = policy
+        self._seen: dict[tuple[Principal, RunScope | None], _Seen] = {}
+
+    def visible(
+        self, principal: Principal, run: RunScope | None = None, start: int = 0
+    ) -> Iterator[CatalogTool]:
+        """Every tool of which some call could be allowed or asked for, in the catalog's order, from the position
+        `start` on."""
+        key = (principal, run)
+        if (seen := self._seen.get(key)) is None:
+            if len(self._seen) == _CALLERS:
+                del self._seen[next(iter(self._seen))]
+            seen = self._seen[key] = _Seen()
+        return self._look(seen, principal, run, start)
+
+    def _look(
+        self, seen: "_Seen", principal: Principal, run: RunScope | None, start: int
+    ) -> Iterator[CatalogTool]:
+        """Only as far as somebody asks: a page of a large catalog costs a page."""
+        tools, listable = self.catalog.tools, self.policy.listable
+        at = -1
+        while True:
+            if at < 0 and seen.looked >= start:
+                at = bisect_left(seen.positions, start)
+            if 0 <= at < len(seen.positions):
+                yield tools[seen.positions[at]]
+                at += 1
+            elif seen.looked == len(tools):
+                return
+            else:
+                if listable(principal, tools[seen.looked], run):
+                    seen.positions.append(seen.looked)
+                seen.looked += 1
+
+
+class _Seen:
+    """Positions in the catalog that one caller may see, among the first `looked`."""
+
+    __slots__ = ("looked", "positions")
+
+    def __init__(self) -> None:
+        self.positions: list[int] = []
+        self.looked = 0
