@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos-kit interop bench-doors bundles check format proto proto-check \
+.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-faults bundles check format proto proto-check \
 	readme clean
 
 help:  ## list the targets
@@ -37,6 +37,9 @@ interop: install  ## other people's tools against our servers (npm and the netwo
 
 bench-doors: install  ## what our doors cost, beside the SDK's server and bare grpc.aio
 	@$(BIN)/python -m benchmarks.doors
+
+bench-faults: install  ## what one backend's faults cost the calls of the others
+	@$(BIN)/python -m benchmarks.faults
 
 bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
 	@$(BIN)/python deploy/bundles/build.py

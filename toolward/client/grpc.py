@@ -60,9 +60,9 @@ class GrpcClient:
 
     `address` is `HOST:PORT`, or another target that gRPC knows (`dns:///NAME:PORT`, where the name may have several
     addresses; `ipv4:A:PORT,B:PORT`). `token` proves who calls, so the `principal` that the methods take is not
-    looked at. What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it cannot be
-    reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the first
-    call, and again after the connection was lost; no call is repeated.
+    looked at. What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it
+    cannot be reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the
+    first call, and again after the connection was lost; no call is repeated.
     """
 
     def __init__(self, address: str, token: str = "", *, timeout: float = TIMEOUT) -> None:
