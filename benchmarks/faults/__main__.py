@@ -1,7 +1,7 @@
 """`python -m benchmarks.faults [--fault NAME] [--seconds 1] [--rounds 3] [--json]`: takes about 80 seconds.
 
-What one backend's fault costs the calls of the others. Quiet and faulty spells take turns (quiet, fault, quiet, fault …)
-so that what else the machine does falls on both alike.
+What one backend's fault costs the calls of the others. Quiet and faulty spells take turns (quiet, fault, quiet,
+fault …), so that what else the machine does falls on both alike.
 """
 
 import argparse

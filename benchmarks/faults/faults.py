@@ -1,4 +1,4 @@
-"""What goes wrong, and the gateway in which it does: a real one, with two healthy backends and one that misbehaves."""
+"""What goes wrong, and the gateway in which it does: a real one, with two healthy backends and one that is not."""
 
 import asyncio
 import sys
@@ -77,12 +77,17 @@ async def beside(fault: Fault, folder: Path) -> AsyncGenerator[Gateway]:
     text = CONFIG.format(
         python=sys.executable, root=ROOT, port=free_port(), module=fault.module, env=f"{{{written}}}"
     )
-    folder.mkdir(parents=True)
-    (folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
-    (folder / "toolward.yaml").write_text(text, encoding="utf-8")
-    settings = read_settings(folder / "toolward.yaml")
+    settings = read_settings(_written(folder, text))
     async with open_gateway(settings, folder / "home", environment={}) as gateway:
         yield gateway
+
+
+def _written(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
+    config = folder / "toolward.yaml"
+    config.write_text(text, encoding="utf-8")
+    return config
 
 
 @asynccontextmanager
@@ -106,4 +111,4 @@ async def _again_and_again(gateway: Gateway, fault: Fault) -> None:
 
 async def call(gateway: Gateway, tool: str, arguments: bytes) -> None:
     person = local_person(gateway.settings)
-    await gateway.dispatch.call_tool(person, ToolCall(tool, arguments), CallContext(timeout=5))
+    await gateway.dispatch.call_tool(person, ToolCall(tool, arguments), CallContext(timeout=30))
