@@ -15,6 +15,7 @@ from toolward.types import CallContext, ToolCall
 
 ROOT = Path(__file__).parents[2]
 HEALTHY = ("stdio", "http")
+STARTING = 60.0  # seconds
 
 CONFIG = """
 version: 1
@@ -79,7 +80,14 @@ async def beside(fault: Fault, folder: Path) -> AsyncGenerator[Gateway]:
     )
     settings = read_settings(_written(folder, text))
     async with open_gateway(settings, folder / "home", environment={}) as gateway:
+        async with asyncio.timeout(STARTING):
+            while not _all_well(gateway):  # noqa: ASYNC110 -- waits only where the machine is very busy
+                await asyncio.sleep(0.1)
         yield gateway
+
+
+def _all_well(gateway: Gateway) -> bool:
+    return all(gateway.dispatch.catalog.backends[name].tools for name in HEALTHY)
 
 
 def _written(folder: Path, text: str) -> Path:
