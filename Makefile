@@ -4,8 +4,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE ?=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-policy bench-catalog bundles check \
-	format proto proto-check readme strace clean
+.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-policy bench-catalog bench-faults \
+	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench-policy: install  ## what a decision costs at 10, 100 and 1,000 rules
 
 bench-catalog: install  ## what a catalog of 5,000 tools costs: made, changed, listed, called
 	@$(BIN)/python -m benchmarks.catalog
+
+bench-faults: install  ## what one backend's faults cost the calls of the others
+	@$(BIN)/python -m benchmarks.faults
 
 bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
 	@$(BIN)/python deploy/bundles/build.py

@@ -15,6 +15,7 @@ from typing import Any
 from gateway.backends import launcher
 from gateway.backends.logfile import LogFile
 from gateway.core.spec import Launch
+from toolward.client.pace import Pace
 from toolward.errors import Unavailable
 
 MAX_LINE = 64 * 1024 * 1024  # one MCP message; above our own bound on results, so that its error answers
@@ -27,6 +28,10 @@ INHERITED = (
 
 SUPERVISED = sys.platform == "linux"
 
+MAX_LOG_RATE = 1024 * 1024
+"""Bytes a second that a server may say on stderr."""
+
+_READ = 64 * 1024
 _AT_EOF = 1.0  # seconds that a server on stdio has to leave when its input ends
 _AFTER_KILL = 2.5  # of which the supervisor takes at most 2
 _TO_DIE = 0.4  # seconds that a supervisor may take to end what its program left behind
@@ -38,13 +43,12 @@ class Child:
     """A process and its descendants. Made by `running`. On Linux `pid` is the supervisor's, which ends as the
     program does, when nothing of it is left."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: LogFile, grace: float) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, said: int, log: LogFile, grace: float) -> None:
+        """`said` is the end to read from of the pipe for its log."""
         self._process = process
         self._grace = grace
         self._log = log
-        output = process.stderr or process.stdout
-        assert output is not None  # noqa: S101 -- says to the type checker what `running` does
-        self._pump = asyncio.create_task(self._keep(output))
+        self._pump = asyncio.create_task(self._keep(said))
 
     @property
     def pid(self) -> int:
@@ -121,12 +125,20 @@ class Child:
             elif not self.has_ended:
                 os.kill(self.pid, number)
 
-    async def _keep(self, output: asyncio.StreamReader) -> None:
-        with suppress(OSError):  # a full disk stops the log, not the server
-            while data := await output.read(65536):
-                self._log.write(data)
-        while await output.read(65536):
-            pass
+    async def _keep(self, said: int) -> None:
+        """A server that says too much waits, and does not keep us from the others."""
+        output = asyncio.StreamReader(limit=_READ)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(output), os.fdopen(said, "rb", 0)
+        )
+        pace = Pace(MAX_LOG_RATE)
+        try:
+            while data := await output.read(_READ):
+                with suppress(OSError):  # a full disk stops the log, not the server
+                    self._log.write(data)
+                await pace.take(len(data))
+        finally:
+            transport.close()
 
     def _close_pipes(self) -> None:
         """A descendant that left the group may hold their other ends; nothing public closes ours."""
@@ -150,26 +162,29 @@ async def running(
     except OSError as error:
         raise Unavailable(f"its log in {logs} cannot be written: {error.strerror}") from None
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    said, to_say = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
             *_launcher(),
             program,
             *launch.command[1:],
             stdin=pipe if pipes else null,
-            stdout=pipe,
-            stderr=pipe if pipes else asyncio.subprocess.STDOUT,
+            stdout=pipe if pipes else to_say,
+            stderr=to_say,
             env=environment,
             cwd=launch.cwd,
             start_new_session=True,
             limit=MAX_LINE,
         )
-    except (OSError, ValueError) as error:
+    except BaseException as error:
         log.close()
-        raise Unavailable(f"it cannot be started: {error}") from None
-    except BaseException:  # whoever waits for it gave up
-        log.close()
+        os.close(said)
+        if isinstance(error, OSError | ValueError):
+            raise Unavailable(f"it cannot be started: {error}") from None
         raise
-    child = Child(process, log, grace)
+    finally:
+        os.close(to_say)
+    child = Child(process, said, log, grace)
     try:
         yield child
     finally:

@@ -21,7 +21,7 @@ from toolward.errors import DeadlineExceeded, InvalidArguments, Unavailable, Unk
 from toolward.types import CallContext, ToolCall, ToolResult
 
 REPOSITORY = Path(__file__).parents[2]
-QUICK = Timing(first_wait=0.05, longest_wait=0.2, grace=1)
+QUICK = Timing(connect=40, first_wait=0.05, longest_wait=0.2, grace=1)
 IN_TIME = 60.0  # seconds; nothing here waits for it where the code is right
 
 

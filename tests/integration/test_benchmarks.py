@@ -19,3 +19,17 @@ def test_the_doors_can_be_measured() -> None:
     }
     assert all(one["ours_calls_per_second"] > 0 for one in found["calls"])
     assert found["start"]["ours_ms"] > 0
+
+
+def test_the_cost_of_a_fault_can_be_measured() -> None:
+    words = ["--fault", "hangs", "--rounds", "1", "--seconds", "0.3", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.faults", *words],
+        capture_output=True,
+        timeout=100,
+        text=True,
+        check=True,
+    )
+    (found,) = json.loads(done.stdout)["faults"]
+    assert found["calls"] == 2 * 2 * 18
+    assert found["p99_ratio"] > 0

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.backends.breaker import Breaker
@@ -77,6 +77,7 @@ class TestBreaker:
         self.failing(breaker, 1)
         assert breaker.is_open
 
+    @settings(deadline=None)
     @given(st.lists(st.tuples(st.sampled_from([True, False, None]), st.floats(0, 10))))
     def test_never_refuses_for_longer_than_it_may_and_never_two_probes_at_once(
         self, steps: list[tuple[bool | None, float]]
@@ -118,6 +119,7 @@ class TestLane:
         assert order == ["a", "b"]
         assert lane.entered()
 
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from(["come", "leave", "cancel"]), max_size=60), st.integers(1, 4))
     def test_no_place_is_lost_or_given_twice(self, steps: list[str], width: int) -> None:
         asyncio.run(self._story(steps, width))

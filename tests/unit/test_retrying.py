@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
@@ -138,6 +138,7 @@ async def test_an_outage_is_not_multiplied() -> None:
     assert calls.made <= 1000 * 1.1 + 10
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=300), st.integers(1, 5))
 def test_retries_are_never_more_than_their_budget(steps: list[bool], attempt: int) -> None:
     rules = RetryRules(attempts=6)

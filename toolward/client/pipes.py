@@ -10,8 +10,13 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.client import Transport
 from mcp.shared.message import SessionMessage
 
+from toolward.client.pace import Pace
+
 MAX_NOISE = 100
 """Lines that are no messages; a server that prints more is not one of MCP."""
+
+MAX_UNASKED = 500.0
+"""Notifications and requests of the far end in a second; it waits with more of them."""
 
 MAX_GIVEN_UP = 1000
 """Requests that were cancelled and may still be answered; what is answered after so many others is not ours."""
@@ -39,6 +44,7 @@ class Pipes:
     async def receive(self, to_session: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
         """Ends when the far end does, sends an overlong line, prints what is not MCP, or answers what nobody
         asked."""
+        unasked = Pace(MAX_UNASKED)
         async with to_session:
             while self._noise < MAX_NOISE:
                 try:
@@ -52,6 +58,8 @@ class Pipes:
                 if self._is_lie(message):
                     self.lied = True
                     return
+                if isinstance(message, types.JSONRPCNotification | types.JSONRPCRequest):
+                    await unasked.take(1)
                 await to_session.send(SessionMessage(message))
 
     async def send(self, from_session: MemoryObjectReceiveStream[SessionMessage]) -> None:
