@@ -122,7 +122,7 @@ class BoundRule(NamedTuple):
                 still_open = True
             elif not rule.args_schema.accepts(case.arguments):
                 return Match.OTHER_ARGUMENTS
-        if self.condition is not None:
+        if self.condition is not None and not self.condition.plainly_true(case.values):
             answer = self.condition.evaluate(case.readable)
             if answer is False:
                 return Match.FALSE

@@ -22,7 +22,7 @@ from cel_expr_python import cel
 
 from gateway.core.arguments import ArgumentType
 from gateway.core.catalog import CatalogTool
-from gateway.core.guards import alternatives, names_in
+from gateway.core.guards import alternatives, hold, names_in, whole
 from toolward.errors import ConfigurationError
 from toolward.names import closest
 from toolward.types import JsonObject, Principal, RunScope
@@ -85,7 +85,7 @@ class Condition:
     """One compiled condition. `names` are the variables that it reads, among others; one of the `alternatives` must
     hold for it to be true."""
 
-    __slots__ = ("_expression", "alternatives", "names", "text")
+    __slots__ = ("_expression", "_whole", "alternatives", "names", "text")
 
     def __init__(self, text: str, expression: cel.Expression) -> None:
         self.text = text
@@ -93,6 +93,11 @@ class Condition:
         checked = expression.serialize()
         self.names = names_in(checked)
         self.alternatives = alternatives(checked)
+        self._whole = whole(checked)
+
+    def plainly_true(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is true for certain, as plain comparisons say. False means that `evaluate` must be asked."""
+        return self._whole is not None and hold(self._whole, values)
 
     def evaluate(self, values: Readable) -> bool | Failed:
         """True, False, or why there is no answer. With the arguments left out of `values`, an answer holds

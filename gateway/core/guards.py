@@ -56,6 +56,42 @@ def alternatives(checked: bytes) -> tuple[Guards, ...]:
     return tuple(map(_guards_of, _parts(_expression(checked), "_||_")))
 
 
+def whole(checked: bytes) -> Guards | None:
+    """The guards of a condition that says nothing else: where all of them hold, it is true. None for any other."""
+    parts = list(_parts(_expression(checked), "_&&_"))
+    if any(_guard(part) is None for part in parts):
+        return None
+    return _guards_of(_expression(checked))
+
+
+def hold(guards: Guards, values: Mapping[str, Any]) -> bool:
+    """Whether all of them hold for certain: the values are there and of the guards' types."""
+    return all(_holds(guard, values.get(name)) for name, each in guards.items() for guard in each)
+
+
+def is_text(value: str) -> bool:
+    """Whether a condition can read it: half of a surrogate pair is an error there."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _holds(guard: Guard, value: Any) -> bool:
+    if isinstance(guard, Between):
+        return type(value) is int and guard.least <= value <= guard.most and LEAST <= value <= MOST
+    if type(value) is not str:
+        return False
+    return (
+        value in guard.words
+        if isinstance(guard, Among)
+        else value.startswith(guard.prefix) and is_text(value)
+    )
+
+
 def _guards_of(node: Tree) -> Guards:
     found: dict[str, list[Guard]] = {}
     for conjunct in _parts(node, "_&&_"):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.core.globs import Globs
-from gateway.core.guards import LEAST, MOST, ROLES, Among, Begins, Between, Guard, Guards
+from gateway.core.guards import LEAST, MOST, ROLES, Among, Begins, Between, Guard, Guards, is_text
 
 
 class Callers:
@@ -96,7 +96,7 @@ class _Words:
                 self._by_word[word] = self._by_word.get(word, 0) | 1 << position
 
     def possible(self, value: Any) -> int:
-        if type(value) is not str or not _is_text(value):
+        if type(value) is not str or not is_text(value):
             return self._everything
         return self._others | self._by_word.get(value, 0)
 
@@ -132,7 +132,7 @@ class _Prefixes:
         self._lengths = sorted(set(map(len, self._by_prefix)))
 
     def possible(self, value: Any) -> int:
-        if type(value) is not str or not _is_text(value):
+        if type(value) is not str or not is_text(value):
             return self._everything
         found = self._others
         for length in self._lengths:
@@ -174,14 +174,3 @@ def positions(rules: int) -> Iterator[int]:
         lowest = rules & -rules
         yield lowest.bit_length() - 1
         rules ^= lowest
-
-
-def _is_text(value: str) -> bool:
-    """Whether a condition can read it: half of a surrogate pair is an error there."""
-    if value.isascii():
-        return True
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -399,5 +399,22 @@ def test_a_text_that_no_condition_can_read_is_no_way_around_a_deny() -> None:
     assert (decision.effect, decision.rule) == ("deny", "r1")
 
 
+@pytest.mark.parametrize(
+    ("text", "plainly"),
+    [
+        ("args.amount > 5 && args.amount <= 9", True),
+        ("args.amount > 5 && args.reason in ['x']", True),
+        ("args.path.startsWith('n/')", True),
+        ("args.amount > 5 && args.rate > 0.5", False),
+        ("args.amount > 5 || args.amount < 3", False),
+        ("args.amount > 9", False),
+        ("args.note == 'x'", False),
+    ],
+)
+def test_a_condition_of_plain_comparisons_is_true_without_being_evaluated(text: str, plainly: bool) -> None:
+    values: JsonObject = {"args.amount": 9, "args.reason": "x", "args.path": "n/a", "args.rate": 0.6}
+    assert COMPILED.compile(text, TYPES).plainly_true(values) is plainly
+
+
 def test_a_form_that_is_not_known_is_no_guard() -> None:
     assert alternatives(b"") == ({},)
