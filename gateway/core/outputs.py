@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.core.patterns import Pattern, Span
-from toolward.errors import ToolwardError
+from toolward.errors import BY_CODE, ToolwardError
 from toolward.types import (
     AudioContent,
     Content,
@@ -108,7 +108,7 @@ class Redactor:
             replace(one, pointer=self.text(one.pointer), message=self.text(one.message))
             for one in error.violations
         ]
-        return type(error)(
+        return BY_CODE[error.code](  # not its own class, which may be made of other things
             self.text(error.message),
             hint=self.text(error.hint),
             violations=violations,

@@ -17,6 +17,7 @@ from gateway.core.policy import bind
 from tests.policies import policy, source
 from tests.twins import TwinBackends, TwinClock, TwinIds, TwinLedger, listing
 from toolward.errors import ConfigurationError, InvalidResult, ToolwardError, Unavailable, Violation
+from toolward.outbound.connection import Interrupted
 from toolward.types import (
     CallContext,
     EmbeddedResource,
@@ -309,6 +310,12 @@ def test_errors_are_redacted() -> None:
     assert isinstance(after, InvalidResult)
     assert "example.com" not in f"{after.text} {after.violations}"
     assert after.retry_after == 3
+
+
+def test_an_error_that_is_made_of_more_than_words_is_redacted_too() -> None:
+    after = ALL.error(Interrupted("ada@example.com closed the connection.", started=True))
+    assert isinstance(after, Unavailable)
+    assert "example.com" not in after.text
 
 
 PIECES = st.one_of(
