@@ -10,16 +10,25 @@ from gateway.core.admission import Admission, Admitted, Bounds
 from gateway.core.answering import CHANGED_TOOL, Answering
 from gateway.core.digests import arguments_digest
 from gateway.core.limits import Hold
+from gateway.core.operation_policy import refusal
 from gateway.core.ports import ApprovalGone, Binding, Clock, Ids, LedgerPort, RequestSpec
 from gateway.core.recording import Recorder
 from gateway.core.request_state import Seal
-from gateway.core.requests import approval_request, editors_of, may_answer, not_open, sent_arguments
+from gateway.core.requests import (
+    approval_request,
+    editors_of,
+    may_answer,
+    not_open,
+    resource_of,
+    sent_arguments,
+)
 from gateway.core.snapshot import Snapshot
 from toolward.errors import Conflict, Denied, InvalidRequest, NotFound
 from toolward.types import (
     GivenInput,
     InputRequired,
     JsonObject,
+    Principal,
     RequestState,
     ToolCall,
 )
@@ -114,7 +123,7 @@ class Approvals:
             return Passed(admitted, await self._recorder.begin(admitted))
         if spec is not None and spec.request.state is RequestState.DENIED:
             raise self._denied_before(admitted, spec)
-        return await self._ask(admitted)
+        return await self._ask(snapshot, admitted)
 
     async def _current(self, admitted: Admitted) -> RequestSpec | None:
         """The request of this call that is open, approved, or freshly denied. One about a tool that is not the
@@ -126,7 +135,7 @@ class Approvals:
             await self._void(spec, CHANGED_TOOL)
         return None
 
-    async def _ask(self, admitted: Admitted) -> InputRequired:
+    async def _ask(self, snapshot: Snapshot, admitted: Admitted) -> InputRequired:
         principal, context = admitted.principal, admitted.context
         now = self._clock.now_ms()
         spec = approval_request(
@@ -144,7 +153,9 @@ class Approvals:
             spec = await self._ledger.get_request(request.id)
         self._asked.add(spec, now)
         own = context.run is None and may_answer(principal, request)
-        return InputRequired((request,), self._seal.of(spec) if own else "")
+        if not own or _refuses_answer(snapshot, principal, spec):
+            return InputRequired((request,))
+        return InputRequired((request,), self._seal.of(spec))
 
     async def _use(self, snapshot: Snapshot, admitted: Admitted, spec: RequestSpec) -> Passed:
         """Raises ApprovalGone when the approval cannot be used any more."""
@@ -171,7 +182,8 @@ class Approvals:
 
     async def _take_given(self, snapshot: Snapshot, admitted: Admitted, given: GivenInput) -> None:
         """What the person before the caller's client said. Raises InvalidRequest for a state that is not ours or is
-        another call's, Conflict for one that was used, and what `Answering.answer` raises."""
+        another call's, Conflict for one that was used, Denied where policy lets the caller answer no more, and what
+        `Answering.answer` raises."""
         for request_id, answer in given.answers.items():
             spec = await self._ledger.find_request(_binding(admitted))
             if spec is None or spec.request.id != request_id:
@@ -184,6 +196,8 @@ class Approvals:
                 raise not_open(spec.request)
             if not self._seal.holds(given.state, spec):
                 raise _foreign_state()
+            if denied := _refuses_answer(snapshot, admitted.principal, spec):
+                raise denied
             await self.answering.answer(snapshot, admitted.principal, spec, answer)
 
     async def _known(self, request_id: str) -> RequestSpec:
@@ -218,6 +232,15 @@ def _binding(admitted: Admitted) -> Binding:
     record = admitted.record
     digest = arguments_digest(admitted.arguments)
     return record.tenant, record.principal, record.tool, digest, record.run_id
+
+
+def _refuses_answer(snapshot: Snapshot, principal: Principal, spec: RequestSpec) -> Denied | None:
+    """By policy's rules over operations, as for an answer in the inbox."""
+    for operation in ("request.read", "request.answer"):
+        decision = snapshot.policy.decide_operation(principal, operation, resource_of(spec))
+        if denied := refusal(decision, principal, operation):
+            return denied
+    return None
 
 
 def _foreign_state() -> InvalidRequest:

@@ -159,6 +159,11 @@ def concerns(principal: Principal, spec: RequestSpec) -> bool:
     return made or may_answer(principal, spec.request)
 
 
+def resource_of(spec: RequestSpec) -> dict[str, str]:
+    """What policy's rules over `request.read` and `request.answer` may ask of it."""
+    return {"kind": spec.request.kind.value, "owner": spec.principal, "tool": spec.tool}
+
+
 def check_answer(request: InputRequest, principal: Principal, now: int) -> None:
     """Raises Denied when the caller may not answer, Conflict when the request is not open (any more)."""
     if not may_answer(principal, request):

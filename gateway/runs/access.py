@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from gateway.core.ports import Authorize, RequestSpec, RunRecord
-from gateway.core.requests import concerns
+from gateway.core.requests import concerns, resource_of
 from toolward.errors import Denied, NotFound
 from toolward.types import Principal, Run
 
@@ -62,8 +62,7 @@ class Access:
         return self._authorize(principal, operation, {"agent": run.agent, "owner": run.owner})
 
     def _refuses_request(self, principal: Principal, operation: str, spec: RequestSpec) -> Denied | None:
-        about = {"kind": spec.request.kind.value, "owner": spec.principal, "tool": spec.tool}
-        return self._authorize(principal, operation, about)
+        return self._authorize(principal, operation, resource_of(spec))
 
 
 def _no_run(run_id: str) -> NoReturn:

@@ -40,6 +40,7 @@ version: 1
 rules:
   - {id: sums, principals: ["role:operator"], tools: [fixture.add], effect: ask, approvers: [self]}
   - {id: echoes, principals: ["role:operator"], tools: [fixture.echo], effect: ask, approvers: ["role:lead"]}
+  - {id: inbox, operations: [request.read, request.answer], effect: allow}
 """
 
 
@@ -235,16 +236,18 @@ async def test_a_state_is_good_for_its_call_and_once(place: Place) -> None:
 
 async def test_a_no_that_was_said_elsewhere_meanwhile_stands(place: Place) -> None:
     person = local_person(place.gateway.settings)
+    said: list[RequestState] = []
 
     async def overtaken(context: Any, params: Any) -> mcp_types.ElicitResult:
         for request in await place.gateway.runs.list_input_requests(person):
             if request.detail["arguments"] == {"a": 7, "b": 7}:
                 no = Answer(approve=False, reason="Not this one")
-                await place.gateway.runs.answer_input_request(person, request.id, no)
+                said.append((await place.gateway.runs.answer_input_request(person, request.id, no)).state)
         return mcp_types.ElicitResult(action="accept", content={"approve": True})
 
     async with place.client("http 2026-07-28", overtaken) as client:
         result = await client.call_tool("fixture.add", {"a": 7, "b": 7})
+    assert said == [RequestState.DENIED]
     assert code_of(result) == "denied"
     assert "Not this one" in str(result.content)
 

@@ -38,6 +38,7 @@ rules:
      when: "!given.b || args.b != 0"}
   - {id: nothing-added, principals: ["role:support"], tools: [fixture.add], effect: allow,
      args: {required: [b], properties: {b: {type: integer, const: 0}}}}
+  - {id: inbox, operations: [request.read, request.answer], effect: allow}
 """
 
 

@@ -26,7 +26,8 @@ from toolward.types import CallContext, Principal, ToolCall, ToolResult
 ROOT = Path(__file__).parents[2]
 IN_TIME = 60.0  # seconds; nothing here waits for it where the code is right
 SERVER = f'command: ["{sys.executable}", "-m", tests.servers.changing], env: {{PYTHONPATH: "{ROOT}"'
-ALLOW = "version: 1\nrules:\n  - {id: all, tools: ['*'], effect: allow}\n"
+RUNS = "  - {id: runs, operations: ['run.*'], effect: allow}\n"
+ALLOW = f"version: 1\nrules:\n{RUNS}  - {{id: all, tools: ['*'], effect: allow}}\n"
 DENY = "version: 1\nrules:\n  - {id: none, tools: ['*'], effect: deny}\n"
 
 

@@ -51,6 +51,7 @@ rules:
      approvers: ['role:lead']}
   - {id: own, principals: ['role:support'], tools: [crm.own], effect: ask, approvers: [self, 'role:lead']}
   - {id: no-more, tools: [crm.refund], effect: deny, when: args.amount > 100, description: Too much}
+  - {id: inbox, operations: [request.*], effect: allow}
 """
 AMOUNT: JsonObject = {
     "type": "object",
@@ -414,6 +415,20 @@ class TestGiven:
             outcome = await house.call(50, who, tool=tool, run=run)
             assert isinstance(outcome, InputRequired)
             assert bool(outcome.state) is own
+
+    async def test_who_may_not_answer_in_the_inbox_may_not_at_their_own_client(self, house: House) -> None:
+        outcome = await house.call(50, tool="crm.own")
+        assert isinstance(outcome, InputRequired)
+        house.use(POLICY.replace("[request.*], effect: allow", "[request.answer], effect: deny"), *TOOLS)
+        with pytest.raises(Denied, match=r"Policy denies request\."):
+            await house.call(
+                50, tool="crm.own", given=GivenInput({outcome.requests[0].id: YES}, outcome.state)
+            )
+        assert await house.state(outcome.requests[0].id) is RequestState.OPEN
+        for amount in (50, 51):
+            asked = await house.call(amount, tool="crm.own")
+            assert isinstance(asked, InputRequired)
+            assert asked.state == ""
 
     async def test_a_yes_lets_that_call_through_once(self, house: House) -> None:
         outcome = await house.call(50, tool="crm.own")
