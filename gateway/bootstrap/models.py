@@ -84,7 +84,7 @@ async def _chat(
     networks: Sequence[str],
     timeout: float = 120.0,  # noqa: ASYNC109 -- handed on, not kept here
 ) -> ModelPort:
-    from gateway.models.openai_chat import OpenAIChat  # httpx2 takes a tenth of a second: only when used
+    from gateway.models.openai_chat import OpenAIChat  # httpx takes a tenth of a second: only when used
 
     endpoint = OpenAIChat(
         name, base_url, model, api_key, timeout=timeout, key_setting=key_setting, reach=Reach(networks)

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NoReturn, Self
 
-import httpx2
+import httpx
 import msgspec
 
 from gateway.core.ports import ModelPort, ModelReply, ModelRequest, ModelTool
@@ -15,9 +15,9 @@ from gateway.models.chat_wire import Completion, decode, encode_request, encode_
 from gateway.models.failures import Endpoint
 from toolward.errors import ConfigurationError, InvalidResult
 from toolward.outbound.egress import Origins
+from toolward.outbound.for_httpx import HttpxTransport
 from toolward.outbound.reach import PUBLIC, Reach
 from toolward.outbound.sse import EventReader
-from toolward.outbound.transport import PoolTransport
 
 MAX_REPLY = 64 * 1024 * 1024
 """Bytes of one reply, streamed or whole."""
@@ -26,7 +26,7 @@ _MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are looked at
 _TOOL_LISTS = 64  # encoded lists that are kept; one per agent is the usual number
 _SHORTEST_SECRET = 8  # characters; an extra header's shorter value is a flag
 _SENDABLE = re.compile(r"[!-~]*")
-_NO_TIMEOUT = httpx2.Timeout(None)  # one deadline is set around the whole reply
+_NO_TIMEOUT = httpx.Timeout(None)  # one deadline is set around the whole reply
 
 
 class OpenAIChat(ModelPort):
@@ -41,7 +41,7 @@ class OpenAIChat(ModelPort):
         *,
         timeout: float = 120.0,
         headers: Mapping[str, str] | None = None,
-        client: httpx2.AsyncClient | None = None,
+        client: httpx.AsyncClient | None = None,
         key_setting: str = "",
         reach: Reach = PUBLIC,
     ) -> None:
@@ -70,8 +70,8 @@ class OpenAIChat(ModelPort):
         self._endpoint = Endpoint(name, base_url, model, key_setting=setting, secrets=secrets)
         self._tool_lists: dict[int, tuple[tuple[ModelTool, ...], msgspec.Raw]] = {}
         self._owns_client = client is None
-        self._client = client or httpx2.AsyncClient(
-            transport=PoolTransport(origins, max_body=MAX_REPLY, reach=reach), trust_env=False
+        self._client = client or httpx.AsyncClient(
+            transport=HttpxTransport(origins, max_body=MAX_REPLY, reach=reach), trust_env=False
         )
 
     def __repr__(self) -> str:
@@ -100,7 +100,7 @@ class OpenAIChat(ModelPort):
                 await self._exchange(body, builder, streamed=on_text is not None)
         except TimeoutError:
             raise self._endpoint.too_late(seconds) from None
-        except httpx2.HTTPError as error:
+        except httpx.HTTPError as error:
             self._raise_for(error, seconds)
         try:
             return builder.reply(len(request.messages))
@@ -120,7 +120,7 @@ class OpenAIChat(ModelPort):
             else:  # also where an endpoint does not stream
                 self._add(b"".join([piece async for piece in self._pieces(response)]), builder, whole=True)
 
-    async def _read_events(self, response: httpx2.Response, builder: ReplyBuilder) -> None:
+    async def _read_events(self, response: httpx.Response, builder: ReplyBuilder) -> None:
         events = EventReader(str(self._endpoint))
         any_came = False
         async for piece in self._pieces(response):
@@ -134,7 +134,7 @@ class OpenAIChat(ModelPort):
         if not builder.finished:
             raise self._endpoint.interrupted()
 
-    async def _pieces(self, response: httpx2.Response) -> AsyncIterator[bytes]:
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
         size = 0
         async for piece in response.aiter_bytes():
             size += len(piece)
@@ -164,14 +164,14 @@ class OpenAIChat(ModelPort):
             kept = self._tool_lists[id(tools)] = (tools, encode_tools(tools))
         return kept[1]
 
-    def _raise_for(self, error: httpx2.HTTPError, seconds: float) -> NoReturn:
+    def _raise_for(self, error: httpx.HTTPError, seconds: float) -> NoReturn:
         if isinstance(error.__cause__, InvalidResult):
             raise self._endpoint.malformed(error.__cause__.message.rstrip(".")) from None
-        if isinstance(error, httpx2.DecodingError):
+        if isinstance(error, httpx.DecodingError):
             raise self._endpoint.malformed("its content encoding is broken") from None
-        if isinstance(error, httpx2.ReadTimeout | httpx2.WriteTimeout | httpx2.PoolTimeout):
+        if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
             raise self._endpoint.too_late(seconds) from None
-        if isinstance(error, httpx2.ReadError | httpx2.RemoteProtocolError):
+        if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
             raise self._endpoint.interrupted() from None
         raise self._endpoint.unreachable(str(error) or type(error).__name__) from None
 
@@ -192,7 +192,7 @@ def _url(base_url: str) -> str:
     return f"{base_url.rstrip('/')}/chat/completions"
 
 
-async def _beginning(response: httpx2.Response) -> bytes:
+async def _beginning(response: httpx.Response) -> bytes:
     """As much of a refusal as is worth reading."""
     found = b""
     async for piece in response.aiter_bytes():

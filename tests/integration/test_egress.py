@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import httpx2
 import pytest
 
@@ -23,9 +24,10 @@ from toolward.client.mcp import McpClient
 from toolward.doors.grpc import serve_grpc
 from toolward.errors import ConfigurationError, Denied, Unavailable
 from toolward.outbound.egress import Origins
+from toolward.outbound.for_httpx import HttpxTransport
+from toolward.outbound.for_httpx2 import Httpx2Transport
 from toolward.outbound.pool import Pool
 from toolward.outbound.reach import Reach
-from toolward.outbound.transport import PoolTransport
 from toolward.types import NO_CONTEXT, CallContext, ToolCall
 
 pytestmark = pytest.mark.anyio
@@ -164,14 +166,19 @@ async def test_by_tls_the_address_must_prove_to_be_the_name(tmp_path: Path) -> N
 # --- every road -------------------------------------------------------------------------------------------
 
 
-async def test_httpx2_goes_the_same_road() -> None:
+async def test_httpx_and_httpx2_go_the_same_road() -> None:
     where, _ = reach([CLOSED])
     async with both(always(OK)) as (_opened, closed, port):
         url = f"http://tools.test:{port}"
-        transport = PoolTransport(Origins([url]), reach=where)
-        async with httpx2.AsyncClient(transport=transport, trust_env=False) as http:
-            with pytest.raises(Denied):
-                await http.get(url)
+        async with (
+            httpx.AsyncClient(transport=HttpxTransport(Origins([url]), reach=where), trust_env=False) as old,
+            httpx2.AsyncClient(
+                transport=Httpx2Transport(Origins([url]), reach=where), trust_env=False
+            ) as new,
+        ):
+            for http in (old, new):
+                with pytest.raises(Denied):
+                    await http.get(url)
         assert closed.lines == []
 
 
@@ -267,18 +274,23 @@ async def test_credentials_go_to_their_origin_only() -> None:
         await line.send(OK)
 
     async with serving(behave) as served, serving(behave) as other:
-        transport = PoolTransport(
-            Origins([served.url, other.url]), credentials={f"{served.url}/mcp": SECRETS}
-        )
-        async with httpx2.AsyncClient(transport=transport, trust_env=False) as http:
-            await http.get(f"{served.url}/any/path")
-            await http.get(other.url)
-    assert ["hunter2" in head and "hunter3" in head for head in heads] == [True, False]
+        where, mine = Origins([served.url, other.url]), {f"{served.url}/mcp": SECRETS}
+        async with (
+            httpx.AsyncClient(transport=HttpxTransport(where, credentials=mine), trust_env=False) as old,
+            httpx2.AsyncClient(transport=Httpx2Transport(where, credentials=mine), trust_env=False) as new,
+        ):
+            for http in (old, new):
+                await http.get(f"{served.url}/any/path")
+                await http.get(other.url)
+    assert ["hunter2" in head and "hunter3" in head for head in heads] == [True, False] * 2
 
 
-def test_credentials_of_an_origin_that_is_not_configured_are_refused() -> None:
+@pytest.mark.parametrize("transport", [HttpxTransport, Httpx2Transport])
+def test_credentials_of_an_origin_that_is_not_configured_are_refused(
+    transport: type[HttpxTransport | Httpx2Transport],
+) -> None:
     with pytest.raises(Denied):
-        PoolTransport(Origins(["https://a.example"]), credentials={"https://b.example": SECRETS})
+        transport(Origins(["https://a.example"]), credentials={"https://b.example": SECRETS})
 
 
 async def test_a_refusal_of_a_backend_shows_no_credential() -> None:

@@ -1,9 +1,10 @@
-"""The egress rule, and httpx2 over the pool against a real server."""
+"""The egress rule, and httpx and httpx2 over the pool against a real server."""
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import httpx
 import httpx2
 import pytest
 
@@ -11,8 +12,9 @@ from tests.integration.certificates import tls_pair
 from tests.integration.scripted_endpoint import Raw, Silence, refuses, scripted_endpoint
 from toolward.errors import ConfigurationError, Denied, InvalidResult
 from toolward.outbound.egress import Origin, Origins
+from toolward.outbound.for_httpx import HttpxTransport
+from toolward.outbound.for_httpx2 import Httpx2Transport
 from toolward.outbound.sse import Event, EventReader
-from toolward.outbound.transport import PoolTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -86,15 +88,28 @@ def test_a_refusal_repeats_no_credentials_and_no_query() -> None:
     assert "hunter" not in caught.value.text
 
 
-# --- httpx2 ----------------------------------------------------------------------------------------------
+# --- httpx and httpx2 ------------------------------------------------------------------------------------
 
 
-def client(*base_urls: str) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(transport=PoolTransport(Origins(base_urls)), trust_env=False)
+class Library(NamedTuple):
+    """One of the two packages, and our transport for it."""
+
+    its: Any
+    transport: Any
+
+    def client(self, *base_urls: str, **more: Any) -> Any:
+        return self.its.AsyncClient(transport=self.transport(Origins(base_urls), **more), trust_env=False)
 
 
-async def test_httpx_speaks_through_the_pool() -> None:
-    async with scripted_endpoint() as endpoint, client(endpoint.url) as http:
+@pytest.fixture(
+    params=[Library(httpx, HttpxTransport), Library(httpx2, Httpx2Transport)], ids=["httpx", "httpx2"]
+)
+def library(request: pytest.FixtureRequest) -> Library:
+    return request.param
+
+
+async def test_httpx_speaks_through_the_pool(library: Library) -> None:
+    async with scripted_endpoint() as endpoint, library.client(endpoint.url) as http:
         endpoint.script([Raw((b'{"a":', b"1}"))] * 2)
         for _ in range(2):
             response = await http.post(f"{endpoint.url}/x?q=a%20b", json={"b": 2}, headers={"x-y": "z"})
@@ -105,11 +120,11 @@ async def test_httpx_speaks_through_the_pool() -> None:
         assert request.headers["host"] == endpoint.url.split("/")[2]
 
 
-async def test_httpx_does_not_leave_the_configured_origins_not_even_by_a_redirect() -> None:
+async def test_httpx_does_not_leave_the_configured_origins_not_even_by_a_redirect(library: Library) -> None:
     async with (
         scripted_endpoint() as endpoint,
         scripted_endpoint() as elsewhere,
-        client(endpoint.url) as http,
+        library.client(endpoint.url) as http,
     ):
         endpoint.script([refuses(302, headers={"location": elsewhere.url})] * 2)
         for follow in (False, True):
@@ -120,26 +135,25 @@ async def test_httpx_does_not_leave_the_configured_origins_not_even_by_a_redirec
         assert elsewhere.requests == []
 
 
-async def test_failures_are_the_ones_that_users_of_httpx_know() -> None:
-    async with scripted_endpoint() as endpoint, client(endpoint.url) as http:
+async def test_failures_are_the_ones_that_users_of_httpx_know(library: Library) -> None:
+    async with scripted_endpoint() as endpoint, library.client(endpoint.url) as http:
         endpoint.script([Raw((b"half",), cut=True), Raw((b"",), 200, {"content-length": "1"}), Silence()])
-        with pytest.raises(httpx2.ReadError, match="in the middle of its reply"):
+        with pytest.raises(library.its.ReadError, match="in the middle of its reply"):
             await http.get(endpoint.url)
-        with pytest.raises(httpx2.RemoteProtocolError, match="Content-Length"):
+        with pytest.raises(library.its.RemoteProtocolError, match="Content-Length"):
             await http.get(endpoint.url)
-        with pytest.raises(httpx2.ReadTimeout):
+        with pytest.raises(library.its.ReadTimeout):
             await http.get(endpoint.url, timeout=0.05)
         await endpoint.left.wait()  # and the connection is not left open
-    async with client(endpoint.url) as http:
-        with pytest.raises(httpx2.ConnectError, match="connection refused"):
+    async with library.client(endpoint.url) as http:
+        with pytest.raises(library.its.ConnectError, match="connection refused"):
             await http.get(endpoint.url)
 
 
-async def test_https_goes_the_same_way_and_under_the_same_rule(tmp_path: Path) -> None:
+async def test_https_goes_the_same_way_and_under_the_same_rule(tmp_path: Path, library: Library) -> None:
     tls = tls_pair(tmp_path)
     async with scripted_endpoint(tls.server) as endpoint, scripted_endpoint(tls.server) as elsewhere:
-        transport = PoolTransport(Origins([endpoint.url]), tls=tls.client)
-        async with httpx2.AsyncClient(transport=transport, trust_env=False) as http:
+        async with library.client(endpoint.url, tls=tls.client) as http:
             endpoint.script([Raw((b'{"a":1}',))])
             assert (await http.get(endpoint.url)).json() == {"a": 1}
             with pytest.raises(Denied):
@@ -147,8 +161,8 @@ async def test_https_goes_the_same_way_and_under_the_same_rule(tmp_path: Path) -
         assert elsewhere.requests == []
 
 
-async def test_a_cancelled_httpx_request_closes_its_connection() -> None:
-    async with scripted_endpoint() as endpoint, client(endpoint.url) as http:
+async def test_a_cancelled_httpx_request_closes_its_connection(library: Library) -> None:
+    async with scripted_endpoint() as endpoint, library.client(endpoint.url) as http:
         endpoint.script([Silence()])
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):

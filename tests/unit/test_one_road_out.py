@@ -15,7 +15,6 @@ CLIENTS = {
     "aiohttp",
     "ftplib",
     "http.client",
-    "httpx",
     "requests",
     "urllib.request",
     "urllib3",
@@ -23,6 +22,9 @@ CLIENTS = {
     "socks",
 }
 """Whoever imports one of these can send a request that nobody has checked."""
+
+LIBRARIES = {"httpx", "httpx2"}
+"""They are for our own transports only: each place that makes an AsyncClient is named below."""
 
 CONNECTING = {
     "AsyncClient",
@@ -40,13 +42,13 @@ CONNECTING = {
 """Whoever calls one of these opens a connection, or makes what will."""
 
 MAY = {
-    ("toolward/client/mcp.py", "AsyncClient"): "the SDK's client, over PoolTransport",
+    ("toolward/client/mcp.py", "AsyncClient"): "the SDK's client, over Httpx2Transport",
     ("toolward/client/mcp.py", "streamable_http_client"): "is given that client, and has no other",
     (
         "toolward/client/grpc.py",
         "insecure_channel",
     ): "is given addresses that Reach has checked, or a literal one",
-    ("gateway/models/openai_chat.py", "AsyncClient"): "over PoolTransport",
+    ("gateway/models/openai_chat.py", "AsyncClient"): "over HttpxTransport",
     (
         "gateway/backends/opening.py",
         "open_connection",
@@ -70,15 +72,25 @@ def reaches(tree: ast.AST) -> Iterator[str]:
         match node:
             case ast.Import(names=names):
                 yield from (name.name for name in names if _is_client(name.name))
+                yield from (
+                    f"{one.name} as {one.asname}" for one in names if one.asname and one.name in LIBRARIES
+                )
             case ast.ImportFrom(module=str(module), names=names):
                 found = {module, *(f"{module}.{name.name}" for name in names)}
                 yield from (name for name in found if _is_client(name))
+                if module in LIBRARIES:
+                    yield from (f"{module}.{one.name}" for one in names if _sends(one.name))
             case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)) if name in CONNECTING:
                 yield name
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="httpx2"), attr=name)) if name[0].islower():
-                yield f"httpx2.{name}"
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in LIBRARIES and _sends(name):
+                yield f"{module}.{name}"
             case _:
                 pass
+
+
+def _sends(name: str) -> bool:
+    """Whether it is one of the library's own ways out: `get`, `stream`, `Client`; types and errors are not."""
+    return name[0].islower() or name in {"Client", "HTTPTransport"}
 
 
 def _is_client(module: str) -> bool:
@@ -109,7 +121,11 @@ def test_no_exception_is_kept_longer_than_it_is_needed() -> None:
         ("from urllib import request", "urllib.request"),
         ("from requests.adapters import HTTPAdapter", "requests.adapters"),
         ("import asyncio\nasync def f():\n    await asyncio.open_connection('h', 1)", "open_connection"),
+        ("import httpx\nhttpx.get('http://h')", "httpx.get"),
         ("import httpx2\nhttpx2.get('http://h')", "httpx2.get"),
+        ("import httpx\nhttpx.Client()", "httpx.Client"),
+        ("from httpx import get\nget('http://h')", "httpx.get"),
+        ("import httpx as h\nh.get('http://h')", "httpx as h"),
         ("from httpx2 import AsyncClient\nAsyncClient()", "AsyncClient"),
     ],
 )

