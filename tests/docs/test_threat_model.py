@@ -21,7 +21,7 @@ def rows() -> list[str]:
 
 
 @cache
-def tests_of(file: str) -> frozenset[str]:
+def those_of(file: str) -> frozenset[str]:
     path = ROOT / file
     if not path.is_file():
         return frozenset()
@@ -34,7 +34,7 @@ def test_a_threat_is_covered_by_tests_that_are_there_or_said_not_to_be(row: str)
     named = _NAMED.findall(row)
     assert bool(named) != row.rstrip("| ").endswith(NOT_COVERED), "name its tests, or say: not covered"
     assert row.count("::") == len(named), "a test is named like `tests/unit/test_x.py::test_y`"
-    missing = [f"{file}::{test}" for file, test in named if test not in tests_of(file)]
+    missing = [f"{file}::{test}" for file, test in named if test not in those_of(file)]
     assert missing == []
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import free_port, toolward
+from tests.e2e.command import free_port, patiently, toolward
 
 
 @pytest.fixture
@@ -105,7 +105,8 @@ def test_a_denied_call_has_an_exit_code_of_its_own(home: Path) -> None:
 
 def test_explain_says_which_rule_decides_and_why_the_others_do_not(home: Path) -> None:
     call = '{"payment_id": "PAY-5007", "amount_minor": 100, "reason": "x"}'
-    done = toolward(home, "policy", "explain", "role:operator", "crm.refund_payment", call)
+    words = ("policy", "explain", "role:operator", "crm.refund_payment", call)
+    done = patiently(lambda: toolward(home, *words))
     assert done.code == 0
     assert done.out.startswith("ask: user:nobody (role:operator) may call crm.refund_payment")
     assert "once approved by the caller or role:operator, since the rule small-refunds asks" in done.out
@@ -148,7 +149,7 @@ def test_where_a_backend_bears_the_name_of_operations_its_tool_goes_first(home: 
     root = json.dumps(str(Path(__file__).parents[2]))
     config.write_text(f"version: 1\nbackends: {{run: {{command: {command}, cwd: {root}}}}}\n")
     words = ("policy", "explain", "role:operator", "run.start", "--config", str(config))
-    tool = toolward(home, *words)
+    tool = patiently(lambda: toolward(home, *words))
     assert tool.out.startswith("ask: user:nobody (role:operator) may call run.start with these arguments")
     assert "For the operation run.start: --operation" in tool.err
     operation = toolward(home, *words[:4], '{"agent": "support"}', "--operation", *words[4:])

@@ -26,7 +26,10 @@ from toolward.types import CallContext, Principal, ToolCall, ToolResult
 ROOT = Path(__file__).parents[2]
 IN_TIME = 60.0  # seconds; nothing here waits for it where the code is right
 SERVER = f'command: ["{sys.executable}", "-m", tests.servers.changing], env: {{PYTHONPATH: "{ROOT}"'
-ALLOW = "version: 1\nrules:\n  - {id: all, tools: ['*'], effect: allow}\n"
+ALLOW = (
+    "version: 1\nrules:\n  - {id: all, tools: ['*'], effect: allow}\n"
+    "  - {id: starts, operations: [run.start], effect: allow}\n"
+)
 READ = "  - {id: read, operations: [backend.read], principals: ['role:operator'], effect: allow}\n"
 DENY = "version: 1\nrules:\n  - {id: none, tools: ['*'], effect: deny}\n"
 
