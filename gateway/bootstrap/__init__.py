@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -134,7 +135,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     origins = allowed_names(settings.http)
     tools = terms.entrance.to(gateway.dispatch, "http")
     mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
-    rest = rest_app(info, tools, gateway.runs, authenticate, gateway.reload.status)
+    rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway))
     probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (
         http_server(front(mcp, rest, origins, probes), settings.http) as port,
@@ -152,6 +153,14 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
         finally:
             terms.readiness.state = "draining"
             await mcp.aclose()
+
+
+def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:
+    """How the gateway is. It speaks of every backend, so it is for who may read each of them. Raises Denied."""
+    for backend in ("*", *gateway.upkeep.in_force.catalog.backends):
+        if denied := gateway.dispatch.authorize(principal, "backend.read", {"backend": backend}):
+            raise denied
+    return gateway.reload.status()
 
 
 def ledger_file(home: Path) -> Path:

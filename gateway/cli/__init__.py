@@ -93,13 +93,16 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
         _Command(
             "explain",
             "gateway.cli.policy:explain",
-            "Say which rule decides a call, and why the others do not.\n\n"
-            """Example: toolward policy explain role:operator files.read_file '{"path": "a.txt"}'""",
+            "Say which rule decides a call or an operation, and why the others do not.\n\n"
+            "A name like run.start is an operation's, unless a backend is called run; then --operation says so.\n\n"
+            """Example: toolward policy explain role:operator files.read_file '{"path": "a.txt"}'\n"""
+            """Example: toolward policy explain user:ada,role:support run.start '{"agent": "support"}'""",
         ),
         _Command(
             "test",
             "gateway.cli.policy_tables:run",
-            "Run decision tables (policies/*_test.yaml): what must be allowed, asked for and denied.\n\n"
+            "Run decision tables (policies/*_test.yaml): what must be allowed, asked for and denied, of tool\n"
+            "calls and of operations.\n\n"
             "No server is started. A failing case is explained, and rules that decide no case are named.\n\n"
             "Example: toolward policy test policies/default_test.yaml --strict",
         ),
@@ -107,7 +110,9 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "replay",
             "gateway.cli.policy_replay:replay",
             "Decide recorded calls again by a candidate policy, and print what would change.\n\n"
-            "Nothing is called. The exit code is 1 when a decision would change.\n\n"
+            "Nothing is called. The exit code is 1 when a decision would change. It is about tool calls alone:\n"
+            "operations (runs, the inbox, the ledger) are not recorded, so what would change of them is not said;\n"
+            "`policy test` is for that. Policy must let you do ledger.read.\n\n"
             "Example: toolward policy replay policies/mine.yaml --since 7d",
         ),
     ),

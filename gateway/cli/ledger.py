@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from gateway.bootstrap import ledger_file
 from gateway.bootstrap.ledger import Ledger, RecordedCall, open_ledger, recorded_calls, verify_ledger
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
+from gateway.cli.permitted import permit
 from gateway.cli.session import Common, settings_of
 from toolward.errors import InvalidRequest
 
@@ -32,7 +33,8 @@ def tail(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Show the newest calls, oldest first."""
-    _, home = settings_of(common)
+    settings, home = settings_of(common)
+    permit(settings, "ledger.read")
     file = ledger_file(home)
     newest_first = recorded_calls(file, payloads=False)
     shown = list(islice(newest_first, max(limit, 0)))[::-1]
@@ -73,6 +75,7 @@ def _show(calls: Sequence[RecordedCall], common: Common) -> None:
 def verify(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     """Check that nothing was changed, removed, added or reordered."""
     settings, home = settings_of(common)
+    permit(settings, "ledger.verify")
     found = verify_ledger(settings, home, _telling(common))
     if common.json:
         print_json(
@@ -124,7 +127,8 @@ def export(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Write every call as a line of JSON, oldest first."""
-    _, home = settings_of(common)
+    settings, home = settings_of(common)
+    permit(settings, "ledger.export")
     first, end = _ms(since) if since else 0, _ms(until) if until else None
     for one in recorded_calls(
         ledger_file(home), since=first, until=end, newest_first=False, payloads=payloads
@@ -147,7 +151,7 @@ def erase(
     async def work(ledger: Ledger) -> int:
         return await ledger.erase(calls, principal=principal, tenant=tenant, reason=reason)
 
-    erased = asyncio.run(_with_ledger(work, common))
+    erased = asyncio.run(_with_ledger("ledger.erase", work, common))
     print_json({"erased": erased}) if common.json else print(f"{erased} payloads erased")
     return EXIT_OK
 
@@ -166,7 +170,7 @@ def prune(
     async def work(ledger: Ledger) -> int:
         return len(await ledger.remove_before(before, reason or f"kept for {days} days"))
 
-    removed = asyncio.run(_with_ledger(work, common))
+    removed = asyncio.run(_with_ledger("ledger.prune", work, common))
     print_json({"removed_segments": removed}) if common.json else print(f"{removed} segments removed")
     return EXIT_OK
 
@@ -181,13 +185,14 @@ def rotate_key(
     async def work(ledger: Ledger) -> str:
         return await ledger.rotate_key(reason)
 
-    key = asyncio.run(_with_ledger(work, common))
+    key = asyncio.run(_with_ledger("ledger.rotate-key", work, common))
     print_json({"key_id": key}) if common.json else print(f"the key {key} is in force")
     return EXIT_OK
 
 
-async def _with_ledger(work: Callable[[Ledger], Any], common: Common) -> Any:
+async def _with_ledger(operation: str, work: Callable[[Ledger], Any], common: Common) -> Any:
     settings, home = settings_of(common)
+    permit(settings, operation)
     async with open_ledger(settings, home) as ledger:
         return await work(ledger)
 

@@ -1,6 +1,7 @@
 """`toolward policy check|explain`."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +11,19 @@ from cyclopts import Parameter
 
 from gateway.bootstrap import Gateway
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, printable
+from gateway.cli.permitted import operation_policy
 from gateway.cli.session import Common, open_own, settings_of
 from gateway.config.policies import load_policy
+from gateway.config.settings import Settings
 from gateway.core.callers import EXAMPLE, principal_of
 from gateway.core.catalog import CatalogTool
+from gateway.core.operations import OPERATIONS, flaw_in_resource, no_operation
 from gateway.core.policy import BoundPolicy, Decision, Explained, Policy, bind
 from gateway.core.rules import SELF
 from toolward.errors import InvalidRequest, Unavailable, UnknownTool
 from toolward.names import closest
 from toolward.schema import check_arguments, parse_object
-from toolward.types import Principal
+from toolward.types import JsonObject, Principal
 
 
 def check(
@@ -63,43 +67,94 @@ def _say(policy: Policy, bound: BoundPolicy | None, common: Common) -> int:
 
 def explain(
     principal: Annotated[str, Parameter(help="a configured principal, or labels: user:ada,role:support")],
-    tool: Annotated[str, Parameter(help="qualified name, for example crm.refund_payment")],
-    arguments: Annotated[str, Parameter(help="a JSON object")] = "{}",
+    name: Annotated[str, Parameter(help="a tool (crm.refund_payment) or an operation (run.start)")],
+    arguments: Annotated[
+        str, Parameter(help='a JSON object; of an operation, its resource: {"agent": "support"}')
+    ] = "{}",
     /,
     *,
+    operation: Annotated[
+        bool, Parameter(help="the name is an operation's, though a backend is called like that", negative=())
+    ] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Say which rule decides a call, and why the others do not."""
-    return asyncio.run(_explain(principal, tool, arguments.encode(), common))
+    """Say which rule decides a call or an operation, and why the others do not."""
+    settings, _ = settings_of(common)
+    if operation or (name in OPERATIONS and not _is_of_a_backend(name, settings)):
+        return _explain_operation(principal, name, arguments.encode(), settings, common)
+    return asyncio.run(_explain(principal, name, arguments.encode(), common))
+
+
+def _is_of_a_backend(name: str, settings: Settings) -> bool:
+    return name.partition(".")[0] in {one.name for one in settings.backends}
+
+
+def _explain_operation(who: str, name: str, raw: bytes, settings: Settings, common: Common) -> int:
+    """No server is started: rules over operations need no tools."""
+    if name not in OPERATIONS:
+        raise InvalidRequest(_ended(f"{name[:128]!r} {no_operation(name)}"))
+    principal = _principal(who, settings)
+    resource = _resource(name, parse_object(raw, f"resource of {name}"))
+    policy = operation_policy(settings)
+    decision, rules = policy.decide(principal, name, resource), policy.explain(principal, name, resource)
+    about = " on this resource" if resource else ""
+    _print(_sentence(principal, f"do {name}{about}", decision), decision, rules, "operations", common)
+    return EXIT_OK
+
+
+def _resource(operation: str, found: JsonObject) -> dict[str, str]:
+    wanted = json.dumps(dict.fromkeys(OPERATIONS[operation], "…"), ensure_ascii=False)
+    if flaw := flaw_in_resource(operation, found):
+        raise InvalidRequest(_ended(f"The resource of {operation} {flaw}"), hint=f"Write {wanted}.")
+    texts = {name: value for name, value in found.items() if isinstance(value, str)}
+    if len(texts) < len(found):
+        raise InvalidRequest(f"The attributes of {operation} are texts.", hint=f"Write {wanted}.")
+    return texts
+
+
+def _ended(said: str) -> str:
+    return said if said.endswith("?") else f"{said}."
 
 
 async def _explain(who: str, name: str, raw: bytes, common: Common) -> int:
+    if name in OPERATIONS:
+        note(
+            f"A backend is called like that, so this is about its tool. For the operation {name}: --operation"
+        )
     async with open_own(common) as gateway:
-        principal = _principal(who, gateway)
+        principal = _principal(who, gateway.settings)
         tool = _tool(name, gateway)
         arguments = parse_object(raw, f"arguments of {tool.name}")
         check_arguments(tool.input_schema, arguments, tool.name)
         decision = gateway.dispatch.policy.decide(principal, tool, arguments)
         rules = gateway.dispatch.policy.explain(principal, tool, arguments)
-    if common.json:
-        print_json({"decision": decision, "rules": [one._asdict() for one in rules]})
-        return EXIT_OK
-    print(_sentence(principal, name, decision))
-    about, others = [one for one in rules if one.concerns], sum(not one.concerns for one in rules)
-    print_table(("rule", "effect", "decided", "where", "why"), [_row(one) for one in about])
-    if others:
-        note(f"{others} more {'rule is' if others == 1 else 'rules are'} for other tools.")
+    _print(
+        _sentence(principal, f"call {name} with these arguments", decision), decision, rules, "tools", common
+    )
     return EXIT_OK
 
 
-def _sentence(principal: Principal, tool: str, decision: Decision) -> str:
+def _print(
+    sentence: str, decision: Decision, rules: Sequence[Explained], others_are: str, common: Common
+) -> None:
+    if common.json:
+        print_json({"decision": decision, "rules": [one._asdict() for one in rules]})
+        return
+    print(sentence)
+    about, others = [one for one in rules if one.concerns], sum(not one.concerns for one in rules)
+    print_table(("rule", "effect", "decided", "where", "why"), [_row(one) for one in about])
+    if others:
+        note(f"{others} more {'rule is' if others == 1 else 'rules are'} for other {others_are}.")
+
+
+def _sentence(principal: Principal, what: str, decision: Decision) -> str:
     """`ask: user:ada (role:support) may call crm.refund_payment when a role:support-lead approves …`"""
     roles = " ".join(f"role:{role}" for role in principal.roles)
     who = f"user:{principal.id}" + (f" ({roles})" if roles else "")
     said = {
-        "allow": f"{who} may call {tool} with these arguments",
-        "ask": f"{who} may call {tool} with these arguments once approved by {_or(decision.approvers)}",
-        "deny": f"{who} may not call {tool} with these arguments",
+        "allow": f"{who} may {what}",
+        "ask": f"{who} may {what} once approved by {_or(decision.approvers)}",
+        "deny": f"{who} may not {what}",
     }[decision.effect]
     effect = coloured(decision.effect, decision.effect, sys.stdout)
     return f"{effect}: {printable(said)}, since {printable(decision.reason.rstrip('.'))}."
@@ -122,18 +177,18 @@ def _tool(name: str, gateway: Gateway) -> CatalogTool:
         raise Unavailable(
             f"The backend {backend.complaint}.", hint="Its tools are not known until it answers."
         )
-    near = closest(name, [entry.name for entry in catalog.tools])
+    near = closest(name, [*(entry.name for entry in catalog.tools), *OPERATIONS])
     hint = f"Did you mean {near}?" if near else "`toolward tool list` shows them."
     raise UnknownTool(f"There is no tool named {name[:128]!r}.", hint=hint)
 
 
-def _principal(text: str, gateway: Gateway) -> Principal:
+def _principal(text: str, settings: Settings) -> Principal:
     """`ada` as configured, or labels as policy writes them."""
-    for one in gateway.settings.principals:
+    for one in settings.principals:
         if one.id == text:
             return Principal(one.id, one.roles, one.tenant)
     try:
         return principal_of(text)
     except InvalidRequest as error:
-        known = ", ".join(one.id for one in gateway.settings.principals)
+        known = ", ".join(one.id for one in settings.principals)
         raise InvalidRequest(error.message, hint=f"Use one of {known}, or labels: {EXAMPLE}.") from None

@@ -14,7 +14,8 @@ from cyclopts import Parameter
 from gateway.bootstrap import Gateway, ledger_file
 from gateway.bootstrap.past import past_calls
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
-from gateway.cli.session import Common, open_own
+from gateway.cli.permitted import permit
+from gateway.cli.session import Common, open_own, settings_of
 from gateway.config.agents import load_agents
 from gateway.config.policies import load_policy
 from gateway.core.policy import Policy, bind
@@ -41,6 +42,7 @@ def replay(
     if limit < 1:
         raise InvalidRequest(f"--limit {limit} is no number of calls.", hint="Name 1 or more.")
     age = _seconds(since)
+    permit(settings_of(common)[0], "ledger.read")
     return asyncio.run(_replay(load_policy(candidate), age, limit, common))
 
 

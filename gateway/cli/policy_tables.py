@@ -72,7 +72,8 @@ def _lines(result: CaseResult) -> Iterator[str]:
     if result.passed:
         return
     case = result.case
-    call = f"{case.tool} {shorten(msgspec.json.encode(case.arguments).decode(), 200)}"
+    name, about = case.subject.values()
+    call = f"{name} {shorten(msgspec.json.encode(about).decode(), 200)}"
     who = ",".join(case.principal.labels) + (f",agent:{case.agent}" if case.agent else "")
     yield f"{coloured('FAILED', 'failed')}  {case.where}: {printable(call)} by {printable(who)}"
     yield from (f"    {printable(said)}" for said in result.wrong)
@@ -98,8 +99,7 @@ def _failure(result: CaseResult) -> dict[str, Any]:
         "where": case.where,
         "principal": case.principal,
         "agent": case.agent,
-        "tool": case.tool,
-        "arguments": case.arguments,
+        **case.subject,
         "effect": result.effect,
         "rule": result.rule,
         "wrong": result.wrong,

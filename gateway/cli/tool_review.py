@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from gateway.bootstrap import Gateway
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, printable, shorten
+from gateway.cli.permitted import permit
 from gateway.cli.session import Common, open_own
 from gateway.core.lock import Change, ToolsLock, accept, changes, changes_digest
 from toolward.errors import Conflict, UnknownTool
@@ -58,6 +59,8 @@ async def _review(names: Sequence[str], digest: str, common: Common) -> int:
             )
         if not found:  # of what did not answer nobody knows
             return EXIT_FAILED if down else EXIT_OK
+        if digest or (not common.json and _can_be_asked()):
+            permit(gateway.settings, "tool.review", map(_reviewed, found))
         if digest or (not common.json and _agreed()):
             return await _accept(gateway, names, shown)
     command = " ".join(["toolward tool review", *names, "--accept", shown])
@@ -116,8 +119,17 @@ def _said(change: Change) -> str:
     return {"changed": "changed", "added": "new", "removed": "not there any more"}[change.kind]
 
 
+def _reviewed(change: Change) -> dict[str, str]:
+    """What policy is asked about, before a person is."""
+    return {"backend": change.backend, "tool": "" if change.kind == "moved" else change.name}
+
+
+def _can_be_asked() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def _agreed() -> bool:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _can_be_asked():
         return False
     sys.stderr.write("Accept all of this? [y]es, [N]o: ")
     sys.stderr.flush()

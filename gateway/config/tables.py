@@ -15,8 +15,10 @@ cases:
     rule: small-refunds                   # which decides; "" = none does
   - {tool: crm.refund_payment, violation: amount_minor}    # words in what is wrong with the arguments
   - {tool: files.write_file, listed: false}                # whether it is offered at all
-
-Cases of operations that are no tool call come here too, as soon as policy has rules for them: `_case`.
+  - operation: run.read                                     # what is not a tool call: gateway.core.operations
+    resource: {agent: support, owner: ada}                  # all of the operation's attributes
+    effect: allow                                           # allow | deny
+    rule: own-runs
 """
 
 from collections.abc import Mapping
@@ -29,6 +31,7 @@ from gateway.config.reader import Problems, Section, said_of
 from gateway.config.source import YamlSource, load_yaml
 from gateway.core.callers import principal_of
 from gateway.core.catalog import ToolFacts
+from gateway.core.operations import OPERATIONS, flaw_in_resource, no_operation
 from gateway.core.rules import Effect
 from gateway.core.tables import Expected, TableCase
 from toolward.errors import InvalidRequest
@@ -48,6 +51,7 @@ _OF_CASE = (
     "listed",
     "description",
 )
+_OF_OPERATION = ("operation", "resource", "principals", "effect", "rule", "description")
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -124,7 +128,8 @@ def _cases(root: Section, source: YamlSource) -> list[TableCase]:
     found: list[TableCase] = []
     for at in root.sections("cases"):
         where = source.at(at.place)
-        found += [_case(at, principal, where) for principal in _principals(at) or common]
+        read = _operation if "operation" in at else _case
+        found += [read(at, principal, where) for principal in _principals(at) or common]
         if "principals" not in at and "principals" not in root:
             at.missing("principals", 'principals: ["role:support"]')
     if not found:
@@ -133,7 +138,7 @@ def _cases(root: Section, source: YamlSource) -> list[TableCase]:
 
 
 def _case(at: Section, principal: Principal, where: str) -> TableCase:
-    at.only(*_OF_CASE)
+    at.only(*_OF_CASE, "operation")
     arguments = at.raw("arguments") if "arguments" in at else JsonObject()
     if not isinstance(arguments, dict):
         at.wrong("arguments", f"must be a mapping, not {said_of(arguments)}")
@@ -145,15 +150,37 @@ def _case(at: Section, principal: Principal, where: str) -> TableCase:
     return TableCase(
         where=where,
         principal=principal,
-        tool=at.needed_text("tool", "tool: crm.get_record"),
+        tool=at.needed_text("tool", "tool: crm.get_record, or operation: run.start"),
         arguments=cast(JsonObject, arguments),
         expected=_expected(at),
         agent=at.text("agent"),
     )
 
 
-def _expected(at: Section) -> Expected:
-    effect = at.one_of("effect", *get_args(Effect)) if "effect" in at else None
+def _operation(at: Section, principal: Principal, where: str) -> TableCase:
+    if "tool" in at:
+        at.wrong("tool", "stands beside `operation`: a case is of one of them")
+    at.only(*_OF_OPERATION, "tool")
+    if "effect" not in at:
+        at.missing("effect", "effect: deny")
+    operation = at.needed_text("operation", "operation: run.start")
+    resource = at.text_map("resource")
+    if operation and operation not in OPERATIONS:
+        at.wrong("operation", f"{operation!r} {no_operation(operation)}")
+    elif operation and (flaw := flaw_in_resource(operation, resource)):
+        wanted = ", ".join(f"{name}: …" for name in OPERATIONS[operation])
+        at.wrong("resource", flaw + (f"; write resource: {{{wanted}}}" if wanted else ""))
+    return TableCase(
+        where=where,
+        principal=principal,
+        operation=operation,
+        resource=resource,
+        expected=_expected(at, "allow", "deny"),
+    )
+
+
+def _expected(at: Section, *effects: str) -> Expected:
+    effect = at.one_of("effect", *(effects or get_args(Effect))) if "effect" in at else None
     return Expected(
         effect=cast(Effect | None, effect),
         rule=at.text("rule") if "rule" in at else None,

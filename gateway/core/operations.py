@@ -6,7 +6,7 @@ An operation is about one resource; the attributes below, all texts, are what a 
 tenant is not found, whatever a policy says; whoever carries out an operation looks at that first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from gateway.core.globs import Globs, flaw_in_glob
 from toolward.names import closest
@@ -20,9 +20,15 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "ledger.read": (),
     "ledger.verify": (),
     "ledger.export": (),
-    "backend.read": ("backend",),
+    "ledger.erase": (),
+    "ledger.prune": (),
+    "ledger.rotate-key": (),
+    "backend.read": ("backend",),  # `*` is all of them at once, as in the gateway's status
     "backend.restart": ("backend",),
-    "tool.review": ("backend", "tool"),  # accepting a changed tool
+    "tool.review": (
+        "backend",
+        "tool",
+    ),  # accepting a changed tool; of how a backend is started, `tool` is empty
     "policy.read": (),
     "policy.reload": (),
     "key.read": ("owner",),
@@ -37,8 +43,26 @@ def flaw_in_operation_glob(pattern: str) -> str:
         return flaw
     if any(map(Globs((pattern,)).matches, OPERATIONS)):
         return ""
-    near = closest(pattern, OPERATIONS)
+    return no_operation(pattern)
+
+
+def no_operation(name: str) -> str:
+    """What is to be said of a name that is none: it goes on from the name."""
+    near = closest(name, OPERATIONS)
     return "is no operation; " + (f"did you mean {near}?" if near else f"there are {', '.join(OPERATIONS)}")
+
+
+def flaw_in_resource(operation: str, names: Collection[str]) -> str:
+    """What is wrong with the attributes that a resource of an operation has, or nothing: it has all of them and no
+    other. It goes on from the word resource."""
+    known = OPERATIONS[operation]
+    for name in names:
+        if name not in known:
+            near = closest(name, known)
+            rest = f"did you mean {near}?" if near else f"{operation} has {', '.join(known) or 'none'}"
+            return f"has no attribute {name!r}; {rest}"
+    lacking = [name for name in known if name not in names]
+    return f"lacks the attribute {lacking[0]!r}" if lacking else ""
 
 
 def shared_attributes(patterns: Iterable[str]) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
-"""Decision tables: calls and what a policy must say of each, run against the policy itself.
+"""Decision tables: calls and operations, and what a policy must say of each, run against the policy itself.
 
 Beside the cases, a run says which rules decided none of them: a rule that no case speaks of may say anything.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
 from gateway.core.catalog import Catalog, CatalogTool
-from gateway.core.policy import BoundPolicy, Explained
+from gateway.core.policy import BoundPolicy, Decision, Explained
 from gateway.core.rules import Effect
 from toolward.names import closest
 from toolward.types import JsonObject, Principal, RunScope
@@ -26,14 +27,24 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class TableCase(msgspec.Struct, frozen=True):
-    """One call by one principal, outside a run or in one of `agent`."""
+    """One call by one principal, outside a run or in one of `agent`; or, where `operation` is set, an operation on
+    `resource`, which has every attribute of it."""
 
     where: str  # file:line
     principal: Principal
-    tool: str
-    arguments: JsonObject
     expected: Expected
+    tool: str = ""
+    arguments: JsonObject = {}
     agent: str = ""
+    operation: str = ""
+    resource: Mapping[str, str] = {}
+
+    @property
+    def subject(self) -> dict[str, Any]:
+        """What is decided, as JSON."""
+        if self.operation:
+            return {"operation": self.operation, "resource": self.resource}
+        return {"tool": self.tool, "arguments": self.arguments}
 
     @property
     def run(self) -> RunScope | None:
@@ -95,6 +106,14 @@ def run_table(file: str, cases: Iterable[TableCase], policy: BoundPolicy, catalo
 
 
 def _run(case: TableCase, policy: BoundPolicy, catalog: Catalog) -> CaseResult:
+    if case.operation:
+        decision = policy.decide_operation(case.principal, case.operation, case.resource)
+        return _judged(
+            case,
+            decision,
+            [],
+            lambda: policy.explain_operation(case.principal, case.operation, case.resource),
+        )
     tool = catalog.find(case.tool)
     if tool is None:
         near = closest(case.tool, [one.name for one in catalog.tools])
@@ -114,17 +133,20 @@ def _run(case: TableCase, policy: BoundPolicy, catalog: Catalog) -> CaseResult:
     if violations:
         wrong.append(f"the arguments are wrong: {'; '.join(map(str, violations))}")
         return CaseResult(case, wrong=tuple(wrong))
-    return _decided(case, policy, tool, wrong)
-
-
-def _decided(case: TableCase, policy: BoundPolicy, tool: CatalogTool, wrong: list[str]) -> CaseResult:
     decision = policy.decide(case.principal, tool, case.arguments, case.run)
+    return _judged(
+        case, decision, wrong, lambda: policy.explain(case.principal, tool, case.arguments, case.run)
+    )
+
+
+def _judged(
+    case: TableCase, decision: Decision, wrong: list[str], explain: Callable[[], tuple[Explained, ...]]
+) -> CaseResult:
     expected = case.expected
     if decision.effect != expected.effect or expected.rule not in (None, decision.rule):
         wanted = said_of(expected.effect or "", expected.rule)
         wrong.append(f"expected {wanted}, got {said_of(decision.effect, decision.rule)}")
-    rules = policy.explain(case.principal, tool, case.arguments, case.run) if wrong else ()
-    return CaseResult(case, decision.effect, decision.rule, tuple(wrong), rules)
+    return CaseResult(case, decision.effect, decision.rule, tuple(wrong), explain() if wrong else ())
 
 
 def _wrong_listing(case: TableCase, policy: BoundPolicy, tool: CatalogTool) -> Iterator[str]:

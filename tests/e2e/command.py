@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,15 @@ def toolward(home: Path, *arguments: str, **environment: str) -> Done:
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def patiently(work: Callable[[], Done]) -> Done:
+    """Again, a few times, where a busy machine did not start a server within the time to connect."""
+    for _ in range(4):
+        done = work()
+        if "is not running" not in done.err:
+            return done
+    return work()
 
 
 def _environment(home: Path) -> dict[str, str]:

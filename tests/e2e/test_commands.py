@@ -1,10 +1,12 @@
 """Commands without a running gateway, and what they say to bad input."""
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import free_port, toolward
+from tests.e2e.command import free_port, patiently, toolward
 
 
 @pytest.fixture
@@ -103,11 +105,55 @@ def test_a_denied_call_has_an_exit_code_of_its_own(home: Path) -> None:
 
 def test_explain_says_which_rule_decides_and_why_the_others_do_not(home: Path) -> None:
     call = '{"payment_id": "PAY-5007", "amount_minor": 100, "reason": "x"}'
-    done = toolward(home, "policy", "explain", "role:operator", "crm.refund_payment", call)
+    words = ("policy", "explain", "role:operator", "crm.refund_payment", call)
+    done = patiently(lambda: toolward(home, *words))
     assert done.code == 0
     assert done.out.startswith("ask: user:nobody (role:operator) may call crm.refund_payment")
     assert "once approved by the caller or role:operator, since the rule small-refunds asks" in done.out
     assert "condition is false" in done.out
+
+
+def test_explain_says_the_same_of_an_operation(home: Path) -> None:
+    words = ("policy", "explain", "user:ada,role:operator", "run.start", '{"agent": "support"}')
+    done = toolward(home, *words)
+    assert (done.code, done.err) == (0, "")  # no server was started, so none was pinned
+    sentence, row = done.out.splitlines()
+    assert sentence.startswith(
+        "allow: user:ada (role:operator) may do run.start on this resource, since the rule"
+    )
+    assert row.split("\t")[:3] == ["at-home", "allow", "yes"]
+    eve = toolward(home, *words[:2], "user:eve", *words[3:], "--json").json
+    assert (eve["decision"]["effect"], eve["rules"][0]["why"]) == ("deny", "is for other callers")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run.start", "{}"), "The resource of run.start lacks the attribute 'agent'."),
+        (("run.start", '{"agnet": "a"}'), "did you mean agent?\n"),
+        (("run.start", '{"agent": 3}'), "The attributes of run.start are texts."),
+        (("run.strat", "--operation"), "'run.strat' is no operation; did you mean run.start?\n"),
+    ],
+)
+def test_explain_says_what_is_wrong_with_an_operation(home: Path, words: tuple[str, ...], said: str) -> None:
+    done = toolward(home, "policy", "explain", "role:operator", *words)
+    assert done.code == 1
+    assert said in done.err
+
+
+def test_where_a_backend_bears_the_name_of_operations_its_tool_goes_first(home: Path) -> None:
+    tools = home.parent / "tools.json"
+    tools.write_text('{"start": "Starts."}')
+    command = json.dumps([sys.executable, "-m", "tests.servers.described", str(tools)])
+    config = home.parent / "run.yaml"
+    root = json.dumps(str(Path(__file__).parents[2]))
+    config.write_text(f"version: 1\nbackends: {{run: {{command: {command}, cwd: {root}}}}}\n")
+    words = ("policy", "explain", "role:operator", "run.start", "--config", str(config))
+    tool = patiently(lambda: toolward(home, *words))
+    assert tool.out.startswith("ask: user:nobody (role:operator) may call run.start with these arguments")
+    assert "For the operation run.start: --operation" in tool.err
+    operation = toolward(home, *words[:4], '{"agent": "support"}', "--operation", *words[4:])
+    assert operation.out.startswith("allow: user:nobody (role:operator) may do run.start on this resource")
 
 
 def test_ask_prints_events_as_lines(home: Path) -> None:

@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from gateway.core.ports import CallOutcome, CallRecord
 from gateway.ledger.ledger import Ledger
 from tests.e2e.command import BIN, toolward
@@ -76,6 +78,50 @@ def test_a_mistake_and_a_missing_ledger_say_what_to_do(tmp_path: Path) -> None:
     wrong = toolward(home, "ledger", "export", "--since", "yesterday")
     assert wrong.code == 1
     assert "'yesterday' is no time" in wrong.err
+
+
+COMMANDS = {
+    "read": ("tail",),
+    "verify": ("verify",),
+    "export": ("export", "--payloads"),
+    "erase": ("erase", "call_1"),
+    "prune": ("prune", "--days", "1"),
+    "rotate-key": ("rotate-key",),
+}
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
+def test_each_command_asks_policy_and_a_denied_one_does_nothing(tmp_path: Path, verb: str) -> None:
+    home, _ = written(tmp_path)
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    config = tmp_path / "toolward.yaml"
+    config.write_text("version: 1\npolicies: [policy.yaml]\nprincipals: [{id: ada}]\n")
+    allowing = f"  - {{id: allows, operations: [ledger.{verb}], principals: ['user:ada'], effect: allow}}\n"
+    others = ", ".join(f"ledger.{other}" for other in COMMANDS if other != verb)
+    rules = f"version: 1\nrules:\n  - {{id: others, operations: [{others}], effect: allow}}\n"
+    denying = "  - {id: closed, operations: ['ledger.*'], effect: deny, description: Not here.}\n"
+    for said, text in (
+        (f"Policy denies ledger.{verb} to ada: no rule allows ledger.{verb}.\n", rules),
+        ("the rule closed denies it: Not here. (rule closed)", rules + allowing + denying),
+    ):
+        (tmp_path / "policy.yaml").write_text(text)
+        denied = toolward(home, "ledger", *COMMANDS[verb], "--config", str(config))
+        assert (denied.code, denied.out) == (3, "")
+        assert said in denied.err
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+    (tmp_path / "policy.yaml").write_text(rules + allowing)
+    allowed = toolward(home, "ledger", *COMMANDS[verb], "--config", str(config))
+    assert (allowed.code, allowed.err) == (0, "")
+
+
+def test_without_a_policy_that_can_be_read_nothing_is_shown(tmp_path: Path) -> None:
+    home, _ = written(tmp_path)
+    (tmp_path / "policy.yaml").write_text("version: 1\nrules: [{}]\n")
+    config = tmp_path / "toolward.yaml"
+    config.write_text("version: 1\npolicies: [policy.yaml]\n")
+    done = toolward(home, "ledger", "tail", "--config", str(config))
+    assert (done.code, done.out) == (1, "")
+    assert "The policy cannot be used" in done.err
 
 
 def test_new_calls_are_followed(tmp_path: Path) -> None:

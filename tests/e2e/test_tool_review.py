@@ -11,9 +11,13 @@ from tests.e2e.command import Done, toolward
 ROOT = Path(__file__).parents[2]
 
 
+TOOLS = "version: 1\nrules:\n  - {id: all, tools: ['*'], effect: allow}\n"
+REVIEW = "  - {id: mine, operations: [tool.review], effect: allow}\n"
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    (tmp_path / "policy.yaml").write_text("version: 1\nrules:\n  - {id: all, tools: ['*'], effect: allow}\n")
+    (tmp_path / "policy.yaml").write_text(TOOLS + REVIEW)
     command = [sys.executable, "-m", "tests.servers.described", str(tmp_path / "tools.json")]
     backends = json.dumps({"made": {"command": command, "cwd": str(ROOT)}})
     path = tmp_path / "toolward.yaml"
@@ -69,6 +73,27 @@ def test_accepts_exactly_what_was_shown(config: Path) -> None:
     digest = run(config, "review", "made.more", "--json").json["digest"]
     assert run(config, "review", "made.more", "--accept", digest).code == 0
     assert run(config, "list").out.split("\t")[0] == "made.more"
+
+
+def test_looking_needs_no_permission_and_accepting_does(config: Path) -> None:
+    serve(config, look="Looks.", keep="Keeps.")
+    run(config, "review")
+    serve(config, look="Looks.\nMore.", keep="Keeps.\nMore.")
+    policy = config.parent / "policy.yaml"
+    policy.write_text(TOOLS + REVIEW.replace("effect:", "when: resource.tool == 'made.look', effect:"))
+    found = run(config, "review", "--json")
+    assert (found.code, len(found.json["changes"])) == (1, 2)
+    pinned = (config.parent / "tools.lock").read_bytes()
+    denied = run(config, "review", "--accept", found.json["digest"])
+    assert denied.code == 3
+    assert "Policy denies tool.review to local: no rule allows tool.review." in denied.err
+    assert (config.parent / "tools.lock").read_bytes() == pinned
+
+    digest = run(config, "review", "made.look", "--json").json["digest"]
+    assert run(config, "review", "made.look", "--accept", digest).code == 0
+    policy.write_text(TOOLS + REVIEW + REVIEW.replace("mine", "no").replace("allow", "deny"))
+    refused = run(config, "review", "--accept", run(config, "review", "--json").json["digest"])
+    assert (refused.code, "(rule no)" in refused.err) == (3, True)
 
 
 def test_a_name_that_is_none_is_an_error(config: Path) -> None:

@@ -28,6 +28,7 @@ IN_TIME = 60.0  # seconds; nothing here waits for it where the code is right
 SERVER = f'command: ["{sys.executable}", "-m", tests.servers.changing], env: {{PYTHONPATH: "{ROOT}"'
 RUNS = "  - {id: runs, operations: ['run.*'], effect: allow}\n"
 ALLOW = f"version: 1\nrules:\n{RUNS}  - {{id: all, tools: ['*'], effect: allow}}\n"
+READ = "  - {id: read, operations: [backend.read], principals: ['role:operator'], effect: allow}\n"
 DENY = "version: 1\nrules:\n  - {id: none, tools: ['*'], effect: deny}\n"
 
 
@@ -219,6 +220,8 @@ async def test_tokens_and_the_files_that_they_lie_in_take_effect(tmp_path: Path)
         async def status(token: str, path: str = "/v1/tools") -> int:
             return (await client.get(path, headers={"authorization": f"Bearer {token}"})).status_code
 
+        it.write("policy.yaml", ALLOW + READ)
+        await it.outcome()
         assert await status("first-token") == 200
         assert await status("first-token", "/v1/status") == 403
         it.write("ada.token", "second-token")
@@ -229,6 +232,31 @@ async def test_tokens_and_the_files_that_they_lie_in_take_effect(tmp_path: Path)
         await it.outcome()
         assert await status("second-token") == 401
         assert await status(secret_file(it.gateway.home).read_text(), "/v1/status") == 200
+
+
+async def test_policy_decides_who_reads_the_status_and_a_backend_that_is_denied_denies_it(
+    tmp_path: Path,
+) -> None:
+    async with (
+        house(tmp_path, config(backend("one"))) as it,
+        open_doors(it.gateway) as at,
+        httpx.AsyncClient(base_url=f"http://{at.http}") as client,
+    ):
+        headers = {"authorization": f"Bearer {secret_file(it.gateway.home).read_text()}"}
+
+        async def status() -> dict[str, Any]:
+            return (await client.get("/v1/status", headers=headers)).json()
+
+        assert (await status())["detail"].startswith("Policy denies backend.read to local: no rule allows")
+        it.write("policy.yaml", ALLOW + READ)
+        await it.outcome()
+        assert [one["name"] for one in (await status())["backends"]] == ["one"]
+        secret = READ.replace("read,", "secret, when: resource.backend == 'one',")
+        it.write("policy.yaml", ALLOW + READ + secret.replace("effect: allow", "effect: deny"))
+        await it.outcome()
+        denied = await status()
+        assert (denied["code"], denied["rule"]) == ("denied", "secret")
+        assert "backends" not in denied
 
 
 async def test_a_found_configuration_that_changes_waits_for_trust(tmp_path: Path) -> None:

@@ -123,6 +123,21 @@ MISTAKES = {
     HEAD + "cases: [{effect: allow}]": "lacks the key 'tool'",
     HEAD + "cases: [{tool: crm.get, effect: allow, arguments: []}]": "must be a mapping",
     HEAD + "catalog: all\n" + CASES: "must be shipped",
+    HEAD + "cases: [{operation: run.strat, effect: allow}]": "is no operation; did you mean run.start?",
+    HEAD + "cases: [{operation: '*', effect: allow}]": "is no operation; there are run.start, ",
+    HEAD
+    + "cases: [{operation: run.start, effect: allow}]": "lacks the attribute 'agent'; write resource: {agent: …}",
+    HEAD
+    + "cases: [{operation: run.start, resource: {agnet: a}, effect: deny}]": "'agnet'; did you mean agent?",
+    HEAD + "cases: [{operation: ledger.read, resource: {a: b}, effect: deny}]": "ledger.read has none",
+    HEAD + "cases: [{operation: run.start, resource: {agent: 3}, effect: deny}]": "must be text",
+    HEAD + "cases: [{operation: ledger.read, resource: [], effect: deny}]": "must be a mapping",
+    HEAD + "cases: [{operation: ledger.read, effect: ask}]": "must be allow or deny",
+    HEAD + "cases: [{operation: ledger.read}]": "lacks the key 'effect'",
+    HEAD + "cases: [{operation: ledger.read, tool: crm.get, effect: deny}]": "a case is of one of them",
+    HEAD + "cases: [{operation: ledger.read, agent: clerk, effect: deny}]": "has an unknown key 'agent'",
+    HEAD + "cases: [{operation: ledger.read, effect: deny, listed: true}]": "has an unknown key 'listed'",
+    HEAD + "cases: [{tool: crm.get, effect: deny, resource: {}}]": "has an unknown key 'resource'",
 }
 
 
@@ -152,6 +167,50 @@ def test_tools_that_cannot_be_offered_are_refused(folder: Path, extra: str, said
     text = (HEAD + "cases: [{tool: crm.get, effect: allow}]\n").replace("principals:", extra + "principals:")
     with pytest.raises(ConfigurationError, match=said):
         check_table(load_table(written(folder, text)))
+
+
+# --- operations -------------------------------------------------------------------------------------------
+
+OPERATIONS = """
+version: 1
+rules:
+  - {id: starts, operations: [run.start], principals: ["role:support"], effect: allow}
+  - {id: own, operations: ["run.*"], when: resource.agent == "own", effect: allow}
+  - {id: never, operations: [run.cancel], effect: deny}
+"""
+OF_OPERATIONS = """cases:
+  - {operation: run.start, resource: {agent: support}, effect: allow, rule: starts}
+  - {operation: run.start, resource: {agent: support}, principals: ["user:eve"], effect: deny, rule: ""}
+  - {operation: run.read, resource: {agent: own, owner: ada}, effect: allow, rule: own}
+  - {operation: run.cancel, resource: {agent: own, owner: ada}, effect: deny, rule: never}
+  - {operation: ledger.read, effect: deny, rule: ""}
+"""
+
+
+def test_operations_are_cases_too_and_count_in_what_is_covered(folder: Path) -> None:
+    (folder / "policy.yaml").write_text(OPERATIONS)
+    result = checked(folder, OF_OPERATIONS)
+    assert [one.wrong for one in result.results if not one.passed] == []
+    assert (result.uncovered, result.rules) == ((), 3)
+    fewer = checked(folder, "".join(OF_OPERATIONS.splitlines(keepends=True)[:3]))
+    assert [one.rule for one in fewer.uncovered] == ["own", "never"]
+
+
+def test_an_operation_that_is_decided_otherwise_is_explained_in_text_and_json(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "policy.yaml").write_text(OPERATIONS)
+    case = "cases: [{operation: run.cancel, resource: {agent: own, owner: ada}, effect: allow, rule: own}]"
+    path = written(folder, HEAD + case)
+    assert run(path) == 1
+    out = capsys.readouterr().out
+    assert 'run.cancel {"agent":"own","owner":"ada"} by user:nobody,role:support' in out
+    assert "expected allow by own, got deny by never" in out
+    assert "policy.yaml:5: the rule own (allow) matches, but never decides" in out
+    assert run(path, json=True) == 1
+    (failed,) = json.loads(capsys.readouterr().out)["tables"][0]["failed"]
+    assert (failed["operation"], failed["resource"]) == ("run.cancel", {"agent": "own", "owner": "ada"})
+    assert "tool" not in failed
 
 
 # --- the command ------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.catalog import build_catalog
-from gateway.core.operations import OPERATIONS
+from gateway.core.operations import OPERATIONS, flaw_in_resource
 from gateway.core.policy import BoundPolicy, Policy, bind
 from gateway.core.ports import RequestSpec, RunRecord
 from gateway.runs.access import Access
@@ -135,6 +135,15 @@ def test_a_mistake_in_a_rule_over_operations_is_refused_with_file_and_line(text:
         policy(text)
     assert "policy.yaml:" in caught.value.message
     assert MISTAKES[text] in caught.value.message
+
+
+def test_a_resource_has_every_attribute_of_its_operation_and_no_other() -> None:
+    for operation, attributes in OPERATIONS.items():
+        assert flaw_in_resource(operation, attributes) == ""
+        assert "no attribute 'zzz'" in flaw_in_resource(operation, (*attributes, "zzz"))
+        for name in attributes:
+            lacking = [other for other in attributes if other != name]
+            assert flaw_in_resource(operation, lacking) == f"lacks the attribute {name!r}"
 
 
 def test_a_condition_may_use_what_all_its_operations_have() -> None:
