@@ -30,17 +30,23 @@ async def _up(common: Common) -> None:
         open_gateway(settings, home, load=load, patient=False) as gateway,
         open_doors(gateway) as opened,
     ):
-        if not common.json:
-            gateway.reload.on_outcome(_say_outcome)
-        resumed = await gateway.runs.resume_unfinished()
-        if common.json:
-            print_json({"http": f"http://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
-        else:
-            await _say(gateway, opened, resumed)
-        with suppress(asyncio.CancelledError), reloading_at_hangup(gateway, stopped.set):
-            await stopped.wait()
-        if not common.json:
-            note("\nStopping: calls in work are finished first.")
+        # From before the first word on: who reads that we run may send the signal, which else would end us.
+        with reloading_at_hangup(gateway, stopped.set):
+            await _serve(common, gateway, opened, stopped)
+
+
+async def _serve(common: Common, gateway: Gateway, opened: Opened, stopped: asyncio.Event) -> None:
+    if not common.json:
+        gateway.reload.on_outcome(_say_outcome)
+    resumed = await gateway.runs.resume_unfinished()
+    if common.json:
+        print_json({"http": f"http://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
+    else:
+        await _say(gateway, opened, resumed)
+    with suppress(asyncio.CancelledError):
+        await stopped.wait()
+    if not common.json:
+        note("\nStopping: calls in work are finished first.")
 
 
 async def _say(gateway: Gateway, opened: Opened, resumed: int) -> None:

@@ -1,12 +1,18 @@
-"""Run our commands as a person would, each in a home of its own."""
+"""Run our commands as a person would, each in a home of its own.
+
+Each is a process of its own. What `toolward` runs is forked from one that has imported the command's modules
+already, since importing is most of what a command takes; `Up`, and whoever uses `BIN`, start the program itself.
+"""
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,20 +35,49 @@ class Done(NamedTuple):
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+_IMPORTED = multiprocessing.get_context("forkserver")
+_IMPORTED.set_forkserver_preload(
+    ["gateway.cli", "gateway.cli.demo", "gateway.bootstrap", "toolward.client.mcp"]
+)
+
+
 def toolward(home: Path, *arguments: str, **environment: str) -> Done:
     """`toolward ARGUMENTS`, without a terminal."""
-    done = subprocess.run(
-        [str(BIN / "toolward"), *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-        cwd=home.parent,
-        env=_environment(home) | environment,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        what = (arguments, home.parent, _environment(home) | environment, (out, err))
+        process = _IMPORTED.Process(target=_run, args=what)
+        process.start()
+        process.join(90)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise TimeoutError(f"toolward {arguments} did not end in 90 seconds")
+        code = process.exitcode
+        process.close()
+        done = Done(code, out.read_text(), err.read_text())
+    assert "Traceback" not in done.err, done.err
+    return done
+
+
+def _run(
+    arguments: tuple[str, ...], folder: Path, environment: Mapping[str, str], written: tuple[Path, Path]
+) -> None:
+    """In the new process."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    opened = [
+        os.open(os.devnull, os.O_RDONLY),
+        *(os.open(file, os.O_WRONLY | os.O_CREAT) for file in written),
+    ]
+    for number, file in enumerate(opened):
+        os.dup2(file, number)
+        os.close(file)
+    sys.argv = ["toolward", *arguments]
+    from gateway.cli import main
+
+    main()
 
 
 def patiently(work: Callable[[], Done]) -> Done:
