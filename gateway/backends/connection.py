@@ -16,6 +16,7 @@ from gateway.backends.children import Child
 from gateway.backends.gate import Gate, NotConnected
 from gateway.backends.lane import Lane
 from gateway.backends.opening import Opening
+from gateway.backends.paging import GATEWAY, every_tool
 from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
 from gateway.core.spec import Spec
@@ -41,11 +42,7 @@ from toolward.types import (
 
 log = logging.getLogger(__name__)
 
-GATEWAY = Principal("gateway")
-
 _BETWEEN_LOOKS = 1.0  # seconds; calls that fail often do not make us list often
-MAX_PAGES = 200
-MAX_TOOLS = 10_000
 _OVERTIME = 1.0  # seconds that a client may take to keep its own deadline, before this module does it
 
 
@@ -165,7 +162,7 @@ class Connection:
     async def _connect(self, stack: AsyncExitStack, opening: Opening) -> None:
         async with asyncio.timeout(self._timing.connect):
             provider = await stack.enter_async_context(opening.provider())
-            tools = await _list(provider)
+            tools = await every_tool(provider)
         stack.callback(self._lost)
         self._provider = provider
         self._on_behalf = opening.on_behalf
@@ -192,7 +189,7 @@ class Connection:
                     raise Unavailable("its process ended")
                 await asyncio.sleep(self._checked + _BETWEEN_LOOKS - _now())
                 async with asyncio.timeout(self._timing.connect):
-                    self._works(await _list(provider))
+                    self._works(await every_tool(provider))
                 self._known.set()
         finally:
             for watcher in watchers:
@@ -257,21 +254,6 @@ class Connection:
             hint=f"It is tried again {when}.",
             retry_after=again,
         )
-
-
-async def _list(provider: ToolProvider) -> tuple[Tool, ...]:
-    """Every page. Raises InvalidResult for a list without end."""
-    tools: list[Tool] = []
-    cursor: str | None = None
-    for _ in range(MAX_PAGES):
-        page = await provider.list_tools(GATEWAY, cursor)
-        tools += page.tools
-        cursor = page.next_cursor
-        if cursor is None:
-            return tuple(tools)
-        if len(tools) > MAX_TOOLS:
-            break
-    raise InvalidResult("its list of tools does not end")
 
 
 def _result(outcome: Outcome, backend: str) -> ToolResult:

@@ -15,7 +15,7 @@ from gateway.core.spec import GrpcSpec, Launch, Spec, StdioSpec
 from toolward.auth import new_secret
 from toolward.auth.on_behalf import OnBehalf
 from toolward.client.grpc import GrpcClient
-from toolward.errors import ToolwardError, Unavailable
+from toolward.errors import InvalidResult, ToolwardError, Unavailable
 from toolward.outbound.reach import Reach
 from toolward.types import ToolProvider
 
@@ -70,7 +70,10 @@ class Opening:
             return self._problem
         if isinstance(error, TimeoutError):  # by now we have stopped its process
             return f"it did not answer within {self._timing.connect:g} s"
-        if self.child is not None and (words := await self.child.obituary()):
+        refused = isinstance(
+            error, InvalidResult
+        )  # likewise stopped: how it ended would hide what it answered
+        if not refused and self.child is not None and (words := await self.child.obituary()):
             return words
         if isinstance(error, ToolwardError):
             said = error.message.removeprefix(f"{self._spec.name} ").rstrip(".")

@@ -87,8 +87,15 @@ class Reload:
         """As JSON, for operators."""
         settings, in_force = self.now.settings, self._upkeep.in_force
         catalog, bound = in_force.catalog, in_force.policy
+        warnings = {one.backend: one.warning for one in self._backends.listings()}
         backends = [
-            {"name": one.name, "transport": one.transport, "problem": one.problem, "tools": len(one.tools)}
+            {
+                "name": one.name,
+                "transport": one.transport,
+                "problem": one.problem,
+                "warning": warnings.get(one.name, ""),
+                "tools": len(one.tools),
+            }
             for one in catalog.backends.values()
         ]
         return {

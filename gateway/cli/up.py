@@ -8,6 +8,7 @@ from gateway.bootstrap import Gateway, open_doors, open_gateway, secret_file
 from gateway.cli.output import EXIT_OK, coloured, note, print_json, printable_lines, shorten
 from gateway.cli.session import Common, loading, reloading_at_hangup
 from gateway.config.find import home_directory
+from gateway.core.ports import Listing
 from toolward.doors.serve import Opened, until_stopped
 from toolward.telemetry.logs import log_to_stderr
 
@@ -42,18 +43,17 @@ async def _serve(common: Common, gateway: Gateway, opened: Opened, stopped: asyn
     if common.json:
         print_json({"http": f"http://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
     else:
-        await _say(gateway, opened, resumed)
+        await say_what_runs(gateway, opened, resumed)
     with suppress(asyncio.CancelledError):
         await stopped.wait()
     if not common.json:
         note("\nStopping: calls in work are finished first.")
 
 
-async def _say(gateway: Gateway, opened: Opened, resumed: int) -> None:
+async def say_what_runs(gateway: Gateway, opened: Opened, resumed: int) -> None:
+    """The backends as they are now, where the doors are, and what to do next."""
     for listing in gateway.backends.listings():
-        state = coloured("ok  ", "ok") if not listing.problem else coloured("down", "failed")
-        said = f"{len(listing.tools)} tools" if not listing.problem else shorten(listing.problem, 200)
-        note(f"  {state}  {listing.backend:<12} {listing.transport:<5}  {said}")
+        note(f"  {_state(listing)}")
     for problem in (
         *gateway.settings.notes,
         *gateway.dispatch.catalog.problems,
@@ -69,6 +69,17 @@ async def _say(gateway: Gateway, opened: Opened, resumed: int) -> None:
     if gateway.models.is_offline:
         await offer_local_models()
     note('\nTry:  toolward ask "Where is my order ORD-1003?"\nCtrl-C stops everything.')
+
+
+def _state(listing: Listing) -> str:
+    """Of one backend, in one line."""
+    if listing.problem:
+        state, said = coloured("down", "failed"), shorten(listing.problem, 200)
+    else:
+        state, said = coloured("ok  ", "ok"), f"{len(listing.tools)} tools"
+        if listing.warning:
+            state, said = coloured("warn", "ask"), f"{said}; {shorten(listing.warning, 200)}"
+    return f"{state}  {listing.backend:<12} {listing.transport:<5}  {said}"
 
 
 def _say_outcome(said: str, failed: bool) -> None:

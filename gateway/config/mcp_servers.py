@@ -32,15 +32,12 @@ MAX_SERVERS = 200
 """Entries of one file."""
 
 _STDIO, _HTTP = ("stdio",), ("http", "streamable-http", "streamableHttp", "streamable_http")
-_NOT_OURS = (
-    "disabledTools",
-    "enabledTools",
-    "excludeTools",
-    "includeTools",
-    "tools",
-    "alwaysAllow",
-    "autoApprove",
-)
+_NOT_OURS = dict.fromkeys(
+    ("disabledTools", "enabledTools", "excludeTools", "includeTools", "tools", "alwaysAllow", "autoApprove"),
+    "policy says what may be called",
+) | {  # other programs write such a file: it opens no private network
+    "networks": "no file of a client opens a network; write this server under backends in toolward.yaml"
+}
 _LONGEST = 32
 _LEAST_HIDDEN = (
     6  # characters: shorter values are no secrets, and hiding them would garble what a process says
@@ -89,10 +86,9 @@ class McpServersReader:
         called = backend_name(name)
         if (other := self._taken.get(called)) is not None:
             problems.add(at.place, f"would be called {called}, as is {other}; rename one")
-        for key in _NOT_OURS:
+        for key, why in _NOT_OURS.items():
             if key in at:
-                where = problems.at((*at.place, key))
-                self.notes.append(f"{where}: {key!r} means nothing here: policy says what may be called.")
+                self.notes.append(f"{problems.at((*at.place, key))}: {key!r} means nothing here: {why}.")
         if "command" in at:
             return _on_stdio(called, at, directory)
         return _over_http(called, at)

@@ -10,8 +10,8 @@ backends:
     on_behalf_of: true                                            # it is told for whom each call is made
     facts: {refund_payment: {changes: true, keeps_keys: true}}
   files: {grpc: "127.0.0.1:8731", timeout: 10}                    # gRPC
-mcp_servers: [~/.cursor/mcp.json, mcp]  # files of desktop clients, or folders of them
   hr: {url: https://hr.corp.example/mcp, networks: [10.1.0.0/16]} # where a name may lead, beside public addresses
+mcp_servers: [~/.cursor/mcp.json, mcp]  # files of desktop clients, or folders of them
 models:
   default: {wire: openai_chat, base_url: https://api.example/v1, model: some-model, api_key: ${env:KEY}}
 agents: [agents]                    # files, or folders of them; left out = the shipped ones

@@ -78,12 +78,15 @@ def test_the_defaults_are_the_defaults() -> None:
     from gateway.config.mcp_servers import MAX_SERVERS
     from gateway.config.settings import CALL_TIMEOUT, GRPC, HTTP, MODEL_TIMEOUT
     from gateway.config.source import MAX_BYTES, MAX_DEPTH
+    from gateway.core.spec import CONCURRENCY, QUEUE
 
     said: list[tuple[str, Any]] = [
         ("| `http` | HOST:PORT | `{}` |", HTTP),
         ("| `grpc` | HOST:PORT | `{}` |", GRPC),
         ("| `timeout` | seconds | {:g} | of one call", CALL_TIMEOUT),
         ("| `timeout` | seconds | {:g} | |", MODEL_TIMEOUT),
+        ("| `concurrency` | number | {} |", CONCURRENCY),
+        ("| `queue` | number | {} |", QUEUE),
         ("`turns` (1 to 1,000, default {})", Limits().turns),
         ("`calls` (0 to 10,000, default {})", Limits().calls),
         ("At most {} MiB", MAX_BYTES >> 20),

@@ -153,6 +153,16 @@ async def test_one_with_ten_thousand_tools_is_cut_and_told(tmp_path: Path) -> No
         assert (await call(pool, "good", "add", b'{"a": 1}')).structured == {"sum": 1}
 
 
+async def test_one_whose_list_is_endless_and_fat_is_given_up_before_it_fills_the_memory(
+    tmp_path: Path,
+) -> None:
+    async with beside(tmp_path, FAT=str(6 * 1024 * 1024)) as pool:
+        await until(pool, lambda: "it has not answered yet" not in listing(pool, "bad").problem)
+        assert "its list of tools has more than 16,777,216 bytes" in listing(pool, "bad").problem
+        assert listing(pool, "bad").tools == ()
+        assert (await call(pool, "good", "add", b'{"a": 1}')).structured == {"sum": 1}
+
+
 async def test_one_whose_tools_change_changes_no_others(tmp_path: Path) -> None:
     async with beside(tmp_path) as pool:
         good = listing(pool, "good")

@@ -16,11 +16,12 @@ import psutil
 import pytest
 
 from gateway.bootstrap import Gateway, local_person, open_doors, open_gateway, secret_file
+from gateway.cli.up import say_what_runs
 from gateway.config.find import Found, load_settings
 from gateway.config.parse import read_settings
 from gateway.config.settings import Settings
 from gateway.config.trust import trust
-from toolward.errors import Denied, Unavailable, UnknownTool
+from toolward.errors import DeadlineExceeded, Denied, Unavailable, UnknownTool
 from toolward.types import CallContext, Principal, ToolCall, ToolResult
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +95,28 @@ async def house(
     load = load or partial(read_settings, folder / "toolward.yaml", {})
     async with open_gateway(load(), folder / "home", load=load, environment={}) as gateway:
         yield House(gateway, folder)
+
+
+async def test_the_status_says_of_a_backend_that_it_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lying = f'{{command: ["{sys.executable}", "-m", tests.servers.lying], env: {{PYTHONPATH: "{ROOT}"}}'
+    async with house(tmp_path, config(backend("good"), f"  bad: {lying}, timeout: 0.3}}\n")) as it:
+        await it.pid("good")
+        before = {one["name"]: one["warning"] for one in it.gateway.reload.status()["backends"]}
+        assert before == {"good": "", "bad": ""}
+        hanging = await asyncio.gather(*(it.call("bad.hang") for _ in range(6)), return_exceptions=True)
+        assert all(isinstance(error, DeadlineExceeded) for error in hanging), hanging
+        status = it.gateway.reload.status()["backends"]
+        after = {one["name"]: (one["problem"], one["warning"]) for one in status}
+        assert after["good"] == ("", "")
+        assert after["bad"][0] == ""
+        assert "calls of it failed several times in a row" in after["bad"][1]
+        async with open_doors(it.gateway) as opened:
+            await say_what_runs(it.gateway, opened, 0)
+        lines = capsys.readouterr().err.splitlines()
+        assert any("warn" in line and "bad" in line and "they are refused" in line for line in lines)
+        assert any("ok" in line and "good" in line for line in lines)
 
 
 async def test_a_policy_takes_effect_and_a_broken_one_does_not(

@@ -10,6 +10,7 @@ from typing import Any
 
 PID = {"content": [{"type": "text", "text": "ok"}], "structuredContent": {"pid": os.getpid()}}
 MANY = int(os.environ.get("MANY", "0"))  # tools beside its own
+FAT = int(os.environ.get("FAT", "0"))  # bytes of one more tool on every page of a list without end
 FLOOD = float(os.environ.get("FLOOD", "1"))  # seconds
 CHANGED: list[str] = []
 
@@ -87,7 +88,13 @@ def main() -> None:
 def hello(method: str) -> Any:
     if method == "tools/list":
         names = [*OWN, *CHANGED, *(f"t{number}" for number in range(MANY))]
-        return {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in names]}
+        tools: list[dict[str, Any]] = [{"name": name, "inputSchema": {"type": "object"}} for name in names]
+        if FAT:
+            return {
+                "tools": [*tools, {**tools[0], "name": "fat", "description": "x" * FAT}],
+                "nextCursor": "more",
+            }
+        return {"tools": tools}
     return {
         "protocolVersion": "2025-06-18",
         "capabilities": {"tools": {"listChanged": True}},

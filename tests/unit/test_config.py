@@ -15,7 +15,7 @@ from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
 from gateway.config.shipped import shipped_policies
 from gateway.config.source import MAX_BYTES, load_yaml, parse_yaml
-from gateway.core.spec import GrpcSpec, HttpSpec, StdioSpec
+from gateway.core.spec import CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, StdioSpec
 from toolward.errors import ConfigurationError
 
 
@@ -116,6 +116,27 @@ def test_where_a_name_may_lead_is_said_beside_it() -> None:
     said = {one.name: one.networks for one in settings.backends if not isinstance(one, StdioSpec)}
     assert said == {"crm": ("private",), "files": ("10.1.2.3", "fd12::/64"), "hr": ()}
     assert settings.models[0].networks == ("10.0.0.0/8",)
+
+
+BOUNDS = """
+version: 1
+backends:
+  a: {command: [x], concurrency: 1, queue: 0}
+  b: {url: "https://b.example/mcp", concurrency: 10000, queue: 100000}
+  c: {grpc: "127.0.0.1:8701"}
+"""
+
+
+def test_how_many_calls_a_backend_gets_and_how_many_wait_is_said_in_the_file() -> None:
+    said = [(one.concurrency, one.queue) for one in read(BOUNDS).backends]
+    assert said == [(1, 0), (10_000, 100_000), (CONCURRENCY, QUEUE)]
+
+
+@pytest.mark.parametrize("value", ["0", "10001", "-1", "1.5", "true", '"8"'])
+def test_a_number_of_calls_that_is_none_is_told_with_its_line(value: str) -> None:
+    said = problem(BOUNDS.replace("concurrency: 1,", f"concurrency: {value},"))
+    assert "toolward.yaml:3: backends.a.concurrency must be" in said
+    assert "from 1 to 10,000" in said
 
 
 def test_what_is_no_network_is_told_with_its_line() -> None:

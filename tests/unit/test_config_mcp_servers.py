@@ -125,6 +125,21 @@ def test_what_only_another_client_understands_is_said() -> None:
     assert found.notes == ("mcp.json:1: 'disabledTools' means nothing here: policy says what may be called.",)
 
 
+def test_no_file_of_a_client_opens_a_network_but_toolward_yaml_does_for_the_same_server() -> None:
+    text = '{"mcpServers": {"hr": {"url": "https://hr.corp.example/mcp",\n"networks": ["private"]}}}'
+    found = read(text)
+    (hr,) = found.backends
+    assert isinstance(hr, HttpSpec)
+    assert hr.networks == ()
+    why = "no file of a client opens a network; write this server under backends in toolward.yaml"
+    assert found.notes == (f"mcp.json:2: 'networks' means nothing here: {why}.",)
+    found = read(text, "backends: {hr: {url: https://hr.corp.example/mcp, networks: [private]}}\n")
+    (hr,) = found.backends
+    assert isinstance(hr, HttpSpec)
+    assert hr.networks == ("private",)
+    assert found.notes[-1].endswith(f"as is the backend of toolward.yaml; rename one.{LEFT_OUT}")
+
+
 def test_names_that_collide_are_told_and_the_first_stays() -> None:
     text = '{"mcpServers": {"crm": {"command": "x"},\n"Docs": {"command": "x"},\n"docs": {"command": "y"}}}'
     found = read(text, 'backends: {crm: {command: ["x"]}}\n')
