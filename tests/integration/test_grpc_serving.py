@@ -272,8 +272,9 @@ async def relay(port: int) -> AsyncGenerator[tuple[int, Callable[[], None]], Non
                 writer.write(data)
 
     async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)  # also where nobody listens behind us any more
         there, back = await asyncio.open_connection("127.0.0.1", port)
-        writers.extend((writer, back))
+        writers.append(back)
         await asyncio.gather(copy(reader, back), copy(there, writer))
 
     def cut() -> None:
@@ -284,4 +285,7 @@ async def relay(port: int) -> AsyncGenerator[tuple[int, Callable[[], None]], Non
         try:
             yield server.sockets[0].getsockname()[1], cut
         finally:
+            server.close()
+            for _ in range(5):  # who was let in a moment ago is cut, too
+                await asyncio.sleep(0)
             cut()
