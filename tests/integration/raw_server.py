@@ -78,6 +78,10 @@ async def serving(
         yield served
     finally:
         server.close()
+        for _ in range(
+            5
+        ):  # who was let in a moment ago gets a task of their own, which closes what they have
+            await asyncio.sleep(0)
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -146,6 +146,10 @@ async def scripted_endpoint(tls: ssl.SSLContext | None = None) -> AsyncGenerator
         yield endpoint
     finally:
         server.close()
+        for _ in range(
+            5
+        ):  # who was let in a moment ago gets a task of their own, which closes what they have
+            await asyncio.sleep(0)
         await endpoint.stop()
         await server.wait_closed()
 

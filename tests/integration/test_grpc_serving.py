@@ -271,9 +271,15 @@ async def relay(port: int) -> AsyncGenerator[tuple[int, Callable[[], None]], Non
             while data := await reader.read(65536):
                 writer.write(data)
 
+    tasks: set[asyncio.Task[Any]] = set()
+
     async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        writers.append(writer)
         there, back = await asyncio.open_connection("127.0.0.1", port)
-        writers.extend((writer, back))
+        writers.append(back)
         await asyncio.gather(copy(reader, back), copy(there, writer))
 
     def cut() -> None:
@@ -284,4 +290,11 @@ async def relay(port: int) -> AsyncGenerator[tuple[int, Callable[[], None]], Non
         try:
             yield server.sockets[0].getsockname()[1], cut
         finally:
+            server.close()
+            for _ in range(5):  # who was let in a moment ago is cut, too
+                await asyncio.sleep(0)
+            for task in tasks:  # gRPC connects again after a cut
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             cut()
+            await asyncio.sleep(0)
