@@ -110,9 +110,9 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "replay",
             "gateway.cli.policy_replay:replay",
             "Decide recorded calls again by a candidate policy, and print what would change.\n\n"
-            "Nothing is called. The exit code is 1 when a decision would change. It is about tool calls alone:\n"
-            "operations (runs, the inbox, the ledger) are not recorded, so what would change of them is not said;\n"
-            "`policy test` is for that. Policy must let you do ledger.read.\n\n"
+            "Nothing is called. The exit code is 1 when a decision would change.\n\n"
+            "It says nothing of operations (runs, the inbox, the ledger): they are not recorded. That is\n"
+            "what policy test is for. Policy must allow you ledger.read, since it shows what is on record.\n\n"
             "Example: toolward policy replay policies/mine.yaml --since 7d",
         ),
     ),

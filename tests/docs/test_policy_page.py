@@ -61,9 +61,9 @@ def words(text: str) -> list[list[str]]:
     return sorted([cell for cell in re.split(r"\s{2,}|\t+", line) if cell] for line in lines)
 
 
-def explained(done: Done) -> list[list[str]]:
-    """What explain said, without what it says of servers that it had to start."""
-    return masked(done.out + re.sub(r"^\w+: seen for the first time.*\n", "", done.err, flags=re.MULTILINE))
+def printed(done: Done) -> str:
+    """Without what is said of a server that answers for the first time."""
+    return done.out + re.sub(r"^\w+: seen for the first time.*\n", "", done.err, flags=re.MULTILINE)
 
 
 def masked(text: str) -> list[list[str]]:
@@ -81,13 +81,13 @@ def test_explain_prints_what_is_shown(folder: Path) -> None:
     command, said = shown("explain", "crm.refund_payment")
     done = patiently(lambda: here(folder, *command))
     assert done.code == 0, done.err
-    assert explained(done) == masked(said)
+    assert masked(printed(done)) == masked(said)
 
 
 def test_explain_prints_what_is_shown_of_an_operation(folder: Path) -> None:
     done, said = follow(folder, "explain", "run.start")
     assert (done.code, done.err) == (0, "")
-    assert explained(done) == masked(said)
+    assert masked(printed(done)) == masked(said)
 
 
 def test_the_table_passes_and_prints_what_is_shown(folder: Path) -> None:
@@ -112,7 +112,7 @@ def test_replay_prints_what_is_shown(folder: Path) -> None:
     assert here(folder, "tool", "call", *call).code == 0
     done, said = follow(folder, "replay")
     assert done.code == 1
-    plain = [re.sub(r"call_\w+…?|20\d\d-\S+", "…", text) for text in (done.out + done.err, said)]
+    plain = [re.sub(r"call_\w+…?|20\d\d-\S+", "…", text) for text in (printed(done), said)]
     assert words(plain[0]) == words(plain[1])
 
 

@@ -114,6 +114,17 @@ def test_each_command_asks_policy_and_a_denied_one_does_nothing(tmp_path: Path, 
     assert (allowed.code, allowed.err) == (0, "")
 
 
+def test_replaying_the_ledger_is_reading_it(tmp_path: Path) -> None:
+    home, _ = written(tmp_path)
+    (tmp_path / "policy.yaml").write_text("version: 1\nrules: []\n")
+    config = tmp_path / "toolward.yaml"
+    config.write_text("version: 1\npolicies: [policy.yaml]\n")
+    policy = str(tmp_path / "policy.yaml")
+    done = toolward(home, "policy", "replay", policy, "--config", str(config))
+    assert (done.code, done.out) == (3, "")
+    assert "Policy denies ledger.read to local" in done.err
+
+
 def test_without_a_policy_that_can_be_read_nothing_is_shown(tmp_path: Path) -> None:
     home, _ = written(tmp_path)
     (tmp_path / "policy.yaml").write_text("version: 1\nrules: [{}]\n")

@@ -140,7 +140,9 @@ def test_without_a_ledger_that_is_said(tmp_path: Path) -> None:
 def home(ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with that ledger, and a configuration without a server."""
     monkeypatch.setenv("TOOLWARD_HOME", str(tmp_path))
-    (tmp_path / "toolward.yaml").write_text("version: 1\nbackends: {}\npolicies: []\n")
+    (tmp_path / "toolward.yaml").write_text(
+        "version: 1\nbackends: {}\n"
+    )  # the shipped policy lets the local person read the ledger
     (tmp_path / "candidate.yaml").write_text(OLD)
     return tmp_path
 
