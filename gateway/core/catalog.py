@@ -262,8 +262,9 @@ class _Reading:
                     f"with it, what {backend} lists has more than {MAX_LISTING_BYTES:,} bytes"
                 )
             entry = make_entry(backend, tool, said, self._facts, self._remembered, trusted=self._trusted)
-            if (other := self.taken.setdefault(entry.alias, entry)) is not entry:
+            if (other := self.taken.get(entry.alias)) is not None:
                 raise ConfigurationError(f"it has the same name or alias as {other.name}")
+            self.taken[entry.alias] = entry
         except ConfigurationError as error:
             name = qualify(backend, tool.name[:128])
             self._problems.append(f"The tool {name} is left out: {error.message.rstrip('.')}.")

@@ -21,6 +21,7 @@ from gateway.ledger.keys import Keys, Signed
 from toolward.errors import NotFound
 from toolward.store import open_reading
 
+_TOO_LARGE = 2**63  # for a number in a database
 _AT_ONCE = 500
 
 
@@ -160,7 +161,7 @@ class _Check:
     def _rows(self, kind: str, keys: list[str]) -> Any:
         covered = COVERED[kind]
         columns = [covered.table.c[name] for name in covered.key]
-        wanted = [_key_values(columns, key) for key in keys]
+        wanted = [values for key in keys if (values := _key_values(columns, key)) is not None]
         query = select(*(_as_stored(covered.table.c[name]) for name in covered.columns))
         if len(columns) == 1:
             query = query.where(columns[0].in_([values[0] for values in wanted]))
@@ -245,7 +246,11 @@ def _signed(found: Any) -> Signed:
     return Signed(found.body, found.key_id, found.signature)
 
 
-def _key_values(columns: Sequence[Column[Any]], key: str) -> tuple[Any, ...]:
-    """What `Covered.key_of` wrote: all values but the first are numbers."""
+def _key_values(columns: Sequence[Column[Any]], key: str) -> tuple[Any, ...] | None:
+    """What `Covered.key_of` wrote: all values but the first are numbers. None for what it never wrote."""
     parts = key.rsplit("/", len(columns) - 1)
-    return tuple(column.type.python_type(part) for column, part in zip(columns, parts, strict=True))
+    try:
+        values = tuple(column.type.python_type(part) for column, part in zip(columns, parts, strict=True))
+    except ValueError:
+        return None
+    return values if all(value < _TOO_LARGE for value in values if isinstance(value, int)) else None

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -177,6 +178,17 @@ def test_a_changed_row_is_found(parts: list[list[Step]], picks: list[int]):
         assert not verified(path).is_whole, f"{table}.{column} of {keys} was changed"
 
     with_history(parts, check)
+
+
+@pytest.mark.parametrize("key", ["run_0/1x", "run_0", "", f"run_0/{2**80}", "run_0/-1"])
+def test_an_entry_that_names_what_no_row_can_be_is_found(key: str):
+    def check(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            first = "(SELECT min(seq) FROM chain WHERE kind = 'event')"
+            connection.execute(f"UPDATE chain SET key = ? WHERE kind = 'event' AND seq = {first}", [key])
+        assert not verified(path).is_whole
+
+    with_history([[("run", 0)]], check)
 
 
 @settings(max_examples=20, deadline=None)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.core.catalog import (
@@ -117,7 +117,11 @@ listings = st.lists(
 )
 
 
+TWICE = [[listing("crm", Tool("a"))], [listing("crm", Tool("a"), Tool("a"))]]
+
+
 @given(st.lists(listings, min_size=1, max_size=4))
+@example(TWICE)
 def test_after_any_changes_it_is_what_one_from_nothing_is(turns: Sequence[Sequence[Listing]]) -> None:
     catalog: Catalog | None = None
     bound: BoundPolicy | None = None
