@@ -7,6 +7,7 @@ from gateway.agent.events import Event, encode
 from gateway.agent.state import RunStateData, advance, fold
 from gateway.core.ports import ApprovalGone, Clock, RunAppend, RunLogPort, RunRecord, Store
 from gateway.runs.feed import Feed
+from toolward.errors import Overloaded
 from toolward.types import Principal
 
 Decide = Callable[[RunStateData], Sequence[Event]]
@@ -61,7 +62,7 @@ class Journal:
             encoded = tuple(encode(event) for event in events)
             try:
                 await store(RunAppend(self.run_id, self.state.seq, encoded, state.run))
-            except ApprovalGone:  # nothing was stored, and nobody else wrote
+            except (ApprovalGone, Overloaded):  # nothing was stored, and nobody else wrote
                 raise
             except BaseException:
                 self.broken = True

@@ -7,12 +7,12 @@ import pytest
 
 from gateway.agent import events as ev
 from gateway.agent.state import IllegalTransition, begin, fold
-from gateway.core.ports import RunRecord, StoredEvent
+from gateway.core.ports import ApprovalGone, RunAppend, RunRecord, StoredEvent
 from gateway.runs.feed import Feed
 from gateway.runs.journal import Journal, Journals
 from tests.run_logs import STARTED, reply
 from tests.twins import TwinClock, TwinRunLog
-from toolward.errors import Conflict, Unavailable
+from toolward.errors import Conflict, Overloaded, Unavailable
 from toolward.types import Run, RunEvent
 
 
@@ -59,6 +59,20 @@ async def test_a_write_that_has_begun_is_finished_although_its_caller_is_cancell
     assert journal.state == fold(await log.events("run_1"))
     assert journal.state.seq == 2
     await journal.write(reply(1, "Goes on."))
+    assert journal.state == fold(await log.events("run_1"))
+
+
+@pytest.mark.parametrize("nothing_stored", [ApprovalGone("used up"), Overloaded("a budget is exceeded")])
+async def test_what_was_refused_whole_leaves_it_in_use(nothing_stored: Exception):
+    log, journals, journal = await opened()
+
+    async def refuse(_: RunAppend) -> None:
+        raise nothing_stored
+
+    with pytest.raises(type(nothing_stored)):
+        await journal.amend(lambda _: [ev.RunTakenUp()], refuse)
+    assert await journals.take("run_1") is journal  # another would write past it
+    await journal.write(ev.RunTakenUp())
     assert journal.state == fold(await log.events("run_1"))
 
 
