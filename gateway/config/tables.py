@@ -65,10 +65,6 @@ class Table(msgspec.Struct, frozen=True):
     cases: tuple[TableCase, ...]
 
 
-def is_table(path: Path) -> bool:
-    return path.name.endswith(ENDING)
-
-
 def load_table(path: Path) -> Table:
     """Raises ConfigurationError with a line for everything that is wrong."""
     source = load_yaml(path)

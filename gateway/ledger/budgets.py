@@ -1,35 +1,15 @@
 """Budgets a day: what calls have taken of them, counted in the transaction that records their intent."""
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Table, Text, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from gateway.core.limits import exceeded
 from gateway.core.ports import Spend
-from gateway.ledger.tables import metadata
+from gateway.ledger.tables import budget_spends
 
 KEPT = 31
 """Days for which it is remembered what was taken."""
 
-budget_spends = Table(
-    "budget_spends",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("call_id", Text, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("measure", Text, nullable=False),
-    Column("scope", Text, nullable=False),
-    Column("day", Integer, nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("total", BigInteger, nullable=False),  # of the budget on that day, this one included
-    Index("budget_spends_by_budget", "rule", "measure", "scope", "day", "id"),
-    Index("budget_spends_by_call", "call_id"),
-    Index("budget_spends_by_day", "day"),
-)
 _spent = budget_spends.c
-
-
-def prepare(connection: Connection) -> None:
-    """Make the table where a ledger has none yet."""
-    budget_spends.create(connection, checkfirst=True)
 
 
 def spend(connection: Connection, call_id: str, spends: tuple[Spend, ...], now: int) -> None:

@@ -315,7 +315,6 @@ def _open(where: str | Path, busy_timeout: float) -> Engine:
     try:
         with write_transaction(engine) as connection:
             prepare(connection, place(engine))
-            budgets.prepare(connection)
         watch_requests(engine)
     except BaseException:
         engine.dispose()

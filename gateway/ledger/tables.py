@@ -205,6 +205,22 @@ checkpoints = Table(
     Column("signature", Text, nullable=False),
 )
 
+budget_spends = Table(
+    "budget_spends",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("call_id", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("measure", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),  # of the budget on that day, this one included
+    Index("budget_spends_by_budget", "rule", "measure", "scope", "day", "id"),
+    Index("budget_spends_by_call", "call_id"),
+    Index("budget_spends_by_day", "day"),
+)
+
 
 def prepare(connection: Connection, where: str) -> None:
     """Make the tables where there are none. Raises ConfigurationError for a database that a newer Toolward

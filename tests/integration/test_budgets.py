@@ -14,7 +14,7 @@ from gateway.core.ports import CallRecord, Spend
 from gateway.ledger.ledger import Ledger
 from tests.integration.test_ledger import approve, record, spec
 from tests.twins import START_MS, TwinClock
-from toolward.errors import Conflict, NotFound, Overloaded
+from toolward.errors import Conflict, NotFound, Overloaded, Unavailable
 from toolward.types import RequestState
 
 DAY = START_MS // DAY_MS
@@ -155,10 +155,11 @@ async def test_days_long_past_are_forgotten(path: Path):
     assert len(taken(path)) <= 33
 
 
-async def test_a_ledger_from_before_budgets_gets_their_table(path: Path):
+async def test_where_what_was_taken_is_gone_nothing_more_is_given(path: Path):
     async with Ledger.open(path):
         pass
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE budget_spends")
     async with Ledger.open(path) as ledger:
-        assert await made(ledger, read(1), calls(1))
+        with pytest.raises(Unavailable):
+            await made(ledger, read(1), calls(1))
