@@ -5,6 +5,8 @@ says something about the part.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -14,6 +16,7 @@ from gateway.core.ports import (
     Binding,
     CallOutcome,
     CallRecord,
+    Lease,
     Listing,
     ModelReply,
     ModelRequest,
@@ -22,6 +25,7 @@ from gateway.core.ports import (
     RunRecord,
     Spend,
     StoredEvent,
+    Superseded,
 )
 from gateway.core.requests import SOURCES, expired
 from toolward.errors import Conflict, InvalidRequest, NotFound, Overloaded, ToolwardError, Unavailable
@@ -29,10 +33,11 @@ from toolward.kit.effects import CallKey, Kept
 from toolward.types import (
     CallContext,
     InputRequest,
+    JsonObject,
     Principal,
     RequestState,
-    Run,
     RunEvent,
+    RunFilter,
     RunPage,
     RunState,
     Tool,
@@ -134,7 +139,7 @@ class TwinLedger:
         if approval and (found is None or self._state(found) is not RequestState.APPROVED):
             raise ApprovalGone(f"The approval {approval} cannot be used any more.")
         if joining is not None and self._run_log is not None:  # raises before anything is changed
-            await self._run_log.append(joining.run_id, joining.after, joining.events, joining.run)
+            await self._run_log.append(joining)
         if found is not None:
             self._put(found, RequestState.CONSUMED)
         self.budgets |= spent
@@ -261,7 +266,9 @@ class TwinRunLog:
     def __init__(self, clock: TwinClock | None = None) -> None:
         self._clock = clock or TwinClock()
         self._records: dict[str, RunRecord] = {}
-        self._events: dict[str, list[RunEvent]] = {}
+        self._events: dict[str, list[RunEvent]] = {}  # a run's own
+        self._texts: dict[str, dict[str, bytes]] = {}
+        self._leases: dict[str, _TwinLease] = {}
 
     async def create(self, record: RunRecord, events: Sequence[StoredEvent]) -> RunRecord:
         for known in self._records.values():
@@ -272,39 +279,53 @@ class TwinRunLog:
             raise Conflict(f"There is a run {record.run.id} already.")
         self._records[record.run.id] = record
         self._events[record.run.id] = []
-        await self.append(record.run.id, 0, events, record.run)
+        self._texts[record.run.id] = {}
+        await self.append(RunAppend(record.run.id, record.parent_seq, tuple(events), record.run))
         return record
 
-    async def append(
-        self, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
-    ) -> tuple[RunEvent, ...]:
-        record = await self.get(run_id)
-        log = self._events[run_id]
-        if len(log) != after:
-            raise Conflict(f"The run {run_id} has {len(log)} events, not {after}.")
-        added = tuple(
-            RunEvent(run_id, seq, event.type, self._clock.now_ms(), msgspec.json.decode(event.data_json))
-            for seq, event in enumerate(events, after + 1)
-        )
-        log.extend(added)
-        self._records[run_id] = msgspec.structs.replace(record, run=run)
-        return added
+    async def append(self, more: RunAppend) -> None:
+        record = await self.get(more.run_id)
+        log = self._events[more.run_id]
+        lease = self._leases.get(more.run_id)
+        if more.epoch and (lease is None or lease.epoch != more.epoch or not lease.holder):
+            raise Superseded(f"Another works on the run {more.run_id}.")
+        if record.parent_seq + len(log) != more.after:
+            raise Conflict(f"The run {more.run_id} has {len(log)} events, not {more.after}.")
+        for seq, event in enumerate(more.events, more.after + 1):
+            self._texts[more.run_id] |= event.texts
+            data = restored(event, {digest: body.decode() for digest, body in event.texts.items()})
+            log.append(RunEvent(more.run_id, seq, event.type, self._clock.now_ms(), data))
+        if more.epoch and lease is not None:
+            lease.attempts = 1
+        self._records[more.run_id] = msgspec.structs.replace(record, run=more.run)
 
     async def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
-        return tuple(self._events.get(run_id, ())[after:])
+        record = self._records.get(run_id)
+        if record is None:
+            return ()
+        before = (await self.events(record.run.parent))[: record.parent_seq] if record.run.parent else ()
+        return tuple(event for event in (*before, *self._events[run_id]) if event.seq > after)
+
+    async def texts(self, run_id: str, digests: Sequence[str]) -> Mapping[str, bytes]:
+        record = await self.get(run_id)
+        known = self._texts[run_id]
+        if record.run.parent:
+            known = {**await self.texts(record.run.parent, digests), **known}
+        return {digest: known[digest] for digest in digests if digest in known}
 
     async def get(self, run_id: str) -> RunRecord:
         if (found := self._records.get(run_id)) is None:
             raise NotFound(f"There is no run {run_id}.")
         return found
 
-    async def find(
-        self, owner: str, tenant: str, *, size: int, cursor: str | None, state: RunState | None
-    ) -> RunPage:
+    async def find(self, tenant: str, only: RunFilter, *, size: int, cursor: str | None) -> RunPage:
         runs = [
             record.run
             for record in reversed(self._records.values())
-            if (record.run.owner, record.tenant) == (owner, tenant) and state in (None, record.run.state)
+            if record.tenant == tenant
+            and only.agent in ("", record.run.agent)
+            and only.owner in ("", record.run.owner)
+            and only.state in (None, record.run.state)
         ]
         start = 0
         if cursor is not None:
@@ -315,8 +336,60 @@ class TwinRunLog:
         page = tuple(runs[start : start + size])
         return RunPage(page, page[-1].id if start + size < len(runs) else None)
 
-    async def unfinished(self) -> tuple[str, ...]:
-        return tuple(run_id for run_id, record in self._records.items() if not record.run.state.ended)
+    async def take(self, run_id: str, holder: str, seconds: float) -> Lease | None:
+        known = self._leases.get(run_id) or _TwinLease()
+        if self._in_force(known):
+            return None
+        until = self._clock.now_ms() + round(seconds * 1000)
+        taken = _TwinLease(holder, known.epoch + 1, until, known.attempts + 1)
+        self._leases[run_id] = taken
+        return Lease(run_id, taken.epoch, taken.attempts)
+
+    async def renew(self, holder: str, seconds: float) -> Mapping[str, int]:
+        mine = {run_id: lease for run_id, lease in self._leases.items() if lease.holder == holder}
+        for lease in mine.values():
+            lease.until = self._clock.now_ms() + round(seconds * 1000)
+        return {run_id: self._records[run_id].run.last_seq for run_id in mine}
+
+    async def release(self, lease: Lease, *, undone: bool = False) -> None:
+        known = self._leases.get(lease.run_id)
+        if known is not None and known.epoch == lease.epoch:
+            known.holder = ""
+            known.attempts -= undone
+
+    async def ready(self) -> tuple[str, ...]:
+        return tuple(
+            run_id
+            for run_id, record in self._records.items()
+            if not record.run.state.ended
+            and record.run.state is not RunState.PAUSED
+            and not self._in_force(self._leases.get(run_id) or _TwinLease())
+        )
+
+    def _in_force(self, lease: "_TwinLease") -> bool:
+        return bool(lease.holder) and lease.until > self._clock.now_ms()
+
+
+@dataclass
+class _TwinLease:
+    holder: str = ""
+    epoch: int = 0
+    until: int = 0
+    attempts: int = 0
+
+
+def restored(event: StoredEvent, texts: Mapping[str, str]) -> JsonObject:
+    """The fields of an event with its words in their places."""
+    data: JsonObject = msgspec.json.decode(event.data_json)
+    for name, digest in event.shared.items():
+        data[name] = msgspec.json.decode(texts[digest])
+    for path, digest in event.words.items():
+        *parents, last = [int(step) if step.isdecimal() else step for step in path.split(".")]
+        place: Any = data
+        for step in parents:
+            place = place[step]
+        place[last] = texts[digest]
+    return data
 
 
 class TwinTransaction:

@@ -96,13 +96,14 @@ class ToolPage(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A person's answer: approve or not, or the text that was asked for. An approval may come with other arguments
-    for the call, as the text of a JSON object: those are then what is approved."""
+    """A person's answer: approve or not, the text that was asked for, or one of the request's choices. An approval
+    may come with other arguments for the call, as the text of a JSON object: those are then what is approved."""
 
     approve: bool | None = None
     text: str | None = None
     reason: str = ""
     arguments_json: bytes | None = None
+    choice: str = ""
 
 
 class GivenInput(msgspec.Struct, frozen=True):
@@ -165,6 +166,7 @@ class RequestKind(StrEnum):
 
 class RequestState(StrEnum):
     OPEN = "open"
+    TAKEN = "taken"  # a person has taken the case over; the run waits until they hand it back
     APPROVED = "approved"
     DENIED = "denied"
     ANSWERED = "answered"
@@ -174,7 +176,8 @@ class RequestState(StrEnum):
 
 
 class InputRequest(msgspec.Struct, frozen=True):
-    """What a person must answer before work goes on. Times are Unix milliseconds."""
+    """What a person must answer before work goes on. Times are Unix milliseconds. Where there are `choices`, the
+    answer is one of them."""
 
     id: str
     kind: RequestKind
@@ -185,6 +188,7 @@ class InputRequest(msgspec.Struct, frozen=True):
     approvers: tuple[str, ...] = ()
     created_at: int = 0
     expires_at: int = 0
+    choices: tuple[str, ...] = ()
 
 
 class InputRequired(msgspec.Struct, frozen=True):
@@ -309,6 +313,22 @@ class Run(msgspec.Struct, frozen=True):
     created_at: int = 0
     updated_at: int = 0
     last_seq: int = 0  # of the newest event
+    parent: str = ""  # the run that this one retries from an event
+
+
+class RunFilter(msgspec.Struct, frozen=True):
+    """Which runs a list has: those that fit all of it. Empty and 0 mean any; times are Unix milliseconds."""
+
+    agent: str = ""
+    owner: str = ""
+    state: RunState | None = None
+    tool: str = ""  # qualified name of one that the run called
+    since: int = 0  # started at or after
+    until: int = 0  # started before
+    min_tokens: int = 0  # input and output together
+
+
+EVERY_RUN = RunFilter()
 
 
 class RunEvent(msgspec.Struct, frozen=True):
@@ -343,10 +363,26 @@ class AgentProvider(Protocol):
         *,
         size: int = 50,
         cursor: str | None = None,
-        state: RunState | None = None,
+        only: RunFilter = EVERY_RUN,
     ) -> RunPage: ...
 
     async def cancel_run(self, principal: Principal, run_id: str) -> Run: ...
+
+    async def pause_run(self, principal: Principal, run_id: str) -> Run: ...
+
+    async def resume_run(self, principal: Principal, run_id: str) -> Run: ...
+
+    async def retry_run(self, principal: Principal, run_id: str, after: int, key: str = "") -> Run:
+        """A new run that shares the events up to `after`; a repeat with the same key gives the same run."""
+        ...
+
+    async def send_message(self, principal: Principal, run_id: str, text: str, key: str = "") -> Run:
+        """Go on with the conversation; a repeat with the same key adds nothing."""
+        ...
+
+    async def rate_run(self, principal: Principal, run_id: str, score: float, comment: str = "") -> Run:
+        """`score` is -1 (bad) to 1 (good)."""
+        ...
 
     async def list_input_requests(
         self, principal: Principal, run_id: str | None = None
@@ -359,6 +395,11 @@ class AgentProvider(Protocol):
     ) -> InputRequest: ...
 
     async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest: ...
+
+    async def take_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        """Take the case over: nobody else answers it then, and the run waits until it is handed back by an
+        answer."""
+        ...
 
 
 Headers = Mapping[str, str]  # lower-case names

@@ -15,6 +15,12 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "run.start": ("agent",),
     "run.read": ("agent", "owner"),  # get, watch; lists show what may be read
     "run.cancel": ("agent", "owner"),
+    "run.pause": ("agent", "owner"),
+    "run.resume": ("agent", "owner"),
+    "run.retry": ("agent", "owner"),  # from an event, as a new run of the caller's own; and `run.start`, too
+    "run.message": ("agent", "owner"),  # go on with the conversation
+    "run.rate": ("agent", "owner"),
+    "run.export": ("agent", "owner"),  # as training data
     "request.read": ("kind", "owner", "tool"),  # input requests; `owner` is who made the call
     "request.answer": ("kind", "owner", "tool"),  # and the request's own approvers must name the caller, too
     "ledger.read": (),

@@ -3,7 +3,7 @@ in-memory twin in `tests/twins.py`; neither this module nor anything in `core` o
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,9 +17,9 @@ from toolward.types import (
     Principal,
     Run,
     RunEvent,
+    RunFilter,
     RunPage,
     RunScope,
-    RunState,
     Tool,
     ToolCall,
     ToolResult,
@@ -190,12 +190,20 @@ class RequestSpec(msgspec.Struct, frozen=True):
 
 
 class RunAppend(msgspec.Struct, frozen=True):
-    """Events to store behind sequence number `after` of a run, and what its row is then."""
+    """Events to store behind sequence number `after` of a run, and what its row is then. `epoch` is that of the
+    lease under which the run is worked on; 0 for what does not come from that work: an answer, a message, a
+    cancel."""
 
     run_id: str
     after: int
     events: tuple["StoredEvent", ...]
     run: Run
+    epoch: int = 0
+
+
+class Superseded(Conflict):
+    """The lease under which something was to be stored is not in force any more: another works on the run. Nothing
+    was stored."""
 
 
 class ApprovalGone(Conflict):
@@ -218,8 +226,8 @@ class LedgerPort(Protocol):
 
         Returns when the record is durable if the tool changes things or there is something beside the record;
         otherwise at once. Raises ApprovalGone; Overloaded where a budget is exceeded
-        (`gateway.core.limits.exceeded`); Conflict when another writer of the run was first or the call's id belongs
-        to another call.
+        (`gateway.core.limits.exceeded`); Superseded; Conflict when another writer of the run was first or the
+        call's id belongs to another call.
         """
         ...
 
@@ -335,46 +343,96 @@ class ModelPort(Protocol):
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
-    """A run event on its way to the log: its type, the version of its fields, and the fields as JSON text."""
+    """A run event on its way to the log: its type, the version of its fields, and the fields as the text of a JSON
+    object.
+
+    What people, models and tools said does not stand in `data_json`: `words` has the digest of each such text by
+    its path in the fields (`text`, `tool_uses.0.arguments_json`), `shared` that of a JSON value from the
+    configuration by the name of its field. `texts` are the contents by digest, of both and of whatever else the
+    fields name by digest; the log keeps each once a run, what is shared once at all.
+    """
 
     type: str
     version: int
     data_json: bytes
+    words: Mapping[str, str] = {}
+    shared: Mapping[str, str] = {}
+    texts: Mapping[str, bytes] = {}
 
 
 class RunRecord(msgspec.Struct, frozen=True):
-    """The row that lists find; always what folding the events gives. `key` is the caller's idempotency key."""
+    """The row that lists find; always what folding the events gives. `key` is the caller's idempotency key.
+
+    A run with a `run.parent` begins with that one's events up to `parent_seq`, which its own log does not repeat:
+    its first own event has the number after that.
+    """
 
     run: Run
     tenant: str
     roles: tuple[str, ...]  # the owner's, as they were when it started
     key: str = ""
+    parent_seq: int = 0
+
+
+class Lease(NamedTuple):
+    """The right to work on a run: whoever has the newest `epoch`. `attempts` counts how often work began where the
+    log ends now, this time included."""
+
+    run_id: str
+    epoch: int
+    attempts: int
 
 
 class RunLogPort(Protocol):
     async def create(self, record: RunRecord, events: Sequence[StoredEvent]) -> RunRecord:
-        """Store a new run and its first events; with a key that the owner used before, give that run instead."""
+        """Store a new run and its first events (of a retry: those behind `parent_seq`); with a key that the owner
+        used before, give that run instead."""
         ...
 
-    async def append(
-        self, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
-    ) -> tuple[RunEvent, ...]:
-        """Append behind sequence number `after`, and replace the row, in one transaction. Raises Conflict when
-        another writer was first."""
+    async def append(self, more: RunAppend) -> None:
+        """Append, and replace the row, in one transaction. Raises Conflict when another writer was first,
+        Superseded when `epoch` is not that of the lease in force."""
         ...
 
-    async def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]: ...
+    async def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
+        """Those behind `after`, oldest first, a parent's among them; `words` and `shared` are back in their places.
+        Erased words read as ERASED."""
+        ...
+
+    async def texts(self, run_id: str, digests: Sequence[str]) -> Mapping[str, bytes]:
+        """What the run's log keeps by digest; without those that there are not (any more)."""
+        ...
 
     async def get(self, run_id: str) -> RunRecord:
         """Raises NotFound."""
         ...
 
-    async def find(
-        self, owner: str, tenant: str, *, size: int, cursor: str | None, state: RunState | None
-    ) -> RunPage:
+    async def find(self, tenant: str, only: RunFilter, *, size: int, cursor: str | None) -> RunPage:
         """Newest first. Raises InvalidRequest for a cursor that is none of ours."""
         ...
 
-    async def unfinished(self) -> tuple[str, ...]:
-        """Ids of the runs that have not ended, oldest first."""
+    # Leases expire by the ledger's clock. One that would last longer than leases do was given before the clock was
+    # set back, and has expired.
+
+    async def take(self, run_id: str, holder: str, seconds: float) -> Lease | None:
+        """The lease on a run that nobody has; None when somebody has it, be it this holder."""
         ...
+
+    async def renew(self, holder: str, seconds: float) -> Mapping[str, int]:
+        """Make all leases of this holder last longer; the runs on which it still has one, and the length of each
+        one's log."""
+        ...
+
+    async def release(self, lease: Lease, *, undone: bool = False) -> None:
+        """Give it up, if it is still in force. `undone`: what began does not count as an attempt."""
+        ...
+
+    async def ready(self) -> tuple[str, ...]:
+        """Ids of the runs that may be worked on and on which nobody has a lease, oldest first: queued and running
+        ones; and those that wait for people, when a request of theirs was closed at or after their last event, or
+        none is open or taken."""
+        ...
+
+
+ERASED = "[erased]"
+"""What stands where a person's words were."""
