@@ -2,12 +2,8 @@
 
 from gateway.agent.context import Observation, cut
 from gateway.agent.events import InputAnswered
+from gateway.core.questions import DID_NOT_HAPPEN, HAPPENED
 from toolward.types import RequestKind
-
-HAPPENED = "happened"
-DID_NOT_HAPPEN = "did_not_happen"
-CANCEL = "cancel"
-"""What a person can say of a call whose outcome is unknown; CANCEL ends the run."""
 
 _ASKED = (RequestKind.QUESTION, RequestKind.ESCALATION)
 
@@ -19,8 +15,7 @@ def told(answer: InputAnswered, tool: str, kind: RequestKind | None = None) -> O
     if answer.approve or answer.again:
         return None
     if answer.approve is None and (answer.text or answer.choice):
-        said = "\n".join(filter(None, (answer.choice, answer.text)))
-        return Observation("ok", is_error=False, text=cut(said), trust="trusted")
+        return Observation("ok", is_error=False, text=cut(_said(answer)), trust="trusted")
     if kind in _ASKED:
         return _unanswered(answer)
     if answer.void:
@@ -32,6 +27,15 @@ def told(answer: InputAnswered, tool: str, kind: RequestKind | None = None) -> O
         text = f"A person did not approve this call of {tool}, so it was not made: {cut(reason)}"
     text += " Do not make the same call again; look for another way, or tell the user."
     return Observation("denied", is_error=True, text=text, trust="trusted")
+
+
+def _said(answer: InputAnswered) -> str:
+    """What was chosen, what was said with it, and that the case was in somebody's hands."""
+    said = ": ".join(filter(None, (answer.choice, (answer.text or "").strip())))
+    if not answer.handed_back:
+        return said
+    who = answer.by or "a person"
+    return f"[{who} took the case over and has handed it back. What they did may not be in earlier results.]\n{said}"
 
 
 def _unanswered(answer: InputAnswered) -> Observation:

@@ -20,6 +20,7 @@ class Call(msgspec.Struct, frozen=True):
     alias: str
     arguments_json: str
     key: str
+    at: int = 0  # Unix ms, when it was made first
     attempts: int = 1
     crashes: int = 0
     kind: RequestKind | None = None

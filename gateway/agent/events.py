@@ -110,7 +110,8 @@ class InputRequested(Event, frozen=True, kw_only=True):
 class InputAnswered(Event, frozen=True, kw_only=True):
     """A person answered, or nobody did in time (`expired`). `arguments_json` is set where a person changed the
     arguments: those are sent. `void` says why the request does not count any more; `again` that nobody said no, so
-    the call is made again and decided anew (then often with another request in its place)."""
+    the call is made again and decided anew (then often with another request in its place); `handed_back` that who
+    answered had taken the case over."""
 
     request_id: str
     approve: bool | None = None
@@ -123,6 +124,7 @@ class InputAnswered(Event, frozen=True, kw_only=True):
     void: str = ""
     again: bool = False
     choice: str = ""
+    handed_back: bool = False
 
 
 class RunPaused(Event, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ from gateway.agent.conversation import Call, Item, Turn
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.model_requests import MessageRef, apply
 from gateway.agent.stored import decode
+from gateway.core.questions import GO_ON
 from toolward.errors import Internal
 from toolward.types import Run, RunEvent, RunState
 
@@ -59,10 +60,6 @@ _ALLOWED: Mapping[type[ev.Event], frozenset[RunState]] = {
 }
 
 
-GO_ON = "go_on"
-"""What a person answers when a run that was parked is to be worked on again."""
-
-
 class IllegalTransition(Internal):
     """An event that the state does not allow: a damaged log, or a bug of ours."""
 
@@ -70,10 +67,10 @@ class IllegalTransition(Internal):
 class RunStateData(msgspec.Struct, frozen=True):
     """Everything that a run's events say. `run` is the row that lists show.
 
-    `items` came beside the turns, in the order of the log: messages, and outcomes of turns that were set aside; each
-    turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had been used
-    (turns, calls) when the last message came: limits count from there. `made` are the effects of a retried run's
-    parent behind their common events.
+    `items` came beside the turns, in the order of the log: messages, and outcomes of turns that were set aside;
+    each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had been
+    used (turns, calls) when the last message came: limits count from there. `made` are the effects of a retried
+    run's parent behind their common events.
     """
 
     run: Run
@@ -195,7 +192,7 @@ def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> 
 def advance(state: RunStateData, event: ev.Event, at: int) -> RunStateData:
     """The state after one more event. Raises IllegalTransition."""
     _check(state, event)
-    moved = _STEPS[type(event)](state, event)
+    moved = _call(state, event, at) if isinstance(event, ev.ToolCalled) else _STEPS[type(event)](state, event)
     run = msgspec.structs.replace(moved.run, updated_at=at, last_seq=state.seq + 1)
     return msgspec.structs.replace(moved, run=run, seq=state.seq + 1)
 
@@ -244,7 +241,7 @@ def _reply(state: RunStateData, event: ev.ModelReplied) -> RunStateData:
     )
 
 
-def _call(state: RunStateData, event: ev.ToolCalled) -> RunStateData:
+def _call(state: RunStateData, event: ev.ToolCalled, at: int) -> RunStateData:
     turn = state.turns[event.turn - 1] if 0 < event.turn <= len(state.turns) else None
     if turn is None or not 0 <= event.index < len(turn.calls):
         raise _illegal(state, event, f"turn {event.turn} has no such tool use")
@@ -259,6 +256,7 @@ def _call(state: RunStateData, event: ev.ToolCalled) -> RunStateData:
             alias=event.alias,
             arguments_json=event.arguments_json,
             key=event.key,
+            at=at,
         )
         return _with_run(_with_call(state, call), calls=state.run.calls + 1)
     if known.id != event.call_id or not (known.ready or known.in_flight):
@@ -296,13 +294,22 @@ def _request(state: RunStateData, event: ev.InputRequested) -> RunStateData:
 def _answer(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
     concerned = [call for turn in state.open_turns for call in turn.begun if event.request_id in call.asked]
     if event.request_id == state.parked:
-        state = msgspec.structs.replace(state, parked="", verdict=None if event.choice == GO_ON else event)
+        state = _unpark(state, event)
     elif not concerned:
         raise _illegal(state, event, f"nothing waits for {event.request_id}")
     for call in concerned:
         left = tuple(request for request in call.asked if request != event.request_id)
         state = _with_call(state, msgspec.structs.replace(call, asked=left, answers=(*call.answers, event)))
     return _with_run(state, state=RunState.QUEUED) if state.run.state is RunState.INPUT_REQUIRED else state
+
+
+def _unpark(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
+    if event.choice != GO_ON:
+        return msgspec.structs.replace(state, parked="", verdict=event)
+    for turn in state.open_turns:
+        for call in turn.begun:
+            state = _with_call(state, msgspec.structs.replace(call, crashes=0))
+    return msgspec.structs.replace(state, parked="")
 
 
 def _pause(state: RunStateData, _event: ev.RunPaused) -> RunStateData:
@@ -345,7 +352,6 @@ _STEPS: Mapping[type[ev.Event], Callable[[RunStateData, Any], RunStateData]] = {
     ev.RunTakenUp: _take_up,
     ev.MessageReceived: _message,
     ev.ModelReplied: _reply,
-    ev.ToolCalled: _call,
     ev.ToolReturned: _return,
     ev.InputRequested: _request,
     ev.InputAnswered: _answer,
