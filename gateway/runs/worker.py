@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -164,7 +163,7 @@ class Worker:
             offered = () if step.last else self._ports.tools_for(self._journal.principal, agent)
             tools = tuple(ModelTool(alias, tool.description, tool.input_schema) for alias, _, tool in offered)
             request = ModelRequest(messages(self._state, last=step.last), tools)
-            on_text = partial(self._ports.feed.text, self._journal.run_id, step.turn)
+            on_text = self._ports.feed.speaker(self._journal.run_id, step.turn)
             return await self._ports.models(agent).reply(request, on_text)
         except ToolwardError:
             raise
