@@ -235,6 +235,7 @@ class RunScope(msgspec.Struct, frozen=True):
     agent: str
     tools: tuple[str, ...]  # globs over qualified names
     epoch: int = 0  # the lease under which the call is made
+    people: tuple[str, ...] = ()  # labels of those who answer what the agent asks; `self` is the run's owner
 
 
 class CallContext(msgspec.Struct, frozen=True):
@@ -247,6 +248,7 @@ class CallContext(msgspec.Struct, frozen=True):
     on_behalf_of: str = ""  # as it came, not checked yet (`toolward.auth.on_behalf`)
     hops: int = 0  # gateways that it has passed
     run: RunScope | None = None
+    in_force: Callable[[], bool] | None = None  # asked in the last moment: whether it may still go out
 
 
 NO_CONTEXT = CallContext()

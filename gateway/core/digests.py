@@ -1,5 +1,6 @@
 """Digests: one JSON value, one text, one digest, whatever the order of its keys."""
 
+import base64
 import hashlib
 from typing import Any
 
@@ -22,3 +23,8 @@ def digest(value: Any) -> str:
 def arguments_digest(arguments: dict[str, Any]) -> str:
     """What an approval is bound to: the same for the same arguments, however they were written."""
     return digest(arguments)
+
+
+def text_digest(body: bytes) -> str:
+    """By which a text is kept once: the first 24 bytes of its SHA-256, as 32 characters of base64url."""
+    return base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:24]).decode()
