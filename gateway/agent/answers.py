@@ -35,7 +35,7 @@ def _said(answer: InputAnswered) -> str:
     if not answer.handed_back:
         return said
     who = answer.by or "a person"
-    return f"[{who} took the case over and has handed it back. What they did may not be in earlier results.]\n{said}"
+    return f"[{who} took the case over and has handed it back; earlier results may not show what they did.]\n{said}"
 
 
 def _unanswered(answer: InputAnswered) -> Observation:

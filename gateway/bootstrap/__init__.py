@@ -25,7 +25,7 @@ from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
 from gateway.ledger.ledger import Ledger
 from gateway.runs.runner import Runs
-from gateway.runs.worker import OfferedTool
+from gateway.runs.ports import OfferedTool
 from toolward.auth import Authenticate, bearer, local_secret
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance

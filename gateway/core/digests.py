@@ -26,5 +26,5 @@ def arguments_digest(arguments: dict[str, Any]) -> str:
 
 
 def text_digest(body: bytes) -> str:
-    """By which a text is kept once: the first 24 bytes of its SHA-256, as 32 characters of base64url."""
+    """What a run's log keeps a text by: the first 24 bytes of its SHA-256, as 32 characters of base64url."""
     return base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:24]).decode()

@@ -3,7 +3,8 @@
 Pure transitions; the ledger stores them (`docs/approvals.md` says the same for people).
 
     from        to
-    open        approved, denied, answered, expired, void
+    open        taken, approved, denied, answered, expired, void
+    taken       answered (handed back), void
     approved    consumed (its one call was made), expired, void
 
 An approval is bound to one call: principal, tool and what its server says of it, the digest of the arguments, run.
@@ -38,11 +39,12 @@ _LIVE = frozenset({RequestState.OPEN, RequestState.APPROVED})
 
 SOURCES: Mapping[RequestState, frozenset[RequestState]] = {
     RequestState.OPEN: frozenset(),
+    RequestState.TAKEN: _OPEN,
     RequestState.APPROVED: _OPEN,
     RequestState.DENIED: _OPEN,
-    RequestState.ANSWERED: _OPEN,
+    RequestState.ANSWERED: _OPEN | {RequestState.TAKEN},
     RequestState.EXPIRED: _LIVE,
-    RequestState.VOID: _LIVE,
+    RequestState.VOID: _LIVE | {RequestState.TAKEN},
     RequestState.CONSUMED: frozenset({RequestState.APPROVED}),
 }
 """From which states a request may come into each. There is no other transition."""

@@ -12,6 +12,8 @@ from gateway.ledger.transitions import store_transitions
 
 Row = dict[str, Any]
 
+_KEEP_TEXTS = insert(tables.run_texts).prefix_with("OR IGNORE", dialect="sqlite")
+
 
 class Batch:
     """The Finish of the ledger's Writer. Rows of one kind are stored in the order in which they were added."""
@@ -21,6 +23,7 @@ class Batch:
         self._now = now
         self._covered: dict[str, list[Row]] = {}
         self._payloads: list[Row] = []
+        self._texts: dict[tuple[str, str], bytes] = {}
         self._entries: list[Entry] = []  # of this piece, or pieces
         self._sealing: list[Entry] = []  # of those that went well
 
@@ -58,6 +61,10 @@ class Batch:
                 }
             )
 
+    def text(self, run_id: str, digest: str, body: bytes) -> None:
+        """Kept once, however often it comes."""
+        self._texts[run_id, digest] = body
+
     # --- for the writer
 
     def flush(self, connection: Connection) -> None:
@@ -72,12 +79,18 @@ class Batch:
             self._entries += [entry(kind, row) for row in rows]
         if self._payloads:
             connection.execute(insert(tables.call_payloads), self._payloads)
+        if self._texts:
+            texts = [
+                {"run_id": run, "digest": name, "body": body} for (run, name), body in self._texts.items()
+            ]
+            connection.execute(_KEEP_TEXTS, texts)
         self._sealing += self._entries
         self.drop()
 
     def drop(self) -> None:
         self._covered = {}
         self._payloads = []
+        self._texts = {}
         self._entries = []
 
     def seal(self, connection: Connection) -> None:

@@ -26,11 +26,13 @@ _SALT = 16
 
 
 class Covered(NamedTuple):
-    """A kind of row that the chain covers: its table, the columns that are digested, those that name it."""
+    """A kind of row that the chain covers: its table, the columns that are digested, those that name it. `later`
+    are columns that came with a later schema: digested where one of them has a value."""
 
     table: Table
     columns: tuple[str, ...]
     key: tuple[str, ...]
+    later: tuple[str, ...] = ()
 
     def key_of(self, values: Mapping[str, Any] | RowMapping) -> str:
         return "/".join(str(values[name]) for name in self.key)
@@ -47,7 +49,7 @@ COVERED: Mapping[str, Covered] = {
     "segment": _covered(tables.chain_segments, without=("open",)),
     "call": _covered(tables.call_records),
     "outcome": _covered(tables.call_outcomes),
-    "run": Covered(tables.runs, ("id", *_RUN), ("id",)),
+    "run": Covered(tables.runs, ("id", *_RUN), ("id",), ("parent", "parent_seq")),
     "event": _covered(tables.run_events, without=("salt", "data")),
     "transition": _covered(tables.request_transitions, without=("salt",)),
     "act": _covered(tables.ledger_acts),
@@ -77,6 +79,9 @@ def entry(kind: str, values: Mapping[str, Any] | RowMapping) -> Entry:
         int(value) if isinstance(value, bool) else value
         for value in (values[name] for name in covered.columns)
     ]
+    later = [values[name] for name in covered.later]
+    if any(later):
+        content += later
     return Entry(kind, covered.key_of(values), hashlib.sha256(msgspec.json.encode([kind, *content])).digest())
 
 

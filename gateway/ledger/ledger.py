@@ -4,37 +4,38 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import ColumnElement, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.core.ports import (
     Binding,
     CallOutcome,
     CallRecord,
+    Lease,
     RequestSpec,
     RunAppend,
     RunRecord,
     Spend,
     StoredEvent,
 )
-from gateway.ledger import budgets, calls, requests, runs
+from gateway.ledger import budgets, calls, leases, listing, requests, run_events, runs
 from gateway.ledger.acts import RemovedSegment
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
 from gateway.ledger.checkpoints import Checkpoints
 from gateway.ledger.keys import Keys
 from gateway.ledger.reading import RecordedCall, recorded_call
-from gateway.ledger.tables import prepare
+from gateway.ledger.schema import prepare
 from gateway.ledger.transitions import watch_requests
 from gateway.ledger.upkeep import Upkeep
 from toolward.errors import ToolwardError
 from toolward.store import Writer, closed, explain, open_store, place, write_transaction
-from toolward.types import InputRequest, Run, RunEvent, RunPage, RunState, ToolResult
+from toolward.types import InputRequest, RunEvent, RunFilter, RunPage, ToolResult
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +67,16 @@ class Ledger:
     reason, when the database refuses (a full disk, say).
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], int], keys: Keys, checkpoints: Path) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        now: Callable[[], int],
+        keys: Keys,
+        checkpoints: Path,
+        lease_clock: ColumnElement[int] = leases.DATABASE_CLOCK,
+    ) -> None:
         self._engine = engine
+        self._leases = leases.Leases(lease_clock)
         self._chain = Chain(now)
         self._batch = Batch(self._chain, now)
         self._writer = Writer(engine, "toolward-ledger", self._batch)
@@ -86,15 +95,18 @@ class Ledger:
         now: Callable[[], int] = _wall_ms,
         busy_timeout: float = 5.0,
         checkpoints: Path | None = None,
+        lease_clock: ColumnElement[int] = leases.DATABASE_CLOCK,
     ) -> AsyncGenerator["Ledger"]:
         """The ledger at a path or `sqlite:///PATH`, made where there is none. `now` gives Unix milliseconds;
         `checkpoints` is the file outside, otherwise `checkpoints.jsonl` beside it; the keys lie in `ledger-keys`.
+        `lease_clock` is SQL for the time by which leases expire (Unix ms).
 
         Raises ConfigurationError, naming the file and the remedy, when it cannot be opened, is locked, or was
         written by a newer Toolward or by another program.
         """
         engine = await asyncio.to_thread(_open, where, busy_timeout)
-        ledger = cls(engine, now, keys_beside(place(engine)), checkpoints or outside(place(engine)))
+        file = place(engine)
+        ledger = cls(engine, now, keys_beside(file), checkpoints or outside(file), lease_clock)
         checkpointing = asyncio.create_task(ledger._checkpoint_always())
         try:
             yield ledger
@@ -156,9 +168,7 @@ class Ledger:
         def work(connection: Connection) -> None:
             budgets.spend(connection, record.id, tuple(spends), now)
             if joining is not None:
-                runs.append(
-                    connection, self._batch, joining.run_id, joining.after, joining.events, joining.run
-                )
+                runs.append(connection, self._batch, joining)
             if approval:
                 requests.use_up(connection, approval, now, record.id)
             calls.add_record(connection, self._batch, record, arguments_json)
@@ -273,28 +283,38 @@ class Ledger:
             lambda connection: runs.create(connection, self._batch, record, events)
         )
 
-    async def append(
-        self, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
-    ) -> tuple[RunEvent, ...]:
-        return await self._writer.write(
-            lambda connection: runs.append(connection, self._batch, run_id, after, events, run)
-        )
+    async def append(self, more: RunAppend) -> None:
+        await self._writer.write(lambda connection: runs.append(connection, self._batch, more))
 
     async def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
-        return await self._read(lambda connection: runs.events(connection, run_id, after))
+        return await self._read(lambda connection: run_events.read_events(connection, run_id, after))
+
+    async def texts(self, run_id: str, digests: Sequence[str]) -> Mapping[str, bytes]:
+        return await self._read(lambda connection: run_events.read_texts(connection, run_id, digests))
 
     async def get(self, run_id: str) -> RunRecord:
         return await self._read(lambda connection: runs.get(connection, run_id))
 
-    async def find(
-        self, owner: str, tenant: str, *, size: int, cursor: str | None, state: RunState | None
-    ) -> RunPage:
+    async def find(self, tenant: str, only: RunFilter, *, size: int, cursor: str | None) -> RunPage:
         return await self._read(
-            lambda connection: runs.find(connection, owner, tenant, size=size, cursor=cursor, state=state)
+            lambda connection: listing.find(connection, tenant, only, size=size, cursor=cursor)
         )
 
-    async def unfinished(self) -> tuple[str, ...]:
-        return await self._read(runs.unfinished)
+    # --- leases
+
+    async def take(self, run_id: str, holder: str, seconds: float) -> Lease | None:
+        return await self._writer.write(
+            lambda connection: self._leases.take(connection, run_id, holder, seconds)
+        )
+
+    async def renew(self, holder: str, seconds: float) -> Mapping[str, int]:
+        return await self._writer.write(lambda connection: self._leases.renew(connection, holder, seconds))
+
+    async def release(self, lease: Lease, *, undone: bool = False) -> None:
+        await self._writer.write(lambda connection: leases.release(connection, lease, undone=undone))
+
+    async def ready(self) -> tuple[str, ...]:
+        return await self._read(self._leases.ready)
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         """Reading needs no turn at the writer: it sees the last commit."""

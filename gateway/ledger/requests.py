@@ -17,17 +17,18 @@ from toolward.errors import Conflict, NotFound, Overloaded
 from toolward.types import InputRequest, RequestKind, RequestState, RunScope
 
 _columns = input_requests.c
-_LIVE = (RequestState.OPEN, RequestState.APPROVED)
+_WITH_PEOPLE = (RequestState.OPEN, RequestState.TAKEN)
+_EXPIRING = (RequestState.OPEN, RequestState.APPROVED)
 
 
 def find(connection: Connection, binding: Binding, now: int) -> RequestSpec | None:
     """The newest open, approved or denied, not expired request of the same call."""
-    return _newest(connection, binding, now, (*_LIVE, RequestState.DENIED))
+    return _newest(connection, binding, now, (*_EXPIRING, RequestState.DENIED))
 
 
 def open_or_get(connection: Connection, spec: RequestSpec, now: int, at_most: int = 0) -> InputRequest:
-    """Opens the request; when the same call has an open one already, gives that. Raises Overloaded."""
-    if (known := _newest(connection, spec.binding, now, (RequestState.OPEN,))) is not None:
+    """Opens the request; when the same call has an open or taken one already, gives that. Raises Overloaded."""
+    if (known := _newest(connection, spec.binding, now, _WITH_PEOPLE)) is not None:
         return known.request
     whose = and_(_columns.tenant == spec.tenant, _columns.principal == spec.principal)
     _expire(connection, now, whose)
@@ -51,16 +52,16 @@ def get(connection: Connection, request_id: str) -> RequestSpec:
 
 
 def open_ones(connection: Connection, tenant: str, run_id: str | None, now: int) -> tuple[RequestSpec, ...]:
-    """Oldest first."""
-    chosen = and_(_columns.tenant == tenant, _columns.state == RequestState.OPEN.value, _unexpired(now))
+    """The open and the taken ones, oldest first."""
+    chosen = and_(_columns.tenant == tenant, _in(_WITH_PEOPLE), _unexpired(now))
     if run_id is not None:
         chosen = and_(chosen, _columns.run_id == run_id)
     return _all(connection, chosen)
 
 
 def live_ones(connection: Connection, now: int) -> tuple[RequestSpec, ...]:
-    """Open or approved, of all tenants; oldest first."""
-    return _all(connection, and_(_in(_LIVE), _unexpired(now)))
+    """Open, taken or approved, of all tenants; oldest first."""
+    return _all(connection, and_(_in({*_WITH_PEOPLE, *_EXPIRING}), _unexpired(now)))
 
 
 def close(
@@ -103,7 +104,7 @@ def use_up(connection: Connection, request_id: str, now: int, call_id: str = "")
 
 def expire(connection: Connection, now: int) -> tuple[RequestSpec, ...]:
     """Closes what is open or approved and over its time; which they were."""
-    late = _all(connection, and_(_in(_LIVE), _columns.expires_at > 0, _columns.expires_at <= now))
+    late = _all(connection, and_(_in(_EXPIRING), _columns.expires_at > 0, _columns.expires_at <= now))
     if late:
         _expire(connection, now, _columns.id.in_([spec.request.id for spec in late]))
     return late
@@ -172,7 +173,9 @@ def _in(states: Iterable[RequestState]) -> ColumnElement[bool]:
 
 
 def _unexpired(now: int) -> ColumnElement[bool]:
-    return or_(_columns.expires_at == 0, _columns.expires_at > now)
+    """A case that a person has taken over does not expire."""
+    taken = _columns.state == RequestState.TAKEN.value
+    return or_(_columns.expires_at == 0, _columns.expires_at > now, taken)
 
 
 def _values(spec: RequestSpec) -> dict[str, Any]:
@@ -196,6 +199,7 @@ def _values(spec: RequestSpec) -> dict[str, Any]:
         "approvers": _json(request.approvers),
         "created_at": request.created_at,
         "expires_at": request.expires_at,
+        "choices": _json(request.choices),
     }
 
 
@@ -210,6 +214,7 @@ def _spec(row: Row[Any]) -> RequestSpec:
         approvers=tuple(msgspec.json.decode(row.approvers)),
         created_at=row.created_at,
         expires_at=row.expires_at,
+        choices=tuple(msgspec.json.decode(row.choices)),
     )
     return RequestSpec(
         request,

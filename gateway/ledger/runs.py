@@ -1,79 +1,64 @@
-"""Runs and their events: an event log with unique (run, seq), and the row that lists find."""
+"""Runs: the row that lists find, and what is added to their logs. An event log has unique (run, seq)."""
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from gateway.core.ports import RunRecord, StoredEvent
-from gateway.ledger import tables
+from gateway.core.ports import RunAppend, RunRecord, StoredEvent
+from gateway.ledger import leases, tables
 from gateway.ledger.batch import Batch
-from gateway.ledger.chain import salted
-from toolward.errors import Conflict, InvalidRequest, NotFound
-from toolward.types import Run, RunEvent, RunPage, RunState
-
-MAX_PAGE = 200
+from gateway.ledger.run_events import add_events
+from toolward.errors import Conflict, NotFound
+from toolward.types import Run, RunState
 
 _runs = tables.runs.c
-_events = tables.run_events.c
-_RUN_FIELDS = Run.__struct_fields__
-_ENDED = [state.value for state in RunState if state.ended]
-
-
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    created_at: int
-    id: str
+_FIELDS = Run.__struct_fields__
+_FIXED = ("id", "agent", "owner", "created_at", "parent")
 
 
 def create(
     connection: Connection, batch: Batch, record: RunRecord, events: Sequence[StoredEvent]
 ) -> RunRecord:
-    """Stores the run and its first events. With a key that the owner used before, gives that run instead."""
+    """Stores the run and its first events. With a key that the owner used before, gives that run instead. Raises
+    NotFound and Conflict where the parent has no such events, Conflict where the id is used."""
     run = record.run
     if record.key:
         query = select(tables.runs).where(
             _runs.tenant == record.tenant, _runs.owner == run.owner, _runs.key == record.key
         )
         if (known := connection.execute(query).one_or_none()) is not None:
-            return _record(known)
-    of_record = {"id": run.id, "tenant": record.tenant, "key": record.key or None, "last_seq": len(events)}
-    roles = msgspec.json.encode(record.roles).decode()
-    row = _row(run) | of_record | {"roles": roles}
-    connection.execute(insert(tables.runs).values(row))
+            return record_of(known)
+    if run.parent:
+        _check_parent(connection, record)
+    row = _changing(run) | {name: getattr(run, name) for name in _FIXED}
+    row |= {"tenant": record.tenant, "key": record.key or None, "parent_seq": record.parent_seq}
+    row |= {"last_seq": record.parent_seq + len(events), "roles": msgspec.json.encode(record.roles).decode()}
+    try:
+        connection.execute(insert(tables.runs).values(row))
+    except IntegrityError:
+        raise Conflict(f"There is a run {run.id} already.", hint="Use a new id for every run.") from None
     batch.cover("run", row)
-    _add_events(batch, run.id, 0, events, run.created_at)
+    add_events(batch, run.id, record.parent_seq, events, run.created_at)
     return record
 
 
-def append(
-    connection: Connection, batch: Batch, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
-) -> tuple[RunEvent, ...]:
-    """The events happened at `run.updated_at`. Raises Conflict when another writer was first."""
+def append(connection: Connection, batch: Batch, more: RunAppend) -> None:
+    """The events happened at `run.updated_at`. Raises Superseded, and Conflict when another writer was first."""
+    leases.check(connection, more.run_id, more.epoch)
     changed = connection.execute(
         update(tables.runs)
-        .where(_runs.id == run_id, _runs.last_seq == after)
-        .values(_row(run) | {"last_seq": after + len(events)})
+        .where(_runs.id == more.run_id, _runs.last_seq == more.after)
+        .values(_changing(more.run) | {"last_seq": more.after + len(more.events)})
     )
     if changed.rowcount == 0:
         raise Conflict(
-            f"The run {run_id} has moved on: its event {after + 1} was written by another.",
+            f"The run {more.run_id} has moved on: its event {more.after + 1} was written by another.",
             hint="Read its events again.",
         )
-    return _add_events(batch, run_id, after, events, run.updated_at)
-
-
-def events(connection: Connection, run_id: str, after: int) -> tuple[RunEvent, ...]:
-    query = (
-        select(_events.seq, _events.type, _events.at, _events.data)
-        .where(_events.run_id == run_id, _events.seq > after)
-        .order_by(_events.seq)
-    )
-    return tuple(
-        RunEvent(run_id, seq, kind, at, msgspec.json.decode(data))
-        for seq, kind, at, data in connection.execute(query)
-    )
+    add_events(batch, more.run_id, more.after, more.events, more.run.updated_at)
 
 
 def get(connection: Connection, run_id: str) -> RunRecord:
@@ -81,89 +66,37 @@ def get(connection: Connection, run_id: str) -> RunRecord:
     row = connection.execute(select(tables.runs).where(_runs.id == run_id)).one_or_none()
     if row is None:
         raise not_found(run_id)
-    return _record(row)
-
-
-def find(
-    connection: Connection,
-    owner: str,
-    tenant: str,
-    *,
-    size: int,
-    cursor: str | None,
-    state: RunState | None,
-) -> RunPage:
-    """Newest first. Raises InvalidRequest for a cursor that is none of ours."""
-    size = min(max(size, 1), MAX_PAGE)
-    chosen = and_(_runs.tenant == tenant, _runs.owner == owner)
-    if state is not None:
-        chosen = and_(chosen, _runs.state == state.value)
-    if cursor:
-        last = _read_cursor(cursor)
-        older = and_(_runs.created_at == last.created_at, _runs.id < last.id)
-        chosen = and_(chosen, or_(_runs.created_at < last.created_at, older))
-    query = select(tables.runs).where(chosen).order_by(_runs.created_at.desc(), _runs.id.desc())
-    found = [_record(row).run for row in connection.execute(query.limit(size + 1))]
-    more = len(found) > size
-    return RunPage(tuple(found[:size]), _write_cursor(found[size - 1]) if more else None)
-
-
-def unfinished(connection: Connection) -> tuple[str, ...]:
-    """Oldest first."""
-    query = select(_runs.id).where(_runs.state.not_in(_ENDED)).order_by(_runs.created_at, _runs.id)
-    return tuple(connection.execute(query).scalars())
+    return record_of(row)
 
 
 def not_found(run_id: str) -> NotFound:
     return NotFound(f"There is no run {run_id[:128]!r}.", hint="List your runs.")
 
 
-def _add_events(
-    batch: Batch, run_id: str, after: int, stored: Sequence[StoredEvent], at: int
-) -> tuple[RunEvent, ...]:
-    for seq, event in enumerate(stored, after + 1):
-        salt, digest = salted(event.data_json)
-        batch.add(
-            "event",
-            {
-                "run_id": run_id,
-                "seq": seq,
-                "type": event.type,
-                "version": event.version,
-                "at": at,
-                "salt": salt,
-                "data": event.data_json.decode(),
-                "data_digest": digest,
-            },
-        )
-    return tuple(
-        RunEvent(run_id, seq, event.type, at, msgspec.json.decode(event.data_json))
-        for seq, event in enumerate(stored, after + 1)
-    )
+def record_of(row: Row[Any]) -> RunRecord:
+    values = {field: getattr(row, field) for field in _FIELDS}
+    values["state"] = RunState(row.state)
+    roles = tuple(msgspec.json.decode(row.roles))
+    return RunRecord(Run(**values), row.tenant, roles, row.key or "", row.parent_seq)
 
 
-def _row(run: Run) -> dict[str, Any]:
+def _changing(run: Run) -> dict[str, Any]:
+    """What events change of a run. The rest stays out of updates: its indexes would be written anew."""
     values = msgspec.structs.asdict(run)
-    del values["id"]
+    for name in _FIXED:
+        del values[name]
     values["state"] = run.state.value
     return values
 
 
-def _record(row: Row[Any]) -> RunRecord:
-    values = {field: getattr(row, field) for field in _RUN_FIELDS}
-    values["state"] = RunState(row.state)
-    roles = tuple(msgspec.json.decode(row.roles))
-    return RunRecord(Run(**values), row.tenant, roles, row.key or "")
-
-
-def _write_cursor(run: Run) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(_Cursor(run.created_at, run.id))).decode()
-
-
-def _read_cursor(cursor: str) -> _Cursor:
-    try:
-        return msgspec.json.decode(base64.b64decode(cursor, altchars=b"-_", validate=True), type=_Cursor)
-    except (ValueError, msgspec.MsgspecError):  # binascii.Error is a ValueError
-        raise InvalidRequest(
-            "The cursor of the list of runs is none of ours.", hint="Take next_cursor as it was given."
-        ) from None
+def _check_parent(connection: Connection, record: RunRecord) -> None:
+    parent = record.run.parent
+    query = select(_runs.last_seq).where(_runs.id == parent, _runs.tenant == record.tenant)
+    last = connection.execute(query).scalar_one_or_none()
+    if last is None:
+        raise not_found(parent)
+    if not 0 < record.parent_seq <= last:
+        raise Conflict(
+            f"The run {parent} has {last} events: there is no event {record.parent_seq} to retry it from.",
+            hint="Name one of its events.",
+        )

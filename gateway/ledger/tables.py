@@ -9,7 +9,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -18,14 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    insert,
-    inspect,
-    select,
 )
-
-from toolward.errors import ConfigurationError
-
-SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -56,7 +48,7 @@ call_records = Table(
     Column("trace_id", Text, nullable=False),
     Column("arguments_digest", Text, nullable=False),  # salted
     Index("call_records_by_time", "at", "id"),
-    Index("call_records_by_run", "run_id"),
+    Index("call_records_by_run", "run_id", "tool"),
 )
 
 call_payloads = Table(
@@ -104,9 +96,16 @@ runs = Table(
     Column("output_tokens", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("parent", Text, nullable=False, server_default=""),  # the run that this one retries
+    Column("parent_seq", Integer, nullable=False, server_default="0"),  # up to where the log is the parent's
+    Column("erased_seq", Integer, nullable=False, server_default="0"),  # up to where the words are erased
     UniqueConstraint("tenant", "owner", "key", name="runs_by_key"),  # NULLs never collide
     Index("runs_by_owner", "tenant", "owner", "created_at", "id"),
+    Index("runs_by_time", "tenant", "created_at", "id"),
+    Index("runs_by_agent", "tenant", "agent", "created_at", "id"),
+    Index("runs_in_state", "tenant", "state", "created_at", "id"),
     Index("runs_by_state", "state", "created_at"),
+    Index("runs_by_parent", "parent"),
 )
 
 run_events = Table(
@@ -117,9 +116,30 @@ run_events = Table(
     Column("type", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("salt", LargeBinary, nullable=False),
-    Column("data", Text, nullable=False),  # JSON
+    Column("salt", LargeBinary, nullable=False),  # empty = the words were erased
+    Column("data", Text, nullable=False),  # JSON; `words.py` says how it names texts
     Column("data_digest", Text, nullable=False),  # salted
+)
+
+run_texts = Table(
+    "run_texts",
+    metadata,
+    Column("run_id", Text, primary_key=True),  # empty = configuration, which runs share
+    Column("digest", Text, primary_key=True),  # `gateway.core.digests.text_digest`
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+run_leases = Table(
+    "run_leases",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id"), primary_key=True),
+    Column("holder", Text, nullable=False),  # empty = nobody
+    Column("epoch", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),  # by the database's clock
+    Column("lasts", BigInteger, nullable=False),  # milliseconds, when it was given or renewed
+    Column("attempts", Integer, nullable=False),
+    Index("run_leases_by_holder", "holder"),
 )
 
 input_requests = Table(
@@ -145,9 +165,11 @@ input_requests = Table(
     Column("scope", Text, nullable=False, server_default="null"),  # the caller's run, JSON
     Column("sent_digest", Text, nullable=False, server_default=""),  # of arguments that a person changed
     Column("call_id", Text, nullable=False, server_default=""),  # the call that used the approval up
+    Column("choices", Text, nullable=False, server_default="[]"),  # JSON
     Index("input_requests_by_call", "tenant", "principal", "tool", "arguments_digest", "run_id"),
     Index("input_requests_by_state", "tenant", "state", "created_at"),
     Index("input_requests_by_expiry", "state", "expires_at"),
+    Index("input_requests_by_run", "run_id", "state"),
 )
 
 request_transitions = Table(
@@ -220,31 +242,3 @@ budget_spends = Table(
     Index("budget_spends_by_call", "call_id"),
     Index("budget_spends_by_day", "day"),
 )
-
-
-def prepare(connection: Connection, where: str) -> None:
-    """Make the tables where there are none. Raises ConfigurationError for a database that a newer Toolward
-    wrote, or another program."""
-    known = set(inspect(connection).get_table_names())
-    if not known:
-        metadata.create_all(connection)
-        connection.execute(insert(schema_version).values(id=1, version=SCHEMA_VERSION))
-        return
-    if schema_version.name not in known:
-        raise ConfigurationError(
-            f"The database {where} belongs to another program.", hint="Choose another file for the ledger."
-        )
-    found = connection.execute(select(schema_version.c.version)).scalar_one()
-    if found > SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"The ledger {where} was written by a newer Toolward (schema {found}; this one knows up to"
-            f" {SCHEMA_VERSION}).",
-            hint="Upgrade toolward, or choose another file for the ledger.",
-        )
-    if found < SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"The ledger {where} was written by a Toolward from before the first release (schema {found}; this one"
-            f" writes {SCHEMA_VERSION}).",
-            hint="Move the file away: a new one is made. What was not chained when it was written cannot be"
-            " vouched for afterwards, so it is not taken over.",
-        )

@@ -14,6 +14,8 @@ from sqlalchemy import Connection, Engine, RowMapping, event, func, insert, sele
 from gateway.ledger import tables
 from gateway.ledger.chain import salted
 
+_LATER = {"choices": "[]"}
+
 _TRIGGERS = """
 CREATE TEMP TABLE written_requests (id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TRIGGER request_added AFTER INSERT ON main.input_requests
@@ -47,8 +49,11 @@ def store_transitions(connection: Connection, now: int) -> list[dict[str, Any]]:
 
 
 def content_of(request: RowMapping) -> bytes:
-    """What a transition's digest is of: the whole row, column by column."""
-    return msgspec.json.encode([request[column.name] for column in tables.input_requests.columns])
+    """What a transition's digest is of: the whole row, column by column. What came with a later schema counts where
+    it has a value, so that older digests still fit."""
+    columns = [column.name for column in tables.input_requests.columns if column.name not in _LATER]
+    columns += [name for name, empty in _LATER.items() if request[name] != empty]
+    return msgspec.json.encode([request[name] for name in columns])
 
 
 def _transition(connection: Connection, request_id: str, now: int) -> dict[str, Any]:

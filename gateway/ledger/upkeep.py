@@ -16,7 +16,7 @@ from toolward.types import RequestState, RunState
 
 _AT_ONCE = 500
 _ENDED = frozenset(state.value for state in RunState if state.ended)
-_UNDECIDED = frozenset({RequestState.OPEN.value, RequestState.APPROVED.value})
+_UNDECIDED = frozenset({RequestState.OPEN.value, RequestState.TAKEN.value, RequestState.APPROVED.value})
 
 
 class Upkeep(NamedTuple):

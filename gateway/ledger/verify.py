@@ -18,8 +18,9 @@ from gateway.ledger.beside import Finding
 from gateway.ledger.chain import COVERED, START, Entry, entry, link
 from gateway.ledger.checkpoints import Checkpoint, Line, body_digest, read_file
 from gateway.ledger.keys import Keys, Signed
+from gateway.ledger.schema import check_current
 from toolward.errors import NotFound
-from toolward.store import open_reading
+from toolward.store import open_reading, place
 
 _TOO_LARGE = 2**63  # for a number in a database
 _AT_ONCE = 500
@@ -52,6 +53,7 @@ def verify(where: Path, keys: Keys, outside: Path, progress: Progress = lambda _
     lines = list(read_file(outside))  # before the moment that is looked at: each is in the database by then
     try:
         with engine.connect() as connection, connection.begin():  # one moment, whoever writes
+            check_current(connection, place(engine))
             return _Check(connection, keys, outside.name, lines, progress).made()
     finally:
         engine.dispose()
@@ -162,7 +164,7 @@ class _Check:
         covered = COVERED[kind]
         columns = [covered.table.c[name] for name in covered.key]
         wanted = [values for key in keys if (values := _key_values(columns, key)) is not None]
-        query = select(*(_as_stored(covered.table.c[name]) for name in covered.columns))
+        query = select(*(_as_stored(covered.table.c[name]) for name in (*covered.columns, *covered.later)))
         if len(columns) == 1:
             query = query.where(columns[0].in_([values[0] for values in wanted]))
         else:

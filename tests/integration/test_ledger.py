@@ -31,6 +31,7 @@ from toolward.types import (
     RequestKind,
     RequestState,
     Run,
+    RunFilter,
     RunState,
     TextContent,
     ToolResult,
@@ -423,8 +424,7 @@ async def test_a_runs_events_come_back_as_they_were(ledger: Ledger):
     made = run_record()
     await ledger.create(made, [stored("run_started")])
     running = msgspec.structs.replace(made.run, state=RunState.RUNNING, updated_at=500, last_seq=3)
-    appended = await ledger.append(made.run.id, 1, [stored(), stored()], running)
-    assert [(event.seq, event.at) for event in appended] == [(2, 500), (3, 500)]
+    await ledger.append(RunAppend(made.run.id, 1, (stored(), stored()), running))
     events = await ledger.events(made.run.id)
     assert [(event.seq, event.type) for event in events] == [
         (1, "run_started"),
@@ -432,7 +432,8 @@ async def test_a_runs_events_come_back_as_they_were(ledger: Ledger):
         (3, "model_replied"),
     ]
     assert events[2].data == {"version": 1, "n": 123456789012345678901234567890}
-    assert events[1:] == appended == await ledger.events(made.run.id, 1)
+    assert [event.at for event in events] == [100, 500, 500]
+    assert events[1:] == await ledger.events(made.run.id, 1)
     assert await ledger.get(made.run.id) == msgspec.structs.replace(made, run=running)
 
 
@@ -440,7 +441,8 @@ async def test_of_two_writers_at_the_same_place_one_wins(ledger: Ledger):
     made = run_record()
     await ledger.create(made, [stored("run_started")])
     outcomes = await asyncio.gather(
-        *(ledger.append(made.run.id, 1, [stored()], made.run) for _ in range(5)), return_exceptions=True
+        *(ledger.append(RunAppend(made.run.id, 1, (stored(),), made.run)) for _ in range(5)),
+        return_exceptions=True,
     )
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 4
     assert len(await ledger.events(made.run.id)) == 2
@@ -452,7 +454,7 @@ async def test_a_key_starts_one_run_for_its_owner(ledger: Ledger):
     others = await ledger.create(run_record(3, owner="bob", key="k"), [stored("run_started")])
     assert again == first
     assert others.run.id == "run_003"
-    assert await ledger.unfinished() == ("run_001", "run_003")
+    assert await ledger.ready() == ("run_001", "run_003")
 
 
 async def test_lists_are_paged_newest_first_and_show_only_the_owners(ledger: Ledger):
@@ -464,7 +466,7 @@ async def test_lists_are_paged_newest_first_and_show_only_the_owners(ledger: Led
     cursor: str | None = None
     pages = 0
     while pages == 0 or cursor:
-        page = await ledger.find("ada", "default", size=3, cursor=cursor, state=None)
+        page = await ledger.find("default", RunFilter(owner="ada"), size=3, cursor=cursor)
         seen += [run.id for run in page.runs]
         cursor = page.next_cursor
         pages += 1
@@ -477,16 +479,16 @@ async def test_lists_by_state(ledger: Ledger):
     await ledger.create(made, [stored("run_started")])
     await ledger.create(run_record(2), [stored("run_started")])
     done = msgspec.structs.replace(made.run, state=RunState.COMPLETED, answer="Here.", last_seq=2)
-    await ledger.append("run_001", 1, [stored("run_completed")], done)
-    page = await ledger.find("ada", "default", size=10, cursor=None, state=RunState.COMPLETED)
+    await ledger.append(RunAppend("run_001", 1, (stored("run_completed"),), done))
+    page = await ledger.find("default", RunFilter(state=RunState.COMPLETED), size=10, cursor=None)
     assert page.runs == (done,)
-    assert await ledger.unfinished() == ("run_002",)
+    assert await ledger.ready() == ("run_002",)
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "e30=", "\u00e9"])
 async def test_a_cursor_of_somebody_elses_is_refused(ledger: Ledger, cursor: str):
     with pytest.raises(InvalidRequest, match="cursor"):
-        await ledger.find("ada", "default", size=3, cursor=cursor, state=None)
+        await ledger.find("default", RunFilter(owner="ada"), size=3, cursor=cursor)
 
 
 async def test_an_unknown_run_is_not_found(ledger: Ledger):
@@ -502,7 +504,7 @@ async def test_what_was_stored_is_there_after_reopening(path: Path, clock: TwinC
         await ledger.create(run_record(), [stored("run_started")])
         ledger.settle(CallOutcome("call_1", 2, "ok", 1))  # queued; closing stores it
     async with Ledger.open(f"sqlite:///{path}", now=clock.now_ms) as ledger:
-        assert await ledger.unfinished() == ("run_001",)
+        assert await ledger.ready() == ("run_001",)
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT code FROM call_outcomes").fetchall() == [("ok",)]
     other.close()

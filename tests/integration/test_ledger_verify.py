@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunRecord, StoredEvent
+from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunAppend, RunRecord, StoredEvent
 from gateway.ledger.ledger import Ledger, keys_beside, outside
 from gateway.ledger.verify import Verified, verify
 from tests.twins import TwinClock
@@ -85,7 +85,7 @@ async def _step(
         case "event":
             for run, seq in seqs.items():
                 event = StoredEvent("model_replied", 1, b'{"n":%d}' % size)
-                await ledger.append(f"run_{run}", seq, [event], _run(run).run)
+                await ledger.append(RunAppend(f"run_{run}", seq, (event,), _run(run).run))
             seqs.update((run, seq + 1) for run, seq in seqs.items())
         case _:
             await ledger.checkpoint()
@@ -418,7 +418,7 @@ async def test_a_segment_with_a_run_that_is_not_over_stays(tmp_path: Path):
     async with Ledger.open(path, now=clock.now_ms) as ledger:
         assert await ledger.remove_before(clock.now_ms()) == []
         over = msgspec.structs.replace(_run(1).run, state=RunState.COMPLETED, last_seq=2)
-        await ledger.append("run_1", 1, [StoredEvent("run_completed", 1, b"{}")], over)
+        await ledger.append(RunAppend("run_1", 1, (StoredEvent("run_completed", 1, b"{}"),), over))
         assert await ledger.remove_before(clock.now_ms()) == []  # its last event is in a new segment
         clock.advance(9 * 24 * 3600)
         assert len(await ledger.remove_before(clock.now_ms())) == 2

@@ -1,19 +1,18 @@
 """The journal of a run: memory and log never differ."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from gateway.agent import events as ev
 from gateway.agent.state import IllegalTransition, begin, fold
-from gateway.core.ports import ApprovalGone, RunAppend, RunRecord, StoredEvent
+from gateway.agent.stored import encode
+from gateway.core.ports import ApprovalGone, RunAppend, RunRecord
 from gateway.runs.feed import Feed
 from gateway.runs.journal import Journal, Journals
 from tests.run_logs import STARTED, reply
 from tests.twins import TwinClock, TwinRunLog
 from toolward.errors import Conflict, Overloaded, Unavailable
-from toolward.types import Run, RunEvent
 
 
 class Log(TwinRunLog):
@@ -26,21 +25,19 @@ class Log(TwinRunLog):
         self.let.set()
         self.failure: Exception | None = None
 
-    async def append(
-        self, run_id: str, after: int, events: Sequence[StoredEvent], run: Run
-    ) -> tuple[RunEvent, ...]:
+    async def append(self, more: RunAppend) -> None:
         self.appending.set()
         await self.let.wait()
         if self.failure is not None:
             raise self.failure
-        return await super().append(run_id, after, events, run)
+        await super().append(more)
 
 
 async def opened() -> tuple[Log, Journals, Journal]:
     clock = TwinClock()
     log = Log(clock)
     run = begin("run_1", STARTED, clock.now_ms()).run
-    await log.create(RunRecord(run, "default", ()), [ev.encode(STARTED)])
+    await log.create(RunRecord(run, "default", ()), [encode(STARTED)])
     journals = Journals(log, clock, Feed())
     return log, journals, await journals.take("run_1")
 
@@ -49,7 +46,7 @@ async def test_a_write_that_has_begun_is_finished_although_its_caller_is_cancell
     log, _, journal = await opened()
     log.appending.clear()
     log.let.clear()
-    writing = asyncio.create_task(journal.write(ev.RunTakenUp()))
+    writing = asyncio.create_task(journal.amend(lambda _: [ev.RunTakenUp()]))
     await log.appending.wait()
     writing.cancel()
     await asyncio.sleep(0)  # the cancellation is delivered
@@ -58,7 +55,7 @@ async def test_a_write_that_has_begun_is_finished_although_its_caller_is_cancell
         await writing
     assert journal.state == fold(await log.events("run_1"))
     assert journal.state.seq == 2
-    await journal.write(reply(1, "Goes on."))
+    await journal.amend(lambda _: [reply(1, "Goes on.")])
     assert journal.state == fold(await log.events("run_1"))
 
 
@@ -72,16 +69,16 @@ async def test_what_was_refused_whole_leaves_it_in_use(nothing_stored: Exception
     with pytest.raises(type(nothing_stored)):
         await journal.amend(lambda _: [ev.RunTakenUp()], refuse)
     assert await journals.take("run_1") is journal  # another would write past it
-    await journal.write(ev.RunTakenUp())
+    await journal.amend(lambda _: [ev.RunTakenUp()])
     assert journal.state == fold(await log.events("run_1"))
 
 
 async def test_writers_of_one_run_take_turns():
     log, _, journal = await opened()
     await asyncio.gather(
-        journal.write(ev.RunTakenUp()),
-        journal.write(reply(1, "x")),
-        journal.write(ev.RunCompleted(answer="x")),
+        journal.amend(lambda _: [ev.RunTakenUp()]),
+        journal.amend(lambda _: [reply(1, "x")]),
+        journal.amend(lambda _: [ev.RunCompleted(answer="x")]),
     )
     assert [event.type for event in await log.events("run_1")] == [
         "run_started",
@@ -94,7 +91,7 @@ async def test_writers_of_one_run_take_turns():
 async def test_what_the_state_does_not_allow_is_not_stored_and_hurts_nothing():
     log, journals, journal = await opened()
     with pytest.raises(IllegalTransition):
-        await journal.write(ev.RunTakenUp(), ev.RunTakenUp())
+        await journal.amend(lambda _: [ev.RunTakenUp(), ev.RunTakenUp()])
     assert len(await log.events("run_1")) == 1
     assert await journals.take("run_1") is journal
 
@@ -104,7 +101,7 @@ async def test_after_a_failed_append_the_log_is_read_again(failure: Exception):
     log, journals, journal = await opened()
     log.failure = failure
     with pytest.raises(type(failure)):
-        await journal.write(ev.RunTakenUp())
+        await journal.amend(lambda _: [ev.RunTakenUp()])
     log.failure = None
     fresh = await journals.take("run_1")
     assert fresh is not journal

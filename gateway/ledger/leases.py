@@ -1,0 +1,155 @@
+"""Leases: the right to work on a run, for a time by the database's clock, which is one for all processes. Whoever has
+the newest epoch may append, also when its time is over and nobody else took the run.
+
+A lease that would last longer than when it was given was given before the clock was set back: it has expired.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    exists,
+    insert,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
+
+from gateway.core.ports import Lease, Superseded
+from gateway.ledger import tables
+from toolward.types import RequestState, RunState
+
+DATABASE_CLOCK: ColumnElement[int] = literal_column(
+    "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)", BigInteger
+)
+"""The database's Unix time in milliseconds, as SQLite says it."""
+
+_lease = tables.run_leases.c
+_runs = tables.runs.c
+_CLOSED = [
+    state.value
+    for state in (
+        RequestState.APPROVED,
+        RequestState.DENIED,
+        RequestState.ANSWERED,
+        RequestState.EXPIRED,
+        RequestState.VOID,
+    )
+]
+
+
+class Leases:
+    """`clock` is an expression of SQL: the time now, in Unix ms."""
+
+    def __init__(self, clock: ColumnElement[int]) -> None:
+        self._clock = clock
+        left = _lease.expires_at - clock
+        self._in_force = and_(_lease.holder != "", left > 0, left <= _lease.lasts)
+
+    def take(self, connection: Connection, run_id: str, holder: str, seconds: float) -> Lease | None:
+        lasts = _ms(seconds)
+        given: dict[str, Any] = {"holder": holder, "expires_at": self._clock + lasts, "lasts": lasts}
+        taken = connection.execute(
+            update(tables.run_leases)
+            .where(_lease.run_id == run_id, not_(self._in_force))
+            .values(given | {"epoch": _lease.epoch + 1, "attempts": _lease.attempts + 1})
+            .returning(_lease.epoch, _lease.attempts)
+        ).one_or_none()
+        if taken is not None:
+            return Lease(run_id, taken.epoch, taken.attempts)
+        values: list[ColumnElement[Any]] = [
+            literal(holder), self._clock + lasts, literal(lasts), literal(1), literal(1)
+        ]  # fmt: skip
+        added = connection.execute(
+            insert(tables.run_leases).from_select(
+                ["run_id", *given, "epoch", "attempts"],
+                select(_runs.id, *values).where(_runs.id == run_id, ~exists().where(_lease.run_id == run_id)),
+            )
+        )
+        return Lease(run_id, 1, 1) if added.rowcount else None
+
+    def renew(self, connection: Connection, holder: str, seconds: float) -> Mapping[str, int]:
+        lasts = _ms(seconds)
+        connection.execute(
+            update(tables.run_leases)
+            .where(_lease.holder == holder)
+            .values(expires_at=self._clock + lasts, lasts=lasts)
+        )
+        query = (
+            select(_lease.run_id, _runs.last_seq)
+            .join_from(tables.run_leases, tables.runs, _runs.id == _lease.run_id)
+            .where(_lease.holder == holder)
+        )
+        return dict(connection.execute(query).tuples())
+
+    def ready(self, connection: Connection) -> tuple[str, ...]:
+        """Oldest first."""
+        free = ~exists().where(_lease.run_id == _runs.id, self._in_force)
+        waits = _runs.state == RunState.INPUT_REQUIRED.value
+        query = (
+            select(_runs.id)
+            .where(
+                _runs.state.in_([*_WORKED_ON, RunState.INPUT_REQUIRED.value]),
+                free,
+                or_(not_(waits), _answered(), not_(_asked())),
+            )
+            .order_by(_runs.created_at, _runs.id)
+        )
+        return tuple(connection.execute(query).scalars())
+
+
+_WORKED_ON = (RunState.QUEUED.value, RunState.RUNNING.value)
+
+
+def release(connection: Connection, lease: Lease, *, undone: bool) -> None:
+    connection.execute(
+        update(tables.run_leases)
+        .where(_lease.run_id == lease.run_id, _lease.epoch == lease.epoch, _lease.holder != "")
+        .values(holder="", expires_at=0, attempts=_lease.attempts - int(undone))
+    )
+
+
+def check(connection: Connection, run_id: str, epoch: int) -> None:
+    """For an append under the lease of this epoch, or under none (0): the log goes on, so attempts count from here.
+    Raises Superseded."""
+    which = _lease.run_id == run_id
+    if epoch:
+        which = and_(which, _lease.epoch == epoch, _lease.holder != "")
+    changed = connection.execute(
+        update(tables.run_leases).where(which).values(attempts=case((_lease.holder == "", 0), else_=1))
+    )
+    if epoch and not changed.rowcount:
+        raise Superseded(
+            f"The lease {epoch} on the run {run_id} is not in force any more: another works on it.",
+            hint="Leave the run to whoever has it.",
+        )
+
+
+def _asked() -> ColumnElement[bool]:
+    """Whether a person still has something to answer, or has taken the case over."""
+    asked = tables.input_requests.c
+    open_ones = [RequestState.OPEN.value, RequestState.TAKEN.value]
+    return exists().where(asked.run_id == _runs.id, asked.state.in_(open_ones))
+
+
+def _answered() -> ColumnElement[bool]:
+    """Whether a request of the run was closed at or after its last event."""
+    asked, moved = tables.input_requests.c, tables.request_transitions.c
+    return exists().where(
+        asked.run_id == _runs.id,
+        moved.request_id == asked.id,
+        moved.state.in_(_CLOSED),
+        moved.at >= _runs.updated_at,
+    )
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,42 @@
+"""The steps that bring older tables forward, each from the schema before. A step is never changed once it was
+released, so it is written in SQL of its own and not by way of `tables.py`, which is today's.
+
+A step may add columns and tables, but changes nothing that the chain covers: a column that comes later is digested
+only where it has a value (`chain.py`), so that what was entered before still fits.
+"""
+
+from collections.abc import Mapping
+
+_TO_3 = (
+    "ALTER TABLE runs ADD COLUMN parent TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE runs ADD COLUMN parent_seq INTEGER DEFAULT '0' NOT NULL",
+    "ALTER TABLE runs ADD COLUMN erased_seq INTEGER DEFAULT '0' NOT NULL",
+    "CREATE INDEX runs_by_time ON runs (tenant, created_at, id)",
+    "CREATE INDEX runs_by_agent ON runs (tenant, agent, created_at, id)",
+    "CREATE INDEX runs_in_state ON runs (tenant, state, created_at, id)",
+    "CREATE INDEX runs_by_parent ON runs (parent)",
+    """CREATE TABLE run_texts (
+        run_id TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (run_id, digest)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE run_leases (
+        run_id TEXT NOT NULL,
+        holder TEXT NOT NULL,
+        epoch BIGINT NOT NULL,
+        expires_at BIGINT NOT NULL,
+        lasts BIGINT NOT NULL,
+        attempts INTEGER NOT NULL,
+        PRIMARY KEY (run_id),
+        FOREIGN KEY(run_id) REFERENCES runs (id)
+    )""",
+    "CREATE INDEX run_leases_by_holder ON run_leases (holder)",
+    "ALTER TABLE input_requests ADD COLUMN choices TEXT DEFAULT '[]' NOT NULL",
+    "CREATE INDEX input_requests_by_run ON input_requests (run_id, state)",
+    "DROP INDEX call_records_by_run",
+    "CREATE INDEX call_records_by_run ON call_records (run_id, tool)",
+)
+
+STEPS: Mapping[int, tuple[str, ...]] = {3: _TO_3}
+"""The statements that lead to each schema."""
