@@ -121,6 +121,7 @@ async def until(runs: Runs, run_id: str, kind: str = "", after: int = 0) -> list
     """The events behind `after` up to the first of this type, or to the end of the run."""
     seen: list[RunEvent] = []
     async for event in runs.watch_run(ADA, run_id, after):
+        assert isinstance(event, RunEvent)
         seen.append(event)
         if event.type == kind:
             break

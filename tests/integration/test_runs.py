@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,7 @@ from toolward.types import (
     Run,
     RunEvent,
     RunState,
+    TextDelta,
     ToolCall,
     ToolResult,
     text_result,
@@ -556,21 +558,64 @@ async def test_watching_beyond_the_log_ends_with_the_run(house: House):
         assert await ahead == []
 
 
-async def test_text_is_heard_as_it_comes_and_a_broken_listener_hurts_nobody(house: House):
-    house.script(says("Hello there."))
-    heard: list[str] = []
+class Speaking(TwinModel):
+    """Says the text of its replies in two pieces, and each time waits until it is let go on."""
 
-    def listener(turn: int, text: str) -> None:
-        heard.append(f"{turn}: {text}")
+    def __init__(self, *replies: ModelReply) -> None:
+        super().__init__(replies)
+        self.let_go = asyncio.Event()
 
-    def broken(_turn: int, _text: str) -> None:
-        raise OSError("no terminal")
+    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
+        reply = await super().reply(request)
+        assert on_text is not None
+        on_text(reply.text[:5])
+        await self.let_go.wait()
+        self.let_go.clear()
+        on_text(reply.text[5:])
+        return reply
+
+
+async def test_text_comes_to_those_who_want_it_before_its_reply_and_never_after(house: House):
+    house.model = model = Speaking(calls(("get", "A"), text="Let me see."), says("Hello there."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Hello.")
+        plain = asyncio.create_task(until(runs, run.id))
+        seen: list[RunEvent | TextDelta] = []
+        async for news in runs.watch_run(ADA, run.id, 0, deltas=True):
+            seen.append(news)
+            if isinstance(news, TextDelta) and news.offset == 0:
+                model.let_go.set()
+    pieces = [news for news in seen if isinstance(news, TextDelta)]
+    assert [piece for piece in pieces if piece.offset == 0] == [
+        TextDelta(1, 0, "Let m"),
+        TextDelta(2, 0, "Hello"),
+    ]
+    assert [news for news in seen if isinstance(news, RunEvent)] == await plain
+    replied = 0
+    for news in seen:
+        if isinstance(news, TextDelta):
+            assert news.turn == replied + 1
+        elif news.type == "model_replied":
+            replied = news.data["turn"]
+    assert replied == 2
+
+
+async def test_two_watchers_and_one_who_went_away_are_each_told_of_the_text(house: House):
+    house.model = model = Speaking(says("Hello there."))
+
+    async def first_piece(runs: Runs, run_id: str) -> TextDelta:
+        async with aclosing(runs.watch_run(ADA, run_id, 0, deltas=True)) as watched:
+            async for news in watched:
+                if isinstance(news, TextDelta):
+                    return news
+        raise AssertionError("no text came")
 
     async with house.open() as runs:
         run = await runs.start_run(ADA, "support", "Hello.")
-        with runs.watch_text(run.id, broken), runs.watch_text(run.id, listener):
-            assert (await ended(runs, run)).answer == "Hello there."
-    assert heard == ["1: Hello there."]
+        heard = await asyncio.gather(*(first_piece(runs, run.id) for _ in range(2)))
+        assert list(heard) == [TextDelta(1, 0, "Hello")] * 2
+        model.let_go.set()  # nobody listens any more
+        assert (await ended(runs, run)).answer == "Hello there."
 
 
 async def test_watchers_are_told_when_the_ledger_fails(house: House):
