@@ -105,7 +105,7 @@ async def open_gateway(
             ids=ids,
         )
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
-        async with upkeep, runs, reload.watching(), _beside(runs.keep_expiring(EXPIRY_CHECK)):
+        async with upkeep, runs, reload.watching(), _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)):
             with open_tracing(info.name, environment) as tracing:
                 yield Gateway(home, info, reload, backends, dispatch, upkeep, runs, ledger, models, tracing)
 

@@ -12,11 +12,11 @@ from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.state import begin
 from gateway.core.catalog import UNKNOWN, ToolFacts
-from gateway.core.ports import Authorize, Caller, Clock, Ids, ModelPort, RequestSpec, RunRecord
-from gateway.core.requests import SOURCES, expired, withdrawn
+from gateway.core.ports import Authorize, Caller, Clock, Ids, ModelPort, RunRecord
 from gateway.runs.access import Access
 from gateway.runs.answers import settle_answers, withdraw
 from gateway.runs.feed import Feed, OnText
+from gateway.runs.inbox import Inbox
 from gateway.runs.journal import Journal, Journals
 from gateway.runs.worker import OfferedTool, Ports, RunLedger, Worker
 from toolward.errors import Conflict, InvalidRequest, NotFound, TooLarge, ToolwardError
@@ -26,7 +26,6 @@ from toolward.types import (
     Answer,
     InputRequest,
     Principal,
-    RequestState,
     Run,
     RunEvent,
     RunPage,
@@ -84,6 +83,7 @@ class Runs:
         self._feed = Feed()
         self._journals = Journals(ledger, clock, self._feed)
         self._ports = Ports(ledger, dispatch, models, tools_for, facts, clock, ids, self._feed)
+        self.inbox = Inbox(ledger, dispatch, self._access, clock, self._tell)
         self._slots = asyncio.Semaphore(at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -197,76 +197,35 @@ class Runs:
         finally:
             self._journals.release(journal)
 
-    # --- input requests
+    # --- input requests: `gateway.runs.inbox` says what each does
 
     async def list_input_requests(
         self, principal: Principal, run_id: str | None = None
     ) -> tuple[InputRequest, ...]:
-        """The open ones that the caller made or may answer, and may read, oldest first."""
-        specs = await self._ledger.list_requests(principal.tenant, run_id)
-        return tuple(spec.request for spec in specs if self._access.may_read(principal, spec))
+        return await self.inbox.list(principal, run_id)
 
     async def answer_input_request(
         self, principal: Principal, request_id: str, answer: Answer
     ) -> InputRequest:
-        """Store the answer; a run that waits for it is queued again.
-
-        The request comes back closed; or, where the answer changed the arguments and somebody else must agree to
-        that, another open one in its place. Raises NotFound, Denied when the caller may read it and not answer,
-        Conflict when it is not open any more, and what `gateway.core.answering` raises.
-        """
-        spec = await self._request(principal, request_id, answer=True)
-        try:
-            return await self._ports.dispatch.answer(principal, spec, answer)
-        finally:
-            await self._tell(spec)
+        return await self.inbox.answer(principal, request_id, answer)
 
     async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
-        """In whatever state it is, to who made it or may answer it, and may read it. Raises NotFound, Denied."""
-        request = (await self._request(principal, request_id)).request
-        over = request.state in SOURCES[RequestState.EXPIRED] and expired(request, self._clock.now_ms())
-        return replace(request, state=RequestState.EXPIRED) if over else request
+        return await self.inbox.get(principal, request_id)
 
     async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest:
-        """Take back a request that one made oneself. Raises NotFound, Denied, Conflict when it is over already."""
-        spec = await self._request(principal, request_id)
-        request = withdrawn(spec.request, principal, self._clock.now_ms())
-        await self._ledger.close_request(request_id, request, principal.id)
-        await self._tell(spec)
-        return request
+        return await self.inbox.withdraw(principal, request_id)
 
     async def expire_input_requests(self) -> None:
-        """Close those whose time is over, and let the runs that wait for them go on."""
-        for spec in await self._ledger.expire_requests():
-            await self._tell(spec)
+        await self.inbox.expire()
 
-    async def keep_expiring(self, every: float) -> None:
-        """`expire_input_requests` again and again, `every` so many seconds, until cancelled."""
-        while True:
-            try:
-                await self.expire_input_requests()
-            except ToolwardError as error:
-                log.error("input requests could not be closed as expired: %s", error.text)
-            await asyncio.sleep(every)
-
-    async def _tell(self, spec: RequestSpec) -> None:
-        """What became of a request, to the run that waits for it."""
-        if not (run_id := spec.request.run_id):
-            return
+    async def _tell(self, run_id: str) -> None:
+        """What became of its requests, to the run that waits for them."""
         journal = await self._journals.take(run_id)
         try:
             await settle_answers(journal, self._ledger, self._clock)
         finally:
             self._journals.release(journal)
         self._wake(run_id)
-
-    async def _request(self, principal: Principal, request_id: str, *, answer: bool = False) -> RequestSpec:
-        """The request that the caller is about to read or answer."""
-        try:
-            spec = await self._ledger.get_request(request_id)
-        except NotFound:
-            spec = None
-        return self._access.request(principal, spec, request_id, answer=answer)
 
     def _agent(self, principal: Principal, name: str) -> AgentDefinition:
         """The agent that the caller is about to start."""
