@@ -235,6 +235,7 @@ class RunScope(msgspec.Struct, frozen=True):
     agent: str
     tools: tuple[str, ...]  # globs over qualified names
     epoch: int = 0  # the lease under which the call is made
+    people: tuple[str, ...] = ()  # labels of those who answer what the agent asks; `self` is the run's owner
 
 
 class CallContext(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.agent.events import InputAnswered
 from gateway.agent.state import RunStateData
+from gateway.core.people import ASK, ESCALATE
 from gateway.core.ports import Message
 from toolward.errors import Denied, ToolwardError
 from toolward.types import (
@@ -93,8 +94,12 @@ def told(answer: InputAnswered, tool: str) -> Observation | None:
     """What the model is told when a person's answer itself settles the call; None when the call is to be made."""
     if answer.approve or answer.again:
         return None
-    if answer.text is not None and answer.approve is None:
-        return Observation("ok", is_error=False, text=cut(answer.text), trust="trusted")
+    if answer.approve is None and (answer.text is not None or answer.choice):
+        return Observation("ok", is_error=False, text=cut(_said(answer)), trust="trusted")
+    if tool in (ASK, ESCALATE):
+        why = f"nobody is asked any more ({cut(answer.void)})" if answer.void else "nobody answered in time"
+        text = f"There is no answer: {why}. Go on without it if you can, or say what is missing."
+        return Observation("unanswered", is_error=True, text=text, trust="trusted")
     if answer.void:
         text = f"This call of {tool} was not made, because nobody is asked about it any more: {cut(answer.void)}."
     elif answer.expired:
@@ -104,6 +109,16 @@ def told(answer: InputAnswered, tool: str) -> Observation | None:
         text = f"A person did not approve this call of {tool}, so it was not made: {cut(reason)}"
     text += " Do not make the same call again; look for another way, or tell the user."
     return Observation("denied", is_error=True, text=text, trust="trusted")
+
+
+def _said(answer: InputAnswered) -> str:
+    """An answer in words: what was chosen, what was said with it, and that the case was in somebody's hands."""
+    text = (answer.text or "").strip()
+    said = f"{answer.choice}: {text}" if answer.choice and text else answer.choice or text
+    if not answer.handed_back:
+        return said
+    who = answer.by or "a person"
+    return f"[{who} took the case over and handed it back. What they did may not be in earlier results.]\n{said}"
 
 
 def cut(text: str) -> str:

@@ -92,12 +92,14 @@ class InputRequested(Event, frozen=True, kw_only=True):
     prompt: str
     approvers: tuple[str, ...] = ()
     expires_at: int = 0
+    choices: tuple[str, ...] = ()
 
 
 class InputAnswered(Event, frozen=True, kw_only=True):
     """A person answered, or nobody did in time (`expired`). `arguments_json` is set where a person changed the
     arguments: those are sent. `void` says why the request does not count any more; `again` that nobody said no, so
-    the call is made again and decided anew (then often with another request in its place)."""
+    the call is made again and decided anew (then often with another request in its place). `choice` is one of the
+    request's choices; `handed_back` says that the person had taken the case over before."""
 
     request_id: str
     approve: bool | None = None
@@ -109,6 +111,8 @@ class InputAnswered(Event, frozen=True, kw_only=True):
     edited_by: tuple[str, ...] = ()
     void: str = ""
     again: bool = False
+    choice: str = ""
+    handed_back: bool = False
 
 
 class RunCompleted(Event, frozen=True, kw_only=True):

@@ -269,7 +269,9 @@ class Worker:
         self, called: ev.ToolCalled, agent: AgentDefinition, joining: Joining | None
     ) -> Called:
         call = ToolCall(called.tool, called.arguments_json.encode(), called.call_id, called.key)
-        context = CallContext(run=RunScope(self._journal.run_id, agent.name, agent.tools))
+        context = CallContext(
+            run=RunScope(self._journal.run_id, agent.name, agent.tools, people=agent.people)
+        )
         try:
             return await self._ports.dispatch.call(self._journal.principal, call, context, joining=joining)
         except (ToolwardError, _Waits):
@@ -330,6 +332,7 @@ def _requested(call_id: str, required: InputRequired) -> list[ev.InputRequested]
             prompt=request.prompt,
             approvers=request.approvers,
             expires_at=request.expires_at,
+            choices=request.choices,
         )
         for request in required.requests
     ]
