@@ -118,7 +118,9 @@ def _said(answer: InputAnswered) -> str:
     if not answer.handed_back:
         return said
     who = answer.by or "a person"
-    return f"[{who} took the case over and handed it back. What they did may not be in earlier results.]\n{said}"
+    return (
+        f"[{who} took the case over and handed it back. What they did may not be in earlier results.]\n{said}"
+    )
 
 
 def cut(text: str) -> str:

@@ -5,6 +5,7 @@ aliases and the `tools` of an agent hold for them as for any other. Outside runs
 What a call of one does is in `gateway.core.asking`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.core.entries import ToolFacts
@@ -102,5 +103,5 @@ _ESCALATE = Tool(
 LISTING = Listing(PEOPLE, "built-in", "this gateway", (_ASK, _ESCALATE))
 """Beside the listings of the backends."""
 
-FACTS = dict.fromkeys((ASK, ESCALATE), ToolFacts(changes=False, idempotent=True))
+FACTS: Mapping[str, ToolFacts] = dict.fromkeys((ASK, ESCALATE), ToolFacts(changes=False, idempotent=True))
 """Asking changes nothing, and the same call never asks twice."""
