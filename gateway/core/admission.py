@@ -27,6 +27,7 @@ class Bounds(msgspec.Struct, frozen=True):
     result_bytes: int = MAX_BYTES
     timeout: float = 60.0  # where the caller names none, and the most that it gets
     approval_lifetime: float = 24 * 3600.0
+    question_lifetime: float = 7 * 24 * 3600.0  # of questions and escalations, until somebody takes them over
     denial_lifetime: float = 3600.0  # how long the same call is not asked about again
     open_requests: int = 50  # input requests of one principal
     hops: int = 8  # gateways that a call may have passed
