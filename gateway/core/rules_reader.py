@@ -14,12 +14,13 @@ from gateway.core.policy_document import APPROVERS, Document, Fields, flaw_in_la
 from gateway.core.rules import SELF, VERSION, Effect, Policy, PolicySource, Rule
 from gateway.core.terms_reader import read_limits, read_output
 from toolward.errors import ConfigurationError
+from toolward.names import closest
 from toolward.schema import Schema
-from toolward.types import JsonObject
+from toolward.types import JsonObject, Label
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _PATTERN_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_ORIGIN = re.compile(r"[a-z][a-z0-9_.:*-]{0,63}")
+LABELS = get_args(Label)
 _OF_TOOLS = ("args", "origin", "approvers", "limits", "output")
 _KEYS = ("id", "description", "principals", "tools", "operations", "when", "effect", *_OF_TOOLS)
 _CALLERS = ("user", "role", "tenant", "agent")
@@ -241,10 +242,13 @@ class _Reader(Document):
         found: dict[str, tuple[str, ...]] = {}
         for name, words in (self.mapping(path, fields, "origin", shape) or {}).items():
             listed = [str(word) for word in cast(list[Any], words)] if isinstance(words, list) else []
-            if not isinstance(name, str) or not listed or not all(map(_ORIGIN.fullmatch, listed)):
-                self.note(
-                    (*path, "origin", name), f"the origin of {name} must be a list like [user, trusted]"
-                )
+            where = (*path, "origin", name)
+            if not isinstance(name, str) or not listed:
+                self.note(where, f"the origin of {name} must be a list like [user, trusted]")
+            for word in (word for word in listed if word not in LABELS):
+                near = closest(word, LABELS)
+                said = f"did you mean {near}?" if near else f"there are {', '.join(LABELS)}"
+                self.note(where, f"{word[:64]!r} is no origin; {said}")
             found[str(name)] = tuple(listed)
         return found
 
