@@ -1,4 +1,4 @@
-"""What `toolward policy explain` takes for the run of a call: one on record, or what the command line says of it."""
+"""What `toolward policy explain` takes for the run of a call: one on record, or what it is told on its line."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
