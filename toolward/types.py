@@ -369,6 +369,16 @@ class RunEvent(msgspec.Struct, frozen=True):
     data: JsonObject
 
 
+class TextDelta(msgspec.Struct, frozen=True):
+    """A piece of the model's text as it comes. It is not stored, and may be left out: the whole text is in the
+    turn's `model_replied` event. `offset` counts the characters (Unicode code points) of this turn's text
+    before it; at 0 the text begins, also once more where the model was asked again."""
+
+    turn: int
+    offset: int
+    text: str
+
+
 class RunPage(msgspec.Struct, frozen=True):
     runs: tuple[Run, ...]
     next_cursor: str | None = None
@@ -381,7 +391,12 @@ class AgentProvider(Protocol):
 
     async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run: ...
 
-    def watch_run(self, principal: Principal, run_id: str, after: int = 0) -> AsyncIterator[RunEvent]: ...
+    def watch_run(
+        self, principal: Principal, run_id: str, after: int = 0, deltas: bool = False
+    ) -> AsyncIterator[RunEvent | TextDelta]:
+        """Every event behind `after`, then each new one as it comes, to the end of the run; with `deltas` pieces of
+        the model's text between them."""
+        ...
 
     async def get_run(self, principal: Principal, run_id: str) -> Run: ...
 

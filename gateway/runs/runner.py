@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractContextManager
 from types import TracebackType
 
 from msgspec.structs import replace
@@ -16,13 +15,13 @@ from gateway.core.ports import Authorize, Caller, Clock, Ids, ModelPort, RunReco
 from gateway.runs.access import Access
 from gateway.runs.answers import settle_answers
 from gateway.runs.control import Control
-from gateway.runs.feed import Feed, OnText
+from gateway.runs.feed import Feed
 from gateway.runs.inbox import Inbox
 from gateway.runs.inputs import check_key, check_text
 from gateway.runs.journal import Journals
 from gateway.runs.leases import LEASE_SECONDS, Leases
 from gateway.runs.ports import Ports, RunLedger, ToolsFor
-from gateway.runs.work import LOOK_SECONDS, Rights, Work
+from gateway.runs.work import LOOK_SECONDS, Gone, Rights, Work
 from toolward.errors import Conflict, NotFound
 from toolward.names import closest
 from toolward.types import (
@@ -35,6 +34,7 @@ from toolward.types import (
     RunEvent,
     RunFilter,
     RunPage,
+    TextDelta,
 )
 
 
@@ -67,6 +67,8 @@ class Runs:
         ids: Ids,
         facts: Callable[[str], ToolFacts] = _unknown_facts,
         rights: Rights = _as_started,
+        holder: str = "",
+        gone: Gone = lambda _: False,
         at_once: int = 256,
         lease_seconds: float = LEASE_SECONDS,
         look_seconds: float = LOOK_SECONDS,
@@ -81,9 +83,9 @@ class Runs:
         self._ids = ids
         self._feed = Feed()
         self._journals = Journals(ledger, clock, self._feed)
-        self._leases = Leases(ledger, clock, ids.new("gateway"), lease_seconds)
+        self._leases = Leases(ledger, clock, holder or ids.new("gateway"), lease_seconds)
         ports = Ports(ledger, dispatch, models, tools_for, facts, clock, ids, self._feed, self._leases)
-        self._work = Work(agents, ports, self._journals, rights, at_once)
+        self._work = Work(agents, ports, self._journals, rights, gone, at_once)
         self._control = Control(self._access, ports, self._journals, self._work)
         self.inbox = Inbox(ledger, dispatch, self._access, clock, self._tell)
         self._look_seconds = look_seconds
@@ -101,6 +103,7 @@ class Runs:
     async def resume_unfinished(self) -> int:
         """Take up every run that has not ended and on which nobody works; how many there are. From now on those of
         other gateways that stop are taken up too. Those that wait for people go on waiting."""
+        await self.inbox.expire()
         self._beside.append(asyncio.create_task(self._work.keep_looking(self._look_seconds)))
         return await self._work.wake_ready()
 
@@ -163,25 +166,28 @@ class Runs:
         page = await self._ledger.find(principal.tenant, replace(only, owner=owner), size=size, cursor=cursor)
         return replace(page, runs=self._access.readable(principal, page.runs))
 
-    async def watch_run(self, principal: Principal, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent]:
-        """Every event behind `after`, then each new one as it is stored; ends with the run. Raises NotFound,
-        Denied."""
-        with self._feed.watching(run_id) as watcher:
+    async def watch_run(
+        self, principal: Principal, run_id: str, after: int = 0, deltas: bool = False
+    ) -> AsyncGenerator[RunEvent | TextDelta]:
+        """Every event behind `after`, then each new one as it is stored; ends with the run. With `deltas` also what
+        the model says meanwhile, where this process works on the run and as far as the caller keeps up. Raises
+        NotFound, Denied."""
+        with self._feed.watching(run_id, text=deltas) as watcher:
             ended = (await self.get_run(principal, run_id)).state.ended
-            seen = after
+            seen, replied = after, 0
             while True:
                 ended = ended or watcher.ended
+                said = watcher.taken()  # before the log is read: its reply may be there, and then it is stale
                 for event in await self._ledger.events(run_id, seen):
                     seen = event.seq
+                    if event.type == "model_replied":
+                        replied = event.data["turn"]
                     yield event
+                if said is not None and said.turn > replied:
+                    yield said
                 if ended:
                     return
                 await watcher.beyond(seen)
-
-    def watch_text(self, run_id: str, listener: OnText) -> AbstractContextManager[None]:
-        """While this is open, `listener` gets the model's text as it comes. Whether the caller may see the run
-        is for `get_run` or `watch_run` to say, first."""
-        return self._feed.listening(run_id, listener)
 
     # --- control: `gateway.runs.control` says what each does
 

@@ -141,7 +141,7 @@ class Worker:
 
     async def _ask(self, step: CallModel, agent: AgentDefinition, request: ModelRequest) -> ModelReply:
         try:
-            on_text = partial(self._ports.feed.text, self._journal.run_id, step.turn)
+            on_text = self._ports.feed.speaker(self._journal.run_id, step.turn)
             return await self._ports.models(agent).reply(request, on_text)
         except ToolwardError:
             raise
