@@ -39,19 +39,26 @@ class RunSources:
         return self._sources
 
     def _since(self, state: RunStateData, turn: int) -> Iterator[Source]:
-        for one in state.turns[self._turns : turn]:
+        while self._turns < turn:
             if self._turns:
                 last = state.turns[self._turns - 1]
                 yield from (_written(call) for call in last.begun)
                 yield from (source for call in last.begun if not call.beside for source in _came(call))
-            for item in state.items[self._heard : one.heard]:
+            begun = self._turns < len(state.turns)
+            heard = state.turns[self._turns].heard if begun else len(state.items)
+            for item in state.items[self._heard : heard]:
                 if item.message is not None:
                     yield _said(item.message)
                 else:
                     called = (call for call in state.calls() if call.id == item.call_id)
                     yield from (source for call in called for source in _came(call))
-            self._heard = max(self._heard, one.heard)
+            self._heard = max(self._heard, heard)
             self._turns += 1
+
+
+def so_far(state: RunStateData) -> Sources:
+    """What the model has seen when it writes next."""
+    return RunSources().before(state, len(state.turns) + 1)
 
 
 def _beginning(state: RunStateData) -> Iterator[Source]:

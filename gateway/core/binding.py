@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.core.arguments import argument_types
 from gateway.core.catalog import CatalogTool
-from gateway.core.conditions import Condition, Conditions, Failed, Readable, Variables
+from gateway.core.conditions import UNTRUSTED, Condition, Conditions, Failed, Readable, Variables
 from gateway.core.constraints import flaws_of_fit
 from gateway.core.guards import Guards, both, guards_of_args
 from gateway.core.limits import flaws_of_sums
@@ -183,6 +183,11 @@ class BoundRule(NamedTuple):
         if match is Match.FAILED:
             return self.rule.effect != "allow"
         return match is Match.YES
+
+    @property
+    def asks_for_origins(self) -> bool:
+        """Whether it asks what has entered a run: where values came from, or whether anything is untrusted."""
+        return bool(self.rule.origin) or (self.condition is not None and UNTRUSTED in self.condition.names)
 
     @property
     def asks_who_calls(self) -> bool:

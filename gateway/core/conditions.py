@@ -31,6 +31,8 @@ from toolward.types import JsonObject, Principal, RunScope
 MAX_LENGTH = 4_000
 """Characters of one condition."""
 
+UNTRUSTED = "run.untrusted"
+
 _FIXED = {
     "principal.id": cel.Type.STRING,
     "principal.tenant": cel.Type.STRING,
@@ -42,7 +44,7 @@ _FIXED = {
     "tool.keeps_keys": cel.Type.BOOL,
     "run.id": cel.Type.STRING,
     "run.agent": cel.Type.STRING,
-    "run.untrusted": cel.Type.BOOL,
+    UNTRUSTED: cel.Type.BOOL,
 }
 _READ: dict[str, Callable[[Principal, CatalogTool, RunScope | None], Any]] = {
     "principal.id": lambda principal, _tool, _run: principal.id,
@@ -55,9 +57,8 @@ _READ: dict[str, Callable[[Principal, CatalogTool, RunScope | None], Any]] = {
     "tool.keeps_keys": lambda _principal, tool, _run: tool.facts.keeps_keys,
     "run.id": lambda _principal, _tool, run: run.run_id if run else "",
     "run.agent": lambda _principal, _tool, run: run.agent if run else "",
-    "run.untrusted": lambda _principal, _tool, run: run is None or run.untrusted is not False,
+    UNTRUSTED: lambda _principal, _tool, run: run is None or run.untrusted is not False,
 }
-_CHANGES_IN_A_RUN = "run.untrusted"  # so a tool is listed in a run whatever it is now
 _UNBOUND = cel.NewEnv(variables=_FIXED)
 _PLAIN = {
     "string": cel.Type.STRING,
@@ -173,7 +174,7 @@ class Variables:
         found = {name: read(principal, tool, run) for name, read in self._fixed}
         if arguments is None:
             if run is not None:
-                found.pop(_CHANGES_IN_A_RUN, None)
+                found.pop(UNTRUSTED, None)  # which changes: a tool is listed in a run whatever it is now
         else:
             for name, variable in self._given:
                 found[variable] = name in arguments

@@ -138,6 +138,11 @@ class BoundPolicy:
             for rule in self.policy.rules
         )
 
+    def asks_for_origins(self, tool: CatalogTool) -> bool:
+        """Whether a rule of this tool asks what has entered a run."""
+        bound = self._tools.get(tool.name)
+        return bound is not None and any(rule.asks_for_origins for rule in bound.rules)
+
     def flaw(self, tool: CatalogTool) -> Decision | None:
         """The denial of every call of a tool that a rule does not fit."""
         bound = self._tools.get(tool.name)
