@@ -104,4 +104,4 @@ def _check_parent(connection: Connection, record: RunRecord) -> None:
 
 def lengths(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
     query = select(_runs.id, _runs.last_seq).where(_runs.id.in_(run_ids))
-    return dict(connection.execute(query).tuples().all())
+    return {row.id: row.last_seq for row in connection.execute(query)}
