@@ -1,5 +1,5 @@
-"""Leases: the right to work on a run, for a time by the database's clock, which is one for all processes. Whoever has
-the newest epoch may append, also when its time is over and nobody else took the run.
+"""Leases: the right to work on a run, for a time by the database's clock, which is one for all processes. Whoever
+has the newest epoch may append, also when its time is over and nobody else took the run.
 
 A lease that would last longer than when it was given was given before the clock was set back: it has expired.
 """
@@ -88,7 +88,7 @@ class Leases:
             .join_from(tables.run_leases, tables.runs, _runs.id == _lease.run_id)
             .where(_lease.holder == holder)
         )
-        return dict(connection.execute(query).tuples())
+        return {row.run_id: row.last_seq for row in connection.execute(query)}
 
     def ready(self, connection: Connection) -> tuple[str, ...]:
         """Oldest first."""

@@ -13,7 +13,7 @@ from gateway.ledger import tables
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import salted, salted_digest
 from gateway.ledger.words import Named, packed, put_back, take_names
-from toolward.errors import Internal
+from toolward.errors import Internal, NotFound
 from toolward.types import RunEvent
 
 SHARED_RUN = ""
@@ -104,7 +104,10 @@ def read_events(connection: Connection, run_id: str, after: int) -> tuple[RunEve
 
 
 def read_texts(connection: Connection, run_id: str, digests: Sequence[str]) -> Mapping[str, bytes]:
-    texts = _Texts(connection, lineage(connection, run_id))
+    """Raises NotFound, Damaged."""
+    if not (parts := lineage(connection, run_id)):
+        raise not_found(run_id)
+    texts = _Texts(connection, parts)
     texts.load(digests)
     for name in digests:
         texts.check(name, f"The log of the run {run_id}")
@@ -185,6 +188,10 @@ class _Texts:
 
 def _where(row: Any) -> str:
     return f"Event {row.seq} of the run {row.run_id}"
+
+
+def not_found(run_id: str) -> NotFound:
+    return NotFound(f"There is no run {run_id[:128]!r}.", hint="List your runs.")
 
 
 def chunks(values: Iterable[Any], size: int = _AT_ONCE) -> Iterator[list[Any]]:

@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from gateway.core.ports import RunAppend, RunRecord, StoredEvent
 from gateway.ledger import leases, tables
 from gateway.ledger.batch import Batch
-from gateway.ledger.run_events import add_events
-from toolward.errors import Conflict, NotFound
+from gateway.ledger.run_events import add_events, not_found
+from toolward.errors import Conflict
 from toolward.types import Run, RunState
 
 _runs = tables.runs.c
@@ -67,10 +67,6 @@ def get(connection: Connection, run_id: str) -> RunRecord:
     if row is None:
         raise not_found(run_id)
     return record_of(row)
-
-
-def not_found(run_id: str) -> NotFound:
-    return NotFound(f"There is no run {run_id[:128]!r}.", hint="List your runs.")
 
 
 def record_of(row: Row[Any]) -> RunRecord:
