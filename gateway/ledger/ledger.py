@@ -33,7 +33,7 @@ from gateway.ledger.reading import RecordedCall, recorded_call
 from gateway.ledger.schema import prepare
 from gateway.ledger.transitions import watch_requests
 from gateway.ledger.upkeep import Upkeep
-from toolward.errors import ToolwardError
+from toolward.errors import ConfigurationError, ToolwardError
 from toolward.store import Writer, closed, explain, open_store, place, write_transaction
 from toolward.types import InputRequest, RunEvent, RunFilter, RunPage, ToolResult
 
@@ -336,6 +336,10 @@ def _open(where: str | Path, busy_timeout: float) -> Engine:
         with write_transaction(engine) as connection:
             prepare(connection, place(engine))
         watch_requests(engine)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        reason = explain(error, place(engine))
+        raise ConfigurationError(f"{reason.text} It is as it was.", hint=reason.hint or "") from error
     except BaseException:
         engine.dispose()
         raise
