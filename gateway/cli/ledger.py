@@ -87,8 +87,8 @@ def verify(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
         note(f"{coloured('broken', 'failed')}  {one.where}: {one.what}")
     checked = (
         f"{found.entries:,} entries in {found.segments} segments, {found.checkpoints} checkpoints;"
-        f" {found.removed_segments} segments removed and the payloads of {found.erased} calls, the words of {found.erased_runs} runs"
-        f" and of {found.erased_requests} input requests erased on purpose"
+        f" {found.removed_segments} segments removed and the payloads of {found.erased} calls, the words of"
+        f" {found.erased_runs} runs and of {found.erased_requests} input requests erased on purpose"
     )
     if found.is_whole:
         until = (
