@@ -45,6 +45,10 @@ def _covered(table: Table, *, without: tuple[str, ...] = ()) -> Covered:
     return Covered(table, columns, tuple(column.name for column in table.primary_key.columns))
 
 
+def _getting(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    return itemgetter(*names)
+
+
 _RUN = ("tenant", "owner", "roles", "key", "agent", "created_at")  # the rest follows from the run's events
 
 COVERED: Mapping[str, Covered] = {
@@ -59,9 +63,7 @@ COVERED: Mapping[str, Covered] = {
 }
 
 
-_CONTENT: Mapping[str, Callable[[Any], Sequence[Any]]] = {
-    kind: itemgetter(*covered.columns) for kind, covered in COVERED.items()
-}
+_CONTENT = {kind: _getting(covered.columns) for kind, covered in COVERED.items()}
 _WITH_TRUTHS = frozenset(
     kind
     for kind, covered in COVERED.items()
