@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition, Limits
 from gateway.agent.state import RunStateData, fold
+from gateway.agent.stored import encode
 from gateway.core.ports import StopReason, ToolUse, Usage
+from tests.twins import restored
 from toolward.types import RequestKind, RunEvent
 
 DEFINITION = AgentDefinition(
@@ -22,8 +22,9 @@ def log_of(*events: ev.Event, first: ev.RunStarted = STARTED) -> tuple[RunEvent,
     """As the ledger gives it: numbered, one a millisecond, the fields as JSON has them."""
     log: list[RunEvent] = []
     for seq, event in enumerate((first, *events), 1):
-        stored = ev.encode(event)
-        log.append(RunEvent("run_1", seq, stored.type, 1_000 + seq, msgspec.json.decode(stored.data_json)))
+        stored = encode(event)
+        texts = {digest: body.decode() for digest, body in stored.texts.items()}
+        log.append(RunEvent("run_1", seq, stored.type, 1_000 + seq, restored(stored, texts)))
     return tuple(log)
 
 

@@ -228,13 +228,42 @@ class LogEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     fields: JsonObject = msgspec.field(default_factory=dict[str, Any])
 
 
+Label = Literal["user", "trusted", "untrusted", "model"]
+"""Whose word something in a run is (`gateway.core.provenance`)."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where one single value of a call's arguments came from. `path` is its JSON Pointer in them; `where` is for
+    people, and tells nothing of the content there."""
+
+    path: str
+    label: Label
+    where: str
+
+
+class Origins(Protocol):
+    """What is known of where a call's values came from."""
+
+    def of(self, path: str, value: Json) -> Origin | None:
+        """The origin of one single value; `path` is its JSON Pointer in the arguments. None = not known."""
+        ...
+
+
 class RunScope(msgspec.Struct, frozen=True):
-    """What a run tells dispatch about a call: whose run, which agent, and which tools that agent has."""
+    """What a run tells dispatch about a call: whose run, which agent, and which tools that agent has. `untrusted`
+    is whether the run had read anything untrusted by then, `origins` where the call's values came from, as it was
+    recorded when people were asked about it; None = not known."""
 
     run_id: str
     agent: str
     tools: tuple[str, ...]  # globs over qualified names
     epoch: int = 0  # the lease under which the call is made
+    people: tuple[str, ...] = ()  # labels of those who answer what the agent asks; `self` is the run's owner
+    untrusted: bool | None = None
+    origins: tuple[Origin, ...] | None = None
+    made: tuple[
+        str, ...
+    ] = ()  # tools that a retried run's parent has called, and that this one may not simply repeat
 
 
 class CallContext(msgspec.Struct, frozen=True):
@@ -247,6 +276,8 @@ class CallContext(msgspec.Struct, frozen=True):
     on_behalf_of: str = ""  # as it came, not checked yet (`toolward.auth.on_behalf`)
     hops: int = 0  # gateways that it has passed
     run: RunScope | None = None
+    in_force: Callable[[], bool] | None = None  # asked in the last moment: whether it may still go out
+    origins: Origins | None = None  # of a call in a run, looked up only when a rule asks
 
 
 NO_CONTEXT = CallContext()
@@ -341,6 +372,16 @@ class RunEvent(msgspec.Struct, frozen=True):
     data: JsonObject
 
 
+class TextDelta(msgspec.Struct, frozen=True):
+    """A piece of the model's text as it comes. It is not stored, and may be left out: the whole text is in the
+    turn's `model_replied` event. `offset` counts the characters (Unicode code points) of this turn's text
+    before it; at 0 the text begins, also once more where the model was asked again."""
+
+    turn: int
+    offset: int
+    text: str
+
+
 class RunPage(msgspec.Struct, frozen=True):
     runs: tuple[Run, ...]
     next_cursor: str | None = None
@@ -353,7 +394,12 @@ class AgentProvider(Protocol):
 
     async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run: ...
 
-    def watch_run(self, principal: Principal, run_id: str, after: int = 0) -> AsyncIterator[RunEvent]: ...
+    def watch_run(
+        self, principal: Principal, run_id: str, after: int = 0, deltas: bool = False
+    ) -> AsyncIterator[RunEvent | TextDelta]:
+        """Every event behind `after`, then each new one as it comes, to the end of the run; with `deltas` pieces of
+        the model's text between them."""
+        ...
 
     async def get_run(self, principal: Principal, run_id: str) -> Run: ...
 

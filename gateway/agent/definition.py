@@ -18,7 +18,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class AgentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of `agents/`. `tools` are globs over qualified names; policy may allow less, never more.
-    `model` is the name of a model endpoint."""
+    `model` is the name of a model endpoint. `people` are the labels (globs) of those who answer what it asks them;
+    `self` is the run's owner."""
 
     name: Annotated[str, msgspec.Meta(pattern=AGENT_NAME)]
     instructions: Annotated[str, msgspec.Meta(min_length=1)]
@@ -27,6 +28,7 @@ class AgentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tools: tuple[str, ...] = ()
     model: str = "default"
     limits: Limits = Limits()
+    people: tuple[str, ...] = ("self",)
 
     @property
     def shown(self) -> Agent:

@@ -1,21 +1,17 @@
-"""The events of a run, as they are stored: versioned, and readable for ever.
+"""The events of a run: versioned, and readable for ever. `stored.py` says how they lie in the log.
 
 A field may be added with a default under the same version. Any other change is a new version, and a reader in
-`_READERS` that makes today's event of the old fields.
+`stored.py` that makes today's event of the old fields.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from gateway.agent.definition import AgentDefinition
-from gateway.core.ports import StopReason, StoredEvent, ToolUse, Usage
-from toolward.errors import Internal
-from toolward.types import JsonObject, RequestKind, RunEvent
-
-
-class UnreadableEvent(Internal):
-    """An event of a type or version that this Toolward does not know, or whose fields are damaged."""
+from gateway.agent.model_requests import RequestChange
+from gateway.core.ports import StopReason, ToolUse, Usage
+from toolward.types import RequestKind
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +32,23 @@ class RunStarted(Event, frozen=True, kw_only=True):
 
 
 class RunTakenUp(Event, frozen=True, kw_only=True):
-    """Work on it begins, or goes on after an answer."""
+    """Work on it begins, or goes on after an answer, a message or a pause."""
+
+
+class MessageReceived(Event, frozen=True, kw_only=True):
+    """The conversation goes on: what somebody wrote after the run's input. `key` is theirs: it is told twice
+    apart from sent twice."""
+
+    text: str
+    by: str
+    key: str = ""
 
 
 class ModelReplied(Event, frozen=True, kw_only=True):
-    """One reply of the model begins turn `turn` (1, 2, 3 …). On the `last` turn no tools were offered."""
+    """One reply of the model begins turn `turn` (1, 2, 3 …). On the `last` turn no tools were offered.
+
+    `request` is what it was asked; `heard` says how much of what came beside the turns was in it (messages and late
+    outcomes, in the order of the log)."""
 
     turn: int
     text: str
@@ -50,6 +58,8 @@ class ModelReplied(Event, frozen=True, kw_only=True):
     model: str
     duration_ms: int
     last: bool = False
+    heard: int = 0
+    request: RequestChange | None = None
 
 
 class ToolCalled(Event, frozen=True, kw_only=True):
@@ -70,7 +80,8 @@ class ToolCalled(Event, frozen=True, kw_only=True):
 class ToolReturned(Event, frozen=True, kw_only=True):
     """How a call ended, in the words that the model sees. `code` is `ok`, `tool_error`, `outcome_unknown`,
     `limit_reached` or an error's code; `structured` says that the text is JSON; `effect` and `rule` are what
-    policy decided, empty where it was not asked."""
+    policy decided, empty where it was not asked. `late`: it was made by a gateway whose lease was over, and came
+    while another waited for a person to say what had become of the call."""
 
     call_id: str
     code: str
@@ -81,10 +92,11 @@ class ToolReturned(Event, frozen=True, kw_only=True):
     effect: str = ""
     rule: str = ""
     duration_ms: int = 0
+    late: bool = False
 
 
 class InputRequested(Event, frozen=True, kw_only=True):
-    """The call waits for a person."""
+    """The call waits for a person; without a call, the run itself does."""
 
     call_id: str
     request_id: str
@@ -92,12 +104,14 @@ class InputRequested(Event, frozen=True, kw_only=True):
     prompt: str
     approvers: tuple[str, ...] = ()
     expires_at: int = 0
+    choices: tuple[str, ...] = ()
 
 
 class InputAnswered(Event, frozen=True, kw_only=True):
     """A person answered, or nobody did in time (`expired`). `arguments_json` is set where a person changed the
     arguments: those are sent. `void` says why the request does not count any more; `again` that nobody said no, so
-    the call is made again and decided anew (then often with another request in its place)."""
+    the call is made again and decided anew (then often with another request in its place); `handed_back` that who
+    answered had taken the case over."""
 
     request_id: str
     approve: bool | None = None
@@ -109,6 +123,46 @@ class InputAnswered(Event, frozen=True, kw_only=True):
     edited_by: tuple[str, ...] = ()
     void: str = ""
     again: bool = False
+    choice: str = ""
+    handed_back: bool = False
+
+
+class RunPaused(Event, frozen=True, kw_only=True):
+    """Nothing new is begun until it is resumed; what is under way comes to its end."""
+
+    by: str
+    reason: str = ""
+
+
+class RunResumed(Event, frozen=True, kw_only=True):
+    by: str
+
+
+class EffectMade(msgspec.Struct, frozen=True):
+    """A call that changes things, which a run made behind the event from which it is retried."""
+
+    call_id: str
+    tool: str
+    arguments_json: str
+    code: str  # how it ended; `outcome_unknown` where nobody knows
+
+
+class RunRetried(Event, frozen=True, kw_only=True):
+    """The first event of a run that shares another's log up to `after`. `effects` are those that the other made
+    behind it: to call such a tool again needs a person's yes."""
+
+    parent: str
+    after: int
+    owner: str
+    effects: tuple[EffectMade, ...] = ()
+
+
+class RunRated(Event, frozen=True, kw_only=True):
+    """What somebody thinks of it, from -1 to 1."""
+
+    by: str
+    score: float
+    comment: str = ""
 
 
 class RunCompleted(Event, frozen=True, kw_only=True):
@@ -131,45 +185,19 @@ class RunCancelled(Event, frozen=True, kw_only=True):
 TYPES: Mapping[str, type[Event]] = {
     "run_started": RunStarted,
     "run_taken_up": RunTakenUp,
+    "message_received": MessageReceived,
     "model_replied": ModelReplied,
     "tool_called": ToolCalled,
     "tool_returned": ToolReturned,
     "input_requested": InputRequested,
     "input_answered": InputAnswered,
+    "run_paused": RunPaused,
+    "run_resumed": RunResumed,
+    "run_retried": RunRetried,
+    "run_rated": RunRated,
     "run_completed": RunCompleted,
     "run_failed": RunFailed,
     "run_cancelled": RunCancelled,
 }
 
 NAMES: Mapping[type[Event], str] = {kind: name for name, kind in TYPES.items()}
-
-
-def _reader(kind: type[Event]) -> Callable[[JsonObject], Event]:
-    return lambda data: msgspec.convert(data, kind)
-
-
-_READERS: Mapping[tuple[str, int], Callable[[JsonObject], Event]] = {
-    (name, 1): _reader(kind) for name, kind in TYPES.items()
-}
-
-
-def encode(event: Event) -> StoredEvent:
-    return StoredEvent(NAMES[type(event)], event.version, msgspec.json.encode(event))
-
-
-def decode(event: RunEvent) -> Event:
-    """Raises UnreadableEvent, naming the run and the event."""
-    where = f"Event {event.seq} of the run {event.run_id}"
-    version = event.data.get("version")
-    read = _READERS.get((event.type, version)) if isinstance(version, int) else None
-    if read is None:
-        raise UnreadableEvent(
-            f"{where} is of type {event.type!r}, version {version!r}, which this Toolward cannot read.",
-            hint="Use the Toolward that wrote it, or a newer one.",
-        )
-    try:
-        return read(event.data)
-    except msgspec.ValidationError as error:
-        raise UnreadableEvent(
-            f"{where} ({event.type}) is damaged: {error}.", hint="Restore the ledger from a copy."
-        ) from None

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.agent.context import Observation
+from gateway.agent.conversation import Call, Turn
 from gateway.agent.definition import Limits
-from gateway.agent.state import Call, RunStateData, Turn
+from gateway.agent.events import InputAnswered
+from gateway.agent.state import RunStateData
 from gateway.core.ports import ToolUse
 from toolward.names import closest
 
@@ -26,7 +28,7 @@ class CallModel(msgspec.Struct, frozen=True):
 
 
 class CallTools(msgspec.Struct, frozen=True):
-    """Go on with the turn's calls: `uses` are wishes (place in the turn, wish) that were not called yet,
+    """Go on with a turn's calls: `uses` are wishes (place in the turn, wish) that were not called yet,
     `ready` are calls that people have answered, `orphans` were begun before a crash and have no outcome."""
 
     turn: int
@@ -57,35 +59,52 @@ Step = CallModel | CallTools | WaitForInput | Complete | Fail
 
 
 def next_step(state: RunStateData, limits: Limits) -> Step:
-    """For a run that has not ended, between steps: a call that is in flight then is an orphan."""
+    """For a run that is running, between steps: a call that is in flight then is an orphan."""
+    if state.verdict is not None:
+        return _given_up(state.verdict)
+    if state.parked:
+        return WaitForInput(state.asked)
+    for turn in state.open_turns:
+        if turn.can_go_on and not turn.reply.last:
+            return _go_on(turn)
+    return _converse(state, limits)
+
+
+def _converse(state: RunStateData, limits: Limits) -> Step:
     if not state.turns:
         return CallModel(1)
     turn = state.turns[-1]
-    if not turn.reply.tool_uses:
-        return _end(state, turn, limits)
-    if turn.reply.last:
+    if turn.reply.last and not state.unheard:
         return _at_limit(state, turn, limits)
-    if not turn.settled:
-        return _go_on(state, turn)
+    if not turn.over:
+        return WaitForInput(state.asked)
     if (repeated := _repeated_failure(state)) is not None:
         return repeated
+    if turn.reply.tool_uses or state.unheard:
+        return _next_turn(state, turn, limits)
+    return WaitForInput(state.asked) if state.asked else _end(turn)
+
+
+def _next_turn(state: RunStateData, turn: Turn, limits: Limits) -> CallModel:
     number = turn.number + 1
-    return CallModel(number, last=number > limits.turns or state.run.calls >= limits.calls)
+    turns, calls = state.since
+    spent = number - turns > limits.turns or state.run.calls - calls >= limits.calls
+    return CallModel(number, last=spent)
 
 
-def _go_on(state: RunStateData, turn: Turn) -> Step:
+def _go_on(turn: Turn) -> CallTools:
     ready = tuple(call for call in turn.begun if call.ready)
     orphans = tuple(call for call in turn.begun if call.in_flight)
-    if state.asked:  # what was not called yet waits too: it may count on what is being asked
-        waiting = WaitForInput(state.asked)
-        return CallTools(turn.number, (), ready, orphans) if ready or orphans else waiting
-    return CallTools(turn.number, turn.uncalled, ready, orphans)
+    return CallTools(turn.number, () if turn.asked else turn.uncalled, ready, orphans)
 
 
-def _end(state: RunStateData, turn: Turn, limits: Limits) -> Step:
+def _given_up(verdict: InputAnswered) -> Fail:
+    said = f"{verdict.by} said that it is to end" if verdict.by else "nobody said that it is to go on"
+    return Fail("given_up", f"Work on the run stopped again and again at the same place, and {said}.")
+
+
+def _end(turn: Turn) -> Step:
     reply = turn.reply
-    if reply.last:
-        return _at_limit(state, turn, limits)
     if reply.stop == "refusal":
         return Fail("refusal", "The model endpoint refused to answer.", reply.text)
     if reply.stop == "length":
@@ -96,7 +115,8 @@ def _end(state: RunStateData, turn: Turn, limits: Limits) -> Step:
 
 
 def _at_limit(state: RunStateData, turn: Turn, limits: Limits) -> Fail:
-    reached = f"{limits.calls} tool calls" if state.run.calls >= limits.calls else f"{limits.turns} turns"
+    spent = state.run.calls - state.since[1] >= limits.calls
+    reached = f"{limits.calls} tool calls" if spent else f"{limits.turns} turns"
     return Fail("limit_reached", f"The run reached its limit of {reached}.", turn.reply.text)
 
 

@@ -1,42 +1,59 @@
 """How a run moves: the fold from its events to its state. All transitions are here, and nowhere else.
 
-    event             in state                    makes it
-    run_started       (none)                      queued
-    run_taken_up      queued                      running
-    model_replied     running                     running
-    tool_called       running                     running
-    tool_returned     running                     running, or input_required when what is left waits for people
-    input_requested   running                     the same
-    input_answered    running, input_required     queued from input_required, otherwise running
-    run_completed     running                     completed
-    run_failed        queued, running             failed
-    run_cancelled     all that have not ended     cancelled
+    event             in state                              makes it
+    run_started       (none)                                queued
+    run_taken_up      queued                                running
+    message_received  all but cancelled                     queued, if it waited for people or had ended
+    model_replied     running, paused                       the same, or input_required
+    tool_called       running                               running
+    tool_returned     running, paused                       the same, or input_required
+                      input_required (a late one)           queued
+    input_requested   running, paused                       the same, or input_required
+    input_answered    running, input_required, paused       queued from input_required, otherwise the same
+    run_paused        queued, running, input_required       paused
+    run_resumed       paused                                queued, or input_required
+    run_retried       any but an ended one (of the parent)  queued, as another run
+    run_rated         any                                   the same
+    run_completed     running                               completed
+    run_failed        queued, running                       failed
+    run_cancelled     all that have not ended               cancelled
 
-A call of a turn is *uncalled*, then *in flight*, then it has an outcome; or it *waits* for answers, and is
-*ready* when all have come. `waiting` (for a child run) and `paused` have no events yet.
+`input_required` comes of itself when a call waits for people and nothing else can go on. A call of a turn is
+*uncalled*, then *in flight*, then it has an outcome; or it *waits* for answers, and is *ready* when all have come.
+When the conversation goes on while calls wait, their turn is *set aside*: its outcomes come beside the later turns.
+`waiting` (for a child run) has no events yet.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from gateway.agent import events as ev
+from gateway.agent.conversation import Call, Item, Turn
 from gateway.agent.definition import AgentDefinition
-from gateway.core.ports import ToolUse
+from gateway.agent.model_requests import MessageRef, apply
+from gateway.agent.stored import decode
+from gateway.core.questions import GO_ON
 from toolward.errors import Internal
 from toolward.types import Run, RunEvent, RunState
 
 _UNFINISHED = frozenset(state for state in RunState if not state.ended)
 _RUNNING = frozenset({RunState.RUNNING})
+_AT_WORK = frozenset({RunState.RUNNING, RunState.PAUSED})
 
 _ALLOWED: Mapping[type[ev.Event], frozenset[RunState]] = {
     ev.RunTakenUp: frozenset({RunState.QUEUED}),
-    ev.ModelReplied: _RUNNING,
+    ev.MessageReceived: frozenset(RunState) - {RunState.CANCELLED},
+    ev.ModelReplied: _AT_WORK,
     ev.ToolCalled: _RUNNING,
-    ev.ToolReturned: _RUNNING,
-    ev.InputRequested: _RUNNING,
-    ev.InputAnswered: frozenset({RunState.RUNNING, RunState.INPUT_REQUIRED}),
+    ev.ToolReturned: _AT_WORK | {RunState.INPUT_REQUIRED},
+    ev.InputRequested: _AT_WORK,
+    ev.InputAnswered: _AT_WORK | {RunState.INPUT_REQUIRED},
+    ev.RunPaused: frozenset({RunState.QUEUED, RunState.RUNNING, RunState.INPUT_REQUIRED}),
+    ev.RunResumed: frozenset({RunState.PAUSED}),
+    ev.RunRetried: _UNFINISHED,
+    ev.RunRated: frozenset(RunState),
     ev.RunCompleted: _RUNNING,
     ev.RunFailed: frozenset({RunState.QUEUED, RunState.RUNNING}),
     ev.RunCancelled: _UNFINISHED,
@@ -47,75 +64,47 @@ class IllegalTransition(Internal):
     """An event that the state does not allow: a damaged log, or a bug of ours."""
 
 
-class Call(msgspec.Struct, frozen=True):
-    """One call of a turn, as far as it has come. `asked` are the input requests without an answer."""
-
-    id: str
-    index: int
-    use_id: str
-    tool: str
-    alias: str
-    arguments_json: str
-    key: str
-    attempts: int = 1
-    asked: tuple[str, ...] = ()
-    answers: tuple[ev.InputAnswered, ...] = ()
-    outcome: ev.ToolReturned | None = None
-
-    @property
-    def waits(self) -> bool:
-        return bool(self.asked)
-
-    @property
-    def ready(self) -> bool:
-        """People have answered, and nothing was made of it yet."""
-        return self.outcome is None and bool(self.answers) and not self.asked
-
-    @property
-    def in_flight(self) -> bool:
-        return self.outcome is None and not self.asked and not self.answers
-
-
-class Turn(msgspec.Struct, frozen=True):
-    """One reply of the model and its calls, one for each tool use; None where it is uncalled."""
-
-    reply: ev.ModelReplied
-    calls: tuple[Call | None, ...]
-
-    @property
-    def number(self) -> int:
-        return self.reply.turn
-
-    @property
-    def begun(self) -> tuple[Call, ...]:
-        return tuple(call for call in self.calls if call is not None)
-
-    @property
-    def uncalled(self) -> tuple[tuple[int, ToolUse], ...]:
-        uses = enumerate(self.reply.tool_uses)
-        return tuple((index, use) for index, use in uses if self.calls[index] is None)
-
-    @property
-    def settled(self) -> bool:
-        return all(call is not None and call.outcome is not None for call in self.calls)
-
-
 class RunStateData(msgspec.Struct, frozen=True):
-    """Everything that a run's events say. `run` is the row that lists show."""
+    """Everything that a run's events say. `run` is the row that lists show.
+
+    `items` came beside the turns, in the order of the log: messages, and outcomes of turns that were set aside;
+    each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had been
+    used (turns, calls) when the last message came: limits count from there. `made` are the effects of a retried
+    run's parent behind their common events.
+    """
 
     run: Run
     tenant: str
     definition: AgentDefinition
     seq: int
     turns: tuple[Turn, ...] = ()
+    items: tuple[Item, ...] = ()
+    refs: tuple[MessageRef, ...] = ()
+    tools: str = ""
+    since: tuple[int, int] = (0, 0)
+    made: tuple[ev.EffectMade, ...] = ()
+    parked: str = ""  # the request that the run itself waits for
+    verdict: ev.InputAnswered | None = None  # what was answered to it, if not that it is to go on
+
+    @property
+    def open_turns(self) -> tuple[Turn, ...]:
+        """Those with calls that have no outcome, oldest first."""
+        return tuple(turn for turn in self.turns if not turn.settled)
 
     @property
     def asked(self) -> tuple[str, ...]:
         """Ids of the input requests that wait for an answer."""
-        if not self.turns:
-            return ()
-        ids = (request for call in self.turns[-1].begun for request in call.asked)
-        return tuple(dict.fromkeys(ids))
+        ids = (request for turn in self.open_turns for call in turn.begun for request in call.asked)
+        return tuple(dict.fromkeys((*ids, *((self.parked,) if self.parked else ()))))
+
+    @property
+    def unheard(self) -> bool:
+        """Whether something came beside the turns that the model does not know yet."""
+        return len(self.items) > (self.turns[-1].heard if self.turns else 0)
+
+    def calls(self) -> Iterator[Call]:
+        for turn in self.turns:
+            yield from turn.begun
 
 
 def fold(events: Iterable[RunEvent]) -> RunStateData:
@@ -125,15 +114,26 @@ def fold(events: Iterable[RunEvent]) -> RunStateData:
     """
     state: RunStateData | None = None
     for stored in events:
-        event = ev.decode(stored)
-        state = advance(state, event, stored.at) if state else begin(stored.run_id, event, stored.at)
-        if stored.seq != state.seq:
-            raise IllegalTransition(
-                f"The log of the run {stored.run_id} has event {stored.seq} where {state.seq} must be.",
-                hint="Restore the ledger from a copy.",
-            )
+        state = follow(state, stored)
     if state is None:
         raise IllegalTransition("A run without events has no state.")
+    return state
+
+
+def follow(state: RunStateData | None, stored: RunEvent) -> RunStateData:
+    """The state after one more event as it is stored. Raises as `fold`."""
+    event = decode(stored)
+    if state is None:
+        state = begin(stored.run_id, event, stored.at)
+    elif isinstance(event, ev.RunRetried):
+        state = retried(state, stored.run_id, event, stored.at)
+    else:
+        state = advance(state, event, stored.at)
+    if stored.seq != state.seq:
+        raise IllegalTransition(
+            f"The log of the run {stored.run_id} has event {stored.seq} where {state.seq} must be.",
+            hint="Restore the ledger from a copy.",
+        )
     return state
 
 
@@ -157,22 +157,71 @@ def begin(run_id: str, event: ev.Event, at: int) -> RunStateData:
     return RunStateData(run, event.tenant, event.definition, seq=1)
 
 
+def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> RunStateData:
+    """The state of a new run, which goes on from another's. What was under way there is begun anew here. Raises
+    IllegalTransition where that one had ended."""
+    _check(state, event)
+    if event.after != state.seq:
+        raise _illegal(state, event, f"it shares {event.after} events")
+    turns = tuple(turn.renewed() for turn in state.turns)
+    run = msgspec.structs.replace(
+        state.run,
+        id=run_id,
+        owner=event.owner,
+        state=RunState.QUEUED,
+        calls=sum(len(turn.begun) for turn in turns),
+        input_tokens=0,
+        output_tokens=0,
+        created_at=at,
+        updated_at=at,
+        last_seq=state.seq + 1,
+        parent=event.parent,
+    )
+    return msgspec.structs.replace(
+        state,
+        run=run,
+        seq=state.seq + 1,
+        turns=turns,
+        since=(len(turns), run.calls),
+        made=(*state.made, *event.effects),
+        parked="",
+        verdict=None,
+    )
+
+
 def advance(state: RunStateData, event: ev.Event, at: int) -> RunStateData:
     """The state after one more event. Raises IllegalTransition."""
-    if state.run.state not in _ALLOWED.get(type(event), ()):
-        raise _illegal(state, event, f"it is {state.run.state.value}")
-    moved = _STEPS[type(event)](state, event)
+    _check(state, event)
+    moved = _call(state, event, at) if isinstance(event, ev.ToolCalled) else _STEPS[type(event)](state, event)
     run = msgspec.structs.replace(moved.run, updated_at=at, last_seq=state.seq + 1)
     return msgspec.structs.replace(moved, run=run, seq=state.seq + 1)
 
 
+def _check(state: RunStateData, event: ev.Event) -> None:
+    if state.run.state not in _ALLOWED.get(type(event), ()):
+        raise _illegal(state, event, f"it is {state.run.state.value}")
+
+
 def _take_up(state: RunStateData, _event: ev.RunTakenUp) -> RunStateData:
-    return _with_run(state, state=RunState.RUNNING)
+    return _rest(_with_run(state, state=RunState.RUNNING))
+
+
+def _message(state: RunStateData, event: ev.MessageReceived) -> RunStateData:
+    items = (*state.items, Item(message=event))
+    since = (len(state.turns), state.run.calls)
+    moved = msgspec.structs.replace(state, items=items, since=since, verdict=None)
+    if state.run.state is RunState.INPUT_REQUIRED and not state.parked:
+        moved = _with_run(_set_aside(moved), state=RunState.QUEUED)
+    elif state.run.state.ended:
+        moved = _with_run(moved, state=RunState.QUEUED, answer="", error_code="", error_message="")
+    return moved
 
 
 def _reply(state: RunStateData, event: ev.ModelReplied) -> RunStateData:
-    if event.turn != len(state.turns) + 1 or (state.turns and not state.turns[-1].settled):
+    if event.turn != len(state.turns) + 1 or (state.turns and not state.turns[-1].over):
         raise _illegal(state, event, f"turn {event.turn} cannot begin yet")
+    if event.heard > len(state.items):
+        raise _illegal(state, event, f"it heard {event.heard} things and there were {len(state.items)}")
     turn = Turn(event, (None,) * len(event.tool_uses))
     run = msgspec.structs.replace(
         state.run,
@@ -180,53 +229,100 @@ def _reply(state: RunStateData, event: ev.ModelReplied) -> RunStateData:
         input_tokens=state.run.input_tokens + event.usage.input_tokens,
         output_tokens=state.run.output_tokens + event.usage.output_tokens,
     )
-    return msgspec.structs.replace(state, run=run, turns=(*state.turns, turn))
+    asked = event.request
+    return _rest(
+        msgspec.structs.replace(
+            state,
+            run=run,
+            turns=(*state.turns, turn),
+            refs=apply(state.refs, asked) if asked else (),
+            tools=asked.tools if asked else "",
+        )
+    )
 
 
-def _call(state: RunStateData, event: ev.ToolCalled) -> RunStateData:
-    if not state.turns or event.turn != len(state.turns) or not 0 <= event.index < len(state.turns[-1].calls):
+def _call(state: RunStateData, event: ev.ToolCalled, at: int) -> RunStateData:
+    turn = state.turns[event.turn - 1] if 0 < event.turn <= len(state.turns) else None
+    if turn is None or not 0 <= event.index < len(turn.calls):
         raise _illegal(state, event, f"turn {event.turn} has no such tool use")
-    known = state.turns[-1].calls[event.index]
+    known = turn.calls[event.index]
     if known is None:
         call = Call(
             id=event.call_id,
+            turn=event.turn,
             index=event.index,
             use_id=event.use_id,
             tool=event.tool,
             alias=event.alias,
             arguments_json=event.arguments_json,
             key=event.key,
+            at=at,
         )
         return _with_run(_with_call(state, call), calls=state.run.calls + 1)
     if known.id != event.call_id or not (known.ready or known.in_flight):
         raise _illegal(state, event, f"the call {known.id} is not to be repeated")
-    repeated = msgspec.structs.replace(known, attempts=known.attempts + 1, answers=())
+    repeated = msgspec.structs.replace(
+        known, attempts=known.attempts + 1, crashes=known.crashes + known.in_flight, answers=()
+    )
     return _with_call(state, repeated)
 
 
 def _return(state: RunStateData, event: ev.ToolReturned) -> RunStateData:
     call = _open_call(state, event, event.call_id)
-    if call.waits:
+    if (call.waits or state.run.state is RunState.INPUT_REQUIRED) and not (call.waits and event.late):
         raise _illegal(state, event, f"the call {call.id} waits for an answer")
-    return _rest(_with_call(state, msgspec.structs.replace(call, outcome=event, answers=())))
+    beside = state.turns[call.turn - 1].set_aside
+    returned = msgspec.structs.replace(call, outcome=event, answers=(), asked=(), beside=beside)
+    moved = _with_call(state, returned)
+    if beside:
+        moved = msgspec.structs.replace(moved, items=(*moved.items, Item(call_id=call.id)))
+    if moved.run.state is RunState.INPUT_REQUIRED:
+        return _with_run(moved, state=RunState.QUEUED)
+    return _rest(moved)
 
 
 def _request(state: RunStateData, event: ev.InputRequested) -> RunStateData:
+    if not event.call_id:
+        if state.parked:
+            raise _illegal(state, event, "the run waits for a person already")
+        return _rest(msgspec.structs.replace(state, parked=event.request_id))
     call = _open_call(state, event, event.call_id)
     asked = (*call.asked, event.request_id)
-    return _rest(_with_call(state, msgspec.structs.replace(call, asked=asked)))
+    return _rest(_with_call(state, msgspec.structs.replace(call, asked=asked, kind=event.kind)))
 
 
 def _answer(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
-    concerned = (
-        [call for call in state.turns[-1].begun if event.request_id in call.asked] if state.turns else []
-    )
-    if not concerned:
+    concerned = [call for turn in state.open_turns for call in turn.begun if event.request_id in call.asked]
+    if event.request_id == state.parked:
+        state = _unpark(state, event)
+    elif not concerned:
         raise _illegal(state, event, f"nothing waits for {event.request_id}")
     for call in concerned:
         left = tuple(request for request in call.asked if request != event.request_id)
         state = _with_call(state, msgspec.structs.replace(call, asked=left, answers=(*call.answers, event)))
     return _with_run(state, state=RunState.QUEUED) if state.run.state is RunState.INPUT_REQUIRED else state
+
+
+def _unpark(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
+    if event.choice != GO_ON:
+        return msgspec.structs.replace(state, parked="", verdict=event)
+    for turn in state.open_turns:
+        for call in turn.begun:
+            state = _with_call(state, msgspec.structs.replace(call, crashes=0))
+    return msgspec.structs.replace(state, parked="")
+
+
+def _pause(state: RunStateData, _event: ev.RunPaused) -> RunStateData:
+    return _with_run(state, state=RunState.PAUSED)
+
+
+def _resume(state: RunStateData, _event: ev.RunResumed) -> RunStateData:
+    rested = _rest(_with_run(state, state=RunState.RUNNING))
+    return rested if rested.run.state is RunState.INPUT_REQUIRED else _with_run(rested, state=RunState.QUEUED)
+
+
+def _rate(state: RunStateData, _event: ev.RunRated) -> RunStateData:
+    return state
 
 
 def _complete(state: RunStateData, event: ev.RunCompleted) -> RunStateData:
@@ -254,11 +350,14 @@ def _cancel(state: RunStateData, event: ev.RunCancelled) -> RunStateData:
 
 _STEPS: Mapping[type[ev.Event], Callable[[RunStateData, Any], RunStateData]] = {
     ev.RunTakenUp: _take_up,
+    ev.MessageReceived: _message,
     ev.ModelReplied: _reply,
-    ev.ToolCalled: _call,
     ev.ToolReturned: _return,
     ev.InputRequested: _request,
     ev.InputAnswered: _answer,
+    ev.RunPaused: _pause,
+    ev.RunResumed: _resume,
+    ev.RunRated: _rate,
     ev.RunCompleted: _complete,
     ev.RunFailed: _fail,
     ev.RunCancelled: _cancel,
@@ -266,15 +365,32 @@ _STEPS: Mapping[type[ev.Event], Callable[[RunStateData, Any], RunStateData]] = {
 
 
 def _rest(state: RunStateData) -> RunStateData:
-    """The run waits for people when a call does and nothing else of the turn can go on."""
-    calls = state.turns[-1].begun
-    if any(call.waits for call in calls) and not any(call.in_flight or call.ready for call in calls):
+    """The run waits for people when a call does, or it does itself, and nothing else can go on. What was said
+    meanwhile lets the conversation go on without what waits."""
+    if state.run.state is not RunState.RUNNING or not state.asked:
+        return state
+    if state.parked:
         return _with_run(state, state=RunState.INPUT_REQUIRED)
-    return state
+    if any(turn.can_go_on for turn in state.open_turns):
+        return state
+    last = state.turns[-1]
+    if last.settled and last.reply.tool_uses:  # an older turn waits; the model is to be told of this one
+        return state
+    if state.unheard:
+        return _set_aside(state)
+    return _with_run(state, state=RunState.INPUT_REQUIRED)
+
+
+def _set_aside(state: RunStateData) -> RunStateData:
+    turns = tuple(
+        turn if turn.settled or turn.set_aside else msgspec.structs.replace(turn, set_aside=True)
+        for turn in state.turns
+    )
+    return msgspec.structs.replace(state, turns=turns)
 
 
 def _open_call(state: RunStateData, event: ev.Event, call_id: str) -> Call:
-    calls = state.turns[-1].begun if state.turns else ()
+    calls = (call for turn in state.open_turns for call in turn.begun)
     call = next((call for call in calls if call.id == call_id), None)
     if call is None or call.outcome is not None:
         raise _illegal(state, event, f"the call {call_id} is not under way")
@@ -282,11 +398,11 @@ def _open_call(state: RunStateData, event: ev.Event, call_id: str) -> Call:
 
 
 def _with_call(state: RunStateData, call: Call) -> RunStateData:
-    turn = state.turns[-1]
+    turn = state.turns[call.turn - 1]
     calls = (*turn.calls[: call.index], call, *turn.calls[call.index + 1 :])
-    return msgspec.structs.replace(
-        state, turns=(*state.turns[:-1], msgspec.structs.replace(turn, calls=calls))
-    )
+    changed = msgspec.structs.replace(turn, calls=calls)
+    turns = (*state.turns[: call.turn - 1], changed, *state.turns[call.turn :])
+    return msgspec.structs.replace(state, turns=turns)
 
 
 def _with_run(data: RunStateData, **changes: Any) -> RunStateData:

@@ -20,13 +20,16 @@ from gateway.bootstrap.system import SystemClock, SystemIds
 from gateway.bootstrap.upkeep import Upkeep
 from gateway.config.find import make_home
 from gateway.config.settings import Settings
+from gateway.core import people
 from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
+from gateway.core.ports import RunRecord
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.retention import keep_erasing
+from gateway.runs.ports import OfferedTool
+from gateway.runs.presence import present
 from gateway.runs.runner import Runs
-from gateway.runs.worker import OfferedTool
 from toolward.auth import Authenticate, bearer, local_secret
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance
@@ -85,13 +88,16 @@ async def open_gateway(
     make_home(home)
     clock, ids = SystemClock(), SystemIds()
     async with (
+        present(home / "gateways") as presence,
         Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
         Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
     ):
         dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=_state_key(home))
         await dispatch.recall()
-        upkeep = Upkeep(dispatch, backends.listings, settings, reload.now.policy, home)
+        upkeep = Upkeep(
+            dispatch, lambda: (*backends.listings(), people.LISTING), settings, reload.now.policy, home
+        )
         backends.on_change(upkeep.wake)
         reload.rule(backends, upkeep)
         runs = Runs(
@@ -102,6 +108,9 @@ async def open_gateway(
             models=models.for_agent,
             tools_for=lambda principal, agent: tuple(_offered(dispatch, principal, agent)),
             facts=lambda name: _facts(dispatch, name),
+            rights=lambda record: _rights(reload.now.settings, record),
+            holder=presence.name,
+            gone=presence.gone,
             clock=clock,
             ids=ids,
         )
@@ -110,7 +119,7 @@ async def open_gateway(
             upkeep,
             runs,
             reload.watching(),
-            _beside(runs.keep_expiring(EXPIRY_CHECK)),
+            _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
             _beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
         ):
             with open_tracing(info.name, environment) as tracing:
@@ -214,9 +223,17 @@ def _state_key(home: Path) -> bytes:
 
 
 def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -> Iterator[OfferedTool]:
-    scope = RunScope("", agent.name, agent.tools)
+    scope = RunScope("", agent.name, agent.tools, people=agent.people)
     for entry in dispatch.visible(principal, scope):
         yield entry.alias, entry.name, entry.tool
+
+
+def _rights(settings: Settings, record: RunRecord) -> Principal | None:
+    """Of a run's owner, as the configuration has them now; None where it does not have them any more."""
+    for one in settings.principals:
+        if (one.id, one.tenant) == (record.run.owner, record.tenant):
+            return Principal(one.id, one.roles, one.tenant)
+    return None
 
 
 def _facts(dispatch: Dispatch, name: str) -> ToolFacts:

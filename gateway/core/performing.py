@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.core.admission import Admitted, Bounds
 from gateway.core.outputs import AS_IT_IS, redactor
-from gateway.core.ports import BackendPort, Clock
+from gateway.core.ports import BackendPort, Clock, Superseded
 from gateway.core.recording import Recorder
 from gateway.core.results import checked, size
 from gateway.core.retrying import Retries, may_repeat
@@ -83,8 +83,9 @@ class Performer:
                     attempts.made += 1
                     left = until - self._clock.monotonic() if attempts.made > 1 else seconds
                     onward = msgspec.structs.replace(
-                        context, timeout=left, hops=context.hops + 1, on_behalf_of="", run=None
+                        context, timeout=left, hops=context.hops + 1, on_behalf_of="", run=None, in_force=None
                     )
+                    _check_lease(admitted, context)
                     try:
                         return await self._backends.call(tool.backend, principal, sent, onward)
                     except Unavailable as error:
@@ -117,6 +118,14 @@ class Performer:
             error.message,
         )
         return pause
+
+
+def _check_lease(admitted: Admitted, context: CallContext) -> None:
+    """A process that stood still after the intent was stored must not send what another has taken over."""
+    if context.in_force is not None and not context.in_force():
+        raise Superseded(
+            f"The call of {admitted.tool.name} was not sent: another gateway has taken over the run."
+        )
 
 
 async def _shown(admitted: Admitted, result: ToolResult) -> ToolResult:

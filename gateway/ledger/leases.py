@@ -94,6 +94,9 @@ class Leases:
         )
         return {row.run_id: row.last_seq for row in connection.execute(query)}
 
+    def holders(self, connection: Connection) -> tuple[str, ...]:
+        return tuple(connection.execute(select(_lease.holder).where(self._in_force).distinct()).scalars())
+
     def ready(self, connection: Connection) -> tuple[str, ...]:
         """Oldest first."""
         free = ~exists().where(_lease.run_id == _runs.id, self._in_force)
@@ -118,6 +121,12 @@ def release(connection: Connection, lease: Lease, *, undone: bool) -> None:
         update(tables.run_leases)
         .where(_lease.run_id == lease.run_id, _lease.epoch == lease.epoch, _lease.holder != "")
         .values(holder="", expires_at=0, attempts=_lease.attempts - int(undone))
+    )
+
+
+def bury(connection: Connection, holder: str) -> None:
+    connection.execute(
+        update(tables.run_leases).where(_lease.holder == holder).values(holder="", expires_at=0)
     )
 
 

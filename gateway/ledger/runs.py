@@ -72,6 +72,11 @@ def get(connection: Connection, run_id: str) -> RunRecord:
     return record_of(row)
 
 
+def lengths(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    query = select(_runs.id, _runs.last_seq).where(_runs.id.in_(run_ids))
+    return {row.id: row.last_seq for row in connection.execute(query)}
+
+
 def record_of(row: Row[Any]) -> RunRecord:
     values = {field: getattr(row, field) for field in _FIELDS}
     values["state"] = RunState(row.state)

@@ -21,19 +21,19 @@ class Access:
         return self._authorize(principal, "run.start", {"agent": agent})
 
     def run(
-        self, principal: Principal, record: RunRecord | None, run_id: str, *, cancel: bool = False
-    ) -> Run:
-        """The run, if the caller may read it, and cancel it where asked for. Raises NotFound, Denied."""
+        self, principal: Principal, record: RunRecord | None, run_id: str, operation: str = "run.read"
+    ) -> RunRecord:
+        """The run's record, if the caller may read it and do this with it. Raises NotFound, Denied."""
         if record is None or record.tenant != principal.tenant:
             _no_run(run_id)
         denied = self._refuses(principal, "run.read", record.run)
         if denied and record.run.owner != principal.id:
             _no_run(run_id)
-        if cancel and not denied:
-            denied = self._refuses(principal, "run.cancel", record.run)
+        if operation != "run.read" and not denied:
+            denied = self._refuses(principal, operation, record.run)
         if denied:
             raise denied
-        return record.run
+        return record
 
     def readable(self, principal: Principal, runs: Iterable[Run]) -> tuple[Run, ...]:
         """Those of the caller's own tenant that it may read."""

@@ -3,23 +3,38 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from gateway.agent.events import Event, encode
-from gateway.agent.state import RunStateData, advance, fold
-from gateway.core.ports import ApprovalGone, Clock, RunAppend, RunLogPort, RunRecord, Store
+from gateway.agent.events import Event
+from gateway.agent.state import RunStateData, advance, fold, follow
+from gateway.agent.stored import encode
+from gateway.core.ports import (
+    ApprovalGone,
+    Clock,
+    Lease,
+    RunAppend,
+    RunLogPort,
+    RunRecord,
+    Store,
+    StoredEvent,
+    Superseded,
+)
 from gateway.runs.feed import Feed
-from toolward.errors import Overloaded
-from toolward.types import Principal
+from toolward.errors import Conflict, Overloaded
 
 Decide = Callable[[RunStateData], Sequence[Event]]
+Encode = Callable[[Event], StoredEvent]
+
+_NOTHING_STORED = (ApprovalGone, Overloaded)
+"""What a store refuses with while nobody else has written."""
 
 
 class Journal:
-    """Everybody in this process who works on a run shares one, so that they never overtake each other."""
+    """Everybody in this process who works on a run shares one, so that they never overtake each other. What another
+    process writes is read when an append meets it."""
 
     def __init__(
         self, record: RunRecord, state: RunStateData, log: RunLogPort, clock: Clock, feed: Feed
     ) -> None:
-        self.principal = Principal(record.run.owner, record.roles, record.tenant)
+        self.record = record
         self.state = state
         self.broken = False  # the log may have moved without us: read it again
         self.holders = 0
@@ -32,42 +47,74 @@ class Journal:
     def run_id(self) -> str:
         return self.state.run.id
 
-    async def write(self, *events: Event) -> None:
-        """Returns when they are durable. Raises IllegalTransition when the state does not allow them, Conflict
-        when another process was first, Unavailable when the ledger fails."""
-        await self.amend(lambda _: events)
+    async def amend(
+        self,
+        decide: Decide,
+        store: Store | None = None,
+        *,
+        lease: Lease | None = None,
+        encoding: Encode = encode,
+    ) -> None:
+        """Write what is decided from the state at that moment; returns when it is durable. Once begun it is
+        finished, also when the caller is cancelled: memory and log never differ.
 
-    async def amend(self, decide: Decide, store: Store | None = None) -> None:
-        """`write` what is decided from the state at that moment; `store`, where given, stores it together with
-        something else. Once begun it is finished, also when the caller is cancelled: memory and log never
-        differ."""
-        storing = asyncio.create_task(self._store(decide, store or self._append))
+        `store`, where given, stores it together with something else; `lease` is that of the work from which it
+        comes. When another process was first, its events are read and it is decided again. Raises IllegalTransition
+        when the state does not allow the events, Superseded when the lease is not in force, Unavailable when the
+        ledger fails.
+        """
+        storing = asyncio.create_task(self._store(decide, store or self._log.append, lease, encoding))
         try:
             await asyncio.shield(storing)
         except asyncio.CancelledError:
             await asyncio.wait([storing])
             raise
 
-    async def _append(self, more: RunAppend) -> None:
-        await self._log.append(more.run_id, more.after, more.events, more.run)
-
-    async def _store(self, decide: Decide, store: Store) -> None:
+    async def catch_up(self) -> bool:
+        """Read what others have written; whether there was anything. Raises as `fold`."""
         async with self._lock:
-            if not (events := decide(self.state)):
+            return await self._catch_up()
+
+    async def _store(self, decide: Decide, store: Store, lease: Lease | None, encoding: Encode) -> None:
+        async with self._lock:
+            while events := decide(self.state):
+                # Never before the last event, whatever somebody did to the clock.
+                now = max(self._clock.now_ms(), self.state.run.updated_at)
+                state = self.state
+                for event in events:
+                    state = advance(state, event, now)
+                encoded = tuple(map(encoding, events))
+                epoch = lease.epoch if lease else 0
+                try:
+                    await store(RunAppend(self.run_id, self.state.seq, encoded, state.run, epoch))
+                except _NOTHING_STORED:
+                    raise
+                except Conflict as conflict:
+                    moved = await self._catch_up()
+                    if isinstance(conflict, Superseded) or not moved:
+                        raise
+                    continue
+                except BaseException:
+                    self.broken = True
+                    raise
+                self._move(state)
                 return
-            now = self._clock.now_ms()
+
+    async def _catch_up(self) -> bool:
+        try:
+            events = await self._log.events(self.run_id, self.state.seq)
             state = self.state
             for event in events:
-                state = advance(state, event, now)
-            encoded = tuple(encode(event) for event in events)
-            try:
-                await store(RunAppend(self.run_id, self.state.seq, encoded, state.run))
-            except (ApprovalGone, Overloaded):  # nothing was stored, and nobody else wrote
-                raise
-            except BaseException:
-                self.broken = True
-                raise
-            self.state = state
+                state = follow(state, event)
+        except BaseException:
+            self.broken = True
+            raise
+        if events:
+            self._move(state)
+        return bool(events)
+
+    def _move(self, state: RunStateData) -> None:
+        self.state = state
         self._feed.published(self.run_id, state.seq, ended=state.run.state.ended)
 
 
@@ -79,23 +126,35 @@ class Journals:
         self._clock = clock
         self._feed = feed
         self._open: dict[str, Journal] = {}
-        self._loading = asyncio.Lock()
+        self._loading: dict[str, asyncio.Task[Journal]] = {}
 
     async def take(self, run_id: str) -> Journal:
-        """Pair with `release`. Raises NotFound, UnreadableEvent."""
-        async with self._loading:
-            journal = self._open.get(run_id)
-            if journal is None or journal.broken:
-                journal = self._open[run_id] = await self._load(run_id)
-            journal.holders += 1
-            return journal
+        """Pair with `release`. Raises NotFound, UnreadableEvent, IllegalTransition."""
+        journal = self._open.get(run_id)
+        while journal is None or journal.broken:
+            journal = await self._loaded(run_id)
+        journal.holders += 1
+        return journal
 
     def release(self, journal: Journal) -> None:
         journal.holders -= 1
         if journal.holders == 0 and self._open.get(journal.run_id) is journal:
             del self._open[journal.run_id]
 
+    def peek(self, run_id: str) -> Journal | None:
+        """The one in use, if there is one."""
+        return self._open.get(run_id)
+
+    async def _loaded(self, run_id: str) -> Journal:
+        """Loaded once, however many wait for it."""
+        loading = self._loading.get(run_id)
+        if loading is None:
+            loading = self._loading[run_id] = asyncio.create_task(self._load(run_id))
+            loading.add_done_callback(lambda _: self._loading.pop(run_id, None))
+        return await asyncio.shield(loading)
+
     async def _load(self, run_id: str) -> Journal:
         record = await self._log.get(run_id)
         state = fold(await self._log.events(run_id))
-        return Journal(record, state, self._log, self._clock, self._feed)
+        journal = self._open[run_id] = Journal(record, state, self._log, self._clock, self._feed)
+        return journal

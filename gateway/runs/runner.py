@@ -1,9 +1,7 @@
-"""Runs: started, watched, answered, cancelled by their owners; worked on by one task each while they can go on."""
+"""Runs: started, watched, controlled by people; worked on by one task each while they can go on."""
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 
 from msgspec.structs import replace
@@ -11,44 +9,41 @@ from msgspec.structs import replace
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.state import begin
+from gateway.agent.stored import encode
 from gateway.core.catalog import UNKNOWN, ToolFacts
-from gateway.core.ports import Authorize, Caller, Clock, Ids, ModelPort, RequestSpec, RunRecord
-from gateway.core.requests import SOURCES, expired, withdrawn
+from gateway.core.ports import Authorize, Caller, Clock, Ids, ModelPort, RunRecord
 from gateway.runs.access import Access
-from gateway.runs.answers import settle_answers, withdraw
-from gateway.runs.feed import Feed, OnText
-from gateway.runs.journal import Journal, Journals
-from gateway.runs.worker import OfferedTool, Ports, RunLedger, Worker
-from toolward.errors import Conflict, InvalidRequest, NotFound, TooLarge, ToolwardError
+from gateway.runs.answers import settle_answers
+from gateway.runs.control import Control
+from gateway.runs.feed import Feed
+from gateway.runs.inbox import Inbox
+from gateway.runs.inputs import check_key, check_text
+from gateway.runs.journal import Journals
+from gateway.runs.leases import LEASE_SECONDS, Leases
+from gateway.runs.ports import Ports, RunLedger, ToolsFor
+from gateway.runs.work import LOOK_SECONDS, Gone, Rights, Work
+from toolward.errors import Conflict, NotFound
 from toolward.names import closest
 from toolward.types import (
+    EVERY_RUN,
     Agent,
     Answer,
     InputRequest,
     Principal,
-    RequestState,
     Run,
     RunEvent,
+    RunFilter,
     RunPage,
-    RunState,
+    TextDelta,
 )
-
-log = logging.getLogger(__name__)
-
-MAX_INPUT = 100_000
-"""Characters of a run's input."""
-
-MAX_KEY = 200
-"""Characters of an idempotency key."""
-
-STOPPING = 5.0
-"""Seconds that a cancelled run's calls get to stop before the caller is answered; the run has ended by then."""
-
-ToolsFor = Callable[[Principal, AgentDefinition], Sequence[OfferedTool]]
 
 
 def _unknown_facts(_tool: str) -> ToolFacts:
     return UNKNOWN
+
+
+def _as_started(record: RunRecord) -> Principal | None:
+    return Principal(record.run.owner, record.roles, record.tenant)
 
 
 class Runs:
@@ -71,11 +66,16 @@ class Runs:
         clock: Clock,
         ids: Ids,
         facts: Callable[[str], ToolFacts] = _unknown_facts,
+        rights: Rights = _as_started,
+        holder: str = "",
+        gone: Gone = lambda _: False,
         at_once: int = 256,
+        lease_seconds: float = LEASE_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
         """`authorize` asks the policy in force; `tools_for` gives what an agent may be offered on behalf of a
-        principal; `facts` what is known of a tool's effects, by qualified name; at most `at_once` runs are worked
-        on at the same time."""
+        principal; `facts` what is known of a tool's effects, by qualified name; `rights` what a run's owner may
+        now; at most `at_once` runs are worked on at the same time."""
         self._agents = agents
         self._ledger = ledger
         self._access = Access(authorize)
@@ -83,13 +83,16 @@ class Runs:
         self._ids = ids
         self._feed = Feed()
         self._journals = Journals(ledger, clock, self._feed)
-        self._ports = Ports(ledger, dispatch, models, tools_for, facts, clock, ids, self._feed)
-        self._slots = asyncio.Semaphore(at_once)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._again: set[str] = set()
-        self._closing = False
+        self._leases = Leases(ledger, clock, holder or ids.new("gateway"), lease_seconds)
+        ports = Ports(ledger, dispatch, models, tools_for, facts, clock, ids, self._feed, self._leases)
+        self._work = Work(agents, ports, self._journals, rights, gone, at_once)
+        self._control = Control(self._access, ports, self._journals, self._work)
+        self.inbox = Inbox(ledger, dispatch, self._access, clock, self._tell)
+        self._look_seconds = look_seconds
+        self._beside: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Runs":
+        self._beside.append(asyncio.create_task(self._leases.keep(self._work.notice)))
         return self
 
     async def __aexit__(
@@ -98,20 +101,19 @@ class Runs:
         await self.close()
 
     async def resume_unfinished(self) -> int:
-        """Take up every run that has not ended; how many there are. Those that wait for people go on waiting."""
-        unfinished = await self._ledger.unfinished()
-        for run_id in unfinished:
-            self._wake(run_id)
-        return len(unfinished)
+        """Take up every run that has not ended and on which nobody works; how many there are. From now on those of
+        other gateways that stop are taken up too. Those that wait for people go on waiting."""
+        await self.inbox.expire()
+        self._beside.append(asyncio.create_task(self._work.keep_looking(self._look_seconds)))
+        return await self._work.wake_ready()
 
     async def close(self) -> None:
         """Stop working. The runs stay as they are in the ledger."""
-        self._closing = True
-        tasks = tuple(self._tasks.values())
-        for task in tasks:
+        await self._work.close()
+        for task in self._beside:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if self._beside:
+            await asyncio.wait(self._beside)
 
     # --- agents and runs
 
@@ -129,24 +131,25 @@ class Runs:
         Raises NotFound, Denied, InvalidRequest, TooLarge, and Conflict when the key was used for something else.
         """
         definition = self._agent(principal, agent)
-        _check_input(text, key)
+        check_text(text, "input of a run")
+        check_key(key)
         event = ev.RunStarted(
             agent=agent, owner=principal.id, tenant=principal.tenant, input=text, definition=definition
         )
         state = begin(self._ids.new("run"), event, self._clock.now_ms())
         record = RunRecord(state.run, principal.tenant, principal.roles, key)
-        run = (await self._ledger.create(record, [ev.encode(event)])).run
+        run = (await self._ledger.create(record, [encode(event)])).run
         if (run.agent, run.input) != (agent, text):
             raise Conflict(
                 f"The key {key!r} started another run ({run.id}).", hint="Use a new key for a new run."
             )
         if not run.state.ended:
-            self._wake(run.id)
+            self._work.wake(run.id)
         return run
 
     async def get_run(self, principal: Principal, run_id: str) -> Run:
         """Raises NotFound, Denied."""
-        return await self._run(principal, run_id)
+        return (await self._control.record(principal, run_id)).run
 
     async def list_runs(
         self,
@@ -154,119 +157,90 @@ class Runs:
         *,
         size: int = 50,
         cursor: str | None = None,
-        state: RunState | None = None,
+        only: RunFilter = EVERY_RUN,
     ) -> RunPage:
-        """The caller's own runs that it may read, newest first; `size` is 1 to 200, and a page may have fewer.
-        Raises InvalidRequest for a wrong cursor."""
-        page = await self._ledger.find(principal.id, principal.tenant, size=size, cursor=cursor, state=state)
+        """The caller's own runs that it may read, newest first, or with `only.owner` somebody else's (`*` is
+        everybody's) of the same tenant; `size` is 1 to 200, and a page may have fewer. Raises InvalidRequest for a
+        wrong cursor."""
+        owner = "" if only.owner == "*" else only.owner or principal.id
+        page = await self._ledger.find(principal.tenant, replace(only, owner=owner), size=size, cursor=cursor)
         return replace(page, runs=self._access.readable(principal, page.runs))
 
-    async def watch_run(self, principal: Principal, run_id: str, after: int = 0) -> AsyncGenerator[RunEvent]:
-        """Every event behind `after`, then each new one as it is stored; ends with the run. Raises NotFound,
-        Denied."""
-        with self._feed.watching(run_id) as watcher:
-            ended = (await self._run(principal, run_id)).state.ended
-            seen = after
+    async def watch_run(
+        self, principal: Principal, run_id: str, after: int = 0, deltas: bool = False
+    ) -> AsyncGenerator[RunEvent | TextDelta]:
+        """Every event behind `after`, then each new one as it is stored; ends with the run. With `deltas` also what
+        the model says meanwhile, where this process works on the run and as far as the caller keeps up. Raises
+        NotFound, Denied."""
+        with self._feed.watching(run_id, text=deltas) as watcher:
+            ended = (await self.get_run(principal, run_id)).state.ended
+            seen, replied = after, 0
             while True:
                 ended = ended or watcher.ended
+                said = watcher.taken()  # before the log is read: its reply may be there, and then it is stale
                 for event in await self._ledger.events(run_id, seen):
                     seen = event.seq
+                    if event.type == "model_replied":
+                        replied = event.data["turn"]
                     yield event
+                if said is not None and said.turn > replied:
+                    yield said
                 if ended:
                     return
                 await watcher.beyond(seen)
 
-    def watch_text(self, run_id: str, listener: OnText) -> AbstractContextManager[None]:
-        """While this is open, `listener` gets the model's text as it comes. Whether the caller may see the run
-        is for `get_run` or `watch_run` to say, first."""
-        return self._feed.listening(run_id, listener)
+    # --- control: `gateway.runs.control` says what each does
 
     async def cancel_run(self, principal: Principal, run_id: str) -> Run:
-        """End the run now, whatever it does; one that has ended stays as it is. Raises NotFound, Denied."""
-        await self._run(principal, run_id, cancel=True)
-        journal = await self._journals.take(run_id)
-        try:
-            asked = journal.state.asked
-            cancelled = ev.RunCancelled(by=principal.id)
-            await journal.amend(lambda state: () if state.run.state.ended else (cancelled,))
-            if (task := self._tasks.get(run_id)) is not None:
-                task.cancel()
-                await asyncio.wait([task], timeout=STOPPING)
-            await withdraw(asked, self._ledger, principal, self._clock)
-            return journal.state.run
-        finally:
-            self._journals.release(journal)
+        return await self._control.cancel(principal, run_id)
 
-    # --- input requests
+    async def pause_run(self, principal: Principal, run_id: str) -> Run:
+        return await self._control.pause(principal, run_id)
+
+    async def resume_run(self, principal: Principal, run_id: str) -> Run:
+        return await self._control.resume(principal, run_id)
+
+    async def retry_run(self, principal: Principal, run_id: str, after: int, key: str = "") -> Run:
+        return await self._control.retry(principal, run_id, after, key)
+
+    async def send_message(self, principal: Principal, run_id: str, text: str, key: str = "") -> Run:
+        return await self._control.message(principal, run_id, text, key)
+
+    async def rate_run(self, principal: Principal, run_id: str, score: float, comment: str = "") -> Run:
+        return await self._control.rate(principal, run_id, score, comment)
+
+    # --- input requests: `gateway.runs.inbox` says what each does
 
     async def list_input_requests(
         self, principal: Principal, run_id: str | None = None
     ) -> tuple[InputRequest, ...]:
-        """The open ones that the caller made or may answer, and may read, oldest first."""
-        specs = await self._ledger.list_requests(principal.tenant, run_id)
-        return tuple(spec.request for spec in specs if self._access.may_read(principal, spec))
+        return await self.inbox.list(principal, run_id)
 
     async def answer_input_request(
         self, principal: Principal, request_id: str, answer: Answer
     ) -> InputRequest:
-        """Store the answer; a run that waits for it is queued again.
-
-        The request comes back closed; or, where the answer changed the arguments and somebody else must agree to
-        that, another open one in its place. Raises NotFound, Denied when the caller may read it and not answer,
-        Conflict when it is not open any more, and what `gateway.core.answering` raises.
-        """
-        spec = await self._request(principal, request_id, answer=True)
-        try:
-            return await self._ports.dispatch.answer(principal, spec, answer)
-        finally:
-            await self._tell(spec)
+        return await self.inbox.answer(principal, request_id, answer)
 
     async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
-        """In whatever state it is, to who made it or may answer it, and may read it. Raises NotFound, Denied."""
-        request = (await self._request(principal, request_id)).request
-        over = request.state in SOURCES[RequestState.EXPIRED] and expired(request, self._clock.now_ms())
-        return replace(request, state=RequestState.EXPIRED) if over else request
+        return await self.inbox.get(principal, request_id)
+
+    async def take_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        return await self.inbox.take(principal, request_id)
 
     async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest:
-        """Take back a request that one made oneself. Raises NotFound, Denied, Conflict when it is over already."""
-        spec = await self._request(principal, request_id)
-        request = withdrawn(spec.request, principal, self._clock.now_ms())
-        await self._ledger.close_request(request_id, request, principal.id)
-        await self._tell(spec)
-        return request
+        return await self.inbox.withdraw(principal, request_id)
 
     async def expire_input_requests(self) -> None:
-        """Close those whose time is over, and let the runs that wait for them go on."""
-        for spec in await self._ledger.expire_requests():
-            await self._tell(spec)
+        await self.inbox.expire()
 
-    async def keep_expiring(self, every: float) -> None:
-        """`expire_input_requests` again and again, `every` so many seconds, until cancelled."""
-        while True:
-            try:
-                await self.expire_input_requests()
-            except ToolwardError as error:
-                log.error("input requests could not be closed as expired: %s", error.text)
-            await asyncio.sleep(every)
-
-    async def _tell(self, spec: RequestSpec) -> None:
-        """What became of a request, to the run that waits for it."""
-        if not (run_id := spec.request.run_id):
-            return
+    async def _tell(self, run_id: str) -> None:
+        """What became of its requests, to the run that waits for them."""
         journal = await self._journals.take(run_id)
         try:
             await settle_answers(journal, self._ledger, self._clock)
         finally:
             self._journals.release(journal)
-        self._wake(run_id)
-
-    async def _request(self, principal: Principal, request_id: str, *, answer: bool = False) -> RequestSpec:
-        """The request that the caller is about to read or answer."""
-        try:
-            spec = await self._ledger.get_request(request_id)
-        except NotFound:
-            spec = None
-        return self._access.request(principal, spec, request_id, answer=answer)
+        self._work.wake(run_id)
 
     def _agent(self, principal: Principal, name: str) -> AgentDefinition:
         """The agent that the caller is about to start."""
@@ -281,73 +255,3 @@ class Runs:
             f"There is no agent named {name[:128]!r}.",
             hint=f"Did you mean {near!r}?" if near else f"The agents are: {known}.",
         )
-
-    async def _run(self, principal: Principal, run_id: str, *, cancel: bool = False) -> Run:
-        try:
-            record = await self._ledger.get(run_id)
-        except NotFound:
-            record = None
-        return self._access.run(principal, record, run_id, cancel=cancel)
-
-    # --- work
-
-    def _wake(self, run_id: str) -> None:
-        """Work on the run. If somebody does, look at it once more afterwards: they may have just decided that
-        there is nothing left to do."""
-        if self._closing:
-            return
-        if run_id in self._tasks:
-            self._again.add(run_id)
-            return
-        task = asyncio.create_task(self._work(run_id), name=f"run {run_id}")
-        self._tasks[run_id] = task
-        task.add_done_callback(lambda _: self._worked(run_id))
-
-    def _worked(self, run_id: str) -> None:
-        del self._tasks[run_id]
-        if run_id in self._again:
-            self._again.discard(run_id)
-            self._wake(run_id)
-
-    async def _work(self, run_id: str) -> None:
-        async with self._slots:
-            await self._work_now(run_id)
-
-    async def _work_now(self, run_id: str) -> None:
-        try:
-            journal = await self._journals.take(run_id)
-        except ToolwardError as error:
-            log.error("the run %s cannot be worked on: %s", run_id, error.text)
-            self._feed.stopped(run_id, error)
-            return
-        try:
-            await Worker(journal, self._agents, self._ports).drive()
-        except ToolwardError as error:  # the ledger's: nothing more can be recorded now
-            log.error("work on the run %s stopped: %s", run_id, error.text)
-            self._feed.stopped(run_id, error)
-        except Exception:
-            log.exception("work on the run %s failed inside", run_id)
-            await self._give_up(journal)
-        finally:
-            self._journals.release(journal)
-
-    async def _give_up(self, journal: Journal) -> None:
-        """A bug of ours ends the run with a reason, as everything else does."""
-        failed = ev.RunFailed(code="internal", message="Work on the run failed inside. The log says why.")
-        try:
-            await journal.amend(lambda state: () if state.run.state.ended else (failed,))
-        except ToolwardError as error:
-            log.error("the run %s could not be ended: %s", journal.run_id, error.text)
-            self._feed.stopped(journal.run_id, error)
-
-
-def _check_input(text: str, key: str) -> None:
-    if not text.strip():
-        raise InvalidRequest("The input of a run cannot be empty.", hint="Say what the agent shall do.")
-    if len(text) > MAX_INPUT:
-        raise TooLarge(
-            f"The input has {len(text):,} characters; at most {MAX_INPUT:,} are taken.",
-            hint="Put long documents where a tool can read them.",
-        )
-    if len(key) > MAX_KEY:
-        raise InvalidRequest(f"The idempotency key is longer than {MAX_KEY} characters.")

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from toolward.types import Agent, InputRequest, JsonObject, Run, RunEvent, RunPage, Tool, ToolPage
+from toolward.types import Agent, InputRequest, JsonObject, Run, RunEvent, RunPage, TextDelta, Tool, ToolPage
 
-_TYPES = (Agent, InputRequest, Run, RunEvent, RunPage, Tool, ToolPage)
+_TYPES = (Agent, InputRequest, Run, RunEvent, RunPage, TextDelta, Tool, ToolPage)
 _REFERENCE = "#/components/schemas/{name}"
 _PROBLEM: JsonObject = {
     "type": "object",

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.agent.definition import AgentDefinition, Limits
+from gateway.core import people
 from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
 from gateway.core.ports import ModelPort, ModelReply, ToolUse, Usage
 from gateway.ledger.ledger import Ledger
+from gateway.runs.ports import OfferedTool
+from gateway.runs.presence import present
 from gateway.runs.runner import Runs
-from gateway.runs.worker import OfferedTool
 from tests.policies import policy
 from tests.twins import TwinBackends, TwinClock, TwinIds, TwinModel, listing
 from toolward.types import JsonObject, Principal, RunEvent, RunScope, Tool
@@ -31,7 +33,10 @@ rules:
   - {id: no-deletes, tools: [crm.delete], effect: deny, when: args.id != "none", description: Nothing is deleted}
   - {id: deletes, principals: ['role:support'], tools: [crm.delete], effect: allow}
   - {id: starts, principals: ['role:support'], operations: [run.start], effect: allow}
-  - {id: own, operations: ['run.read', 'run.cancel'], when: resource.owner == principal.id, effect: allow}
+  - id: own
+    operations: [run.read, run.cancel, run.pause, run.resume, run.retry, run.message, run.rate]
+    when: resource.owner == principal.id
+    effect: allow
   - {id: requests, operations: ['request.*'], effect: allow}
 """
 ID: JsonObject = {
@@ -73,9 +78,13 @@ class House:
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Runs]:
-        async with Ledger.open(self.path, now=self.clock.now_ms) as self.ledger:
+        async with (
+            present(self.path.parent / "gateways") as presence,
+            Ledger.open(self.path, now=self.clock.now_ms) as self.ledger,
+        ):
             dispatch = Dispatch(self.backends, self.ledger, self.clock, self.ids)
-            catalog = build_catalog(self.backends.listings(), FACTS)
+            listings = (*self.backends.listings(), people.LISTING)
+            catalog = build_catalog(listings, {**FACTS, **people.FACTS})
             dispatch.replace(catalog, bind(policy(self.rules), catalog))
 
             def tools_for(principal: Principal, agent: AgentDefinition) -> list[OfferedTool]:
@@ -95,6 +104,8 @@ class House:
                 clock=self.clock,
                 ids=self.ids,
                 facts=facts,
+                holder=presence.name,
+                gone=presence.gone,
             ) as runs:
                 yield runs
 
@@ -112,6 +123,7 @@ async def until(runs: Runs, run_id: str, kind: str = "", after: int = 0) -> list
     """The events behind `after` up to the first of this type, or to the end of the run."""
     seen: list[RunEvent] = []
     async for event in runs.watch_run(ADA, run_id, after):
+        assert isinstance(event, RunEvent)
         seen.append(event)
         if event.type == kind:
             break

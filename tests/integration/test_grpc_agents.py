@@ -10,6 +10,7 @@ import pytest
 from grpc_reflection.v1alpha import reflection_pb2
 from msgspec.structs import replace
 
+from tests.integration.scripted_agents import BIG, Agents
 from tests.integration.scripted_tools import Tools, failing
 from toolward.auth import bearer
 from toolward.client.grpc import GrpcClient
@@ -18,143 +19,15 @@ from toolward.errors import Conflict, InvalidRequest, NotFound, Unauthenticated,
 from toolward.types import (
     Agent,
     Answer,
-    InputRequest,
-    JsonObject,
     Principal,
-    RequestKind,
     RequestState,
-    Run,
     RunEvent,
-    RunPage,
+    RunFilter,
     RunState,
+    TextDelta,
 )
 
 ADA, BOB, NOBODY = Principal("ada"), Principal("bob"), Principal("")
-BIG = 2**80 + 1
-
-
-class Agents:
-    """Runs of one agent, which asks before it answers. Each caller sees only their own."""
-
-    def __init__(self) -> None:
-        self.runs: dict[str, Run] = {}
-        self.keys: dict[tuple[str, str], str] = {}
-        self.logs: dict[str, list[RunEvent]] = {}
-        self.requests: dict[str, InputRequest] = {}
-        self.news = asyncio.Condition()
-        self.last_answer: Answer | None = None
-        self.watching = asyncio.Event()
-        self.left = asyncio.Event()
-
-    async def list_agents(self, principal: Principal) -> tuple[Agent, ...]:
-        return (Agent("support", "Support", "Helps customers.", "offline"),)
-
-    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
-        if agent != "support":
-            raise NotFound(f"There is no agent named {agent!r}.", hint="There is: support.")
-        if key and (principal.id, key) in self.keys:
-            return self.runs[self.keys[principal.id, key]]
-        run = Run(f"run_{len(self.runs) + 1}", agent, principal.id, RunState.INPUT_REQUIRED, text)
-        self.runs[run.id] = run
-        self.keys[principal.id, key] = run.id
-        request = InputRequest(
-            id=f"req_{run.id}",
-            kind=RequestKind.QUESTION,
-            state=RequestState.OPEN,
-            prompt="Which order?",
-            run_id=run.id,
-            detail={"big": BIG},
-        )
-        self.requests[request.id] = request
-        await self._tell(run.id, "started", {"input": text, "big": BIG})
-        await self._tell(run.id, "asked", {"request": request.id})
-        return run
-
-    async def watch_run(
-        self, principal: Principal, run_id: str, after: int = 0
-    ) -> AsyncGenerator[RunEvent, None]:
-        self._own(principal, run_id)
-        self.watching.set()
-        log = self.logs[run_id]
-        try:
-            while after < len(log) or not self.runs[run_id].state.ended:
-                async with self.news:
-                    while after == len(log):
-                        await self.news.wait()
-                yield log[after]
-                after += 1
-        finally:
-            self.left.set()
-
-    async def get_run(self, principal: Principal, run_id: str) -> Run:
-        return self._own(principal, run_id)
-
-    async def list_runs(
-        self,
-        principal: Principal,
-        *,
-        size: int = 50,
-        cursor: str | None = None,
-        state: RunState | None = None,
-    ) -> RunPage:
-        own = [run for run in reversed(self.runs.values()) if run.owner == principal.id]
-        found = [run for run in own if state is None or run.state is state]
-        start = int(cursor or 0)
-        more = str(start + size) if start + size < len(found) else None
-        return RunPage(tuple(found[start : start + size]), more)
-
-    async def cancel_run(self, principal: Principal, run_id: str) -> Run:
-        return await self._end(self._own(principal, run_id), RunState.CANCELLED, "")
-
-    async def list_input_requests(
-        self, principal: Principal, run_id: str | None = None
-    ) -> tuple[InputRequest, ...]:
-        return tuple(
-            request
-            for request in self.requests.values()
-            if self.runs[request.run_id].owner == principal.id
-            and run_id in (None, request.run_id)
-            and request.state is RequestState.OPEN
-        )
-
-    async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
-        return self.requests[request_id]
-
-    async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest:
-        self.requests[request_id] = replace(self.requests[request_id], state=RequestState.VOID)
-        return self.requests[request_id]
-
-    async def answer_input_request(
-        self, principal: Principal, request_id: str, answer: Answer
-    ) -> InputRequest:
-        self.last_answer = answer
-        request = self.requests[request_id]
-        if request.state is not RequestState.OPEN:
-            raise Conflict(f"{request_id} was answered before.", request_id=request_id)
-        if answer.text is not None:
-            state, said = RequestState.ANSWERED, answer.text
-        else:
-            state, said = RequestState.APPROVED if answer.approve else RequestState.DENIED, answer.reason
-        self.requests[request_id] = replace(request, state=state)
-        await self._end(self._own(principal, request.run_id), RunState.COMPLETED, said)
-        return self.requests[request_id]
-
-    async def _end(self, run: Run, state: RunState, answer: str) -> Run:
-        self.runs[run.id] = replace(run, state=state, answer=answer)
-        await self._tell(run.id, "ended", {"state": state.value})
-        return self.runs[run.id]
-
-    async def _tell(self, run_id: str, kind: str, data: JsonObject) -> None:
-        async with self.news:
-            log = self.logs.setdefault(run_id, [])
-            log.append(RunEvent(run_id, len(log) + 1, kind, 1_800_000_000_000, data))
-            self.news.notify_all()
-
-    def _own(self, principal: Principal, run_id: str) -> Run:
-        run = self.runs.get(run_id)
-        if run is None or run.owner != principal.id:
-            raise NotFound(f"There is no run {run_id!r}.")
-        return run
 
 
 @pytest.fixture
@@ -226,6 +99,7 @@ async def test_watching_follows_a_run_to_its_end(agents: Agents, client: GrpcCli
     await client.start_run(NOBODY, "support", "x")
     seen: list[RunEvent] = []
     async for event in client.watch_run(NOBODY, "run_1"):
+        assert isinstance(event, RunEvent)
         seen.append(event)
         if event.type == "asked":
             await client.cancel_run(NOBODY, "run_1")
@@ -237,7 +111,9 @@ async def test_watching_follows_a_run_to_its_end(agents: Agents, client: GrpcCli
 async def test_watching_goes_on_after_what_was_seen(client: GrpcClient) -> None:
     await client.start_run(NOBODY, "support", "x")
     await client.cancel_run(NOBODY, "run_1")
-    assert [event.seq async for event in client.watch_run(NOBODY, "run_1", after=2)] == [3]
+    assert [
+        event.seq async for event in client.watch_run(NOBODY, "run_1", after=2) if isinstance(event, RunEvent)
+    ] == [3]
 
 
 async def test_who_stops_watching_leaves_nothing_behind(agents: Agents, client: GrpcClient) -> None:
@@ -256,7 +132,7 @@ async def test_pages_of_runs(client: GrpcClient) -> None:
     assert [run.id for run in first.runs] == ["run_3", "run_2"]
     rest = await client.list_runs(NOBODY, size=2, cursor=first.next_cursor)
     assert ([run.id for run in rest.runs], rest.next_cursor) == (["run_1"], None)
-    cancelled = await client.list_runs(NOBODY, state=RunState.CANCELLED)
+    cancelled = await client.list_runs(NOBODY, only=RunFilter(state=RunState.CANCELLED))
     assert [run.id for run in cancelled.runs] == ["run_2"]
     assert isinstance(await failing(client.list_runs(NOBODY, size=201)), InvalidRequest)
 
@@ -275,7 +151,7 @@ async def test_a_caller_sees_their_own_runs_and_no_stranger_sees_any(
     assert (missing.message, missing.hint) == ("There is no agent named 'sales'.", "There is: support.")
 
 
-def _events(client: GrpcClient) -> AsyncIterator[RunEvent]:
+def _events(client: GrpcClient) -> AsyncIterator[RunEvent | TextDelta]:
     return client.watch_run(ADA, "run_1")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gateway.agent.events import RunStarted, decode
+from gateway.agent.events import RunStarted
+from gateway.agent.stored import decode
 from gateway.core.digests import text_digest
 from gateway.core.ports import RunAppend, StoredEvent
 from gateway.ledger import schema

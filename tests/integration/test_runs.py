@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import msgspec
@@ -28,10 +29,12 @@ from toolward.types import (
     CallContext,
     InputRequest,
     Principal,
+    RequestKind,
     RequestState,
     Run,
     RunEvent,
     RunState,
+    TextDelta,
     ToolCall,
     ToolResult,
     text_result,
@@ -343,7 +346,7 @@ async def test_it_goes_on_after_a_restart(house: House):
         run = await runs.start_run(ADA, "support", "Refund it.")
         request = await waiting(runs, run)
     async with house.open() as runs:
-        assert await runs.resume_unfinished() == 1
+        assert await runs.resume_unfinished() == 0  # it goes on waiting
         await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
         assert (await ended(runs, run)).answer == "Refunded."
     assert house.made == ["refund P-1"]
@@ -556,21 +559,64 @@ async def test_watching_beyond_the_log_ends_with_the_run(house: House):
         assert await ahead == []
 
 
-async def test_text_is_heard_as_it_comes_and_a_broken_listener_hurts_nobody(house: House):
-    house.script(says("Hello there."))
-    heard: list[str] = []
+class Speaking(TwinModel):
+    """Says the text of its replies in two pieces, and each time waits until it is let go on."""
 
-    def listener(turn: int, text: str) -> None:
-        heard.append(f"{turn}: {text}")
+    def __init__(self, *replies: ModelReply) -> None:
+        super().__init__(replies)
+        self.let_go = asyncio.Event()
 
-    def broken(_turn: int, _text: str) -> None:
-        raise OSError("no terminal")
+    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
+        reply = await super().reply(request)
+        assert on_text is not None
+        on_text(reply.text[:5])
+        await self.let_go.wait()
+        self.let_go.clear()
+        on_text(reply.text[5:])
+        return reply
+
+
+async def test_text_comes_to_those_who_want_it_before_its_reply_and_never_after(house: House):
+    house.model = model = Speaking(calls(("get", "A"), text="Let me see."), says("Hello there."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Hello.")
+        plain = asyncio.create_task(until(runs, run.id))
+        seen: list[RunEvent | TextDelta] = []
+        async for news in runs.watch_run(ADA, run.id, 0, deltas=True):
+            seen.append(news)
+            if isinstance(news, TextDelta) and news.offset == 0:
+                model.let_go.set()
+    pieces = [news for news in seen if isinstance(news, TextDelta)]
+    assert [piece for piece in pieces if piece.offset == 0] == [
+        TextDelta(1, 0, "Let m"),
+        TextDelta(2, 0, "Hello"),
+    ]
+    assert [news for news in seen if isinstance(news, RunEvent)] == await plain
+    replied = 0
+    for news in seen:
+        if isinstance(news, TextDelta):
+            assert news.turn == replied + 1
+        elif news.type == "model_replied":
+            replied = news.data["turn"]
+    assert replied == 2
+
+
+async def test_two_watchers_and_one_who_went_away_are_each_told_of_the_text(house: House):
+    house.model = model = Speaking(says("Hello there."))
+
+    async def first_piece(runs: Runs, run_id: str) -> TextDelta:
+        async with aclosing(runs.watch_run(ADA, run_id, 0, deltas=True)) as watched:
+            async for news in watched:
+                if isinstance(news, TextDelta):
+                    return news
+        raise AssertionError("no text came")
 
     async with house.open() as runs:
         run = await runs.start_run(ADA, "support", "Hello.")
-        with runs.watch_text(run.id, broken), runs.watch_text(run.id, listener):
-            assert (await ended(runs, run)).answer == "Hello there."
-    assert heard == ["1: Hello there."]
+        heard = await asyncio.gather(*(first_piece(runs, run.id) for _ in range(2)))
+        assert list(heard) == [TextDelta(1, 0, "Hello")] * 2
+        model.let_go.set()  # nobody listens any more
+        assert (await ended(runs, run)).answer == "Hello there."
 
 
 async def test_watchers_are_told_when_the_ledger_fails(house: House):
@@ -729,13 +775,62 @@ async def test_after_a_kill_a_call_that_may_be_repeated_is_made_again_with_its_k
     assert told(model) == [("done", False)]
 
 
-async def test_after_a_kill_a_call_that_may_not_be_repeated_is_told_as_unknown(house: House):
+async def test_after_a_kill_a_person_says_what_became_of_a_call_that_may_not_be_repeated(house: House):
     run_id, _ = await killed_in_a_call(house, "note")
-    model = house.script(says("I do not know whether it happened."))
-    events = await resumed(house, run_id)
-    assert types(events)[3:] == ["tool_called", "tool_returned", "model_replied", "run_completed"]
-    assert events[4].data["code"] == "outcome_unknown"
+    model = house.script(says("It is noted."))
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        request = await asked_after(runs, run_id)
+        assert request.kind is RequestKind.UNKNOWN_OUTCOME
+        assert request.detail["arguments"] == {"id": "A"}
+        assert (await runs.get_run(ADA, run_id)).state is RunState.INPUT_REQUIRED
+        await runs.answer_input_request(ADA, request.id, Answer(choice="happened", text="It stands there."))
+        events = await until(runs, run_id)
+    assert types(events)[-3:] == ["tool_returned", "model_replied", "run_completed"]
     assert house.made == []
     ((text, is_error),) = told(model)
-    assert is_error
-    assert "It is not known whether this call of crm.note took effect" in text
+    assert not is_error
+    assert "did take effect" in text
+    assert "It stands there." in text
+
+
+async def test_what_did_not_happen_is_made_again_with_its_key(house: House):
+    run_id, key = await killed_in_a_call(house, "note")
+    house.script(says("Noted."))
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        request = await asked_after(runs, run_id)
+        await runs.answer_input_request(ADA, request.id, Answer(choice="did_not_happen"))
+        await until(runs, run_id)
+    assert [call.idempotency_key for _, call, _ in house.backends.calls] == [key]
+
+
+async def test_a_person_who_sees_that_a_call_went_wrong_can_end_the_run(house: House):
+    run_id, _ = await killed_in_a_call(house, "note")
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        request = await asked_after(runs, run_id)
+        await runs.answer_input_request(ADA, request.id, Answer(choice="cancel"))
+        assert types(await until(runs, run_id))[-1] == "run_cancelled"
+    assert house.made == []
+
+
+async def test_when_nobody_says_what_became_of_it_the_model_is_told_that_it_is_unknown(house: House):
+    run_id, _ = await killed_in_a_call(house, "note")
+    model = house.script(says("I do not know whether it happened."))
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        await asked_after(runs, run_id)
+        house.clock.advance(8 * 24 * 3600)
+        await runs.expire_input_requests()
+        events = await until(runs, run_id)
+    assert [event.data["code"] for event in events if event.type == "tool_returned"] == ["outcome_unknown"]
+    assert house.made == []
+    assert "It is not known whether this call of crm.note took effect" in told(model)[0][0]
+
+
+async def asked_after(runs: Runs, run_id: str) -> InputRequest:
+    """What the run asks of its owner once it has been taken up again."""
+    await until(runs, run_id, "input_requested")
+    (request,) = await runs.list_input_requests(ADA, run_id)
+    return request

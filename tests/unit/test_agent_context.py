@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.agent.context import LAST_TURN, RESULTS_ARE_DATA, messages, observed, refused, told
+from gateway.agent.answers import told
+from gateway.agent.context import LAST_TURN, RESULTS_ARE_DATA, messages, observed, refused
 from gateway.agent.events import InputAnswered, RunTakenUp
 from gateway.core.ports import Message
 from tests.run_logs import called, reply, returned, state_of, use

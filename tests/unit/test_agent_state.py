@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.agent import events as ev
 from gateway.agent.loop import CallModel, CallTools, Complete, Fail, WaitForInput, next_step
 from gateway.agent.state import IllegalTransition, RunStateData, advance, begin, fold
+from gateway.agent.stored import UnreadableEvent
 from tests.run_logs import (
     DEFINITION,
     STARTED,
@@ -113,13 +114,13 @@ def test_a_log_with_a_gap_or_without_its_beginning_is_refused():
 def test_an_event_of_another_version_is_named():
     (first,) = log_of()
     newer = msgspec.structs.replace(first, data={**first.data, "version": 7})
-    with pytest.raises(ev.UnreadableEvent, match=r"Event 1 of the run run_1 .*'run_started', version 7"):
+    with pytest.raises(UnreadableEvent, match=r"Event 1 of the run run_1 .*'run_started', version 7"):
         fold([newer])
     unknown = msgspec.structs.replace(first, type="run_teleported")
-    with pytest.raises(ev.UnreadableEvent, match="run_teleported"):
+    with pytest.raises(UnreadableEvent, match="run_teleported"):
         fold([unknown])
     damaged = msgspec.structs.replace(first, data={**first.data, "owner": 5})
-    with pytest.raises(ev.UnreadableEvent, match=r"damaged.*owner"):
+    with pytest.raises(UnreadableEvent, match=r"damaged.*owner"):
         fold([damaged])
 
 

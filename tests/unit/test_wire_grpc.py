@@ -16,6 +16,7 @@ from toolward.errors import (
     Violation,
 )
 from toolward.types import (
+    EVERY_RUN,
     Agent,
     Answer,
     AudioContent,
@@ -35,9 +36,11 @@ from toolward.types import (
     ResourceLink,
     Run,
     RunEvent,
+    RunFilter,
     RunPage,
     RunState,
     TextContent,
+    TextDelta,
     Tool,
     ToolCall,
     ToolPage,
@@ -45,6 +48,7 @@ from toolward.types import (
 )
 from toolward.v1 import agents_pb2, common_pb2, tools_pb2
 from toolward.wire import grpc_agents, grpc_metadata, grpc_tools
+from toolward.wire import grpc_run_requests as asked_of
 from toolward.wire.grpc_errors import from_status
 from toolward.wire.grpc_rpc import Rpc, json_text
 
@@ -91,9 +95,14 @@ requests = st.builds(
     approvers=st.lists(texts, max_size=3).map(tuple),
     created_at=times,
     expires_at=times,
+    choices=st.lists(texts, max_size=3).map(tuple),
 )
 required = st.builds(InputRequired, st.lists(requests, min_size=1, max_size=3).map(tuple), state=texts)
-said = st.builds(Answer, approve=st.booleans(), reason=texts) | st.builds(Answer, text=texts, reason=texts)
+said = (
+    st.builds(Answer, approve=st.booleans(), reason=texts)
+    | st.builds(Answer, text=texts, reason=texts)
+    | st.builds(Answer, choice=named, reason=texts)
+)
 handed_back = st.builds(GivenInput, st.dictionaries(texts, said, max_size=2), texts)
 outcomes = results | required | st.builds(Deferred, texts)
 progress = st.builds(
@@ -136,8 +145,21 @@ runs = st.builds(
     output_tokens=times,
     created_at=times,
     updated_at=times,
+    last_seq=times,
+    parent=texts,
+)
+filters = st.builds(
+    RunFilter,
+    agent=texts,
+    owner=texts,
+    state=st.none() | st.sampled_from(RunState),
+    tool=texts,
+    since=times,
+    until=times,
+    min_tokens=times,
 )
 events = st.builds(RunEvent, run_id=texts, seq=times, type=texts, at=times, data=objects)
+deltas = st.builds(TextDelta, turn=small, offset=times, text=texts)
 answers = said | st.builds(
     Answer, approve=st.booleans(), arguments_json=objects.map(lambda value: json_text(value).encode())
 )
@@ -148,18 +170,21 @@ ASKED: list[tuple[Rpc[Any, Any], st.SearchStrategy[Any]]] = [
     (grpc_tools.CALL_TOOL_STREAM, calls),
     (grpc_tools.WATCH_TOOLS, st.none()),
     (grpc_agents.LIST_AGENTS, st.none()),
-    (grpc_agents.START_RUN, st.builds(grpc_agents.StartRun, texts, texts, texts)),
-    (grpc_agents.WATCH_RUN, st.builds(grpc_agents.WatchRun, texts, times)),
+    (grpc_agents.START_RUN, st.builds(asked_of.StartRun, texts, texts, texts)),
+    (grpc_agents.WATCH_RUN, st.builds(asked_of.WatchRun, texts, times, st.booleans())),
     (grpc_agents.GET_RUN, texts),
-    (
-        grpc_agents.LIST_RUNS,
-        st.builds(grpc_agents.ListRuns, st.integers(1, 200), optional, st.none() | st.sampled_from(RunState)),
-    ),
+    (grpc_agents.LIST_RUNS, st.builds(asked_of.ListRuns, st.integers(1, 200), optional, filters)),
     (grpc_agents.CANCEL_RUN, texts),
+    (grpc_agents.PAUSE_RUN, texts),
+    (grpc_agents.RESUME_RUN, texts),
+    (grpc_agents.RETRY_RUN, st.builds(asked_of.RetryRun, texts, times, texts)),
+    (grpc_agents.SEND_MESSAGE, st.builds(asked_of.SendMessage, texts, texts, texts)),
+    (grpc_agents.RATE_RUN, st.builds(asked_of.RateRun, texts, st.floats(-1, 1), texts)),
+    (grpc_agents.TAKE_INPUT_REQUEST, texts),
     (grpc_agents.LIST_INPUT_REQUESTS, optional),
     (grpc_agents.GET_INPUT_REQUEST, texts),
     (grpc_agents.WITHDRAW_INPUT_REQUEST, texts),
-    (grpc_agents.ANSWER_INPUT_REQUEST, st.builds(grpc_agents.AnswerRequest, texts, answers)),
+    (grpc_agents.ANSWER_INPUT_REQUEST, st.builds(asked_of.AnswerRequest, texts, answers)),
 ]
 ANSWERED: list[tuple[Rpc[Any, Any], st.SearchStrategy[Any]]] = [
     (grpc_tools.LIST_TOOLS, st.builds(ToolPage, st.lists(tools, max_size=3).map(tuple), optional)),
@@ -171,12 +196,14 @@ ANSWERED: list[tuple[Rpc[Any, Any], st.SearchStrategy[Any]]] = [
         st.lists(st.builds(Agent, texts, texts, texts, texts), max_size=3).map(tuple),
     ),
     (grpc_agents.START_RUN, runs),
-    (grpc_agents.WATCH_RUN, events),
+    (grpc_agents.WATCH_RUN, events | deltas),
     (grpc_agents.GET_RUN, runs),
     (grpc_agents.LIST_RUNS, st.builds(RunPage, st.lists(runs, max_size=3).map(tuple), optional)),
     (grpc_agents.CANCEL_RUN, runs),
+    (grpc_agents.RETRY_RUN, runs),
     (grpc_agents.LIST_INPUT_REQUESTS, st.lists(requests, max_size=3).map(tuple)),
     (grpc_agents.ANSWER_INPUT_REQUEST, requests),
+    (grpc_agents.TAKE_INPUT_REQUEST, requests),
 ]
 
 
@@ -291,7 +318,13 @@ def test_an_answer_that_says_nothing_is_an_invalid_result(
     [
         (grpc_agents.LIST_RUNS, agents_pb2.ListRunsRequest(page_size=201), "page of 201 runs"),
         (grpc_agents.LIST_RUNS, agents_pb2.ListRunsRequest(page_size=-1), "page of -1 runs"),
+        (grpc_agents.LIST_RUNS, agents_pb2.ListRunsRequest(since_ms=-1), "since_ms is -1"),
+        (grpc_agents.LIST_RUNS, agents_pb2.ListRunsRequest(min_tokens=-1), "min_tokens is -1"),
         (grpc_agents.WATCH_RUN, agents_pb2.WatchRunRequest(after_seq=-1), "after_seq is -1"),
+        (grpc_agents.RETRY_RUN, agents_pb2.RetryRunRequest(after_seq=-1), "after_seq is -1"),
+        (grpc_agents.RATE_RUN, agents_pb2.RateRunRequest(score=1.01), "1.01 is no rating"),
+        (grpc_agents.RATE_RUN, agents_pb2.RateRunRequest(score=float("nan")), "nan is no rating"),
+        (grpc_agents.ANSWER_INPUT_REQUEST, agents_pb2.AnswerInputRequestRequest(choice=""), "no answer"),
         (grpc_agents.ANSWER_INPUT_REQUEST, agents_pb2.AnswerInputRequestRequest(), "no answer"),
     ],
 )
@@ -307,13 +340,17 @@ def test_a_state_of_a_later_version_is_refused_by_its_number() -> None:
 
 
 def test_a_page_size_of_nothing_is_the_default() -> None:
-    assert grpc_agents.LIST_RUNS.decode_request(b"") == grpc_agents.ListRuns(50, None, None)
+    assert grpc_agents.LIST_RUNS.decode_request(b"") == asked_of.ListRuns(50, None, EVERY_RUN)
 
 
-@pytest.mark.parametrize("answer", [Answer(), Answer(approve=True, text="yes")], ids=["none", "two"])
-def test_an_answer_is_one_of_two(answer: Answer) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(), Answer(approve=True, text="yes"), Answer(text="yes", choice="yes")],
+    ids=["none", "two", "text and choice"],
+)
+def test_an_answer_is_one_of_three(answer: Answer) -> None:
     with pytest.raises(InvalidRequest, match="one of them"):
-        grpc_agents.ANSWER_INPUT_REQUEST.encode_request(grpc_agents.AnswerRequest("r", answer))
+        grpc_agents.ANSWER_INPUT_REQUEST.encode_request(asked_of.AnswerRequest("r", answer))
 
 
 # --- metadata ------------------------------------------------------------------------------------------

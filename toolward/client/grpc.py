@@ -15,6 +15,7 @@ from toolward.errors import InvalidResult, TooLarge, Unavailable
 from toolward.outbound.reach import PUBLIC, Reach, is_literal, is_localhost
 from toolward.outbound.reasons import why_unreachable
 from toolward.types import (
+    EVERY_RUN,
     NO_CONTEXT,
     Agent,
     Answer,
@@ -26,12 +27,14 @@ from toolward.types import (
     Progress,
     Run,
     RunEvent,
+    RunFilter,
     RunPage,
-    RunState,
+    TextDelta,
     ToolCall,
     ToolPage,
 )
 from toolward.wire import grpc_agents as agents
+from toolward.wire import grpc_run_requests as asked_of
 from toolward.wire import grpc_tools as tools
 from toolward.wire.grpc_metadata import MAX_MESSAGE, authorization, from_context
 from toolward.wire.grpc_rpc import Rpc
@@ -151,13 +154,14 @@ class GrpcClient:
         return await self._ask(agents.LIST_AGENTS, None)
 
     async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
-        return await self._ask(agents.START_RUN, agents.StartRun(agent, text, key))
+        return await self._ask(agents.START_RUN, asked_of.StartRun(agent, text, key))
 
     async def watch_run(
-        self, principal: Principal, run_id: str, after: int = 0
-    ) -> AsyncGenerator[RunEvent, None]:
+        self, principal: Principal, run_id: str, after: int = 0, deltas: bool = False
+    ) -> AsyncGenerator[RunEvent | TextDelta, None]:
         """Where it raises Unavailable, go on with `after` = the last sequence number that came."""
-        events = self._stream(agents.WATCH_RUN, agents.WatchRun(run_id, after), NO_CONTEXT, "watching a run")
+        asked = asked_of.WatchRun(run_id, after, deltas)
+        events = self._stream(agents.WATCH_RUN, asked, NO_CONTEXT, "watching a run")
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -169,14 +173,29 @@ class GrpcClient:
         self,
         principal: Principal,
         *,
-        size: int = agents.DEFAULT_PAGE,
+        size: int = asked_of.DEFAULT_PAGE,
         cursor: str | None = None,
-        state: RunState | None = None,
+        only: RunFilter = EVERY_RUN,
     ) -> RunPage:
-        return await self._ask(agents.LIST_RUNS, agents.ListRuns(size, cursor, state))
+        return await self._ask(agents.LIST_RUNS, asked_of.ListRuns(size, cursor, only))
 
     async def cancel_run(self, principal: Principal, run_id: str) -> Run:
         return await self._ask(agents.CANCEL_RUN, run_id)
+
+    async def pause_run(self, principal: Principal, run_id: str) -> Run:
+        return await self._ask(agents.PAUSE_RUN, run_id)
+
+    async def resume_run(self, principal: Principal, run_id: str) -> Run:
+        return await self._ask(agents.RESUME_RUN, run_id)
+
+    async def retry_run(self, principal: Principal, run_id: str, after: int, key: str = "") -> Run:
+        return await self._ask(agents.RETRY_RUN, asked_of.RetryRun(run_id, after, key))
+
+    async def send_message(self, principal: Principal, run_id: str, text: str, key: str = "") -> Run:
+        return await self._ask(agents.SEND_MESSAGE, asked_of.SendMessage(run_id, text, key))
+
+    async def rate_run(self, principal: Principal, run_id: str, score: float, comment: str = "") -> Run:
+        return await self._ask(agents.RATE_RUN, asked_of.RateRun(run_id, score, comment))
 
     async def list_input_requests(
         self, principal: Principal, run_id: str | None = None
@@ -186,13 +205,16 @@ class GrpcClient:
     async def answer_input_request(
         self, principal: Principal, request_id: str, answer: Answer
     ) -> InputRequest:
-        return await self._ask(agents.ANSWER_INPUT_REQUEST, agents.AnswerRequest(request_id, answer))
+        return await self._ask(agents.ANSWER_INPUT_REQUEST, asked_of.AnswerRequest(request_id, answer))
 
     async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
         return await self._ask(agents.GET_INPUT_REQUEST, request_id)
 
     async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest:
         return await self._ask(agents.WITHDRAW_INPUT_REQUEST, request_id)
+
+    async def take_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        return await self._ask(agents.TAKE_INPUT_REQUEST, request_id)
 
     # --- the channel ----------------------------------------------------------------------------------
 

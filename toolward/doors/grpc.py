@@ -212,11 +212,26 @@ def _agent_handlers(boundary: Boundary, agents: AgentProvider) -> dict[str, Hand
         rpcs.LIST_RUNS.method: boundary.unary(
             rpcs.LIST_RUNS,
             lambda principal, _, asked: agents.list_runs(
-                principal, size=asked.size, cursor=asked.cursor, state=asked.state
+                principal, size=asked.size, cursor=asked.cursor, only=asked.only
             ),
         ),
         rpcs.CANCEL_RUN.method: boundary.unary(
             rpcs.CANCEL_RUN, lambda principal, _, run_id: agents.cancel_run(principal, run_id)
+        ),
+        rpcs.PAUSE_RUN.method: boundary.unary(
+            rpcs.PAUSE_RUN, lambda principal, _, run_id: agents.pause_run(principal, run_id)
+        ),
+        rpcs.RESUME_RUN.method: boundary.unary(
+            rpcs.RESUME_RUN, lambda principal, _, run_id: agents.resume_run(principal, run_id)
+        ),
+        rpcs.RETRY_RUN.method: boundary.unary(
+            rpcs.RETRY_RUN, lambda principal, _, asked: agents.retry_run(principal, *asked)
+        ),
+        rpcs.SEND_MESSAGE.method: boundary.unary(
+            rpcs.SEND_MESSAGE, lambda principal, _, asked: agents.send_message(principal, *asked)
+        ),
+        rpcs.RATE_RUN.method: boundary.unary(
+            rpcs.RATE_RUN, lambda principal, _, asked: agents.rate_run(principal, *asked)
         ),
         rpcs.LIST_INPUT_REQUESTS.method: boundary.unary(
             rpcs.LIST_INPUT_REQUESTS,
@@ -233,5 +248,9 @@ def _agent_handlers(boundary: Boundary, agents: AgentProvider) -> dict[str, Hand
         rpcs.ANSWER_INPUT_REQUEST.method: boundary.unary(
             rpcs.ANSWER_INPUT_REQUEST,
             lambda principal, _, asked: agents.answer_input_request(principal, *asked),
+        ),
+        rpcs.TAKE_INPUT_REQUEST.method: boundary.unary(
+            rpcs.TAKE_INPUT_REQUEST,
+            lambda principal, _, request_id: agents.take_input_request(principal, request_id),
         ),
     }

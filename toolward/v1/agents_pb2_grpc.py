@@ -65,6 +65,31 @@ class AgentServiceStub:
                 request_serializer=toolward_dot_v1_dot_agents__pb2.CancelRunRequest.SerializeToString,
                 response_deserializer=toolward_dot_v1_dot_agents__pb2.CancelRunResponse.FromString,
                 _registered_method=True)
+        self.PauseRun = channel.unary_unary(
+                '/toolward.v1.AgentService/PauseRun',
+                request_serializer=toolward_dot_v1_dot_agents__pb2.PauseRunRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_agents__pb2.PauseRunResponse.FromString,
+                _registered_method=True)
+        self.ResumeRun = channel.unary_unary(
+                '/toolward.v1.AgentService/ResumeRun',
+                request_serializer=toolward_dot_v1_dot_agents__pb2.ResumeRunRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_agents__pb2.ResumeRunResponse.FromString,
+                _registered_method=True)
+        self.RetryRun = channel.unary_unary(
+                '/toolward.v1.AgentService/RetryRun',
+                request_serializer=toolward_dot_v1_dot_agents__pb2.RetryRunRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_agents__pb2.RetryRunResponse.FromString,
+                _registered_method=True)
+        self.SendMessage = channel.unary_unary(
+                '/toolward.v1.AgentService/SendMessage',
+                request_serializer=toolward_dot_v1_dot_agents__pb2.SendMessageRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_agents__pb2.SendMessageResponse.FromString,
+                _registered_method=True)
+        self.RateRun = channel.unary_unary(
+                '/toolward.v1.AgentService/RateRun',
+                request_serializer=toolward_dot_v1_dot_agents__pb2.RateRunRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_agents__pb2.RateRunResponse.FromString,
+                _registered_method=True)
         self.ListInputRequests = channel.unary_unary(
                 '/toolward.v1.AgentService/ListInputRequests',
                 request_serializer=toolward_dot_v1_dot_agents__pb2.ListInputRequestsRequest.SerializeToString,
@@ -84,6 +109,11 @@ class AgentServiceStub:
                 '/toolward.v1.AgentService/WithdrawInputRequest',
                 request_serializer=toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestRequest.SerializeToString,
                 response_deserializer=toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestResponse.FromString,
+                _registered_method=True)
+        self.TakeInputRequest = channel.unary_unary(
+                '/toolward.v1.AgentService/TakeInputRequest',
+                request_serializer=toolward_dot_v1_dot_agents__pb2.TakeInputRequestRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_agents__pb2.TakeInputRequestResponse.FromString,
                 _registered_method=True)
 
 
@@ -107,6 +137,7 @@ class AgentServiceServicer:
     def WatchRun(self, request, context):
         """WatchRun streams the events after a sequence number, then new ones as they come, and ends
         with the run. A client that lost its connection goes on after the last number it saw.
+        With include_text_deltas the model's text comes in pieces between them, too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,6 +158,41 @@ class AgentServiceServicer:
 
     def CancelRun(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseRun(self, request, context):
+        """PauseRun stops the work on a run until it is resumed; a repeat changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeRun(self, request, context):
+        """ResumeRun lets a paused run go on; a repeat changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryRun(self, request, context):
+        """RetryRun starts a new run that shares the events of an earlier one up to a sequence number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendMessage(self, request, context):
+        """SendMessage goes on with the conversation of a run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RateRun(self, request, context):
+        """RateRun says how good a run was.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -155,6 +221,14 @@ class AgentServiceServicer:
 
     def WithdrawInputRequest(self, request, context):
         """WithdrawInputRequest takes back a request that the caller made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeInputRequest(self, request, context):
+        """TakeInputRequest takes a case over: nobody else answers it then, and the run waits until whoever took it hands
+        it back by an answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -193,6 +267,31 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     request_deserializer=toolward_dot_v1_dot_agents__pb2.CancelRunRequest.FromString,
                     response_serializer=toolward_dot_v1_dot_agents__pb2.CancelRunResponse.SerializeToString,
             ),
+            'PauseRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseRun,
+                    request_deserializer=toolward_dot_v1_dot_agents__pb2.PauseRunRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_agents__pb2.PauseRunResponse.SerializeToString,
+            ),
+            'ResumeRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeRun,
+                    request_deserializer=toolward_dot_v1_dot_agents__pb2.ResumeRunRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_agents__pb2.ResumeRunResponse.SerializeToString,
+            ),
+            'RetryRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryRun,
+                    request_deserializer=toolward_dot_v1_dot_agents__pb2.RetryRunRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_agents__pb2.RetryRunResponse.SerializeToString,
+            ),
+            'SendMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendMessage,
+                    request_deserializer=toolward_dot_v1_dot_agents__pb2.SendMessageRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_agents__pb2.SendMessageResponse.SerializeToString,
+            ),
+            'RateRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RateRun,
+                    request_deserializer=toolward_dot_v1_dot_agents__pb2.RateRunRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_agents__pb2.RateRunResponse.SerializeToString,
+            ),
             'ListInputRequests': grpc.unary_unary_rpc_method_handler(
                     servicer.ListInputRequests,
                     request_deserializer=toolward_dot_v1_dot_agents__pb2.ListInputRequestsRequest.FromString,
@@ -212,6 +311,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.WithdrawInputRequest,
                     request_deserializer=toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestRequest.FromString,
                     response_serializer=toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestResponse.SerializeToString,
+            ),
+            'TakeInputRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeInputRequest,
+                    request_deserializer=toolward_dot_v1_dot_agents__pb2.TakeInputRequestRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_agents__pb2.TakeInputRequestResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -388,6 +492,141 @@ class AgentService:
             _registered_method=True)
 
     @staticmethod
+    def PauseRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/toolward.v1.AgentService/PauseRun',
+            toolward_dot_v1_dot_agents__pb2.PauseRunRequest.SerializeToString,
+            toolward_dot_v1_dot_agents__pb2.PauseRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/toolward.v1.AgentService/ResumeRun',
+            toolward_dot_v1_dot_agents__pb2.ResumeRunRequest.SerializeToString,
+            toolward_dot_v1_dot_agents__pb2.ResumeRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/toolward.v1.AgentService/RetryRun',
+            toolward_dot_v1_dot_agents__pb2.RetryRunRequest.SerializeToString,
+            toolward_dot_v1_dot_agents__pb2.RetryRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/toolward.v1.AgentService/SendMessage',
+            toolward_dot_v1_dot_agents__pb2.SendMessageRequest.SerializeToString,
+            toolward_dot_v1_dot_agents__pb2.SendMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RateRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/toolward.v1.AgentService/RateRun',
+            toolward_dot_v1_dot_agents__pb2.RateRunRequest.SerializeToString,
+            toolward_dot_v1_dot_agents__pb2.RateRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListInputRequests(request,
             target,
             options=(),
@@ -485,6 +724,33 @@ class AgentService:
             '/toolward.v1.AgentService/WithdrawInputRequest',
             toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestRequest.SerializeToString,
             toolward_dot_v1_dot_agents__pb2.WithdrawInputRequestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeInputRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/toolward.v1.AgentService/TakeInputRequest',
+            toolward_dot_v1_dot_agents__pb2.TakeInputRequestRequest.SerializeToString,
+            toolward_dot_v1_dot_agents__pb2.TakeInputRequestResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,11 +39,22 @@ class AgentServiceStub:
     WatchRun: _grpc.UnaryStreamMultiCallable[_agents_pb2.WatchRunRequest, _agents_pb2.WatchRunResponse]
     """WatchRun streams the events after a sequence number, then new ones as they come, and ends
     with the run. A client that lost its connection goes on after the last number it saw.
+    With include_text_deltas the model's text comes in pieces between them, too.
     """
     GetRun: _grpc.UnaryUnaryMultiCallable[_agents_pb2.GetRunRequest, _agents_pb2.GetRunResponse]
     ListRuns: _grpc.UnaryUnaryMultiCallable[_agents_pb2.ListRunsRequest, _agents_pb2.ListRunsResponse]
     """ListRuns gives the caller's runs, newest first."""
     CancelRun: _grpc.UnaryUnaryMultiCallable[_agents_pb2.CancelRunRequest, _agents_pb2.CancelRunResponse]
+    PauseRun: _grpc.UnaryUnaryMultiCallable[_agents_pb2.PauseRunRequest, _agents_pb2.PauseRunResponse]
+    """PauseRun stops the work on a run until it is resumed; a repeat changes nothing."""
+    ResumeRun: _grpc.UnaryUnaryMultiCallable[_agents_pb2.ResumeRunRequest, _agents_pb2.ResumeRunResponse]
+    """ResumeRun lets a paused run go on; a repeat changes nothing."""
+    RetryRun: _grpc.UnaryUnaryMultiCallable[_agents_pb2.RetryRunRequest, _agents_pb2.RetryRunResponse]
+    """RetryRun starts a new run that shares the events of an earlier one up to a sequence number."""
+    SendMessage: _grpc.UnaryUnaryMultiCallable[_agents_pb2.SendMessageRequest, _agents_pb2.SendMessageResponse]
+    """SendMessage goes on with the conversation of a run."""
+    RateRun: _grpc.UnaryUnaryMultiCallable[_agents_pb2.RateRunRequest, _agents_pb2.RateRunResponse]
+    """RateRun says how good a run was."""
     ListInputRequests: _grpc.UnaryUnaryMultiCallable[_agents_pb2.ListInputRequestsRequest, _agents_pb2.ListInputRequestsResponse]
     """ListInputRequests gives the open requests that the caller made or may answer."""
     GetInputRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.GetInputRequestRequest, _agents_pb2.GetInputRequestResponse]
@@ -54,6 +65,10 @@ class AgentServiceStub:
     """
     WithdrawInputRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.WithdrawInputRequestRequest, _agents_pb2.WithdrawInputRequestResponse]
     """WithdrawInputRequest takes back a request that the caller made."""
+    TakeInputRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.TakeInputRequestRequest, _agents_pb2.TakeInputRequestResponse]
+    """TakeInputRequest takes a case over: nobody else answers it then, and the run waits until whoever took it hands
+    it back by an answer.
+    """
 
 @_typing.type_check_only
 class AgentServiceAsyncStub(AgentServiceStub):
@@ -66,11 +81,22 @@ class AgentServiceAsyncStub(AgentServiceStub):
     WatchRun: _aio.UnaryStreamMultiCallable[_agents_pb2.WatchRunRequest, _agents_pb2.WatchRunResponse]  # type: ignore[assignment]
     """WatchRun streams the events after a sequence number, then new ones as they come, and ends
     with the run. A client that lost its connection goes on after the last number it saw.
+    With include_text_deltas the model's text comes in pieces between them, too.
     """
     GetRun: _aio.UnaryUnaryMultiCallable[_agents_pb2.GetRunRequest, _agents_pb2.GetRunResponse]  # type: ignore[assignment]
     ListRuns: _aio.UnaryUnaryMultiCallable[_agents_pb2.ListRunsRequest, _agents_pb2.ListRunsResponse]  # type: ignore[assignment]
     """ListRuns gives the caller's runs, newest first."""
     CancelRun: _aio.UnaryUnaryMultiCallable[_agents_pb2.CancelRunRequest, _agents_pb2.CancelRunResponse]  # type: ignore[assignment]
+    PauseRun: _aio.UnaryUnaryMultiCallable[_agents_pb2.PauseRunRequest, _agents_pb2.PauseRunResponse]  # type: ignore[assignment]
+    """PauseRun stops the work on a run until it is resumed; a repeat changes nothing."""
+    ResumeRun: _aio.UnaryUnaryMultiCallable[_agents_pb2.ResumeRunRequest, _agents_pb2.ResumeRunResponse]  # type: ignore[assignment]
+    """ResumeRun lets a paused run go on; a repeat changes nothing."""
+    RetryRun: _aio.UnaryUnaryMultiCallable[_agents_pb2.RetryRunRequest, _agents_pb2.RetryRunResponse]  # type: ignore[assignment]
+    """RetryRun starts a new run that shares the events of an earlier one up to a sequence number."""
+    SendMessage: _aio.UnaryUnaryMultiCallable[_agents_pb2.SendMessageRequest, _agents_pb2.SendMessageResponse]  # type: ignore[assignment]
+    """SendMessage goes on with the conversation of a run."""
+    RateRun: _aio.UnaryUnaryMultiCallable[_agents_pb2.RateRunRequest, _agents_pb2.RateRunResponse]  # type: ignore[assignment]
+    """RateRun says how good a run was."""
     ListInputRequests: _aio.UnaryUnaryMultiCallable[_agents_pb2.ListInputRequestsRequest, _agents_pb2.ListInputRequestsResponse]  # type: ignore[assignment]
     """ListInputRequests gives the open requests that the caller made or may answer."""
     GetInputRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.GetInputRequestRequest, _agents_pb2.GetInputRequestResponse]  # type: ignore[assignment]
@@ -81,6 +107,10 @@ class AgentServiceAsyncStub(AgentServiceStub):
     """
     WithdrawInputRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.WithdrawInputRequestRequest, _agents_pb2.WithdrawInputRequestResponse]  # type: ignore[assignment]
     """WithdrawInputRequest takes back a request that the caller made."""
+    TakeInputRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.TakeInputRequestRequest, _agents_pb2.TakeInputRequestResponse]  # type: ignore[assignment]
+    """TakeInputRequest takes a case over: nobody else answers it then, and the run waits until whoever took it hands
+    it back by an answer.
+    """
 
 class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
     """AgentService runs agents: a run is a log of events, and every watcher sees the same log."""
@@ -108,6 +138,7 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_agents_pb2.WatchRunResponse], _abc.AsyncIterator[_agents_pb2.WatchRunResponse]]:
         """WatchRun streams the events after a sequence number, then new ones as they come, and ends
         with the run. A client that lost its connection goes on after the last number it saw.
+        With include_text_deltas the model's text comes in pieces between them, too.
         """
 
     @_abc_1.abstractmethod
@@ -131,6 +162,46 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agents_pb2.CancelRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agents_pb2.CancelRunResponse, _abc.Awaitable[_agents_pb2.CancelRunResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def PauseRun(
+        self,
+        request: _agents_pb2.PauseRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_pb2.PauseRunResponse, _abc.Awaitable[_agents_pb2.PauseRunResponse]]:
+        """PauseRun stops the work on a run until it is resumed; a repeat changes nothing."""
+
+    @_abc_1.abstractmethod
+    def ResumeRun(
+        self,
+        request: _agents_pb2.ResumeRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_pb2.ResumeRunResponse, _abc.Awaitable[_agents_pb2.ResumeRunResponse]]:
+        """ResumeRun lets a paused run go on; a repeat changes nothing."""
+
+    @_abc_1.abstractmethod
+    def RetryRun(
+        self,
+        request: _agents_pb2.RetryRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_pb2.RetryRunResponse, _abc.Awaitable[_agents_pb2.RetryRunResponse]]:
+        """RetryRun starts a new run that shares the events of an earlier one up to a sequence number."""
+
+    @_abc_1.abstractmethod
+    def SendMessage(
+        self,
+        request: _agents_pb2.SendMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_pb2.SendMessageResponse, _abc.Awaitable[_agents_pb2.SendMessageResponse]]:
+        """SendMessage goes on with the conversation of a run."""
+
+    @_abc_1.abstractmethod
+    def RateRun(
+        self,
+        request: _agents_pb2.RateRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_pb2.RateRunResponse, _abc.Awaitable[_agents_pb2.RateRunResponse]]:
+        """RateRun says how good a run was."""
 
     @_abc_1.abstractmethod
     def ListInputRequests(
@@ -165,5 +236,15 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_agents_pb2.WithdrawInputRequestResponse, _abc.Awaitable[_agents_pb2.WithdrawInputRequestResponse]]:
         """WithdrawInputRequest takes back a request that the caller made."""
+
+    @_abc_1.abstractmethod
+    def TakeInputRequest(
+        self,
+        request: _agents_pb2.TakeInputRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_pb2.TakeInputRequestResponse, _abc.Awaitable[_agents_pb2.TakeInputRequestResponse]]:
+        """TakeInputRequest takes a case over: nobody else answers it then, and the run waits until whoever took it hands
+        it back by an answer.
+        """
 
 def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -57,6 +57,8 @@ class _InputRequestStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Inp
     INPUT_REQUEST_STATE_VOID: _InputRequestState.ValueType  # 6
     INPUT_REQUEST_STATE_CONSUMED: _InputRequestState.ValueType  # 7
     """Approved, and the call that it allowed was made: it allows no other."""
+    INPUT_REQUEST_STATE_TAKEN: _InputRequestState.ValueType  # 8
+    """A person has taken the case over; the run waits until they hand it back by an answer."""
 
 class InputRequestState(_InputRequestState, metaclass=_InputRequestStateEnumTypeWrapper): ...
 
@@ -69,6 +71,8 @@ INPUT_REQUEST_STATE_EXPIRED: InputRequestState.ValueType  # 5
 INPUT_REQUEST_STATE_VOID: InputRequestState.ValueType  # 6
 INPUT_REQUEST_STATE_CONSUMED: InputRequestState.ValueType  # 7
 """Approved, and the call that it allowed was made: it allows no other."""
+INPUT_REQUEST_STATE_TAKEN: InputRequestState.ValueType  # 8
+"""A person has taken the case over; the run waits until they hand it back by an answer."""
 Global___InputRequestState: _TypeAlias = InputRequestState  # noqa: Y015
 
 @_typing.final
@@ -259,6 +263,7 @@ class InputRequest(_message.Message):
     APPROVERS_FIELD_NUMBER: _builtins.int
     CREATED_AT_MS_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: Global___InputRequestKind.ValueType
     state: Global___InputRequestState.ValueType
@@ -275,6 +280,10 @@ class InputRequest(_message.Message):
     def approvers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Who may answer, as policy writes it: "role:support-lead", "user:ada"."""
 
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where there are some, the answer is one of them."""
+
     def __init__(
         self,
         *,
@@ -287,10 +296,11 @@ class InputRequest(_message.Message):
         approvers: _abc.Iterable[_builtins.str] | None = ...,
         created_at_ms: _builtins.int = ...,
         expires_at_ms: _builtins.int = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvers", b"approvers", "created_at_ms", b"created_at_ms", "detail_json", b"detail_json", "expires_at_ms", b"expires_at_ms", "id", b"id", "kind", b"kind", "prompt", b"prompt", "run_id", b"run_id", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvers", b"approvers", "choices", b"choices", "created_at_ms", b"created_at_ms", "detail_json", b"detail_json", "expires_at_ms", b"expires_at_ms", "id", b"id", "kind", b"kind", "prompt", b"prompt", "run_id", b"run_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

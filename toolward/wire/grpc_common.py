@@ -14,7 +14,9 @@ from toolward.types import (
     ResourceLink,
     TextContent,
 )
+from toolward.v1 import agents_pb2 as pb_agents
 from toolward.v1 import common_pb2 as pb
+from toolward.v1 import tools_pb2 as pb_tools
 from toolward.wire.grpc_rpc import Malformed, json_text, optional_json, read_optional_object
 
 _KIND_TO_NUMBER = {kind: pb.InputRequestKind.Value(f"INPUT_REQUEST_KIND_{kind.name}") for kind in RequestKind}
@@ -96,10 +98,32 @@ def _from_body(found: pb.EmbeddedResource) -> ResourceBody:
             raise Malformed(f"the resource {found.uri} has neither text nor blob")
 
 
-def check_one_answer(answer: Answer) -> None:
-    """Raises InvalidRequest."""
-    if (answer.approve is None) == (answer.text is None):
-        raise InvalidRequest("An answer is a yes or no, or a text: one of them.")
+def write_answer(message: pb_agents.AnswerInputRequestRequest | pb_tools.InputAnswer, answer: Answer) -> None:
+    """All of it but the arguments. Raises InvalidRequest."""
+    if (answer.approve is not None, answer.text is not None, bool(answer.choice)).count(True) != 1:
+        raise InvalidRequest("An answer is a yes or no, a text, or a choice: one of them.")
+    message.reason = answer.reason
+    if answer.approve is not None:
+        message.approve = answer.approve
+    elif answer.text is not None:
+        message.text = answer.text
+    else:
+        message.choice = answer.choice
+
+
+def read_answer(
+    found: pb_agents.AnswerInputRequestRequest | pb_tools.InputAnswer, arguments: bytes | None = None
+) -> Answer:
+    """Raises Malformed."""
+    match found.WhichOneof("answer"):
+        case "approve":
+            return Answer(approve=found.approve, reason=found.reason, arguments_json=arguments)
+        case "text":
+            return Answer(text=found.text, reason=found.reason, arguments_json=arguments)
+        case "choice" if found.choice:
+            return Answer(choice=found.choice, reason=found.reason, arguments_json=arguments)
+        case _:
+            raise Malformed(f"it has no answer to {found.request_id!r}: approve, text, or choice")
 
 
 def to_input_request(request: InputRequest) -> pb.InputRequest:
@@ -113,6 +137,7 @@ def to_input_request(request: InputRequest) -> pb.InputRequest:
         approvers=request.approvers,
         created_at_ms=request.created_at,
         expires_at_ms=request.expires_at,
+        choices=request.choices,
     )
 
 
@@ -134,4 +159,5 @@ def from_input_request(found: pb.InputRequest) -> InputRequest:
         approvers=tuple(found.approvers),
         created_at=found.created_at_ms,
         expires_at=found.expires_at_ms,
+        choices=tuple(found.choices),
     )

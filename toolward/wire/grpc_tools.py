@@ -4,7 +4,6 @@ from typing import cast, get_args
 
 from toolward.types import (
     EMPTY_OBJECT,
-    Answer,
     Deferred,
     GivenInput,
     InputRequired,
@@ -19,11 +18,12 @@ from toolward.types import (
 )
 from toolward.v1 import tools_pb2 as pb
 from toolward.wire.grpc_common import (
-    check_one_answer,
     from_content,
     from_input_request,
+    read_answer,
     to_content,
     to_input_request,
+    write_answer,
 )
 from toolward.wire.grpc_rpc import (
     Malformed,
@@ -95,25 +95,13 @@ def _to_given(given: GivenInput) -> pb.GivenInput:
     """Raises InvalidRequest."""
     made = pb.GivenInput(state=given.state)
     for request_id, answer in given.answers.items():
-        one = made.answers.add(request_id=request_id, reason=answer.reason)
-        check_one_answer(answer)
-        if answer.approve is not None:
-            one.approve = answer.approve
-        else:
-            one.text = answer.text or ""
+        write_answer(made.answers.add(request_id=request_id), answer)
     return made
 
 
 def _from_given(found: pb.GivenInput) -> GivenInput:
     """Raises Malformed."""
-    answers: dict[str, Answer] = {}
-    for one in found.answers:
-        kind = one.WhichOneof("answer")
-        if kind is None:
-            raise Malformed(f"it has no answer to {one.request_id!r}: approve, or text")
-        approve, text = (one.approve, None) if kind == "approve" else (None, one.text)
-        answers[one.request_id] = Answer(approve, text, one.reason)
-    return GivenInput(answers, found.state)
+    return GivenInput({one.request_id: read_answer(one) for one in found.answers}, found.state)
 
 
 def from_call(found: pb.CallToolRequest | pb.CallToolStreamRequest) -> ToolCall:

@@ -1,0 +1,101 @@
+"""What a run's state is made of: turns, their calls, and what came beside them."""
+
+import msgspec
+
+from gateway.agent import events as ev
+from gateway.core.ports import ToolUse
+from toolward.types import RequestKind
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One call of a turn, as far as it has come. `asked` are the input requests without an answer, and `kind` is
+    what was asked last; `crashes` counts how often a gateway stopped while it was under way; its outcome comes
+    `beside` the turns where its own was set aside."""
+
+    id: str
+    turn: int
+    index: int
+    use_id: str
+    tool: str
+    alias: str
+    arguments_json: str
+    key: str
+    at: int = 0  # Unix ms, when it was made first
+    attempts: int = 1
+    crashes: int = 0
+    kind: RequestKind | None = None
+    asked: tuple[str, ...] = ()
+    answers: tuple[ev.InputAnswered, ...] = ()
+    outcome: ev.ToolReturned | None = None
+    beside: bool = False
+
+    @property
+    def waits(self) -> bool:
+        return bool(self.asked)
+
+    @property
+    def ready(self) -> bool:
+        """People have answered, and nothing was made of it yet."""
+        return self.outcome is None and bool(self.answers) and not self.asked
+
+    @property
+    def in_flight(self) -> bool:
+        return self.outcome is None and not self.asked and not self.answers
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One reply of the model and its calls, one for each tool use; None where it is uncalled."""
+
+    reply: ev.ModelReplied
+    calls: tuple[Call | None, ...]
+    set_aside: bool = False
+
+    @property
+    def number(self) -> int:
+        return self.reply.turn
+
+    @property
+    def heard(self) -> int:
+        return self.reply.heard
+
+    @property
+    def begun(self) -> tuple[Call, ...]:
+        return tuple(call for call in self.calls if call is not None)
+
+    @property
+    def uncalled(self) -> tuple[tuple[int, ToolUse], ...]:
+        uses = enumerate(self.reply.tool_uses)
+        return tuple((index, use) for index, use in uses if self.calls[index] is None)
+
+    @property
+    def asked(self) -> bool:
+        """Whether one of its calls waits for people."""
+        return any(call.waits for call in self.begun)
+
+    @property
+    def settled(self) -> bool:
+        return all(call is not None and call.outcome is not None for call in self.calls)
+
+    @property
+    def over(self) -> bool:
+        """Whether the next turn may begin."""
+        return self.settled or self.set_aside or self.reply.last
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether a call of it can be made, or is under way. What was not called yet may count on what is being
+        asked, so it waits with it."""
+        under_way = any(call.in_flight or call.ready for call in self.begun)
+        return under_way or (bool(self.uncalled) and not self.asked)
+
+    def renewed(self) -> "Turn":
+        """As a retried run begins with it: calls without an outcome are uncalled."""
+        calls = tuple(call if call is not None and call.outcome is not None else None for call in self.calls)
+        return msgspec.structs.replace(self, calls=calls)
+
+
+class Item(msgspec.Struct, frozen=True):
+    """What came beside the turns: a message, or the outcome of a call whose turn was set aside."""
+
+    message: ev.MessageReceived | None = None
+    call_id: str = ""

@@ -1,0 +1,169 @@
+"""Agents and runs over REST; run events as server-sent events."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import Field
+
+from gateway.servers.openapi import describing
+from gateway.servers.rest_bodies import Body, answer
+from toolward.types import Agent, AgentProvider, Principal, Run, RunFilter, RunPage, RunState, TextDelta
+
+_MAX_NUMBER = 2**53 - 1  # what every JSON reader can hold
+
+
+class StartRun(Body):
+    """Which agent is to work, on what."""
+
+    agent: str = Field(examples=["support"])
+    input: str = Field(min_length=1, examples=["Where is my order ORD-1003?"])
+
+
+class RetryRun(Body):
+    """From where: the new run shares the events up to this sequence number."""
+
+    after: int = Field(ge=0, le=_MAX_NUMBER, examples=[4])
+
+
+class SendMessage(Body):
+    """What the person says next."""
+
+    text: str = Field(min_length=1, examples=["And when does it arrive?"])
+
+
+class RateRun(Body):
+    """How good it was: -1 (bad) to 1 (good)."""
+
+    score: float = Field(ge=-1, le=1, examples=[1])
+    comment: str = ""
+
+
+def _filter(
+    agent: str = "",
+    owner: Annotated[str, Query(description="who started it")] = "",
+    state: RunState | None = None,
+    tool: Annotated[str, Query(description="qualified name of a tool that it called")] = "",
+    since: Annotated[
+        int, Query(ge=0, le=_MAX_NUMBER, description="started at or after: Unix milliseconds")
+    ] = 0,
+    until: Annotated[
+        int, Query(ge=0, le=_MAX_NUMBER, description="started before: Unix milliseconds; 0 is no bound")
+    ] = 0,
+    min_tokens: Annotated[
+        int, Query(ge=0, le=_MAX_NUMBER, description="input and output tokens together, at least")
+    ] = 0,
+) -> RunFilter:
+    return RunFilter(agent, owner, state, tool, since, until, min_tokens)
+
+
+wanted = Depends(_filter)
+
+
+# The functions below are long because each is one list of routes, which share what they close over.
+
+
+def run_routes(agents: AgentProvider, who: Any) -> APIRouter:
+    """`who` is the dependency that gives the caller."""
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/agents", responses=describing(tuple[Agent, ...], "agents"))
+    async def list_agents(principal: Principal = who) -> Response:
+        """The agents that you may start."""
+        return answer({"agents": await agents.list_agents(principal)})
+
+    @router.post("/runs", status_code=201, responses=describing(Run, status=201))
+    async def start_run(
+        body: StartRun, idempotency_key: Annotated[str, Header()] = "", principal: Principal = who
+    ) -> Response:
+        """Queue a run and return at once; follow it at `/v1/runs/{id}/events`."""
+        run = await agents.start_run(principal, body.agent, body.input, idempotency_key)
+        return answer(run, status=201, headers={"location": f"/v1/runs/{run.id}"})
+
+    @router.get("/runs", responses=describing(RunPage))
+    async def list_runs(
+        size: Annotated[int, Query(ge=1, le=200)] = 50,
+        cursor: str | None = None,
+        only: RunFilter = wanted,
+        principal: Principal = who,
+    ) -> Response:
+        """Your runs, newest first: those that fit all filters."""
+        return answer(await agents.list_runs(principal, size=size, cursor=cursor, only=only))
+
+    @router.get("/runs/{run_id}", responses=describing(Run))
+    async def get_run(run_id: str, principal: Principal = who) -> Response:
+        """One run as it is now."""
+        return answer(await agents.get_run(principal, run_id))
+
+    async def visible(run_id: str, principal: Principal = who) -> str:
+        """Refuse before the stream begins, while there is still a status to say it with."""
+        return (await agents.get_run(principal, run_id)).id
+
+    @router.get("/runs/{run_id}/events", response_class=EventSourceResponse)
+    async def watch_run(
+        run_id: Annotated[str, Depends(visible)],
+        after: Annotated[int, Query(ge=0, description="events with a greater number are sent")] = 0,
+        deltas: Annotated[bool, Query(description="with pieces of the model's text as they come")] = False,
+        last_event_id: Annotated[int | None, Header()] = None,
+        principal: Principal = who,
+    ) -> AsyncIterator[ServerSentEvent]:
+        """The run's events as server-sent events, old ones first; ends with the run. A client that lost its
+        connection goes on by `Last-Event-ID`. With `deltas` also events `text_delta`, which have no id: they are
+        not stored, and a slow client misses some of them."""
+        start = after if last_event_id is None else last_event_id
+        async for news in agents.watch_run(principal, run_id, start, deltas):
+            text = msgspec.json.encode(news).decode()
+            if isinstance(news, TextDelta):
+                yield ServerSentEvent(raw_data=text, event="text_delta")
+            else:
+                yield ServerSentEvent(raw_data=text, event=news.type, id=str(news.seq))
+
+    @router.post("/runs/{run_id}/cancel", responses=describing(Run))
+    async def cancel_run(run_id: str, principal: Principal = who) -> Response:
+        """Cancel a run in any state; one that has ended stays as it is."""
+        return answer(await agents.cancel_run(principal, run_id))
+
+    _add_controls(router, agents, who)
+    return router
+
+
+def _add_controls(router: APIRouter, agents: AgentProvider, who: Any) -> None:
+    """What people can do with a run beside cancelling it."""
+
+    @router.post("/runs/{run_id}/pause", responses=describing(Run))
+    async def pause_run(run_id: str, principal: Principal = who) -> Response:
+        """Stop the work on a run until it is resumed."""
+        return answer(await agents.pause_run(principal, run_id))
+
+    @router.post("/runs/{run_id}/resume", responses=describing(Run))
+    async def resume_run(run_id: str, principal: Principal = who) -> Response:
+        """Let a paused run go on."""
+        return answer(await agents.resume_run(principal, run_id))
+
+    @router.post("/runs/{run_id}/retry", status_code=201, responses=describing(Run, status=201))
+    async def retry_run(
+        run_id: str,
+        body: RetryRun,
+        idempotency_key: Annotated[str, Header()] = "",
+        principal: Principal = who,
+    ) -> Response:
+        """Start a new run that shares this one's events up to `after`."""
+        run = await agents.retry_run(principal, run_id, body.after, idempotency_key)
+        return answer(run, status=201, headers={"location": f"/v1/runs/{run.id}"})
+
+    @router.post("/runs/{run_id}/messages", responses=describing(Run))
+    async def send_message(
+        run_id: str,
+        body: SendMessage,
+        idempotency_key: Annotated[str, Header()] = "",
+        principal: Principal = who,
+    ) -> Response:
+        """Go on with the run's conversation."""
+        return answer(await agents.send_message(principal, run_id, body.text, idempotency_key))
+
+    @router.post("/runs/{run_id}/rating", responses=describing(Run))
+    async def rate_run(run_id: str, body: RateRun, principal: Principal = who) -> Response:
+        """Say how good a run was."""
+        return answer(await agents.rate_run(principal, run_id, body.score, body.comment))

@@ -1,0 +1,90 @@
+"""What watchers of a run are told of the text as it comes: bounded, in order, with gaps that can be seen."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.runs.feed import PENDING_TEXT, Feed
+from toolward.errors import Unavailable
+from toolward.types import TextDelta
+
+
+def test_what_was_said_meanwhile_is_taken_as_one_piece() -> None:
+    feed = Feed()
+    with feed.watching("r", text=True) as watcher:
+        say = feed.speaker("r", 2)
+        for word in ("It ", "is ", "😀"):
+            say(word)
+        assert watcher.taken() == TextDelta(2, 0, "It is 😀")
+        assert watcher.taken() is None
+        say(" here")
+        assert watcher.taken() == TextDelta(2, 7, " here")
+
+
+def test_who_comes_later_hears_where_in_the_text_they_are() -> None:
+    feed = Feed()
+    say = feed.speaker("r", 1)
+    say("Hello ")
+    with feed.watching("r", text=True) as watcher:
+        say("there.")
+        assert watcher.taken() == TextDelta(1, 6, "there.")
+
+
+def test_a_model_that_is_asked_again_begins_at_nought() -> None:
+    feed = Feed()
+    with feed.watching("r", text=True) as watcher:
+        feed.speaker("r", 1)("Hel")
+        feed.speaker("r", 1)("Good day")
+        assert watcher.taken() == TextDelta(1, 0, "Good day")
+
+
+def test_text_is_for_those_alone_who_want_it_of_that_run() -> None:
+    feed = Feed()
+    with feed.watching("r") as plain, feed.watching("s", text=True) as other:
+        feed.speaker("r", 1)("Hello")
+        assert (plain.taken(), other.taken()) == (None, None)
+
+
+@given(st.lists(st.integers(0, PENDING_TEXT + 2), max_size=8), st.sets(st.integers(0, 7)))
+def test_a_slow_watcher_keeps_a_bounded_part_and_no_piece_lies_about_its_place(
+    sizes: list[int], taken_after: set[int]
+) -> None:
+    feed, whole = Feed(), ""
+    with feed.watching("r", text=True) as watcher:
+        say = feed.speaker("r", 1)
+        for number, size in enumerate(sizes):
+            piece = chr(ord("a") + number) * size
+            whole += piece
+            say(piece)
+            if number in taken_after and (said := watcher.taken()) is not None:
+                assert len(said.text) <= PENDING_TEXT
+                assert whole[said.offset : said.offset + len(said.text)] == said.text
+    assert feed.speaker("r", 1)("nobody is there") is None
+
+
+async def test_waiting_ends_with_text_with_an_event_and_with_the_failure() -> None:
+    feed = Feed()
+    with feed.watching("r", text=True) as watcher:
+        waiting = asyncio.create_task(watcher.beyond(0))
+        await asyncio.sleep(0)
+        feed.speaker("r", 1)("x")
+        await waiting
+        watcher.taken()
+        waiting = asyncio.create_task(watcher.beyond(0))
+        await asyncio.sleep(0)
+        feed.published("r", 1, ended=False)
+        await waiting
+        feed.stopped("r", Unavailable("The ledger is gone."))
+        with pytest.raises(Unavailable):
+            await watcher.beyond(1)
+
+
+def test_halves_of_characters_are_replaced_as_in_the_log() -> None:
+    feed = Feed()
+    with feed.watching("r", text=True) as watcher:
+        say = feed.speaker("r", 1)
+        say("a\ud83d")
+        say("\ude00b")
+        assert watcher.taken() == TextDelta(1, 0, "a??b")
