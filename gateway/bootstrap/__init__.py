@@ -26,6 +26,7 @@ from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
 from gateway.core.ports import RunRecord
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.retention import keep_erasing
 from gateway.runs.ports import OfferedTool
 from gateway.runs.presence import present
 from gateway.runs.runner import Runs
@@ -114,7 +115,13 @@ async def open_gateway(
             ids=ids,
         )
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
-        async with upkeep, runs, reload.watching(), _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)):
+        async with (
+            upkeep,
+            runs,
+            reload.watching(),
+            _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
+            _beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
+        ):
             with open_tracing(info.name, environment) as tracing:
                 yield Gateway(home, info, reload, backends, dispatch, upkeep, runs, ledger, models, tracing)
 

@@ -21,7 +21,9 @@ principals:
 http: 127.0.0.1:8700
 grpc: 127.0.0.1:8701
 lock: require                       # no tool that is not in tools.lock; left out = pinned when first seen; or off
-ledger: {checkpoints: /mnt/elsewhere/checkpoints.jsonl}   # left out = checkpoints.jsonl in the home directory
+ledger:
+  checkpoints: /mnt/elsewhere/checkpoints.jsonl   # left out = checkpoints.jsonl in the home directory
+  keep_words_days: 90                             # left out = for ever
 """
 
 import os
@@ -121,6 +123,7 @@ class _File:
             watched=(*self._watched, *self._secret_files, *imported.secret_files, *agents, *policies),
             digest=digest_of((self._source, *imported.sources), backends),
             checkpoints=self._checkpoints(),
+            keep_words_days=self._root.section("ledger").count("keep_words_days", 0, least=0, most=36_500),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:
@@ -167,7 +170,7 @@ class _File:
 
     def _checkpoints(self) -> Path | None:
         at = self._root.section("ledger")
-        at.only("checkpoints")
+        at.only("checkpoints", "keep_words_days")
         named = at.text("checkpoints")
         return self._directory / Path(named).expanduser() if named else None
 

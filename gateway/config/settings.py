@@ -65,3 +65,4 @@ class Settings(Quiet, frozen=True, kw_only=True):
     watched: tuple[Path, ...] = ()
     digest: str = ""
     checkpoints: Path | None = None  # the ledger's, outside its database; None = in the home directory
+    keep_words_days: int = 0  # for which the ledger keeps words of what has ended; 0 = for ever
