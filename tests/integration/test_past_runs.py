@@ -106,6 +106,7 @@ def test_what_has_entered_a_run_can_be_said_on_the_command_line(tmp_path: Path) 
     scope, sources = scope_of(asked, {"clerk": ("*",)}, tmp_path)
     assert scope is not None
     assert sources is not None
+    assert scope.run_id
     assert (scope.untrusted, sources.of("/id", "PAY-2").where) == (True, "--source untrusted")
     assert scope_of(Asked(agent="clerk"), {"clerk": ("*",)}, tmp_path)[1] is None
     assert scope_of(Asked(), {}, tmp_path) == (None, None)
