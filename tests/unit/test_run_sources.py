@@ -44,7 +44,7 @@ def test_each_source_has_its_label_and_says_where_it_is() -> None:
         "desk@x.example": ("trusted", "the agent's instructions"),
         "PAY-1": ("trusted", "the result of crm.get_record (call_1_0)"),
         "PAY-2": ("untrusted", "the result of search.fetch (call_1_1)"),
-        "PAY-3": ("user", "a message of ada"),
+        "PAY-3": ("user", "a message of the user"),
     }
     assert label(state, "PAY-4") == "model"
 
@@ -84,6 +84,7 @@ def test_it_grows_with_the_run_to_what_a_restart_would_find() -> None:
         values = [f"PAY-{number}" for number in range(20)]
         assert [grown.of("/a", value) for value in values] == [anew.of("/a", value) for value in values]
         assert kept.before(state, turn) is grown
+        assert kept.before(state, 1).of("/a", "PAY-11").label == "model"
     assert [label(state_of(*events), f"PAY-{number}") for number in (1, 2, 11, 12)] == [
         *("model", "untrusted", "trusted", "untrusted"),
     ]
