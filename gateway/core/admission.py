@@ -11,6 +11,7 @@ from gateway.core.binding import Decision
 from gateway.core.catalog import CatalogTool
 from gateway.core.ports import CallRecord, Clock, Ids, Joining
 from gateway.core.provenance import record
+from gateway.core.repeats import guarded
 from gateway.core.rules import Rule
 from gateway.core.snapshot import Snapshot
 from toolward.errors import DeadlineExceeded, Denied, InvalidRequest, Unavailable, UnknownTool
@@ -29,6 +30,7 @@ class Bounds(msgspec.Struct, frozen=True):
     result_bytes: int = MAX_BYTES
     timeout: float = 60.0  # where the caller names none, and the most that it gets
     approval_lifetime: float = 24 * 3600.0
+    question_lifetime: float = 7 * 24 * 3600.0  # of questions and escalations, until somebody takes them over
     denial_lifetime: float = 3600.0  # how long the same call is not asked about again
     open_requests: int = 50  # input requests of one principal
     hops: int = 8  # gateways that a call may have passed
@@ -73,7 +75,11 @@ class Admission:
             call.arguments_json, f"arguments of {tool.name}", max_bytes=self._bounds.argument_bytes
         )
         check_arguments(tool.input_schema, arguments, tool.name)
-        decision = snapshot.policy.decide(principal, tool, arguments, context.run, context.origins)
+        decision = guarded(
+            snapshot.policy.decide(principal, tool, arguments, context.run, context.origins),
+            tool,
+            context.run,
+        )
         if decision.effect == "ask":
             context = _with_origins(context, arguments)
         intent = CallRecord(

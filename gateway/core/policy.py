@@ -23,6 +23,7 @@ from gateway.core.conditions import Conditions
 from gateway.core.digests import SHORT
 from gateway.core.globs import globs
 from gateway.core.operation_policy import Explained, OperationPolicy
+from gateway.core.people import PEOPLE
 from gateway.core.rules import Effect, Policy, PolicySource, Rule
 from gateway.core.rules_reader import parse_policy
 from gateway.core.steps import Steps, at_once
@@ -125,6 +126,8 @@ class BoundPolicy:
     def may_know(self, principal: Principal, name: str, run: RunScope | None = None) -> bool:
         """Whether a rule would let the caller use a tool of this qualified name, were it there and sound. Only
         for saying plainly that it is not."""
+        if run is None and name.startswith(f"{PEOPLE}."):
+            return False
         if run is not None and not globs(run.tools).matches(name):
             return False
         labels = caller_labels(principal, run)
@@ -173,8 +176,10 @@ class BoundPolicy:
         return (rule for rule in self.policy.rules if rule.tools.patterns)
 
     def _refusal(self, tool: CatalogTool, run: RunScope | None) -> Decision | None:
-        """The denial that holds for every call and caller: the agent has no such tool, a rule does not fit the
-        tool, or the tool came after this policy was bound."""
+        """The denial that holds for every call and caller: the agent has no such tool, it is one for runs only, a
+        rule does not fit the tool, or the tool came after this policy was bound."""
+        if run is None and tool.backend == PEOPLE:
+            return Decision("deny", "", "only an agent, in a run, turns to people", self.version)
         if run is not None and not globs(run.tools).matches(tool.name):
             reason = f"the agent {run.agent} does not have this tool"
             return Decision("deny", f"agent:{run.agent}", reason, self.version)

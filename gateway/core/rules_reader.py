@@ -10,7 +10,7 @@ from gateway.core.digests import digest
 from gateway.core.globs import Globs, flaw_in_tool_glob
 from gateway.core.operations import flaw_in_operation_glob, shared_attributes
 from gateway.core.patterns import BUILT_IN, Pattern, Span, own_pattern
-from gateway.core.policy_document import Document, Fields, flaw_in_label
+from gateway.core.policy_document import APPROVERS, Document, Fields, flaw_in_label
 from gateway.core.rules import SELF, VERSION, Effect, Policy, PolicySource, Rule
 from gateway.core.terms_reader import read_limits, read_output
 from toolward.errors import ConfigurationError
@@ -24,7 +24,6 @@ LABELS = get_args(Label)
 _OF_TOOLS = ("args", "origin", "approvers", "limits", "output")
 _KEYS = ("id", "description", "principals", "tools", "operations", "when", "effect", *_OF_TOOLS)
 _CALLERS = ("user", "role", "tenant", "agent")
-_APPROVERS = ("user", "role", "tenant")
 
 
 def parse_policy(documents: Sequence[PolicySource]) -> Policy:
@@ -163,7 +162,7 @@ class _Reader(Document):
             id=self._id(path, fields),
             effect=self._effect(path, fields, ("allow", "deny")),
             operations=Globs(operations),
-            principals=self._principals(path, fields, _APPROVERS),  # an agent makes tool calls only
+            principals=self._principals(path, fields, APPROVERS),  # an agent makes tool calls only
             when=when,
             condition=self._operation_condition(path, when, operations),
             description=self.text(path, fields, "description"),
@@ -203,7 +202,7 @@ class _Reader(Document):
             return ()
 
         def flaw(text: str) -> str:
-            return "" if text == SELF else flaw_in_label(text, _APPROVERS)
+            return "" if text == SELF else flaw_in_label(text, APPROVERS)
 
         return self.texts(path, fields, "approvers", flaw, required=True)
 
