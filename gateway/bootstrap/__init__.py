@@ -25,7 +25,9 @@ from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
 from gateway.ledger.ledger import Ledger
+from gateway.runs.reminders import Reminders
 from gateway.runs.runner import Runs
+from gateway.runs.webhook import Webhooks
 from gateway.runs.worker import OfferedTool
 from toolward.auth import Authenticate, bearer, local_secret
 from toolward.doors.address import allowed_names
@@ -37,6 +39,9 @@ from toolward.types import Headers, Principal, RunScope, ServerInfo
 
 EXPIRY_CHECK = 30.0
 """Seconds between two looks for input requests whose time is over."""
+
+REMINDER_CHECK = 30.0
+"""Seconds between two looks for reminders that are due."""
 
 INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rule that decided."
 
@@ -53,6 +58,7 @@ class Gateway(NamedTuple):
     runs: Runs
     ledger: Ledger
     models: Models
+    reminders: Reminders
     tracing: Tracing | None
 
     @property
@@ -87,6 +93,7 @@ async def open_gateway(
     async with (
         Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
+        Webhooks() as webhooks,
         Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
     ):
         dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=_state_key(home))
@@ -107,10 +114,19 @@ async def open_gateway(
             clock=clock,
             ids=ids,
         )
+        reminders = Reminders(lambda: reload.now.settings.reminders, ledger, webhooks, clock)
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
-        async with upkeep, runs, reload.watching(), _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)):
+        async with (
+            upkeep,
+            runs,
+            reload.watching(),
+            _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
+            _beside(reminders.keep_looking(REMINDER_CHECK)),
+        ):
             with open_tracing(info.name, environment) as tracing:
-                yield Gateway(home, info, reload, backends, dispatch, upkeep, runs, ledger, models, tracing)
+                yield Gateway(
+                    home, info, reload, backends, dispatch, upkeep, runs, ledger, models, reminders, tracing
+                )
 
 
 @asynccontextmanager
@@ -163,7 +179,7 @@ def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:
     for backend in ("*", *gateway.upkeep.in_force.catalog.backends):
         if denied := gateway.dispatch.authorize(principal, "backend.read", {"backend": backend}):
             raise denied
-    return gateway.reload.status()
+    return {**gateway.reload.status(), "reminders": gateway.reminders.status()}
 
 
 def ledger_file(home: Path) -> Path:

@@ -22,6 +22,7 @@ http: 127.0.0.1:8700
 grpc: 127.0.0.1:8701
 lock: require                       # no tool that is not in tools.lock; left out = pinned when first seen; or off
 ledger: {checkpoints: /mnt/elsewhere/checkpoints.jsonl}   # left out = checkpoints.jsonl in the home directory
+inbox: {reminders: [{url: https://hooks.example/toolward, secret: "${env:WEBHOOK_SECRET}", after: 1h}]}
 """
 
 import os
@@ -35,6 +36,7 @@ from gateway.config.convert import address, networks, url
 from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.mcp_servers import McpServersReader
 from gateway.config.reader import Problems, Section, said_of
+from gateway.config.reminders import read_reminders
 from gateway.config.secrets import substitute
 from gateway.config.settings import (
     GRPC,
@@ -94,7 +96,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock", "ledger",
+            "lock", "ledger", "inbox",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -121,6 +123,7 @@ class _File:
             watched=(*self._watched, *self._secret_files, *imported.secret_files, *agents, *policies),
             digest=digest_of((self._source, *imported.sources), backends),
             checkpoints=self._checkpoints(),
+            reminders=read_reminders(root.section("inbox")),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:
