@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,7 +23,7 @@ from gateway.core.ports import (
     Spend,
     StoredEvent,
 )
-from gateway.ledger import budgets, calls, erasable, leases, listing, requests, run_events, runs
+from gateway.ledger import budgets, calls, erasable, leases, listing, reminders, requests, run_events, runs
 from gateway.ledger.acts import RemovedSegment
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
@@ -324,6 +324,20 @@ class Ledger:
     async def live_requests(self) -> tuple[RequestSpec, ...]:
         now = self._now()
         return await self._read(lambda connection: requests.live_ones(connection, now))
+
+    async def claim_reminder(self, request_id: str, hook: str, number: int) -> bool:
+        now = self._now()
+        return await self._writer.write(
+            lambda connection: reminders.claim(connection, request_id, hook, number, now)
+        )
+
+    async def settle_reminder(
+        self, request_id: str, hook: str, number: int, state: Literal["sent", "failed"]
+    ) -> None:
+        now = self._now()
+        await self._writer.write(
+            lambda connection: reminders.settle(connection, request_id, hook, number, state, now)
+        )
 
     async def _write_requests(self, work: Callable[[Connection], T]) -> T:
         def noted(connection: Connection) -> T:
