@@ -24,8 +24,8 @@ from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
 from gateway.ledger.ledger import Ledger
-from gateway.runs.runner import Runs
 from gateway.runs.ports import OfferedTool
+from gateway.runs.runner import Runs
 from toolward.auth import Authenticate, bearer, local_secret
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 import msgspec
 from cyclopts import Parameter
 
-from gateway.cli.ask import code_of, follow
+from gateway.cli.ask import concluded, follow
 from gateway.cli.output import (
     EXIT_OK,
     EXIT_WAITING,
@@ -15,7 +15,6 @@ from gateway.cli.output import (
     print_json,
     print_table,
     printable,
-    printable_lines,
     shorten,
 )
 from gateway.cli.session import Common, Session, open_session
@@ -112,11 +111,7 @@ async def _answer(request_id: str, answer: Answer, common: Common) -> int:
         if waiting is None or request.state is RequestState.OPEN:
             return _told(request, common)
         run = await follow(session, waiting.id, after=waiting.last_seq, as_json=common.json)
-    if common.json:
-        print_json(run)
-    elif run.answer:
-        print(f"\n{printable_lines(run.answer)}")
-    return code_of(run)
+    return concluded(run, as_json=common.json)
 
 
 def _told(request: InputRequest, common: Common) -> int:

@@ -13,8 +13,8 @@ from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
 from gateway.core.ports import ModelPort, ModelReply, ToolUse, Usage
 from gateway.ledger.ledger import Ledger
-from gateway.runs.runner import Runs
 from gateway.runs.ports import OfferedTool
+from gateway.runs.runner import Runs
 from tests.policies import policy
 from tests.twins import TwinBackends, TwinClock, TwinIds, TwinModel, listing
 from toolward.types import JsonObject, Principal, RunEvent, RunScope, Tool
