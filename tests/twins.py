@@ -357,6 +357,18 @@ class TwinRunLog:
             known.holder = ""
             known.attempts -= undone
 
+    async def holders(self) -> tuple[str, ...]:
+        held = (lease for lease in self._leases.values() if self._in_force(lease))
+        return tuple(dict.fromkeys(lease.holder for lease in held))
+
+    async def bury(self, holder: str) -> None:
+        for lease in self._leases.values():
+            if lease.holder == holder:
+                lease.holder = ""
+
+    async def lengths(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        return {one: self._records[one].run.last_seq for one in run_ids if one in self._records}
+
     async def ready(self) -> tuple[str, ...]:
         return tuple(
             run_id

@@ -23,8 +23,10 @@ from gateway.config.settings import Settings
 from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
+from gateway.core.ports import RunRecord
 from gateway.ledger.ledger import Ledger
 from gateway.runs.ports import OfferedTool
+from gateway.runs.presence import present
 from gateway.runs.runner import Runs
 from toolward.auth import Authenticate, bearer, local_secret
 from toolward.doors.address import allowed_names
@@ -84,6 +86,7 @@ async def open_gateway(
     make_home(home)
     clock, ids = SystemClock(), SystemIds()
     async with (
+        present(home / "gateways") as presence,
         Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
         Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
@@ -101,6 +104,9 @@ async def open_gateway(
             models=models.for_agent,
             tools_for=lambda principal, agent: tuple(_offered(dispatch, principal, agent)),
             facts=lambda name: _facts(dispatch, name),
+            rights=lambda record: _rights(reload.now.settings, record),
+            holder=presence.name,
+            gone=presence.gone,
             clock=clock,
             ids=ids,
         )
@@ -210,6 +216,14 @@ def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -
     scope = RunScope("", agent.name, agent.tools)
     for entry in dispatch.visible(principal, scope):
         yield entry.alias, entry.name, entry.tool
+
+
+def _rights(settings: Settings, record: RunRecord) -> Principal | None:
+    """Of a run's owner, as the configuration has them now; None where it does not have them any more."""
+    for one in settings.principals:
+        if (one.id, one.tenant) == (record.run.owner, record.tenant):
+            return Principal(one.id, one.roles, one.tenant)
+    return None
 
 
 def _facts(dispatch: Dispatch, name: str) -> ToolFacts:

@@ -427,6 +427,18 @@ class RunLogPort(Protocol):
         """Give it up, if it is still in force. `undone`: what began does not count as an attempt."""
         ...
 
+    async def holders(self) -> tuple[str, ...]:
+        """Who has a lease in force."""
+        ...
+
+    async def bury(self, holder: str) -> None:
+        """End all leases of a holder that is known to be gone."""
+        ...
+
+    async def lengths(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        """How long the logs of these runs are."""
+        ...
+
     async def ready(self) -> tuple[str, ...]:
         """Ids of the runs that may be worked on and on which nobody has a lease, oldest first: queued and running
         ones; and those that wait for people, when a request of theirs was closed at or after their last event, or

@@ -1,5 +1,5 @@
-"""Leases: the right to work on a run, for a time by the database's clock, which is one for all processes. Whoever has
-the newest epoch may append, also when its time is over and nobody else took the run.
+"""Leases: the right to work on a run, for a time by the database's clock, which is one for all processes. Whoever
+has the newest epoch may append, also when its time is over and nobody else took the run.
 
 A lease that would last longer than when it was given was given before the clock was set back: it has expired.
 """
@@ -90,6 +90,9 @@ class Leases:
         )
         return dict(connection.execute(query).tuples())
 
+    def holders(self, connection: Connection) -> tuple[str, ...]:
+        return tuple(connection.execute(select(_lease.holder).where(self._in_force).distinct()).scalars())
+
     def ready(self, connection: Connection) -> tuple[str, ...]:
         """Oldest first."""
         free = ~exists().where(_lease.run_id == _runs.id, self._in_force)
@@ -114,6 +117,12 @@ def release(connection: Connection, lease: Lease, *, undone: bool) -> None:
         update(tables.run_leases)
         .where(_lease.run_id == lease.run_id, _lease.epoch == lease.epoch, _lease.holder != "")
         .values(holder="", expires_at=0, attempts=_lease.attempts - int(undone))
+    )
+
+
+def bury(connection: Connection, holder: str) -> None:
+    connection.execute(
+        update(tables.run_leases).where(_lease.holder == holder).values(holder="", expires_at=0)
     )
 
 

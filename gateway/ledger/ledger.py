@@ -316,6 +316,15 @@ class Ledger:
     async def ready(self) -> tuple[str, ...]:
         return await self._read(self._leases.ready)
 
+    async def holders(self) -> tuple[str, ...]:
+        return await self._read(self._leases.holders)
+
+    async def bury(self, holder: str) -> None:
+        await self._writer.write(lambda connection: leases.bury(connection, holder))
+
+    async def lengths(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        return await self._read(lambda connection: runs.lengths(connection, run_ids))
+
     async def _read(self, work: Callable[[Connection], T]) -> T:
         """Reading needs no turn at the writer: it sees the last commit."""
         return await asyncio.to_thread(self._read_now, work)

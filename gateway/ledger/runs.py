@@ -100,3 +100,8 @@ def _check_parent(connection: Connection, record: RunRecord) -> None:
             f"The run {parent} has {last} events: there is no event {record.parent_seq} to retry it from.",
             hint="Name one of its events.",
         )
+
+
+def lengths(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    query = select(_runs.id, _runs.last_seq).where(_runs.id.in_(run_ids))
+    return dict(connection.execute(query).tuples().all())

@@ -21,7 +21,7 @@ from gateway.runs.inputs import check_key, check_text
 from gateway.runs.journal import Journals
 from gateway.runs.leases import LEASE_SECONDS, Leases
 from gateway.runs.ports import Ports, RunLedger, ToolsFor
-from gateway.runs.work import LOOK_SECONDS, Rights, Work
+from gateway.runs.work import LOOK_SECONDS, Gone, Rights, Work
 from toolward.errors import Conflict, NotFound
 from toolward.names import closest
 from toolward.types import (
@@ -67,6 +67,8 @@ class Runs:
         ids: Ids,
         facts: Callable[[str], ToolFacts] = _unknown_facts,
         rights: Rights = _as_started,
+        holder: str = "",
+        gone: Gone = lambda _: False,
         at_once: int = 256,
         lease_seconds: float = LEASE_SECONDS,
         look_seconds: float = LOOK_SECONDS,
@@ -81,9 +83,9 @@ class Runs:
         self._ids = ids
         self._feed = Feed()
         self._journals = Journals(ledger, clock, self._feed)
-        self._leases = Leases(ledger, clock, ids.new("gateway"), lease_seconds)
+        self._leases = Leases(ledger, clock, holder or ids.new("gateway"), lease_seconds)
         ports = Ports(ledger, dispatch, models, tools_for, facts, clock, ids, self._feed, self._leases)
-        self._work = Work(agents, ports, self._journals, rights, at_once)
+        self._work = Work(agents, ports, self._journals, rights, gone, at_once)
         self._control = Control(self._access, ports, self._journals, self._work)
         self.inbox = Inbox(ledger, dispatch, self._access, clock, self._tell)
         self._look_seconds = look_seconds
@@ -101,6 +103,7 @@ class Runs:
     async def resume_unfinished(self) -> int:
         """Take up every run that has not ended and on which nobody works; how many there are. From now on those of
         other gateways that stop are taken up too. Those that wait for people go on waiting."""
+        await self.inbox.expire()
         self._beside.append(asyncio.create_task(self._work.keep_looking(self._look_seconds)))
         return await self._work.wake_ready()
 

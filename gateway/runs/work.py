@@ -22,6 +22,9 @@ LOOK_SECONDS = 5.0
 Rights = Callable[[RunRecord], Principal | None]
 """The owner of a run with the rights that they have now; None for somebody who may not call any more."""
 
+Gone = Callable[[str], bool]
+"""Whether a holder of leases is surely gone, so that nobody need wait until they expire."""
+
 _WORKABLE = frozenset({RunState.QUEUED, RunState.RUNNING})
 
 
@@ -32,6 +35,7 @@ class Work:
         ports: Ports,
         journals: Journals,
         rights: Rights,
+        gone: Gone,
         at_once: int,
     ) -> None:
         """At most `at_once` runs are worked on at the same time."""
@@ -39,6 +43,7 @@ class Work:
         self._ports = ports
         self._journals = journals
         self._rights = rights
+        self._gone = gone
         self._slots = asyncio.Semaphore(at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
@@ -59,6 +64,10 @@ class Work:
 
     async def wake_ready(self) -> int:
         """Work on every run that nobody works on; how many there are."""
+        for holder in await self._ports.ledger.holders():
+            if self._gone(holder):
+                log.info("the gateway %s is gone; what it worked on goes on here", holder)
+                await self._ports.ledger.bury(holder)
         ready = await self._ports.ledger.ready()
         for run_id in ready:
             self.wake(run_id)

@@ -14,6 +14,7 @@ from gateway.core.policy import bind
 from gateway.core.ports import ModelPort, ModelReply, ToolUse, Usage
 from gateway.ledger.ledger import Ledger
 from gateway.runs.ports import OfferedTool
+from gateway.runs.presence import present
 from gateway.runs.runner import Runs
 from tests.policies import policy
 from tests.twins import TwinBackends, TwinClock, TwinIds, TwinModel, listing
@@ -31,7 +32,10 @@ rules:
   - {id: no-deletes, tools: [crm.delete], effect: deny, when: args.id != "none", description: Nothing is deleted}
   - {id: deletes, principals: ['role:support'], tools: [crm.delete], effect: allow}
   - {id: starts, principals: ['role:support'], operations: [run.start], effect: allow}
-  - {id: own, operations: ['run.read', 'run.cancel'], when: resource.owner == principal.id, effect: allow}
+  - id: own
+    operations: [run.read, run.cancel, run.pause, run.resume, run.retry, run.message, run.rate]
+    when: resource.owner == principal.id
+    effect: allow
   - {id: requests, operations: ['request.*'], effect: allow}
 """
 ID: JsonObject = {
@@ -73,7 +77,10 @@ class House:
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Runs]:
-        async with Ledger.open(self.path, now=self.clock.now_ms) as self.ledger:
+        async with (
+            present(self.path.parent / "gateways") as presence,
+            Ledger.open(self.path, now=self.clock.now_ms) as self.ledger,
+        ):
             dispatch = Dispatch(self.backends, self.ledger, self.clock, self.ids)
             catalog = build_catalog(self.backends.listings(), FACTS)
             dispatch.replace(catalog, bind(policy(self.rules), catalog))
@@ -95,6 +102,8 @@ class House:
                 clock=self.clock,
                 ids=self.ids,
                 facts=facts,
+                holder=presence.name,
+                gone=presence.gone,
             ) as runs:
                 yield runs
 

@@ -345,7 +345,7 @@ async def test_it_goes_on_after_a_restart(house: House):
         run = await runs.start_run(ADA, "support", "Refund it.")
         request = await waiting(runs, run)
     async with house.open() as runs:
-        assert await runs.resume_unfinished() == 1
+        assert await runs.resume_unfinished() == 0  # it goes on waiting
         await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
         assert (await ended(runs, run)).answer == "Refunded."
     assert house.made == ["refund P-1"]
@@ -774,13 +774,62 @@ async def test_after_a_kill_a_call_that_may_be_repeated_is_made_again_with_its_k
     assert told(model) == [("done", False)]
 
 
-async def test_after_a_kill_a_call_that_may_not_be_repeated_is_told_as_unknown(house: House):
+async def test_after_a_kill_a_person_says_what_became_of_a_call_that_may_not_be_repeated(house: House):
     run_id, _ = await killed_in_a_call(house, "note")
-    model = house.script(says("I do not know whether it happened."))
-    events = await resumed(house, run_id)
-    assert types(events)[3:] == ["tool_called", "tool_returned", "model_replied", "run_completed"]
-    assert events[4].data["code"] == "outcome_unknown"
+    model = house.script(says("It is noted."))
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        request = await asked_after(runs, run_id)
+        assert request.kind is RequestKind.UNKNOWN_OUTCOME
+        assert request.detail["arguments"] == {"id": "A"}
+        assert (await runs.get_run(ADA, run_id)).state is RunState.INPUT_REQUIRED
+        await runs.answer_input_request(ADA, request.id, Answer(choice="happened", text="It stands there."))
+        events = await until(runs, run_id)
+    assert types(events)[-3:] == ["tool_returned", "model_replied", "run_completed"]
     assert house.made == []
     ((text, is_error),) = told(model)
-    assert is_error
-    assert "It is not known whether this call of crm.note took effect" in text
+    assert not is_error
+    assert "did take effect" in text
+    assert "It stands there." in text
+
+
+async def test_what_did_not_happen_is_made_again_with_its_key(house: House):
+    run_id, key = await killed_in_a_call(house, "note")
+    house.script(says("Noted."))
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        request = await asked_after(runs, run_id)
+        await runs.answer_input_request(ADA, request.id, Answer(choice="did_not_happen"))
+        await until(runs, run_id)
+    assert [call.idempotency_key for _, call, _ in house.backends.calls] == [key]
+
+
+async def test_a_person_who_sees_that_a_call_went_wrong_can_end_the_run(house: House):
+    run_id, _ = await killed_in_a_call(house, "note")
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        request = await asked_after(runs, run_id)
+        await runs.answer_input_request(ADA, request.id, Answer(choice="cancel"))
+        assert types(await until(runs, run_id))[-1] == "run_cancelled"
+    assert house.made == []
+
+
+async def test_when_nobody_says_what_became_of_it_the_model_is_told_that_it_is_unknown(house: House):
+    run_id, _ = await killed_in_a_call(house, "note")
+    model = house.script(says("I do not know whether it happened."))
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        await asked_after(runs, run_id)
+        house.clock.advance(8 * 24 * 3600)
+        await runs.expire_input_requests()
+        events = await until(runs, run_id)
+    assert [event.data["code"] for event in events if event.type == "tool_returned"] == ["outcome_unknown"]
+    assert house.made == []
+    assert "It is not known whether this call of crm.note took effect" in told(model)[0][0]
+
+
+async def asked_after(runs: Runs, run_id: str) -> InputRequest:
+    """What the run asks of its owner once it has been taken up again."""
+    await until(runs, run_id, "input_requested")
+    (request,) = await runs.list_input_requests(ADA, run_id)
+    return request

@@ -5,14 +5,15 @@ import asyncio
 import pytest
 
 from gateway.agent import events as ev
-from gateway.agent.state import IllegalTransition, begin, fold
+from gateway.agent.state import IllegalTransition, RunStateData, advance, begin, fold
 from gateway.agent.stored import encode
-from gateway.core.ports import ApprovalGone, RunAppend, RunRecord
+from gateway.core.ports import ApprovalGone, RunAppend, RunRecord, Superseded
 from gateway.runs.feed import Feed
 from gateway.runs.journal import Journal, Journals
 from tests.run_logs import STARTED, reply
 from tests.twins import TwinClock, TwinRunLog
 from toolward.errors import Conflict, Overloaded, Unavailable
+from toolward.types import RunState
 
 
 class Log(TwinRunLog):
@@ -20,6 +21,7 @@ class Log(TwinRunLog):
 
     def __init__(self, clock: TwinClock) -> None:
         super().__init__(clock)
+        self.clock = clock
         self.appending = asyncio.Event()
         self.let = asyncio.Event()
         self.let.set()
@@ -96,11 +98,10 @@ async def test_what_the_state_does_not_allow_is_not_stored_and_hurts_nothing():
     assert await journals.take("run_1") is journal
 
 
-@pytest.mark.parametrize("failure", [Unavailable("The disk is full."), Conflict("Another was first.")])
-async def test_after_a_failed_append_the_log_is_read_again(failure: Exception):
+async def test_after_a_failed_append_the_log_is_read_again():
     log, journals, journal = await opened()
-    log.failure = failure
-    with pytest.raises(type(failure)):
+    log.failure = Unavailable("The disk is full.")
+    with pytest.raises(Unavailable):
         await journal.amend(lambda _: [ev.RunTakenUp()])
     log.failure = None
     fresh = await journals.take("run_1")
@@ -117,3 +118,50 @@ async def test_everybody_shares_one_journal_until_the_last_lets_go():
     journals.release(journal)
     journals.release(journal)
     assert await journals.take("run_1") is not journal
+
+
+async def test_what_another_process_wrote_is_read_and_it_is_decided_again():
+    log, _, journal = await opened()
+    here = journal.state
+    other = advance(advance(here, ev.RunTakenUp(), 1), reply(1, "Theirs."), 1)
+    theirs = (encode(ev.RunTakenUp()), encode(reply(1, "Theirs.")))
+    await log.append(RunAppend("run_1", 1, theirs, other.run))
+    seen: list[int] = []
+
+    def decide(state: RunStateData) -> list[ev.Event]:
+        seen.append(state.seq)
+        return [ev.RunCancelled(by="ada")]
+
+    await journal.amend(decide)
+    assert seen == [1, 3]
+    assert journal.state == fold(await log.events("run_1"))
+    assert journal.state.run.state is RunState.CANCELLED
+
+
+async def test_a_conflict_that_no_other_writer_explains_is_raised():
+    log, journals, journal = await opened()
+    log.failure = Conflict("The call's id is another call's.")
+    with pytest.raises(Conflict):
+        await journal.amend(lambda _: [ev.RunTakenUp()])
+    assert await journals.take("run_1") is journal
+
+
+async def test_under_a_lease_that_is_over_nothing_is_written():
+    log, _, journal = await opened()
+    lease = await log.take("run_1", "this", 10)
+    assert lease is not None
+    await journal.amend(lambda _: [ev.RunTakenUp()], lease=lease)
+    await log.bury("this")
+    assert await log.take("run_1", "other", 10)
+    with pytest.raises(Superseded):
+        await journal.amend(lambda _: [reply(1, "Late.")], lease=lease)
+    assert len(await log.events("run_1")) == 2
+
+
+async def test_an_event_is_never_before_the_one_before_it_whatever_the_clock_says():
+    log, _, journal = await opened()
+    log.clock.advance(-3600)
+    await journal.amend(lambda _: [ev.RunTakenUp()])
+    first, second = await log.events("run_1")
+    assert journal.state.run.updated_at == first.at
+    assert second.seq == 2
