@@ -29,6 +29,7 @@ from toolward.types import (
     CallContext,
     InputRequest,
     Principal,
+    RequestKind,
     RequestState,
     Run,
     RunEvent,
