@@ -175,7 +175,7 @@ class TwinLedger:
         return self._newest(binding, told)
 
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
-        found = self._newest(spec.binding, (RequestState.OPEN,))
+        found = self._newest(spec.binding, (RequestState.OPEN, RequestState.TAKEN))
         if found is not None:
             return found.request
         mine = [known for known in self.requests.values() if known.caller.id == spec.principal]
@@ -196,7 +196,7 @@ class TwinLedger:
             spec
             for spec in self.requests.values()
             if spec.tenant == tenant
-            and self._state(spec) is RequestState.OPEN
+            and self._state(spec) in (RequestState.OPEN, RequestState.TAKEN)
             and run_id in (None, spec.request.run_id)
         )
 

@@ -228,14 +228,39 @@ class LogEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     fields: JsonObject = msgspec.field(default_factory=dict[str, Any])
 
 
+Label = Literal["user", "trusted", "untrusted", "model"]
+"""Whose word something in a run is (`gateway.core.provenance`)."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where one single value of a call's arguments came from. `path` is its JSON Pointer in them; `where` is for
+    people, and tells nothing of the content there."""
+
+    path: str
+    label: Label
+    where: str
+
+
+class Origins(Protocol):
+    """What is known of where a call's values came from."""
+
+    def of(self, path: str, value: Json) -> Origin | None:
+        """The origin of one single value; `path` is its JSON Pointer in the arguments. None = not known."""
+        ...
+
+
 class RunScope(msgspec.Struct, frozen=True):
-    """What a run tells dispatch about a call: whose run, which agent, and which tools that agent has."""
+    """What a run tells dispatch about a call: whose run, which agent, and which tools that agent has. `untrusted`
+    is whether the run had read anything untrusted by then, `origins` where the call's values came from, as it was
+    recorded when people were asked about it; None = not known."""
 
     run_id: str
     agent: str
     tools: tuple[str, ...]  # globs over qualified names
     epoch: int = 0  # the lease under which the call is made
     people: tuple[str, ...] = ()  # labels of those who answer what the agent asks; `self` is the run's owner
+    untrusted: bool | None = None
+    origins: tuple[Origin, ...] | None = None
 
 
 class CallContext(msgspec.Struct, frozen=True):
@@ -249,6 +274,7 @@ class CallContext(msgspec.Struct, frozen=True):
     hops: int = 0  # gateways that it has passed
     run: RunScope | None = None
     in_force: Callable[[], bool] | None = None  # asked in the last moment: whether it may still go out
+    origins: Origins | None = None  # of a call in a run, looked up only when a rule asks
 
 
 NO_CONTEXT = CallContext()
@@ -381,7 +407,10 @@ class AgentProvider(Protocol):
         size: int = 50,
         cursor: str | None = None,
         only: RunFilter = EVERY_RUN,
-    ) -> RunPage: ...
+    ) -> RunPage:
+        """Newest first, of those that the caller may read: their own where `only` names no owner, anybody's for
+        `*`."""
+        ...
 
     async def cancel_run(self, principal: Principal, run_id: str) -> Run: ...
 

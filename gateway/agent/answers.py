@@ -39,9 +39,9 @@ def _said(answer: InputAnswered) -> str:
 
 
 def _unanswered(answer: InputAnswered) -> Observation:
-    why = f"{cut(answer.void)}." if answer.void else "Nobody answered in time."
-    text = f"{why} Do not ask the same again; go on without, or tell the user what you would need to know."
-    return Observation("not_answered", is_error=True, text=text, trust="trusted")
+    why = f"nobody is asked any more ({cut(answer.void)})" if answer.void else "nobody answered in time"
+    text = f"There is no answer: {why}. Go on without it if you can, or say what is missing."
+    return Observation("unanswered", is_error=True, text=text, trust="trusted")
 
 
 def _of_unknown_outcome(answer: InputAnswered, tool: str) -> Observation | None:

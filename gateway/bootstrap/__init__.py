@@ -20,6 +20,7 @@ from gateway.bootstrap.system import SystemClock, SystemIds
 from gateway.bootstrap.upkeep import Upkeep
 from gateway.config.find import make_home
 from gateway.config.settings import Settings
+from gateway.core import people
 from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
@@ -93,7 +94,9 @@ async def open_gateway(
     ):
         dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=_state_key(home))
         await dispatch.recall()
-        upkeep = Upkeep(dispatch, backends.listings, settings, reload.now.policy, home)
+        upkeep = Upkeep(
+            dispatch, lambda: (*backends.listings(), people.LISTING), settings, reload.now.policy, home
+        )
         backends.on_change(upkeep.wake)
         reload.rule(backends, upkeep)
         runs = Runs(
@@ -213,7 +216,7 @@ def _state_key(home: Path) -> bytes:
 
 
 def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -> Iterator[OfferedTool]:
-    scope = RunScope("", agent.name, agent.tools)
+    scope = RunScope("", agent.name, agent.tools, people=agent.people)
     for entry in dispatch.visible(principal, scope):
         yield entry.alias, entry.name, entry.tool
 

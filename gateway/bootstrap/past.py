@@ -1,10 +1,16 @@
-"""The ledger's recorded calls, as `policy replay` decides them again."""
+"""The ledger's recorded calls and runs, as `policy replay` and `policy explain` decide by them again."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
+from gateway.agent.sources import RunSources, so_far
+from gateway.agent.state import RunStateData, fold
+from gateway.core.ports import ERASED
+from gateway.core.provenance import Sources
 from gateway.core.replaying import PastCall
-from gateway.ledger.reading import recorded_calls
+from gateway.ledger.reading import recorded_calls, recorded_events
+from toolward.errors import Internal
 from toolward.types import Principal
 
 
@@ -24,3 +30,36 @@ def past_calls(ledger: Path, since: int = 0) -> Iterator[PastCall]:
             run_id=record.run_id,
             agent=record.agent,
         )
+
+
+class PastRuns:
+    """The runs of a ledger, as their logs have them; a gateway may write meanwhile."""
+
+    def __init__(self, ledger: Path) -> None:
+        self._ledger = ledger
+        self._state = lru_cache(maxsize=32)(self._folded)
+
+    def state(self, run_id: str) -> RunStateData | None:
+        """None where there is no such run, or its words were erased. Raises as `recorded_events`, and what `fold`
+        raises."""
+        return self._state(run_id)
+
+    def sources(self, call: PastCall) -> Sources | None:
+        """What the model had seen when it wrote the call; None where that is not on record, or damaged."""
+        try:
+            state = self._state(call.run_id) if call.run_id else None
+        except Internal:
+            return None
+        if state is None:
+            return None
+        turn = next((made.turn for made in state.calls() if made.id == call.id), None)
+        return None if turn is None else RunSources().before(state, turn)
+
+    def so_far(self, state: RunStateData) -> Sources:
+        """What the model has seen when it writes next."""
+        return so_far(state)
+
+    def _folded(self, run_id: str) -> RunStateData | None:
+        events = recorded_events(self._ledger, run_id)
+        state = fold(events) if events else None
+        return None if state is None or state.run.input == ERASED else state

@@ -97,6 +97,7 @@ class Reload:
                 "tools": len(one.tools),
             }
             for one in catalog.backends.values()
+            if not one.is_ours
         ]
         return {
             "configuration": settings.source,

@@ -10,6 +10,7 @@ from typing import Any
 from gateway.config.builtin import FACTS
 from gateway.config.policies import load_policy
 from gateway.config.tables import Table
+from gateway.core import people
 from gateway.core.catalog import Catalog, build_catalog
 from gateway.core.policy import bind
 from gateway.core.ports import Listing
@@ -40,7 +41,8 @@ def table_catalog(table: Table) -> Catalog:
         )
     listings = list(_shipped()) if table.shipped else []
     listings += [Listing(name, "stdio", table.file, tuple(tools)) for name, tools in declared.items()]
-    catalog = build_catalog(listings, {**(FACTS if table.shipped else {}), **table.facts})
+    facts = {**(FACTS if table.shipped else {}), **table.facts, **people.FACTS}
+    catalog = build_catalog([*listings, people.LISTING], facts)
     if catalog.problems:
         raise ConfigurationError(f"{table.file}: {catalog.problems[0]}")
     return catalog

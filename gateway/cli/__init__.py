@@ -139,12 +139,13 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
         _Command(
             "list",
             "gateway.cli.inbox:list_requests",
-            "List what waits for an answer.\n\nExample: toolward inbox list",
+            "List what waits for an answer, and who has taken it over.\n\nExample: toolward inbox list",
         ),
         _Command(
             "show",
             "gateway.cli.inbox:show",
-            "Show one request: who asks, for what, with which arguments, by which rule, until when.\n\n"
+            "Show one request: who asks, for what, with which arguments, by which rule, until when; of an\n"
+            "escalation what the agent found and tried, of an unknown outcome the call and the choices.\n\n"
             "Example: toolward inbox show req_1m7w…",
         ),
         _Command(
@@ -161,6 +162,27 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "gateway.cli.inbox:deny",
             "Deny one call, with a reason that the agent sees.\n\n"
             'Example: toolward inbox deny req_1m7w… --reason "ask the customer first"',
+        ),
+        _Command(
+            "answer",
+            "gateway.cli.inbox:answer",
+            "Answer a question, an escalation or an unknown outcome; the run that waits for it goes on.\n\n"
+            "Where the request has choices, take one of them with --choice, and say more with --note.\n\n"
+            'Example: toolward inbox answer req_1m7w… "ORD-1007, the one from May"\n'
+            'Example: toolward inbox answer req_1m7w… --choice happened --note "it is in the bank\'s list"',
+        ),
+        _Command(
+            "take",
+            "gateway.cli.inbox:take",
+            "Take a case over: nobody else answers it, and it does not expire; the run waits for you.\n\n"
+            "Who may answer it may take it, also from somebody else who has it. Hand it back with return.\n\n"
+            "Example: toolward inbox take req_1m7w…",
+        ),
+        _Command(
+            "return",
+            "gateway.cli.inbox:hand_back",
+            "Hand a case back that you have taken over, with what you did; the agent reads it and goes on.\n\n"
+            'Example: toolward inbox return req_1m7w… "refunded 30.00 by hand; tell the customer"',
         ),
         _Command(
             "withdraw",

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.session import Common, Session, open_session
 from gateway.cli.watch import Narrator
-from toolward.types import Answer, InputRequest, RequestKind, Run, RunState, TextDelta
+from toolward.types import Answer, InputRequest, RequestKind, RequestState, Run, RunState, TextDelta
 
 
 def ask(
@@ -102,6 +103,8 @@ async def _answered(session: Session, run_id: str, *, as_json: bool) -> bool:
     if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     for request in await session.agents.list_input_requests(session.principal, run_id):
+        if request.state is RequestState.TAKEN:  # somebody is at it
+            return False
         if (answer := await asyncio.to_thread(_put, request)) is None:
             return False
         await session.agents.answer_input_request(session.principal, request.id, answer)
@@ -115,7 +118,7 @@ def _put(request: InputRequest) -> Answer | None:
         shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         note(f"  {name:<10} {shorten(shown, 400)}")
     if request.choices:
-        return _choice(request.choices)
+        return _choose(request.choices)
     if request.kind is not RequestKind.APPROVAL:
         text = _read("Your answer: ")
         return Answer(text=text) if text else None
@@ -129,13 +132,17 @@ def _put(request: InputRequest) -> Answer | None:
             return None
 
 
-def _choice(choices: tuple[str, ...]) -> Answer | None:
+def _choose(choices: Sequence[str]) -> Answer | None:
+    for number, choice in enumerate(choices, 1):
+        note(f"  {number}. {printable(choice)}")
     while True:
-        word = _read(f"One of {', '.join(map(printable, choices))}; nothing for later: ")
+        word = _read(f"Your choice, 1 to {len(choices)}; nothing to decide later: ")
         if not word:
             return None
         if word in choices:
-            return Answer(choice=word)
+            return Answer(choice=word, text=_read("Anything to say with it? ") or None)
+        if word.isdecimal() and 1 <= int(word) <= len(choices):
+            return Answer(choice=choices[int(word) - 1], text=_read("Anything to say with it? ") or None)
 
 
 def _read(question: str) -> str:

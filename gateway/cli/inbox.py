@@ -1,24 +1,22 @@
-"""`toolward inbox list|show|approve|deny|withdraw`."""
+"""`toolward inbox list|show|approve|deny|answer|take|return|withdraw`."""
 
 import asyncio
-from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from gateway.cli.ask import concluded, follow
+from gateway.cli.inbox_show import as_text, lines, taker
 from gateway.cli.output import (
     EXIT_OK,
     EXIT_WAITING,
     note,
     print_json,
     print_table,
-    printable,
     shorten,
 )
 from gateway.cli.session import Common, Session, open_session
-from toolward.errors import InvalidArguments, NotFound
+from toolward.errors import Conflict, InvalidArguments, InvalidRequest, NotFound
 from toolward.types import Answer, InputRequest, RequestState, Run
 
 
@@ -34,10 +32,10 @@ async def _list(common: Common) -> int:
         print_json({"input_requests": requests})
         return EXIT_OK
     rows = [
-        (one.id, one.kind.value, one.run_id, one.prompt, shorten(_text(one.detail.get("arguments", {})), 120))
+        (one.id, one.kind.value, one.run_id, shorten(one.prompt, 300), _arguments(one), taker(one))
         for one in requests
     ]
-    print_table(("request", "kind", "run", "asks", "arguments"), rows)
+    print_table(("request", "kind", "run", "asks", "arguments", "taken by"), rows)
     return EXIT_OK
 
 
@@ -52,8 +50,8 @@ async def _show(request_id: str, common: Common) -> int:
     if common.json:
         print_json(request)
         return EXIT_OK
-    for name, value in _rows(request):
-        print(f"{name:<16} {printable(value)}")
+    for line in lines(request):
+        print(line)
     return EXIT_OK
 
 
@@ -87,6 +85,57 @@ def deny(
 ) -> int:
     """Deny one call."""
     return asyncio.run(_answer(request_id, Answer(approve=False, reason=reason), common))
+
+
+def answer(
+    request_id: str,
+    text: Annotated[str, Parameter(help="what the agent reads, in quotes")] = "",
+    /,
+    *,
+    choice: Annotated[str, Parameter(help="one of the request's choices")] = "",
+    note: Annotated[str, Parameter(help="what is to be said with the choice; the agent reads it")] = "",
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Answer a question, an escalation or an unknown outcome; the run that waits for it goes on."""
+    return asyncio.run(_answer(request_id, _in_words(request_id, text, choice, note), common))
+
+
+def take(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+    """Take a case over: nobody else answers it, and it does not expire."""
+    return asyncio.run(_take(request_id, common))
+
+
+async def _take(request_id: str, common: Common) -> int:
+    async with open_session(common) as session:
+        request = await session.agents.take_input_request(session.principal, request_id)
+    if common.json:
+        print_json(request)
+    else:
+        note(f'It is yours. Hand it back with: toolward inbox return {request.id} "what you did"')
+    return EXIT_OK
+
+
+def hand_back(
+    request_id: str,
+    text: Annotated[str, Parameter(help="what the agent reads, in quotes")] = "",
+    /,
+    *,
+    choice: Annotated[str, Parameter(help="one of the request's choices, where it has any")] = "",
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Hand a case back that you have taken over, with what you did; the run goes on."""
+    return asyncio.run(_hand_back(request_id, _in_words(request_id, text, choice, ""), common))
+
+
+async def _hand_back(request_id: str, answer: Answer, common: Common) -> int:
+    async with open_session(common) as session:
+        request = await session.agents.get_input_request(session.principal, request_id)
+    if request.state is not RequestState.TAKEN:
+        raise Conflict(
+            f"The request {request.id} is {request.state.value}, and nobody has taken it over.",
+            hint="Answer it: toolward inbox answer, or take it over first: toolward inbox take",
+        )
+    return await _answer(request_id, answer, common)
 
 
 def withdraw(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
@@ -127,6 +176,20 @@ def _told(request: InputRequest, common: Common) -> int:
     return EXIT_WAITING if request.state is RequestState.OPEN else EXIT_OK
 
 
+def _in_words(request_id: str, text: str, choice: str, note: str) -> Answer:
+    if text and note:
+        raise InvalidRequest("A text and --note say the same thing.", hint="Leave one of them out.")
+    if not (text or note or choice):
+        raise InvalidRequest(
+            "The answer is empty.", hint=f'Write it in quotes: toolward inbox answer {request_id[:64]} "…"'
+        )
+    return Answer(text=text or note or None, choice=choice)
+
+
+def _arguments(request: InputRequest) -> str:
+    return shorten(as_text(request.detail.get("arguments", {})), 120)
+
+
 async def _waiting_run(session: Session, request_id: str) -> Run | None:
     """The run that waits for this answer, if it is the caller's own to watch."""
     for request in await session.agents.list_input_requests(session.principal):
@@ -136,49 +199,3 @@ async def _waiting_run(session: Session, request_id: str) -> Run | None:
             except NotFound:
                 return None
     return None
-
-
-def _rows(request: InputRequest) -> list[tuple[str, str]]:
-    """Who, what, with which arguments, why it is asked, until when, and what came of it."""
-    detail = request.detail
-    effect = " (only reads)" if detail.get("changes") is False else " (changes things)"
-    found = [
-        ("request", request.id),
-        ("state", request.state.value),
-        ("asks", request.prompt),
-        ("who", str(detail.get("principal", ""))),
-        ("run", request.run_id),
-        ("tool", f"{detail.get('tool', '')}{effect}"),
-        *_arguments("argument", detail.get("arguments")),
-        *_arguments("asked for", detail.get("requested_arguments")),
-        ("changed by", ", ".join(detail.get("edited_by", ()))),
-        ("rule", str(detail.get("rule", ""))),
-        ("approvers", ", ".join(request.approvers)),
-        ("asked at", _time(request.created_at)),
-        ("until", _time(request.expires_at)),
-    ]
-    if answer := detail.get("answer"):
-        found += [("answered by", str(answer.get("by", ""))), ("reason", str(answer.get("reason") or ""))]
-    if void := detail.get("void"):
-        found += [
-            ("void because", str(void.get("reason", ""))),
-            ("in its place", void.get("replaced_by", "")),
-        ]
-    return [(name, value) for name, value in found if value]
-
-
-def _arguments(name: str, arguments: Any) -> list[tuple[str, str]]:
-    if not isinstance(arguments, dict):
-        return []
-    shown = cast(dict[str, Any], arguments)
-    return [
-        (name, f"{key}: {value if isinstance(value, str) else _text(value)}") for key, value in shown.items()
-    ]
-
-
-def _time(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(" ", "seconds") if at else ""
-
-
-def _text(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -9,21 +9,24 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.bootstrap import Gateway
+from gateway.bootstrap import Gateway, ledger_file
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, printable
-from gateway.cli.permitted import operation_policy
+from gateway.cli.permitted import operation_policy, permit
+from gateway.cli.policy_sources import Asked, scope_of
 from gateway.cli.session import Common, open_own, settings_of
+from gateway.config.agents import load_agents
 from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
 from gateway.core.callers import EXAMPLE, principal_of
 from gateway.core.catalog import CatalogTool
 from gateway.core.operations import OPERATIONS, flaw_in_resource, no_operation
 from gateway.core.policy import BoundPolicy, Decision, Explained, Policy, bind
+from gateway.core.provenance import record
 from gateway.core.rules import SELF
 from toolward.errors import InvalidRequest, Unavailable, UnknownTool
 from toolward.names import closest
 from toolward.schema import check_arguments, parse_object
-from toolward.types import JsonObject, Principal
+from toolward.types import JsonObject, Origin, Principal
 
 
 def check(
@@ -76,13 +79,23 @@ def explain(
     operation: Annotated[
         bool, Parameter(help="the name is an operation's, though a backend is called like that", negative=())
     ] = False,
+    run: Annotated[str, Parameter(help="the call would be made in this run, now")] = "",
+    agent: Annotated[str, Parameter(help="the call would be made in a run of this agent")] = "",
+    source: Annotated[
+        tuple[str, ...],
+        Parameter(help="what has entered that run: user='refund PAY-5007', untrusted='…'", negative=()),
+    ] = (),
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Say which rule decides a call or an operation, and why the others do not."""
     settings, _ = settings_of(common)
+    asked = Asked(run, agent, source)
+    asked.check()
     if operation or (name in OPERATIONS and not _is_of_a_backend(name, settings)):
         return _explain_operation(principal, name, arguments.encode(), settings, common)
-    return asyncio.run(_explain(principal, name, arguments.encode(), common))
+    if run:
+        permit(settings, "ledger.read")
+    return asyncio.run(_explain(principal, name, arguments.encode(), asked, common))
 
 
 def _is_of_a_backend(name: str, settings: Settings) -> bool:
@@ -116,7 +129,7 @@ def _ended(said: str) -> str:
     return said if said.endswith("?") else f"{said}."
 
 
-async def _explain(who: str, name: str, raw: bytes, common: Common) -> int:
+async def _explain(who: str, name: str, raw: bytes, asked: Asked, common: Common) -> int:
     if name in OPERATIONS:
         note(
             f"A backend is called like that, so this is about its tool. For the operation {name}: --operation"
@@ -126,21 +139,32 @@ async def _explain(who: str, name: str, raw: bytes, common: Common) -> int:
         tool = _tool(name, gateway)
         arguments = parse_object(raw, f"arguments of {tool.name}")
         check_arguments(tool.input_schema, arguments, tool.name)
-        decision = gateway.dispatch.policy.decide(principal, tool, arguments)
-        rules = gateway.dispatch.policy.explain(principal, tool, arguments)
-    _print(
-        _sentence(principal, f"call {name} with these arguments", decision), decision, rules, "tools", common
-    )
+        agents = {one.name: one.tools for one in load_agents(gateway.settings.agents)}
+        scope, sources = scope_of(asked, agents, ledger_file(gateway.home))
+        decision = gateway.dispatch.policy.decide(principal, tool, arguments, scope, sources)
+        rules = gateway.dispatch.policy.explain(principal, tool, arguments, scope, sources)
+    origins = () if sources is None else record(arguments, sources)
+    through = f" through the agent {scope.agent}" if scope else ""
+    said = _sentence(principal, f"call {name} with these arguments{through}", decision)
+    _print(said, decision, rules, "tools", common, origins)
     return EXIT_OK
 
 
 def _print(
-    sentence: str, decision: Decision, rules: Sequence[Explained], others_are: str, common: Common
+    sentence: str,
+    decision: Decision,
+    rules: Sequence[Explained],
+    others_are: str,
+    common: Common,
+    origins: Sequence[Origin] = (),
 ) -> None:
     if common.json:
-        print_json({"decision": decision, "rules": [one._asdict() for one in rules]})
+        said = {"decision": decision, "rules": [one._asdict() for one in rules]}
+        print_json(said | ({"origins": origins} if origins else {}))
         return
     print(sentence)
+    for one in origins:
+        print(f"{printable(one.path)} came from {printable(one.where)}: {one.label}")
     about, others = [one for one in rules if one.concerns], sum(not one.concerns for one in rules)
     print_table(("rule", "effect", "decided", "where", "why"), [_row(one) for one in about])
     if others:

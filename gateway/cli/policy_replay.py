@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap import Gateway, ledger_file
-from gateway.bootstrap.past import past_calls
+from gateway.bootstrap.past import PastRuns, past_calls
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, open_own, settings_of
@@ -48,7 +48,8 @@ async def _replay(policy: Policy, age: int | None, limit: int, common: Common) -
         bound = bind(policy, gateway.dispatch.catalog)
         began = 0 if age is None else round((datetime.now(UTC).timestamp() - age) * 1000)
         calls = islice(past_calls(ledger_file(gateway.home), began), limit)
-        found = decide_again(calls, bound, gateway.dispatch.catalog, _agents(gateway).get)
+        runs = PastRuns(ledger_file(gateway.home))
+        found = decide_again(calls, bound, gateway.dispatch.catalog, _agents(gateway).get, runs.sources)
     for problem in bound.problems:
         note(f"{coloured('problem', 'failed')}  {problem}")
     if common.json:

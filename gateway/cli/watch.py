@@ -91,7 +91,8 @@ def _answer(data: dict[str, Any]) -> str:
     if data.get("choice"):
         return f"{data.get('by') or 'somebody'} chose {printable_lines(data['choice'])}"
     if data.get("approve") is None:
-        return f"answered by {data.get('by') or 'somebody'}: {printable_lines(data.get('text') or '')}"
+        said = [one for one in (data.get("choice"), data.get("text")) if one]
+        return f"answered by {data.get('by') or 'somebody'}: {printable_lines(': '.join(said))}"
     word = "approved" if data["approve"] else "denied"
     reason = f": {shorten(data['reason'], 200)}" if data.get("reason") else ""
     if data.get("arguments_json"):

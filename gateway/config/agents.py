@@ -8,6 +8,7 @@ instructions: |
 tools: ["crm.find_records", "search.*"]     # globs over qualified names
 model: default                              # the name of a model endpoint
 limits: {turns: 20, calls: 60}
+people: [self, "role:support-lead"]         # who answers what it asks people; `self` is the run's owner
 """
 
 import re
@@ -18,6 +19,8 @@ from gateway.agent.definition import AGENT_NAME, AgentDefinition, Limits
 from gateway.config.reader import Problems, Section
 from gateway.config.source import load_yaml
 from gateway.core.globs import flaw_in_tool_glob
+from gateway.core.policy_document import APPROVERS, flaw_in_label
+from gateway.core.rules import SELF
 
 _DEFAULT = Limits()
 
@@ -39,7 +42,7 @@ def load_agents(files: Iterable[Path]) -> tuple[AgentDefinition, ...]:
 
 
 def _agent(at: Section) -> AgentDefinition:
-    at.only("name", "title", "description", "instructions", "tools", "model", "limits")
+    at.only("name", "title", "description", "instructions", "tools", "model", "limits", "people")
     name = at.needed_text("name", "name: support")
     if name and not re.fullmatch(AGENT_NAME, name):
         at.wrong("name", f"is {name!r}; use a-z, 0-9, _ and -, at most 64 of them, a letter first")
@@ -48,6 +51,12 @@ def _agent(at: Section) -> AgentDefinition:
     for index, glob in enumerate(tools):
         if flaw := flaw_in_tool_glob(glob):
             at.wrong_item("tools", index, flaw)
+    people = at.texts("people") if "people" in at else (SELF,)
+    for index, label in enumerate(people):
+        if label != SELF and (flaw := flaw_in_label(label, APPROVERS)):
+            at.wrong_item("people", index, flaw)
+    if not people:
+        at.wrong("people", f"names nobody, so nobody could answer; write [{SELF}], or leave it out")
     limits = at.section("limits")
     limits.only("turns", "calls")
     return AgentDefinition(
@@ -61,4 +70,5 @@ def _agent(at: Section) -> AgentDefinition:
             turns=limits.count("turns", _DEFAULT.turns, least=1, most=1_000),
             calls=limits.count("calls", _DEFAULT.calls, least=0, most=10_000),
         ),
+        people=people,
     )

@@ -30,7 +30,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
 
-from gateway.config.backends import BackendsReader
+from gateway.config.backends import PEOPLE_ARE_OURS, BackendsReader
 from gateway.config.convert import address, networks, url
 from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.mcp_servers import McpServersReader
@@ -48,6 +48,7 @@ from gateway.config.shipped import agent_files, shipped_agents, shipped_policies
 from gateway.config.source import Place, YamlSource, load_yaml
 from gateway.config.trust import digest_of
 from gateway.core.lock import LockMode
+from gateway.core.people import PEOPLE
 from toolward.errors import ConfigurationError
 
 VERSION = 1
@@ -124,6 +125,7 @@ class _File:
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:
         taken = {spec.name: f"the backend of {self._source.file}" for spec in own.backends}
+        taken |= {PEOPLE: f"the gateway itself ({PEOPLE_ARE_OURS})"}
         reader = McpServersReader(self._environment, taken)
         for index, text in enumerate(self._root.texts("mcp_servers")):
             place: Place = ("mcp_servers", index)

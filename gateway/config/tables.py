@@ -11,6 +11,7 @@ cases:
     arguments: {payment_id: PAY-5007, amount_minor: 5000, reason: Damaged}
     principals: ["user:ada,role:support"] # the case holds for each of them; several labels, one caller
     agent: support                        # in a run of this agent
+    sources: {user: ["refund PAY-5007"]}  # what has entered it: user, trusted, untrusted, model, in this order
     effect: ask                           # allow | ask | deny
     rule: small-refunds                   # which decides; "" = none does
   - {tool: crm.refund_payment, violation: amount_minor}    # words in what is wrong with the arguments
@@ -32,7 +33,9 @@ from gateway.config.source import YamlSource, load_yaml
 from gateway.core.callers import principal_of
 from gateway.core.catalog import ToolFacts
 from gateway.core.operations import OPERATIONS, flaw_in_resource, no_operation
+from gateway.core.provenance import Source, Sources
 from gateway.core.rules import Effect
+from gateway.core.rules_reader import LABELS
 from gateway.core.tables import Expected, TableCase
 from toolward.errors import InvalidRequest
 from toolward.types import JsonObject, Principal, Tool
@@ -45,6 +48,7 @@ _OF_CASE = (
     "arguments",
     "principals",
     "agent",
+    "sources",
     "effect",
     "rule",
     "violation",
@@ -150,7 +154,20 @@ def _case(at: Section, principal: Principal, where: str) -> TableCase:
         arguments=cast(JsonObject, arguments),
         expected=_expected(at),
         agent=at.text("agent"),
+        sources=_sources(at),
     )
+
+
+def _sources(at: Section) -> Sources | None:
+    """None where a case does not say what has entered its run: then nothing is known of it."""
+    if "sources" not in at:
+        return None
+    if "agent" not in at:
+        at.wrong("sources", "are of a run; name its agent, as in agent: support")
+    found = at.section("sources")
+    found.only(*LABELS)
+    texts = ((label, text) for label in LABELS for text in found.texts(label))
+    return Sources(Source(label, text, f"what the case calls {label}") for label, text in texts)
 
 
 def _operation(at: Section, principal: Principal, where: str) -> TableCase:

@@ -5,10 +5,12 @@ from itertools import islice
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.core.binding import Decision
 from gateway.core.catalog import CatalogTool
 from gateway.core.ports import CallRecord, Clock, Ids, Joining
+from gateway.core.provenance import record
 from gateway.core.rules import Rule
 from gateway.core.snapshot import Snapshot
 from toolward.errors import DeadlineExceeded, Denied, InvalidRequest, Unavailable, UnknownTool
@@ -27,6 +29,7 @@ class Bounds(msgspec.Struct, frozen=True):
     result_bytes: int = MAX_BYTES
     timeout: float = 60.0  # where the caller names none, and the most that it gets
     approval_lifetime: float = 24 * 3600.0
+    question_lifetime: float = 7 * 24 * 3600.0  # of questions and escalations, until somebody takes them over
     denial_lifetime: float = 3600.0  # how long the same call is not asked about again
     open_requests: int = 50  # input requests of one principal
     hops: int = 8  # gateways that a call may have passed
@@ -71,8 +74,10 @@ class Admission:
             call.arguments_json, f"arguments of {tool.name}", max_bytes=self._bounds.argument_bytes
         )
         check_arguments(tool.input_schema, arguments, tool.name)
-        decision = snapshot.policy.decide(principal, tool, arguments, context.run)
-        record = CallRecord(
+        decision = snapshot.policy.decide(principal, tool, arguments, context.run, context.origins)
+        if decision.effect == "ask":
+            context = _with_origins(context, arguments)
+        intent = CallRecord(
             id=(call.call_id if context.run else "") or self._ids.new("call"),
             at=self._clock.now_ms(),
             principal=principal.id,
@@ -90,7 +95,7 @@ class Admission:
             trace_id=_trace_id(context.traceparent),
         )
         rule = snapshot.policy.rule(decision)
-        return Admitted(principal, call, context, tool, arguments, decision, record, rule, joining)
+        return Admitted(principal, call, context, tool, arguments, decision, intent, rule, joining)
 
     def _check_circumstances(self, call: ToolCall, context: CallContext) -> None:
         if context.hops > self._bounds.hops:
@@ -100,6 +105,13 @@ class Admission:
             )
         if context.timeout is not None and context.timeout <= 0:
             raise DeadlineExceeded(f"There was no time left to call {call.name[:128]}; it was not called.")
+
+
+def _with_origins(context: CallContext, arguments: JsonObject) -> CallContext:
+    """What people are asked about is decided once more when they answer, and then the run is not at hand."""
+    if context.run is None or context.origins is None:
+        return context
+    return replace(context, run=replace(context.run, origins=record(arguments, context.origins)))
 
 
 def _trace_id(traceparent: str) -> str:

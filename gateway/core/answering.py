@@ -7,6 +7,7 @@ from gateway.core.binding import Decision
 from gateway.core.catalog import CatalogTool
 from gateway.core.digests import arguments_digest
 from gateway.core.ports import Clock, Ids, LedgerPort, RequestSpec
+from gateway.core.provenance import Edited, Recorded
 from gateway.core.requests import (
     answered,
     check_answer,
@@ -18,7 +19,7 @@ from gateway.core.requests import (
 from gateway.core.snapshot import Snapshot
 from toolward.errors import Conflict, Denied, InvalidRequest, Unavailable
 from toolward.schema import check_arguments, parse_object
-from toolward.types import Answer, InputRequest, JsonObject, Principal, RequestKind
+from toolward.types import Answer, InputRequest, JsonObject, Origins, Principal, RequestKind
 
 CHANGED_TOOL = "the tool is not what it was when this was asked"
 
@@ -139,7 +140,17 @@ class Answering:
 
 
 def _decide(snapshot: Snapshot, spec: RequestSpec, tool: CatalogTool, arguments: JsonObject) -> Decision:
-    return snapshot.policy.decide(spec.caller, tool, arguments, spec.run)
+    return snapshot.policy.decide(spec.caller, tool, arguments, spec.run, origins_of(spec))
+
+
+def origins_of(spec: RequestSpec) -> Origins | None:
+    """Where the values of a call came from that people were asked about, whatever they put in their place; None
+    outside a run."""
+    if spec.run is None:
+        return None
+    detail = spec.request.detail
+    asked: JsonObject = detail["requested_arguments" if "requested_arguments" in detail else "arguments"]
+    return Edited(Recorded(spec.run.origins or ()), asked, "a person")
 
 
 def _asked_by(request: InputRequest, decision: Decision) -> InputRequest:

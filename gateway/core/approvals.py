@@ -6,8 +6,10 @@ A call that policy lets through costs no look at the ledger, unless people were 
 from contextlib import suppress
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.core.admission import Admission, Admitted, Bounds
-from gateway.core.answering import CHANGED_TOOL, Answering
+from gateway.core.answering import CHANGED_TOOL, Answering, origins_of
 from gateway.core.digests import arguments_digest
 from gateway.core.limits import Hold
 from gateway.core.operation_policy import refusal
@@ -161,7 +163,7 @@ class Approvals:
         """Raises ApprovalGone when the approval cannot be used any more."""
         sent, note = admitted, ""
         if (changed := sent_arguments(spec)) is not None:
-            sent, note = self._changed(snapshot, admitted, changed), _note(spec, changed)
+            sent, note = self._changed(snapshot, admitted, spec, changed), _note(spec, changed)
             if sent.decision.effect == "deny":
                 reason = sent.decision.reason.rstrip(".")
                 await self._void(spec, f"policy denies it now: {reason}")
@@ -174,11 +176,14 @@ class Approvals:
         self._asked.forget(spec.binding)
         return Passed(sent, hold, note)
 
-    def _changed(self, snapshot: Snapshot, admitted: Admitted, arguments_json: bytes) -> Admitted:
+    def _changed(
+        self, snapshot: Snapshot, admitted: Admitted, spec: RequestSpec, arguments_json: bytes
+    ) -> Admitted:
         """The call with what a person put in place of its arguments."""
         call = admitted.call
         sent = ToolCall(call.name, arguments_json, call.call_id, call.idempotency_key)
-        return self._admission.admit(snapshot, admitted.principal, sent, admitted.context, admitted.joining)
+        context = replace(admitted.context, origins=origins_of(spec))
+        return self._admission.admit(snapshot, admitted.principal, sent, context, admitted.joining)
 
     async def _take_given(self, snapshot: Snapshot, admitted: Admitted, given: GivenInput) -> None:
         """What the person before the caller's client said. Raises InvalidRequest for a state that is not ours or is

@@ -8,15 +8,17 @@ import msgspec
 
 from gateway.core.arguments import argument_types
 from gateway.core.catalog import CatalogTool
-from gateway.core.conditions import Condition, Conditions, Failed, Readable, Variables
+from gateway.core.conditions import UNTRUSTED, Condition, Conditions, Failed, Readable, Variables
 from gateway.core.constraints import flaws_of_fit
 from gateway.core.guards import Guards, both, guards_of_args
 from gateway.core.limits import flaws_of_sums
+from gateway.core.origins import Meeting, Stray, meet, restrains, unknown
+from gateway.core.provenance import Recorded
 from gateway.core.rules import Effect, Rule
 from gateway.core.selection import Callers, Values, positions
 from toolward.errors import ConfigurationError
 from toolward.names import closest
-from toolward.types import JsonObject, Principal, RunScope
+from toolward.types import JsonObject, Origins, Principal, RunScope
 
 RANK: dict[Effect, int] = {"deny": 0, "ask": 1, "allow": 2}
 """The order of effects: the first rule that applies decides."""
@@ -41,6 +43,7 @@ class Match(Enum):
     OTHER_ARGUMENTS = "is for other arguments: its `args` do not accept these"
     FALSE = "does not match: its condition is false"
     FAILED = "has a condition that could not be evaluated"
+    OTHER_ORIGIN = "is for values that came from elsewhere"
     NO_ORIGIN = "asks where values came from, and that is not known"
     OPEN = "depends on the arguments"
 
@@ -48,7 +51,18 @@ class Match(Enum):
 class Case:
     """One question to the policy. Without arguments it is *could any call of this tool…?*"""
 
-    __slots__ = ("_readable", "_values", "_variables", "arguments", "labels", "principal", "run", "tool")
+    __slots__ = (
+        "_readable",
+        "_values",
+        "_variables",
+        "arguments",
+        "labels",
+        "origins",
+        "principal",
+        "run",
+        "strays",
+        "tool",
+    )
 
     def __init__(
         self,
@@ -57,12 +71,19 @@ class Case:
         arguments: JsonObject | None,
         run: RunScope | None,
         variables: Variables | None,
+        origins: Origins | None = None,
     ) -> None:
+        """`origins` are those of a call that is being made; without them, what its run has on record counts."""
         self.principal = principal
         self.tool = tool
         self.arguments = arguments
         self.run = run
         self.labels = caller_labels(principal, run)
+        if origins is None and run is not None and run.origins is not None:
+            origins = Recorded(run.origins)
+        self.origins = origins
+        self.strays: tuple[Stray, ...] = ()
+        """What kept rules from applying: values from elsewhere, in the order of the rules that were looked at."""
         self._variables = variables
         self._values: dict[str, Any] | None = None
         self._readable: Readable | None = None
@@ -92,6 +113,7 @@ def caller_labels(principal: Principal, run: RunScope | None) -> tuple[str, ...]
 
 
 _NOBODY = Principal("")
+_MET = {Meeting.YES: Match.YES, Meeting.NO: Match.OTHER_ORIGIN, Meeting.UNKNOWN: Match.NO_ORIGIN}
 
 
 class BoundRule(NamedTuple):
@@ -122,32 +144,56 @@ class BoundRule(NamedTuple):
                 still_open = True
             elif not rule.args_schema.accepts(case.arguments):
                 return Match.OTHER_ARGUMENTS
+        failed = False
         if self.condition is not None and not self.condition.plainly_true(case.values):
             answer = self.condition.evaluate(case.readable)
             if answer is False:
                 return Match.FALSE
             if answer is not True:
-                if case.arguments is not None:
-                    return Match.FAILED
-                still_open = True
-        if rule.origin and (rule.effect == "allow" or not still_open):
-            return Match.NO_ORIGIN  # until values carry labels
+                failed = case.arguments is not None
+                still_open = still_open or not failed
+        if rule.origin and (met := self._meets_origin(case, still_open)) is not Match.YES:
+            return met
+        if failed:
+            return Match.FAILED
         return Match.OPEN if still_open else Match.YES
+
+    def _meets_origin(self, case: Case, still_open: bool) -> Match:
+        arguments = case.arguments
+        if arguments is None and case.run is not None:
+            return Match.OPEN
+        if arguments is None:  # outside a run nothing is known of any call
+            return Match.OPEN if still_open and self.rule.effect != "allow" else Match.NO_ORIGIN
+        if case.origins is None:
+            met, stray = Meeting.UNKNOWN, unknown(self.rule, arguments)
+        else:
+            met, stray = meet(self.rule, arguments, case.origins)
+        if stray is not None:
+            case.strays += (stray,)
+        return _MET[met]
 
     def applies(self, match: Match) -> bool | None:
         """Whether a rule that met a call so decides it; None = that depends on the arguments. What cannot be
-        known never allows, and never keeps an ask or a deny from applying."""
+        known never allows, and never keeps an ask or a deny from applying; but an ask for values from users or
+        trusted sources is none for values of which nothing is known."""
         if match is Match.OPEN:
             return None
-        if match in (Match.FAILED, Match.NO_ORIGIN):
+        if match is Match.NO_ORIGIN:
+            return restrains(self.rule)
+        if match is Match.FAILED:
             return self.rule.effect != "allow"
         return match is Match.YES
 
     @property
+    def asks_for_origins(self) -> bool:
+        """Whether it asks what has entered a run: where values came from, or whether anything is untrusted."""
+        return bool(self.rule.origin) or (self.condition is not None and UNTRUSTED in self.condition.names)
+
+    @property
     def asks_who_calls(self) -> bool:
-        """Whether the condition reads who calls, or in which run."""
+        """Whether the rule reads who calls, or in which run."""
         names = () if self.condition is None else self.condition.names
-        return any(name.startswith(("principal.", "run.")) for name in names)
+        return bool(self.rule.origin) or any(name.startswith(("principal.", "run.")) for name in names)
 
     def whoever_calls(self, tool: CatalogTool, variables: Variables | None) -> bool | None:
         """`applies` for every caller and all arguments; None = that depends on them."""

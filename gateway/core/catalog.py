@@ -63,6 +63,11 @@ class CatalogBackend(msgspec.Struct, frozen=True):
     remembered: Mapping[str, CatalogTool] = {}  # by digest; kept while the backend is away
 
     @property
+    def is_ours(self) -> bool:
+        """Whether the gateway itself is behind these tools (`gateway.core.people`), and no server."""
+        return self.transport == "built-in"
+
+    @property
     def complaint(self) -> str:
         """`crm is not running: connection refused`."""
         return f"{self.name} is not running: {self.problem.rstrip('.')}"

@@ -10,6 +10,7 @@ The only importer of `cel_expr_python`. Variables are declared one by one under 
 | `principal.id`, `.tenant` · `principal.roles` | string · list of strings |
 | `tool.name`, `.backend` · `tool.changes`, `.idempotent`, `.keeps_keys` | string · bool |
 | `run.id`, `run.agent` | string, empty outside a run |
+| `run.untrusted` | bool: whether the run had read anything untrusted; true where nobody knows: outside a run, too |
 
 Of an operation (`gateway.core.operations`): `principal.*` as above, and `resource.NAME`, strings.
 """
@@ -30,6 +31,8 @@ from toolward.types import JsonObject, Principal, RunScope
 MAX_LENGTH = 4_000
 """Characters of one condition."""
 
+UNTRUSTED = "run.untrusted"
+
 _FIXED = {
     "principal.id": cel.Type.STRING,
     "principal.tenant": cel.Type.STRING,
@@ -41,6 +44,7 @@ _FIXED = {
     "tool.keeps_keys": cel.Type.BOOL,
     "run.id": cel.Type.STRING,
     "run.agent": cel.Type.STRING,
+    UNTRUSTED: cel.Type.BOOL,
 }
 _READ: dict[str, Callable[[Principal, CatalogTool, RunScope | None], Any]] = {
     "principal.id": lambda principal, _tool, _run: principal.id,
@@ -53,6 +57,7 @@ _READ: dict[str, Callable[[Principal, CatalogTool, RunScope | None], Any]] = {
     "tool.keeps_keys": lambda _principal, tool, _run: tool.facts.keeps_keys,
     "run.id": lambda _principal, _tool, run: run.run_id if run else "",
     "run.agent": lambda _principal, _tool, run: run.agent if run else "",
+    UNTRUSTED: lambda _principal, _tool, run: run is None or run.untrusted is not False,
 }
 _UNBOUND = cel.NewEnv(variables=_FIXED)
 _PLAIN = {
@@ -167,7 +172,10 @@ class Variables:
     ) -> dict[str, Any]:
         """The values in one call; with None for the arguments, those that are the same for every call."""
         found = {name: read(principal, tool, run) for name, read in self._fixed}
-        if arguments is not None:
+        if arguments is None:
+            if run is not None:
+                found.pop(UNTRUSTED, None)  # which changes: a tool is listed in a run whatever it is now
+        else:
             for name, variable in self._given:
                 found[variable] = name in arguments
             for name, variable in self._arguments:

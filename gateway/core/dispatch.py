@@ -1,8 +1,9 @@
 """Dispatch: the one road from any caller to any tool.
 
 find -> bound -> validate -> decide (`admission`) -> ask where policy says so (`approvals`) -> limits, and the
-intent on record (`recording`) -> backend -> check the result -> record the outcome (`performing`). `list_tools`
-asks the same policy that `call_tool` asks.
+intent on record (`recording`) -> backend -> check the result -> record the outcome (`performing`). A call by which
+an agent turns to people goes to them in place of a backend (`asking`). `list_tools` asks the same policy that
+`call_tool` asks.
 """
 
 import asyncio
@@ -13,9 +14,11 @@ from msgspec.structs import replace
 
 from gateway.core.admission import Admission, Admitted, Bounds
 from gateway.core.approvals import Approvals, Passed
+from gateway.core.asking import Asking
 from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool, build_catalog
 from gateway.core.operation_policy import refusal
+from gateway.core.people import PEOPLE
 from gateway.core.performing import Performer
 from gateway.core.policy import BoundPolicy, Policy, bind
 from gateway.core.ports import BackendPort, Called, Clock, Ids, Joining, LedgerPort, RequestSpec
@@ -68,6 +71,7 @@ class Dispatch:
             recorder=self._recorder,
             state_key=state_key,
         )
+        self._asking = Asking(ledger, clock, ids, self._bounds, recorder=self._recorder)
         self._performer = Performer(backends, self._recorder, clock, self._bounds, Retries(draw))
         nothing = build_catalog(())
         self._now = Snapshot(nothing, bind(Policy(), nothing))
@@ -165,6 +169,8 @@ class Dispatch:
             if asked:
                 await self._approvals.void(admitted)
             raise self._denied(admitted)
+        if admitted.tool.backend == PEOPLE:
+            return Called(effect, rule, await self._asking.ask(admitted))
         if effect == "allow" and not asked:
             passed = Passed(admitted, await self._recorder.begin(admitted))
         else:

@@ -77,7 +77,7 @@ def withhold(catalog: Catalog, lock: ToolsLock, origins: Origins, mode: LockMode
     told: list[str] = []
     backends = dict(catalog.backends)
     for name, backend in catalog.backends.items():
-        if not backend.tools:
+        if not backend.tools or backend.is_ours:
             continue
         pins = lock.backends.get(name)
         if pins is not None and _is_as_pinned(backend, pins, origins.get(name, {})):
@@ -97,7 +97,7 @@ def pin_unpinned(catalog: Catalog, lock: ToolsLock, origins: Origins) -> ToolsLo
     new = {
         name: _pins(backend, origins.get(name, {}))
         for name, backend in catalog.backends.items()
-        if backend.tools and name not in lock.backends
+        if backend.tools and not backend.is_ours and name not in lock.backends
     }
     return ToolsLock({**lock.backends, **new}) if new else lock
 
@@ -107,6 +107,8 @@ def changes(catalog: Catalog, lock: ToolsLock, origins: Origins) -> tuple[Change
     backend that does not answer are not compared."""
     found: list[Change] = []
     for name, backend in catalog.backends.items():
+        if backend.is_ours:
+            continue
         pins, origin = lock.backends.get(name), origins.get(name, {})
         if pins is None and backend.tools:
             found.append(Change("moved", name, after=origin))

@@ -23,12 +23,13 @@ from gateway.core.conditions import Conditions
 from gateway.core.digests import SHORT
 from gateway.core.globs import globs
 from gateway.core.operation_policy import Explained, OperationPolicy
+from gateway.core.people import PEOPLE
 from gateway.core.rules import Effect, Policy, PolicySource, Rule
 from gateway.core.rules_reader import parse_policy
 from gateway.core.steps import Steps, at_once
 from toolward.errors import ConfigurationError
 from toolward.names import closest
-from toolward.types import JsonObject, Principal, RunScope
+from toolward.types import JsonObject, Origins, Principal, RunScope
 
 __all__ = [
     "BoundPolicy",
@@ -80,17 +81,24 @@ class BoundPolicy:
         self._nothing = Decision("deny", "", "no rule allows it", version)
 
     def decide(
-        self, principal: Principal, tool: CatalogTool, arguments: JsonObject, run: RunScope | None = None
+        self,
+        principal: Principal,
+        tool: CatalogTool,
+        arguments: JsonObject,
+        run: RunScope | None = None,
+        origins: Origins | None = None,
     ) -> Decision:
-        """What may be done with one call whose arguments have been validated. Never raises."""
+        """What may be done with one call whose arguments have been validated. `origins` says where its values came
+        from; without it, what the run has on record does. Never raises."""
         if (refusal := self._refusal(tool, run)) is not None:
             return refusal
         bound = self._tools[tool.name]
-        case = Case(principal, tool, arguments, run, bound.variables)
+        case = Case(principal, tool, arguments, run, bound.variables, origins)
         for rule in bound.candidates(case):
             if rule.applies(rule.match(case)):
-                return self._of_now(rule.decision)
-        return self._nothing
+                decision = self._of_now(rule.decision)
+                return _told(decision, case) if case.strays and decision.effect != "allow" else decision
+        return _told(self._nothing, case) if case.strays else self._nothing
 
     def decide_operation(self, principal: Principal, operation: str, resource: Mapping[str, str]) -> Decision:
         """What policy says of something that is not a tool call (`gateway.core.operations`). Never raises."""
@@ -118,6 +126,8 @@ class BoundPolicy:
     def may_know(self, principal: Principal, name: str, run: RunScope | None = None) -> bool:
         """Whether a rule would let the caller use a tool of this qualified name, were it there and sound. Only
         for saying plainly that it is not."""
+        if run is None and name.startswith(f"{PEOPLE}."):
+            return False
         if run is not None and not globs(run.tools).matches(name):
             return False
         labels = caller_labels(principal, run)
@@ -128,19 +138,29 @@ class BoundPolicy:
             for rule in self.policy.rules
         )
 
+    def asks_for_origins(self, tool: CatalogTool) -> bool:
+        """Whether a rule of this tool asks what has entered a run."""
+        bound = self._tools.get(tool.name)
+        return bound is not None and any(rule.asks_for_origins for rule in bound.rules)
+
     def flaw(self, tool: CatalogTool) -> Decision | None:
         """The denial of every call of a tool that a rule does not fit."""
         bound = self._tools.get(tool.name)
         return bound.flaw if bound else None
 
     def explain(
-        self, principal: Principal, tool: CatalogTool, arguments: JsonObject, run: RunScope | None = None
+        self,
+        principal: Principal,
+        tool: CatalogTool,
+        arguments: JsonObject,
+        run: RunScope | None = None,
+        origins: Origins | None = None,
     ) -> tuple[Explained, ...]:
         """Every rule over tools, in the order of the files, and what it made of the call."""
-        decision = self.decide(principal, tool, arguments, run)
+        decision = self.decide(principal, tool, arguments, run, origins)
         bound = self._tools.get(tool.name)
         by_id = {} if bound is None else {rule.rule.id: rule for rule in bound.rules}
-        case = Case(principal, tool, arguments, run, bound.variables if bound else None)
+        case = Case(principal, tool, arguments, run, bound.variables if bound else None, origins)
         found = [_explain(rule, by_id.get(rule.id), case, decision) for rule in self._over_tools()]
         if decision.rule.startswith("agent:"):  # no rule of a file has such an id
             found.insert(0, Explained(decision.rule, "", "deny", True, True, decision.reason))
@@ -156,8 +176,10 @@ class BoundPolicy:
         return (rule for rule in self.policy.rules if rule.tools.patterns)
 
     def _refusal(self, tool: CatalogTool, run: RunScope | None) -> Decision | None:
-        """The denial that holds for every call and caller: the agent has no such tool, a rule does not fit the
-        tool, or the tool came after this policy was bound."""
+        """The denial that holds for every call and caller: the agent has no such tool, it is one for runs only, a
+        rule does not fit the tool, or the tool came after this policy was bound."""
+        if run is None and tool.backend == PEOPLE:
+            return Decision("deny", "", "only an agent, in a run, turns to people", self.version)
         if run is not None and not globs(run.tools).matches(tool.name):
             reason = f"the agent {run.agent} does not have this tool"
             return Decision("deny", f"agent:{run.agent}", reason, self.version)
@@ -217,6 +239,11 @@ def _bind_tool(
     return BoundTool(tool, bound, conditions, flaw)
 
 
+def _told(decision: Decision, case: Case) -> Decision:
+    """With the first value whose origin kept a rule from applying, or had a restraint apply."""
+    return msgspec.structs.replace(decision, reason=f"{decision.reason.rstrip('.')}; {case.strays[0].told}")
+
+
 def _explain(rule: Rule, bound: BoundRule | None, case: Case, decision: Decision) -> Explained:
     decided = rule.id == decision.rule
     if bound is None:
@@ -224,11 +251,14 @@ def _explain(rule: Rule, bound: BoundRule | None, case: Case, decision: Decision
         if concerns:
             why = decision.reason if decided else "does not fit this tool"
         return Explained(rule.id, rule.where(), rule.effect, decided, decided, why, concerns)
+    before = len(case.strays)
     match = bound.match(case)
     matched = bound.applies(match) is True
     why = match.value
     if match is Match.FAILED:
         why = f"{why} ({bound.failure(case)})"
+    if len(case.strays) > before:
+        why = f"{why}: {case.strays[-1].told}"
     if match in (Match.FAILED, Match.NO_ORIGIN):
         why = f"{why}, so it {'applies' if matched else 'does not allow'}"
     elif matched and not decided:

@@ -107,6 +107,10 @@ class Document:
         return tuple(found)
 
 
+APPROVERS = ("user", "role", "tenant")
+"""The kinds of labels by which people are named."""
+
+
 def flaw_in_label(text: str, kinds: tuple[str, ...]) -> str:
     """What is wrong with a pattern over the labels of a caller, or nothing."""
     if flaw := flaw_in_glob(text):

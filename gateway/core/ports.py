@@ -49,7 +49,7 @@ class Listing(msgspec.Struct, frozen=True):
     """What discovery knows of one backend: its tools, or why it has none."""
 
     backend: str
-    transport: Literal["stdio", "http", "grpc"]
+    transport: Literal["stdio", "http", "grpc", "built-in"]
     address: str  # command line or URL, for people
     tools: tuple[Tool, ...] = ()
     problem: str = ""  # empty = it answered
@@ -244,8 +244,8 @@ class LedgerPort(Protocol):
         ...
 
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
-        """Open it, or give the one already open for the same call. Closes those of the same principal that have
-        expired. Raises Overloaded where the principal has `at_most` open ones already (0: any number)."""
+        """Open it, or give the one that is open or taken for the same call. Closes those of the same principal
+        that have expired. Raises Overloaded where the principal has `at_most` open ones already (0: any number)."""
         ...
 
     async def get_request(self, request_id: str) -> RequestSpec:
@@ -253,7 +253,7 @@ class LedgerPort(Protocol):
         ...
 
     async def list_requests(self, tenant: str, run_id: str | None = None) -> tuple[RequestSpec, ...]:
-        """The open ones, oldest first."""
+        """The open and the taken ones, oldest first."""
         ...
 
     async def close_request(

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.core.catalog import Catalog
 from gateway.core.policy import BoundPolicy
+from gateway.core.provenance import Sources
 from gateway.core.rules import Effect
 from toolward.errors import ToolwardError
 from toolward.schema import parse_object
@@ -16,12 +17,16 @@ from toolward.types import JsonObject, Principal, RunScope
 AgentTools = Callable[[str], tuple[str, ...] | None]
 """The tools of an agent, as globs; None where there is no such agent any more."""
 
+SourcesOf = Callable[["PastCall"], Sources | None]
+"""What had entered a call's run when it was written; None where that is not on record."""
+
 Lost = Literal[
     "its arguments were erased",
     "its tool is gone",
     "its server is not running",
     "its arguments do not fit the tool any more",
     "its agent is gone",
+    "where its values came from is not on record",
 ]
 """Why a call cannot be decided again."""
 
@@ -75,15 +80,19 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 def replay(
-    calls: Iterable[PastCall], policy: BoundPolicy, catalog: Catalog, agent_tools: AgentTools
+    calls: Iterable[PastCall],
+    policy: BoundPolicy,
+    catalog: Catalog,
+    agent_tools: AgentTools,
+    sources: SourcesOf = lambda _call: None,
 ) -> Replayed:
-    """Raises nothing that is not raised by reading `calls`."""
+    """Raises nothing that is not raised by reading `calls` and `sources`."""
     flips: list[Flip] = []
     lost: dict[str, int] = {}
     count = moved = 0
     for call in calls:
         count += 1
-        found = _again(call, policy, catalog, agent_tools)
+        found = _again(call, policy, catalog, agent_tools, sources)
         if isinstance(found, Flip):
             flips.append(found)
         elif found is not None:
@@ -94,7 +103,7 @@ def replay(
 
 
 def _again(
-    call: PastCall, policy: BoundPolicy, catalog: Catalog, agent_tools: AgentTools
+    call: PastCall, policy: BoundPolicy, catalog: Catalog, agent_tools: AgentTools, sources: SourcesOf
 ) -> Flip | Lost | Literal["moved"] | None:
     tool = catalog.find(call.tool)
     if tool is None:
@@ -105,12 +114,16 @@ def _again(
     arguments = _arguments(call.arguments_json)
     if arguments is None or not tool.input_schema.accepts(arguments):
         return "its arguments do not fit the tool any more"
-    run = None
+    run, known = None, None
     if call.agent:
         if (tools := agent_tools(call.agent)) is None:
             return "its agent is gone"
         run = RunScope(call.run_id, call.agent, tools)
-    decision = policy.decide(call.principal, tool, arguments, run)
+        if policy.asks_for_origins(tool):
+            if (known := sources(call)) is None:
+                return "where its values came from is not on record"
+            run = RunScope(call.run_id, call.agent, tools, untrusted=known.untrusted)
+    decision = policy.decide(call.principal, tool, arguments, run, known)
     if decision.effect != call.effect:
         return Flip(call, decision.effect, decision.rule, decision.reason, tool.facts.changes)
     return None if decision.rule == call.rule else "moved"

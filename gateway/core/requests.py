@@ -4,11 +4,14 @@ Pure transitions; the ledger stores them (`docs/approvals.md` says the same for 
 
     from        to
     open        taken, approved, denied, answered, expired, void
-    taken       answered (handed back), void
+    taken       answered (by whoever has it), void, taken (by somebody else of those who may answer)
     approved    consumed (its one call was made), expired, void
 
 An approval is bound to one call: principal, tool and what its server says of it, the digest of the arguments, run.
 Whoever changed the arguments is a requester like the caller: neither approves it, unless the approvers name `self`.
+
+What is not a yes or a no (questions, escalations, unknown outcomes: `gateway.core.questions`) is answered by a text
+or by one of the request's choices, and can be taken over first. What is taken does not expire: somebody is at it.
 """
 
 from collections.abc import Mapping
@@ -22,7 +25,8 @@ from gateway.core.digests import arguments_digest, canonical
 from gateway.core.globs import globs
 from gateway.core.ports import RequestSpec
 from gateway.core.rules import SELF
-from toolward.errors import Conflict, Denied, InvalidRequest
+from toolward.errors import Conflict, Denied, InvalidRequest, TooLarge
+from toolward.names import closest
 from toolward.types import (
     Answer,
     InputRequest,
@@ -36,18 +40,22 @@ from toolward.types import (
 _APPROVALS = (RequestKind.APPROVAL, RequestKind.PLAN_REVIEW)
 _OPEN = frozenset({RequestState.OPEN})
 _LIVE = frozenset({RequestState.OPEN, RequestState.APPROVED})
+_PENDING = frozenset({RequestState.OPEN, RequestState.TAKEN})
 
 SOURCES: Mapping[RequestState, frozenset[RequestState]] = {
     RequestState.OPEN: frozenset(),
-    RequestState.TAKEN: _OPEN,
+    RequestState.TAKEN: _PENDING,
     RequestState.APPROVED: _OPEN,
     RequestState.DENIED: _OPEN,
-    RequestState.ANSWERED: _OPEN | {RequestState.TAKEN},
+    RequestState.ANSWERED: _PENDING,
     RequestState.EXPIRED: _LIVE,
-    RequestState.VOID: _LIVE | {RequestState.TAKEN},
+    RequestState.VOID: _LIVE | _PENDING,
     RequestState.CONSUMED: frozenset({RequestState.APPROVED}),
 }
 """From which states a request may come into each. There is no other transition."""
+
+MAX_SAID = 20_000
+"""Characters of an answer's text, and of its reason: the model gets no more of them."""
 
 
 def approval_request(
@@ -167,12 +175,48 @@ def resource_of(spec: RequestSpec) -> dict[str, str]:
 
 
 def check_answer(request: InputRequest, principal: Principal, now: int) -> None:
-    """Raises Denied when the caller may not answer, Conflict when the request is not open (any more)."""
+    """Raises Denied when the caller may not answer, Conflict when the request is not open (any more) or
+    somebody else has taken it."""
+    _check_pending(request, principal, now)
+    if (taker := taker_of(request)) and taker != principal.id:
+        raise Conflict(
+            f"{taker} has taken the request {request.id} over, so nobody else answers it.",
+            hint=f"Take it over from them, if that is agreed: toolward inbox take {request.id}",
+        )
+
+
+def taker_of(request: InputRequest) -> str:
+    """Who has taken the case over, while they have it."""
+    said: JsonObject = request.detail.get("taken") or {}
+    return str(said.get("by", "")) if request.state is RequestState.TAKEN else ""
+
+
+def taken(request: InputRequest, principal: Principal, now: int) -> InputRequest:
+    """The request taken over, by whom and from whom under `detail["taken"]`. It does not expire any more.
+    Anybody who may answer can take it, also from another who has it: or a run would wait for ever for one who is
+    gone. Whoever has it already gets it as it is.
+
+    Raises Denied when the caller may not answer, Conflict when it is over, InvalidRequest for an approval.
+    """
+    _check_pending(request, principal, now)
+    if request.kind in _APPROVALS:
+        raise InvalidRequest(
+            f"The request {request.id} wants a yes or a no, and cannot be taken over.",
+            hint=f"Approve or deny it: toolward inbox approve {request.id}",
+        )
+    if (before := taker_of(request)) == principal.id:
+        return request
+    said: JsonObject = {"by": principal.id, "at": now, "from": before}
+    detail = {**request.detail, "taken": said}
+    return msgspec.structs.replace(request, state=RequestState.TAKEN, detail=detail, expires_at=0)
+
+
+def _check_pending(request: InputRequest, principal: Principal, now: int) -> None:
     if not may_answer(principal, request):
         raise not_an_approver(principal, request)
     if expired(request, now) or request.state is RequestState.EXPIRED:
         raise Conflict(f"The request {request.id} has expired.", hint="Make the call again to ask anew.")
-    if request.state is not RequestState.OPEN:
+    if request.state not in _PENDING:
         raise not_open(request)
 
 
@@ -182,7 +226,8 @@ def answered(
     """The request as this answer leaves it, with who said what under `detail["answer"]`. A denial holds for
     `denial` seconds, and never longer than the request would have lived: `expires_at` says until when.
 
-    Raises what `check_answer` raises, and InvalidRequest when the answer is not of the kind that was asked for.
+    Raises what `check_answer` raises, InvalidRequest when the answer is not of the kind that was asked for, and
+    TooLarge for one of more than MAX_SAID characters.
     """
     check_answer(request, principal, now)
     state = _state_after(request, answer)
@@ -190,8 +235,13 @@ def answered(
     if state is RequestState.DENIED and denial is not None:
         end = now + round(denial * 1000)
         until = min(until, end) if until else end
-    said: dict[str, Any] = {"by": principal.id, "at": now, "approve": answer.approve, "text": answer.text}
-    detail = {**request.detail, "answer": said | {"reason": answer.reason}}
+    said: dict[str, Any] = {"by": principal.id, "at": now, "approve": answer.approve}
+    said |= {
+        "text": None if answer.text is None else _storable(answer.text),
+        "reason": _storable(answer.reason),
+    }
+    said |= {"choice": answer.choice} if answer.choice else {}
+    detail = {**request.detail, "answer": said}
     return msgspec.structs.replace(request, state=state, detail=detail, expires_at=until)
 
 
@@ -214,13 +264,54 @@ def withdrawn(request: InputRequest, principal: Principal, now: int) -> InputReq
 
 
 def _state_after(request: InputRequest, answer: Answer) -> RequestState:
+    if max(len(answer.text or ""), len(answer.reason)) > MAX_SAID:
+        raise TooLarge(f"The answer to {request.id} has more than {MAX_SAID:,} characters.", hint="Say less.")
     if request.kind in _APPROVALS:
         if answer.approve is None:
             raise InvalidRequest(f"The request {request.id} wants a yes or a no.", hint="Set `approve`.")
         return RequestState.APPROVED if answer.approve else RequestState.DENIED
-    if answer.approve is None and not (answer.text or "").strip():
+    if answer.approve is not None:
+        raise InvalidRequest(
+            f"The request {request.id} is {_KINDS[request.kind]}, which is neither approved nor denied.",
+            hint=f"Answer it: toolward inbox answer {request.id} {_example(request)}",
+        )
+    if request.choices or answer.choice:
+        _check_choice(request, answer.choice)
+    elif not (answer.text or "").strip():
         raise InvalidRequest(f"The answer to {request.id} is empty.", hint="Set `text`.")
     return RequestState.ANSWERED
+
+
+_KINDS = {
+    RequestKind.QUESTION: "a question",
+    RequestKind.ESCALATION: "an escalation",
+    RequestKind.UNKNOWN_OUTCOME: "about an unknown outcome",
+}
+
+
+def _example(request: InputRequest) -> str:
+    return f"--choice {request.choices[0]}" if request.choices else '"…"'
+
+
+def _check_choice(request: InputRequest, choice: str) -> None:
+    if choice in request.choices:
+        return
+    if not request.choices:
+        raise InvalidRequest(
+            f"The request {request.id} has no choices, and {choice[:200]!r} was chosen.",
+            hint="Say it as the answer's `text`.",
+        )
+    said = f", not {choice[:200]!r}" if choice else ""
+    near = closest(choice, request.choices) if choice else None
+    raise InvalidRequest(
+        f"The answer to {request.id} must be one of its choices ({', '.join(request.choices)}){said}.",
+        hint=f"Did you mean {near!r}?" if near else "Set `choice`; `text` may say more.",
+    )
+
+
+def _storable(text: str) -> str:
+    """JSON can smuggle in halves of surrogate pairs, which no UTF-8 has."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def not_open(request: InputRequest) -> Conflict:

@@ -10,20 +10,20 @@ from gateway.core.digests import digest
 from gateway.core.globs import Globs, flaw_in_tool_glob
 from gateway.core.operations import flaw_in_operation_glob, shared_attributes
 from gateway.core.patterns import BUILT_IN, Pattern, Span, own_pattern
-from gateway.core.policy_document import Document, Fields, flaw_in_label
+from gateway.core.policy_document import APPROVERS, Document, Fields, flaw_in_label
 from gateway.core.rules import SELF, VERSION, Effect, Policy, PolicySource, Rule
 from gateway.core.terms_reader import read_limits, read_output
 from toolward.errors import ConfigurationError
+from toolward.names import closest
 from toolward.schema import Schema
-from toolward.types import JsonObject
+from toolward.types import JsonObject, Label
 
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _PATTERN_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_ORIGIN = re.compile(r"[a-z][a-z0-9_.:*-]{0,63}")
+LABELS = get_args(Label)
 _OF_TOOLS = ("args", "origin", "approvers", "limits", "output")
 _KEYS = ("id", "description", "principals", "tools", "operations", "when", "effect", *_OF_TOOLS)
 _CALLERS = ("user", "role", "tenant", "agent")
-_APPROVERS = ("user", "role", "tenant")
 
 
 def parse_policy(documents: Sequence[PolicySource]) -> Policy:
@@ -162,7 +162,7 @@ class _Reader(Document):
             id=self._id(path, fields),
             effect=self._effect(path, fields, ("allow", "deny")),
             operations=Globs(operations),
-            principals=self._principals(path, fields, _APPROVERS),  # an agent makes tool calls only
+            principals=self._principals(path, fields, APPROVERS),  # an agent makes tool calls only
             when=when,
             condition=self._operation_condition(path, when, operations),
             description=self.text(path, fields, "description"),
@@ -202,7 +202,7 @@ class _Reader(Document):
             return ()
 
         def flaw(text: str) -> str:
-            return "" if text == SELF else flaw_in_label(text, _APPROVERS)
+            return "" if text == SELF else flaw_in_label(text, APPROVERS)
 
         return self.texts(path, fields, "approvers", flaw, required=True)
 
@@ -242,10 +242,13 @@ class _Reader(Document):
         found: dict[str, tuple[str, ...]] = {}
         for name, words in (self.mapping(path, fields, "origin", shape) or {}).items():
             listed = [str(word) for word in cast(list[Any], words)] if isinstance(words, list) else []
-            if not isinstance(name, str) or not listed or not all(map(_ORIGIN.fullmatch, listed)):
-                self.note(
-                    (*path, "origin", name), f"the origin of {name} must be a list like [user, trusted]"
-                )
+            where = (*path, "origin", name)
+            if not isinstance(name, str) or not listed:
+                self.note(where, f"the origin of {name} must be a list like [user, trusted]")
+            for word in (word for word in listed if word not in LABELS):
+                near = closest(word, LABELS)
+                said = f"did you mean {near}?" if near else f"there are {', '.join(LABELS)}"
+                self.note(where, f"{word[:64]!r} is no origin; {said}")
             found[str(name)] = tuple(listed)
         return found
 

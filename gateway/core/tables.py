@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.core.catalog import Catalog, CatalogTool
 from gateway.core.policy import BoundPolicy, Decision, Explained
+from gateway.core.provenance import Sources
 from gateway.core.rules import Effect
 from toolward.names import closest
 from toolward.types import JsonObject, Principal, RunScope
@@ -27,8 +28,8 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class TableCase(msgspec.Struct, frozen=True):
-    """One call by one principal, outside a run or in one of `agent`; or, where `operation` is set, an operation on
-    `resource`, which has every attribute of it."""
+    """One call by one principal, outside a run or in one of `agent`, into which `sources` have come (None = that is
+    not known); or, where `operation` is set, an operation on `resource`, which has every attribute of it."""
 
     where: str  # file:line
     principal: Principal
@@ -36,6 +37,7 @@ class TableCase(msgspec.Struct, frozen=True):
     tool: str = ""
     arguments: JsonObject = {}
     agent: str = ""
+    sources: Sources | None = None
     operation: str = ""
     resource: Mapping[str, str] = {}
 
@@ -48,7 +50,10 @@ class TableCase(msgspec.Struct, frozen=True):
 
     @property
     def run(self) -> RunScope | None:
-        return RunScope("run_of_the_table", self.agent, EVERY_TOOL) if self.agent else None
+        if not self.agent:
+            return None
+        untrusted = None if self.sources is None else self.sources.untrusted
+        return RunScope("run_of_the_table", self.agent, EVERY_TOOL, untrusted=untrusted)
 
 
 class CaseResult(msgspec.Struct, frozen=True):
@@ -133,10 +138,8 @@ def _run(case: TableCase, policy: BoundPolicy, catalog: Catalog) -> CaseResult:
     if violations:
         wrong.append(f"the arguments are wrong: {'; '.join(map(str, violations))}")
         return CaseResult(case, wrong=tuple(wrong))
-    decision = policy.decide(case.principal, tool, case.arguments, case.run)
-    return _judged(
-        case, decision, wrong, lambda: policy.explain(case.principal, tool, case.arguments, case.run)
-    )
+    asked = (case.principal, tool, case.arguments, case.run, case.sources)
+    return _judged(case, policy.decide(*asked), wrong, lambda: policy.explain(*asked))
 
 
 def _judged(

@@ -8,9 +8,11 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from gateway.core.ports import CallOutcome, CallRecord
+from gateway.ledger.run_events import read_events
 from gateway.ledger.tables import call_outcomes, call_payloads, call_records
 from toolward.errors import NotFound
 from toolward.store import open_reading
+from toolward.types import RunEvent
 
 _FIELDS = CallRecord.__struct_fields__
 _AT_ONCE = 500  # calls that one look at the file gives
@@ -43,6 +45,17 @@ def recorded_calls(
         with engine.connect() as connection:
             for rows in connection.execute(query).partitions(_AT_ONCE):
                 yield from _with_ends(connection, rows, payloads=payloads)
+    finally:
+        engine.dispose()
+
+
+def recorded_events(where: Path, run_id: str) -> tuple[RunEvent, ...]:
+    """The log of a run in this file; empty where there is no such run. Raises ConfigurationError when there is no
+    such file, Damaged."""
+    engine = open_reading(where)
+    try:
+        with engine.connect() as connection:
+            return read_events(connection, run_id, 0)
     finally:
         engine.dispose()
 

@@ -37,6 +37,8 @@ async def _answer(request_id: str, ledger: LedgerPort, clock: Clock) -> InputAns
         request = (await ledger.get_request(request_id)).request
     except NotFound:  # erased: nobody can approve it any more
         return InputAnswered(request_id=request_id, expired=True)
+    if request.state is RequestState.TAKEN:  # somebody is at it, and the run waits until they hand it back
+        return None
     if request.state is RequestState.OPEN and not expired(request, clock.now_ms()):
         return None
     return as_event(request)
@@ -58,16 +60,16 @@ async def withdraw(
 
 
 def as_event(request: InputRequest) -> InputAnswered:
-    """What a closed request says to its run. Only an approved one approves; who answered what is in
-    `detail["answer"]` (`gateway.core.requests.answered`)."""
+    """What a closed request says to its run. Only an approved one approves; a text or a choice is neither yes nor
+    no. Who answered what is in `detail["answer"]` (`gateway.core.requests.answered`)."""
     said: Mapping[str, Any] = request.detail.get("answer") or {}
     void: Mapping[str, Any] = request.detail.get("void") or {}
     editors = editors_of(request)
     approved = request.state in (RequestState.APPROVED, RequestState.CONSUMED)
-    asked_for_text = request.state is RequestState.ANSWERED
+    told = request.state is RequestState.ANSWERED
     return InputAnswered(
         request_id=request.id,
-        approve=said.get("approve") if asked_for_text else approved,
+        approve=None if told else approved,
         text=said.get("text"),
         reason=said.get("reason") or "",
         by=said.get("by") or void.get("by") or "",
@@ -76,4 +78,6 @@ def as_event(request: InputRequest) -> InputAnswered:
         edited_by=editors if approved else (),
         void=str(void.get("reason", "")),
         again=bool(void.get("again")),
+        choice=said.get("choice") or "",
+        handed_back=told and bool(request.detail.get("taken")),
     )

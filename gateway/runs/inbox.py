@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from gateway.core.ports import Caller, Clock, LedgerPort, RequestSpec
-from gateway.core.requests import SOURCES, expired, withdrawn
+from gateway.core.requests import SOURCES, expired, taken, withdrawn
 from gateway.runs.access import Access
 from toolward.errors import NotFound, ToolwardError
 from toolward.types import Answer, InputRequest, Principal, RequestState
@@ -33,7 +33,7 @@ class Inbox:
         self._tell_run = tell
 
     async def list(self, principal: Principal, run_id: str | None = None) -> tuple[InputRequest, ...]:
-        """The open ones that the caller made or may answer, and may read, oldest first."""
+        """The open and the taken ones that the caller made or may answer, and may read, oldest first."""
         specs = await self._ledger.list_requests(principal.tenant, run_id)
         return tuple(spec.request for spec in specs if self._access.may_read(principal, spec))
 
@@ -55,6 +55,16 @@ class Inbox:
         request = (await self._request(principal, request_id)).request
         over = request.state in SOURCES[RequestState.EXPIRED] and expired(request, self._clock.now_ms())
         return replace(request, state=RequestState.EXPIRED) if over else request
+
+    async def take(self, principal: Principal, request_id: str) -> InputRequest:
+        """Take the case over: nobody else answers it then, and it does not expire; its run waits until it is handed
+        back by an answer. Whoever may answer it may also take it from another who has it. Raises NotFound, Denied,
+        Conflict when it is over, InvalidRequest for an approval."""
+        spec = await self._request(principal, request_id, answer=True)
+        request = taken(spec.request, principal, self._clock.now_ms())
+        if request is not spec.request:
+            await self._ledger.close_request(request_id, request, principal.id)
+        return request
 
     async def withdraw(self, principal: Principal, request_id: str) -> InputRequest:
         """Take back a request that one made oneself. Raises NotFound, Denied, Conflict when it is over already."""

@@ -224,6 +224,9 @@ class Runs:
     async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
         return await self.inbox.get(principal, request_id)
 
+    async def take_input_request(self, principal: Principal, request_id: str) -> InputRequest:
+        return await self.inbox.take(principal, request_id)
+
     async def withdraw_input_request(self, principal: Principal, request_id: str) -> InputRequest:
         return await self.inbox.withdraw(principal, request_id)
 

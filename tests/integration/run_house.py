@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.agent.definition import AgentDefinition, Limits
+from gateway.core import people
 from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
@@ -82,7 +83,8 @@ class House:
             Ledger.open(self.path, now=self.clock.now_ms) as self.ledger,
         ):
             dispatch = Dispatch(self.backends, self.ledger, self.clock, self.ids)
-            catalog = build_catalog(self.backends.listings(), FACTS)
+            listings = (*self.backends.listings(), people.LISTING)
+            catalog = build_catalog(listings, {**FACTS, **people.FACTS})
             dispatch.replace(catalog, bind(policy(self.rules), catalog))
 
             def tools_for(principal: Principal, agent: AgentDefinition) -> list[OfferedTool]:

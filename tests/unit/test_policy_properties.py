@@ -2,7 +2,7 @@
 a plain reading of the rules does."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +16,7 @@ from gateway.core.policy import BoundPolicy, Effect, PolicySource, bind, parse_p
 from gateway.core.rules import Rule
 from gateway.core.selection import Values, positions
 from tests.twins import listing
-from toolward.types import JsonObject, Principal, RunScope, Tool
+from toolward.types import JsonObject, Origin, Principal, RunScope, Tool
 
 SCHEMA: JsonObject = {
     "type": "object",
@@ -63,7 +63,15 @@ COMPARED = [
         "'a' in principal.roles",
         "'b' in principal.roles",
     ),
-    *("tool.changes", "tool.name == 'crm.get'", "run.agent == 'clerk'", "run.id == ''", "true", "false"),
+    *(
+        "tool.changes",
+        "tool.name == 'crm.get'",
+        "run.agent == 'clerk'",
+        "run.id == ''",
+        "run.untrusted",
+        "true",
+        "false",
+    ),
 ]
 CONDITIONS = st.recursive(
     st.sampled_from(COMPARED),
@@ -88,6 +96,14 @@ ARGUMENT_SCHEMAS: dict[str, list[JsonObject]] = {
 }
 
 
+ORIGINS = (
+    {"reason": ["user"]},
+    {"reason": ["untrusted"]},
+    {"note": ["user", "trusted"], "reason": ["user", "trusted", "model"]},
+    {"tags": ["untrusted", "model"]},
+)
+
+
 @st.composite
 def constraints(draw: st.DrawFn) -> JsonObject:
     named = draw(st.lists(st.sampled_from(sorted(ARGUMENT_SCHEMAS)), min_size=1, max_size=2, unique=True))
@@ -105,7 +121,7 @@ def rules(draw: st.DrawFn, effects: Sequence[Effect] = get_args(Effect)) -> dict
         "principals": draw(st.none() | st.lists(st.sampled_from(LABELS), min_size=1, max_size=2)),
         "when": draw(st.none() | CONDITIONS),
         "args": draw(st.none() | constraints()),
-        "origin": draw(st.sampled_from([None, None, None, {"reason": ["user"]}])),
+        "origin": draw(st.sampled_from([None, None, None, *ORIGINS])),
     }
     rule |= {key: value for key, value in optional.items() if value is not None}
     if rule["effect"] == "ask":
@@ -137,7 +153,23 @@ CALLERS = st.sampled_from(
         Principal("é", ("é", "b")),
     ]
 )
-RUNS = st.sampled_from([None, RunScope("r", "clerk", ("crm.*",)), RunScope("r", "other", ("crm.get",))])
+RECORDED = (
+    *(Origin("/reason", "user", "the input"), Origin("/note", "untrusted", "a result")),
+    *(
+        Origin("/tags/0", "trusted", "a result"),
+        Origin("/tags/1", "model", "itself"),
+        Origin("/tags", "model", ""),
+    ),
+)
+RUNS = st.sampled_from(
+    [
+        None,
+        RunScope("r", "clerk", ("crm.*",)),
+        RunScope("r", "other", ("crm.get",)),
+        RunScope("r", "clerk", ("crm.*",), untrusted=False, origins=RECORDED),
+        RunScope("r", "clerk", ("crm.*",), untrusted=True, origins=RECORDED[:2]),
+    ]
+)
 TOOLS = st.sampled_from([tool for tool in (REFUND, GET) if tool is not None])
 
 MANY = settings(max_examples=40, deadline=None)
@@ -155,7 +187,7 @@ def bound(written: list[dict[str, Any]], files: int = 1) -> BoundPolicy:
 
 # --- the plain reading ------------------------------------------------------------------------------------
 
-Answer = Literal["yes", "no", "open", "failed"]
+Answer = Literal["yes", "no", "open", "failed", "unknown"]
 
 
 def plain_answer(
@@ -180,9 +212,37 @@ def plain_answer(
             return "no"
         if found is not True:
             answer = "open" if arguments is None else "failed"
-    if rule.origin and answer in ("yes", "failed"):
-        return "failed"
-    return "failed" if rule.origin and rule.effect == "allow" else answer
+    return plain_origin(rule, arguments, run, answer) if rule.origin else answer
+
+
+def plain_origin(rule: Rule, arguments: JsonObject | None, run: RunScope | None, answer: Answer) -> Answer:
+    """What `origin` makes of an answer of the rest of the rule; `unknown` for a call of which nothing is known."""
+    known = None if run is None or run.origins is None else {one.path: one.label for one in run.origins}
+    if arguments is None:
+        return "open" if run is not None or (answer == "open" and rule.effect != "allow") else "unknown"
+    if known is None:
+        return "unknown"
+    found: list[tuple[str | None, bool]] = []
+    for name, wanted in rule.origin.items():
+        value: Any = arguments.get(name, [])
+        paths = [f"/{name}"] if name in arguments else []
+        if isinstance(value, dict) and value:
+            paths = [f"/{name}/{key}" for key in cast(JsonObject, value)]
+        elif isinstance(value, list) and value:
+            paths = [f"/{name}/{at}" for at, _ in enumerate(cast(list[Any], value))]
+        found += [(known.get(path), known.get(path) in wanted) for path in paths]
+    if restrains(rule):
+        if any(fits for _, fits in found):
+            return answer
+        return "unknown" if any(label is None for label, _ in found) else "no"
+    if any(label is not None and not fits for label, fits in found):
+        return "no"
+    return "unknown" if any(label is None for label, _ in found) else answer
+
+
+def restrains(rule: Rule) -> bool:
+    named = {label for labels in rule.origin.values() for label in labels}
+    return rule.effect == "deny" or (rule.effect == "ask" and bool(named & {"untrusted", "model"}))
 
 
 def plain_condition(
@@ -201,6 +261,8 @@ def plain_condition(
         "run.id": run.run_id if run else "",
         "run.agent": run.agent if run else "",
     }
+    if run is None or arguments is not None:
+        values["run.untrusted"] = run is None or run.untrusted is not False
     if arguments is not None:
         values |= {f"given.{name}": name in arguments for name in TYPES}
         values |= {f"args.{name}": value for name, value in arguments.items()}
@@ -217,24 +279,26 @@ def plain_decision(
     if run is not None and not any(name in ("crm.*", tool.name) for name in run.tools):
         return "deny", f"agent:{run.agent}"
     for effect in ("deny", "ask", "allow"):
-        wanted = ("yes",) if effect == "allow" else ("yes", "failed")
         for rule in policy.policy.rules:
-            if rule.effect == effect and plain_answer(rule, who, tool, arguments, run) in wanted:
+            if rule.effect == effect and applies(rule, plain_answer(rule, who, tool, arguments, run)):
                 return effect, rule.id
     return "deny", ""
+
+
+def applies(rule: Rule, answer: Answer) -> bool:
+    if answer == "unknown":
+        return restrains(rule)
+    return answer == "yes" or (answer == "failed" and rule.effect != "allow")
 
 
 def plain_listable(policy: BoundPolicy, who: Principal, tool: CatalogTool, run: RunScope | None) -> bool:
     if run is not None and not any(name in ("crm.*", tool.name) for name in run.tools):
         return False
-    answers = [(rule.effect, plain_answer(rule, who, tool, None, run)) for rule in policy.policy.rules]
-    if any(effect == "deny" and answer in ("yes", "failed") for effect, answer in answers):
+    over = policy.policy.rules
+    answers: list[tuple[Rule, Answer]] = [(rule, plain_answer(rule, who, tool, None, run)) for rule in over]
+    if any(rule.effect == "deny" and applies(rule, answer) for rule, answer in answers):
         return False
-    return any(
-        answer in ("yes", "open") or (effect == "ask" and answer == "failed")
-        for effect, answer in answers
-        if effect != "deny"
-    )
+    return any(answer == "open" or applies(rule, answer) for rule, answer in answers if rule.effect != "deny")
 
 
 @settings(max_examples=100, deadline=None)

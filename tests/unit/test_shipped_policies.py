@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from gateway.core import people
 from gateway.core.catalog import Catalog, ToolFacts, build_catalog
 from gateway.core.policy import BoundPolicy, bind
 from gateway.core.ports import Listing
 from tests.policies import shipped
 from tests.twins import listing
 from toolward.kit import ToolServer
-from toolward.types import Principal, Tool
+from toolward.types import Principal, RunScope, Tool
 
 OPERATOR = Principal("me", ("operator",))
 SUPPORT = Principal("ada", ("support",))
@@ -41,7 +42,8 @@ def listed(name: str) -> Listing:
 def catalog() -> Catalog:
     servers = [listed(name) for name in ("search", "calculator", "files", "crm")]
     web = listing("web", Tool("open_page"), Tool("post_form"))
-    return build_catalog([*servers, web], {"web.open_page": ToolFacts(changes=False)})
+    facts = {"web.open_page": ToolFacts(changes=False), **people.FACTS}
+    return build_catalog([*servers, web, people.LISTING], facts)
 
 
 @pytest.fixture(params=["default", "read-only", "support"])
@@ -110,7 +112,10 @@ def test_read_only(catalog: Catalog, who: Principal) -> None:
         assert decide(bound, catalog, who, call) == ("allow", "reading")
     assert decide(bound, catalog, who, ("web.open_page", {})) == ("allow", "known-to-change-nothing")
     hidden = [tool.name for tool in catalog.tools if not bound.listable(who, tool)]
-    assert hidden == ["files.write_file", "crm.add_ticket_message", "crm.refund_payment", "web.post_form"]
+    changing = ["files.write_file", "crm.add_ticket_message", "crm.refund_payment", "web.post_form"]
+    assert hidden == [*changing, people.ASK, people.ESCALATE]  # which are for runs only
+    run = RunScope("run_1", "clerk", ("*",))
+    assert [tool.name for tool in catalog.tools if not bound.listable(who, tool, run)] == changing
 
 
 def message(**more: Any) -> Call:

@@ -8,13 +8,16 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
+from gateway.core.people import ASK, ESCALATE
 from gateway.core.ports import Message, ModelReply, ModelRequest, ToolUse, Usage
 from gateway.models.offline.answer import HOW_TO_CONFIGURE, described, parsed, short, told
 from gateway.models.offline.fill import Task, read_tool
 from gateway.models.offline.plan import BEST_HIT, Step, make_plan
 from gateway.models.offline.words import values, words
+from toolward.names import alias
 from toolward.types import Json
 
+_FOR_PEOPLE = {alias(name) for name in (ASK, ESCALATE)}
 _LOST = Message("tool", "no result came back", is_error=True)
 
 
@@ -22,7 +25,9 @@ class OfflineModel:
     """A ModelPort without a model. It keeps nothing: each reply follows from the request alone."""
 
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
-        """The call for the next step, or the answer when there is none. Raises nothing."""
+        """The call for the next step, or the answer when there is none. Raises nothing. People are not asked by
+        what understands neither what to ask nor what they answer."""
+        request = replace(request, tools=tuple(one for one in request.tools if one.name not in _FOR_PEOPLE))
         made = _next(request)
         text = made if isinstance(made, str) else ""
         uses = () if isinstance(made, str) else (made,)

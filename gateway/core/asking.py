@@ -1,0 +1,71 @@
+"""A call by which an agent turns to people: instead of going to a backend it opens an input request, and the run
+waits for it. Whether policy says allow or ask, a person is asked; what it denies is denied before.
+
+A call asks once, however often it is made: its request is found again by its id, which follows from the call's, and
+another call that asks the same while the first is open shares its request.
+"""
+
+from gateway.core.admission import Admitted, Bounds
+from gateway.core.digests import arguments_digest
+from gateway.core.people import ESCALATE
+from gateway.core.ports import Clock, Ids, LedgerPort, RequestSpec
+from gateway.core.questions import escalation_request, question_request
+from gateway.core.recording import Recorder
+from toolward.errors import Internal, NotFound, ToolwardError
+from toolward.types import InputRequest, InputRequired, RunScope
+
+
+class Asking:
+    def __init__(
+        self, ledger: LedgerPort, clock: Clock, ids: Ids, bounds: Bounds, *, recorder: Recorder
+    ) -> None:
+        self._ledger, self._clock, self._ids, self._bounds = ledger, clock, ids, bounds
+        self._recorder = recorder
+
+    async def ask(self, admitted: Admitted) -> InputRequired:
+        """The request that the call waits for, open, or answered since if the call was made before. Raises
+        Overloaded where a limit of the rule is reached or the caller has too much open."""
+        run = admitted.context.run
+        if run is None:  # policy has denied it: these tools are not there outside runs
+            raise Internal(f"{admitted.tool.name} was called outside a run.")
+        known, request_id = await self._asked_before(admitted, run)
+        if known is not None:
+            return InputRequired((known,))
+        started = self._clock.monotonic()
+        with await self._recorder.begin(admitted):
+            try:
+                spec = self._request(admitted, run, request_id)
+                request = await self._ledger.open_request(spec, self._bounds.open_requests)
+            except ToolwardError as error:
+                self._recorder.settle(admitted, started, error.code, error.message)
+                raise
+        self._recorder.settle(admitted, started, "ok", f"people are asked: {request.id}")
+        return InputRequired((request,))
+
+    async def _asked_before(self, admitted: Admitted, run: RunScope) -> tuple[InputRequest | None, str]:
+        """What this very call has asked; and the id for its request, if it has not. A run that retries another has
+        calls with the same ids, and asks for itself."""
+        request_id = f"req_{admitted.record.id.removeprefix('call_')}"
+        try:
+            spec = await self._ledger.get_request(request_id)
+        except NotFound:
+            return None, request_id
+        record, digest = admitted.record, arguments_digest(admitted.arguments)
+        if spec.binding == (record.tenant, record.principal, record.tool, digest, run.run_id):
+            return spec.request, request_id
+        return None, self._ids.new("req")
+
+    def _request(self, admitted: Admitted, run: RunScope, request_id: str) -> RequestSpec:
+        arguments, record = admitted.arguments, admitted.record
+        now, lifetime = self._clock.now_ms(), self._bounds.question_lifetime
+        if admitted.tool.name == ESCALATE:
+            return escalation_request(
+                request_id, admitted.principal, run, arguments["summary"],
+                facts=arguments["facts"], tried=arguments["tried"], tool=record.tool, call_id=record.id,
+                arguments=arguments, rule=record.rule, now=now, lifetime=lifetime,
+            )  # fmt: skip
+        return question_request(
+            request_id, admitted.principal, run, arguments["question"],
+            choices=arguments.get("choices", ()), tool=record.tool, call_id=record.id,
+            arguments=arguments, rule=record.rule, now=now, lifetime=lifetime,
+        )  # fmt: skip
