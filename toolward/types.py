@@ -261,6 +261,9 @@ class RunScope(msgspec.Struct, frozen=True):
     people: tuple[str, ...] = ()  # labels of those who answer what the agent asks; `self` is the run's owner
     untrusted: bool | None = None
     origins: tuple[Origin, ...] | None = None
+    made: tuple[
+        str, ...
+    ] = ()  # tools that a retried run's parent has called, and that this one may not simply repeat
 
 
 class CallContext(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from gateway.core.binding import Decision
 from gateway.core.catalog import CatalogTool
 from gateway.core.ports import CallRecord, Clock, Ids, Joining
 from gateway.core.provenance import record
+from gateway.core.repeats import guarded
 from gateway.core.rules import Rule
 from gateway.core.snapshot import Snapshot
 from toolward.errors import DeadlineExceeded, Denied, InvalidRequest, Unavailable, UnknownTool
@@ -74,7 +75,11 @@ class Admission:
             call.arguments_json, f"arguments of {tool.name}", max_bytes=self._bounds.argument_bytes
         )
         check_arguments(tool.input_schema, arguments, tool.name)
-        decision = snapshot.policy.decide(principal, tool, arguments, context.run, context.origins)
+        decision = guarded(
+            snapshot.policy.decide(principal, tool, arguments, context.run, context.origins),
+            tool,
+            context.run,
+        )
         if decision.effect == "ask":
             context = _with_origins(context, arguments)
         intent = CallRecord(

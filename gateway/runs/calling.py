@@ -17,6 +17,7 @@ from gateway.agent.conversation import Call
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.loop import CallTools, resolve
 from gateway.agent.making import called_again, first_called, offered_names, requested, returned
+from gateway.agent.sources import RunSources
 from gateway.agent.state import RunStateData
 from gateway.core.ports import Called, Joining, Lease, Store, Superseded
 from gateway.runs.journal import Journal
@@ -43,13 +44,20 @@ class _Waits(Exception):
 
 class Calling:
     def __init__(
-        self, journal: Journal, lease: Lease, principal: Principal, agent: AgentDefinition, ports: Ports
+        self,
+        journal: Journal,
+        lease: Lease,
+        principal: Principal,
+        agent: AgentDefinition,
+        ports: Ports,
+        sources: RunSources,
     ) -> None:
         self._journal = journal
         self._lease = lease
         self._principal = principal
         self._agent = agent
         self._ports = ports
+        self._sources = sources
         self._recovery = Recovery(journal, lease, principal, agent, ports)
 
     async def go_on(self, step: CallTools) -> None:
@@ -150,8 +158,18 @@ class Calling:
     async def _dispatch(self, called: ev.ToolCalled, joining: Joining | None) -> Called:
         call = ToolCall(called.tool, called.arguments_json.encode(), called.call_id, called.key)
         agent = self._agent
-        scope = RunScope(self._journal.run_id, agent.name, agent.tools, self._lease.epoch, agent.people)
-        context = CallContext(run=scope, in_force=self._in_force)
+        state = self._journal.state
+        known = self._sources.before(state, called.turn)
+        scope = RunScope(
+            self._journal.run_id,
+            agent.name,
+            agent.tools,
+            self._lease.epoch,
+            agent.people,
+            known.untrusted,
+            made=tuple(dict.fromkeys(effect.tool for effect in state.made)),
+        )
+        context = CallContext(run=scope, in_force=self._in_force, origins=known)
         try:
             return await self._ports.dispatch.call(self._principal, call, context, joining=joining)
         except (ToolwardError, _Waits):

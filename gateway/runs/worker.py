@@ -10,6 +10,7 @@ from gateway.agent.definition import AgentDefinition
 from gateway.agent.loop import CallModel, CallTools, Complete, Fail, Step, WaitForInput, next_step
 from gateway.agent.making import model_replied
 from gateway.agent.model_requests import tool_list
+from gateway.agent.sources import RunSources
 from gateway.agent.state import IllegalTransition, RunStateData
 from gateway.agent.stored import encode
 from gateway.core.digests import text_digest
@@ -42,6 +43,7 @@ class Worker:
         self._principal = principal
         self._agents = agents
         self._ports = ports
+        self._sources = RunSources()
 
     @property
     def _state(self) -> RunStateData:
@@ -157,5 +159,5 @@ class Worker:
             by = cancelled[0].by
             await self._write(lambda now: () if now.run.state.ended else (ev.RunCancelled(by=by),))
             return
-        calling = Calling(self._journal, self._lease, self._principal, agent, self._ports)
+        calling = Calling(self._journal, self._lease, self._principal, agent, self._ports, self._sources)
         await calling.go_on(step)
