@@ -16,6 +16,7 @@ from gateway.bootstrap.ledger import Ledger, RecordedCall, open_ledger, recorded
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, settings_of
+from gateway.cli.times import moment_ms
 from toolward.errors import InvalidRequest
 
 _DAY_MS = 24 * 3600 * 1000
@@ -130,7 +131,7 @@ def export(
     """Write every call as a line of JSON, oldest first."""
     settings, home = settings_of(common)
     permit(settings, "ledger.export")
-    first, end = _ms(since) if since else 0, _ms(until) if until else None
+    first, end = moment_ms(since) if since else 0, moment_ms(until) if until else None
     for one in recorded_calls(
         ledger_file(home), since=first, until=end, newest_first=False, payloads=payloads
     ):
@@ -260,13 +261,3 @@ def _row(one: RecordedCall) -> tuple[object, ...]:
 
 def _time(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _ms(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidRequest(
-            f"{text!r} is no time.", hint="Write 2026-11-25, or 2026-11-25T10:00:00Z."
-        ) from None
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
