@@ -214,7 +214,7 @@ async def test_a_case_is_taken_over_and_handed_back_however_long_it_takes(house:
         assert (await ended(runs, run)).answer == "It was refunded."
     text, is_error = told(model)
     assert text.endswith("\nRefunded 30.00 by hand.")
-    assert "lea took the case over and handed it back" in text
+    assert "lea took the case over and has handed it back" in text
     assert not is_error
 
 
