@@ -20,7 +20,9 @@ from tests.e2e.command import Done, free_port, patiently, toolward
 from tests.policies import policy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
-POLICY, ORIGINS, TERMS, OPERATION_RULES, TABLE = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+POLICY, ORIGINS, TERMS, OPERATION_RULES, TABLE = re.findall(
+    r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
+)
 SHOWN = dict(re.findall(r"^```console\n\$ toolward (.*?)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 """What is printed, by command."""
 
@@ -144,7 +146,9 @@ def test_the_rules_with_origins_fit_the_tools_and_the_page_names_every_label() -
     catalog = table_catalog(Table("", (), shipped=True, tools=(), facts={}, cases=()))
     rules = policy(ORIGINS)
     assert bind(rules, catalog).problems == bind(rules, catalog).warnings == ()
-    assert {label for rule in rules.rules for labels in rule.origin.values() for label in labels} == set(LABELS)
+    assert {label for rule in rules.rules for labels in rule.origin.values() for label in labels} == set(
+        LABELS
+    )
 
 
 def test_every_pattern_and_every_operation_is_named_with_its_attributes() -> None:

@@ -123,11 +123,15 @@ def test_a_conversation_goes_on_and_is_watched_to_its_answer(desk: Desk, asked: 
 
 
 def test_a_run_is_retried_from_an_event_as_a_new_one(desk: Desk, asked: Any) -> None:
-    retried = desk.run("retry", asked["id"], "--after", "1", "--json")
+    events = desk.run("watch", asked["id"], "--json").lines[:-1]
+    after = next(event["seq"] for event in events if event["type"] == "tool_returned")
+    retried = desk.run("retry", asked["id"], "--after", str(after), "--json")
     assert retried.code == 0, retried.err
     run = retried.lines[-1]
     assert (run["parent"], "31.2375" in run["answer"]) == (asked["id"], True)
     assert run["id"] != asked["id"]
+    again = desk.run("retry", asked["id"], "--after", "1")  # what is not known to change nothing, once more
+    assert (again.code, "toolward inbox list" in again.err) == (5, True)
     wrong = desk.run("retry", asked["id"], "--after", "999")
     assert (wrong.code, "has no event 999" in wrong.err) == (1, True)
 
