@@ -86,8 +86,33 @@ def open_reading(path: Path) -> Engine:
 @contextmanager
 def write_transaction(engine: Engine) -> Generator[Connection]:
     """A transaction that holds the write lock from its start, so it never has to give way in the middle."""
-    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+    with (
+        engine.connect().execution_options(**{WRITES: True}) as connection,
+        _unused_after_failure(connection),
+        connection.begin(),
+    ):
         yield connection
+
+
+@contextmanager
+def read_transaction(engine: Engine) -> Generator[Connection]:
+    """One moment of the database, as of the last commit before the first query."""
+    with engine.connect() as connection, _unused_after_failure(connection):
+        yield connection
+
+
+@contextmanager
+def _unused_after_failure(connection: Connection) -> Generator[None]:
+    """A bug in the midst of a result leaves its statement open for as long as somebody keeps the traceback, and
+    with it an old moment of the database, from which nothing can be written: such a connection is not used
+    again."""
+    try:
+        yield
+    except ToolwardError:
+        raise
+    except BaseException:
+        connection.invalidate()
+        raise
 
 
 class Prepared:

@@ -88,11 +88,11 @@ class Leases:
             .values(expires_at=self._clock + lasts, lasts=lasts)
         )
         query = (
-            select(_lease.run_id, _runs.last_seq)
+            select(_runs.id, _runs.last_seq)
             .join_from(tables.run_leases, tables.runs, _runs.id == _lease.run_id)
             .where(_lease.holder == holder)
         )
-        return {row.run_id: row.last_seq for row in connection.execute(query)}
+        return {row.id: row.last_seq for row in connection.execute(query)}
 
     def holders(self, connection: Connection) -> tuple[str, ...]:
         return tuple(connection.execute(select(_lease.holder).where(self._in_force).distinct()).scalars())

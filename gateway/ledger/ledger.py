@@ -35,7 +35,15 @@ from gateway.ledger.schema import prepare
 from gateway.ledger.transitions import watch_requests
 from gateway.ledger.upkeep import Upkeep
 from toolward.errors import ConfigurationError, ToolwardError
-from toolward.store import Writer, closed, explain, open_store, place, write_transaction
+from toolward.store import (
+    Writer,
+    closed,
+    explain,
+    open_store,
+    place,
+    read_transaction,
+    write_transaction,
+)
 from toolward.types import InputRequest, RunEvent, RunFilter, RunPage, ToolResult
 
 log = logging.getLogger(__name__)
@@ -382,7 +390,7 @@ class Ledger:
         if self._closed:
             raise closed(self._engine)
         try:
-            with self._engine.connect() as connection:
+            with read_transaction(self._engine) as connection:
                 return work(connection)
         except SQLAlchemyError as error:
             raise explain(error, place(self._engine)) from error
