@@ -122,7 +122,7 @@ async def _until(ledger: Ledger, gone: Sequence[RunState]) -> None:
     """Until no run is in these states."""
     for state in gone:
         only = RunFilter(state=state)
-        while (await ledger.find("default", only, size=1, cursor=None)).runs:
+        while (await ledger.find("default", only, size=1, cursor=None)).runs:  # noqa: ASYNC110 -- as seen from outside
             await asyncio.sleep(0.02)
 
 
