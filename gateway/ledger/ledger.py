@@ -233,6 +233,9 @@ class Ledger:
         now = self._now()
         return await self._read(lambda connection: requests.find(connection, binding, now))
 
+    async def request_used_by(self, run_id: str, call_id: str) -> RequestSpec | None:
+        return await self._read(lambda connection: requests.used_by(connection, run_id, call_id))
+
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
         now = self._now()
         return await self._write_requests(

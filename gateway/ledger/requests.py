@@ -26,6 +26,12 @@ def find(connection: Connection, binding: Binding, now: int) -> RequestSpec | No
     return _newest(connection, binding, now, (*_EXPIRING, RequestState.DENIED))
 
 
+def used_by(connection: Connection, run_id: str, call_id: str) -> RequestSpec | None:
+    """The approval that this call has used up."""
+    this = and_(_columns.run_id == run_id, _in({RequestState.CONSUMED}), _columns.call_id == call_id)
+    return next(iter(_all(connection, this)), None)
+
+
 def open_or_get(connection: Connection, spec: RequestSpec, now: int, at_most: int = 0) -> InputRequest:
     """Opens the request; when the same call has an open or taken one already, gives that. Raises Overloaded."""
     if (known := _newest(connection, spec.binding, now, _WITH_PEOPLE)) is not None:

@@ -829,6 +829,39 @@ async def test_when_nobody_says_what_became_of_it_the_model_is_told_that_it_is_u
     assert "It is not known whether this call of crm.note took effect" in told(model)[0][0]
 
 
+@pytest.mark.parametrize("tool", ["save", "note"], ids=["keeps keys", "keeps none"])
+async def test_an_approved_call_that_was_interrupted_is_not_asked_for_again(house: House, tool: str):
+    house.rules = house.rules.replace(
+        "tools: [crm.refund]", "tools: [crm.refund, crm.save, crm.note]"
+    ).replace("tools: [crm.get, crm.note, 'crm.save']", "tools: [crm.get]")
+    house.script(calls((tool, "A")))
+    house.backends.answers[f"crm.{tool}"] = slow = Hanging()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Do it.")
+        first = await waiting(runs, run)
+        changed = Answer(approve=True, arguments_json=b'{"id":"B"}')
+        second = await runs.answer_input_request(LEAD, first.id, changed)
+        await runs.answer_input_request(Principal("leo", ("lead",)), second.id, Answer(approve=True))
+        await slow.reached.wait()
+    slow.let_go.set()
+    model = house.script(says("Done."))
+    async with house.open() as runs:
+        seen = (await runs.get_run(ADA, run.id)).last_seq
+        await runs.resume_unfinished()
+        if tool == "note":
+            await until(runs, run.id, "input_requested", after=seen)
+            (unknown,) = await runs.list_input_requests(ADA, run.id)
+            await runs.answer_input_request(ADA, unknown.id, Answer(choice="did_not_happen"))
+        events = await until(runs, run.id)
+    asked = [event.data["kind"] for event in events[seen:] if event.type == "input_requested"]
+    assert asked == (["unknown_outcome"] if tool == "note" else [])
+    assert house.made == [f"{tool} B", f"{tool} B"]
+    assert len({call.idempotency_key for _, call, _ in house.backends.calls}) == 1
+    ((text, is_error),) = told(model)
+    assert not is_error
+    assert "changed the arguments" in text
+
+
 async def asked_after(runs: Runs, run_id: str) -> InputRequest:
     """What the run asks of its owner once it has been taken up again."""
     await until(runs, run_id, "input_requested")
