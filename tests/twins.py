@@ -180,7 +180,7 @@ class TwinLedger:
         return self.requests.get(self.used.get(call_id, ""))
 
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
-        found = self._newest(spec.binding, (RequestState.OPEN, RequestState.TAKEN))
+        found = self._newest(spec.binding, (RequestState.OPEN, RequestState.TAKEN, RequestState.APPROVED))
         if found is not None:
             return found.request
         mine = [known for known in self.requests.values() if known.caller.id == spec.principal]
@@ -225,6 +225,9 @@ class TwinLedger:
         for spec in late:
             self._put(spec, RequestState.EXPIRED)
         return tuple(late)
+
+    async def left_open(self, run_id: str = "") -> tuple[RequestSpec, ...]:
+        return ()  # it knows of no runs
 
     async def live_requests(self) -> tuple[RequestSpec, ...]:
         return tuple(spec for spec in self._live() if self._state(spec) is not RequestState.EXPIRED)

@@ -140,8 +140,8 @@ class Approvals:
         return None
 
     async def _used(self, admitted: Admitted) -> RequestSpec | None:
-        """The approval of this very call, where a gateway stopped after it had used it up: the yes was to a call that
-        has not come to its end, and nobody is asked again."""
+        """The approval of this very call, where a gateway stopped after it had used it up: the yes was to a call
+        that has not come to its end, and nobody is asked again."""
         run = admitted.context.run
         if run is None:
             return None

@@ -249,8 +249,8 @@ class LedgerPort(Protocol):
         ...
 
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
-        """Open it, or give the one that is open or taken for the same call. Closes those of the same principal
-        that have expired. Raises Overloaded where the principal has `at_most` open ones already (0: any number)."""
+        """Open it, or give the one that is open or taken for the same call, or approved and not used: somebody may
+        have answered in this moment. Closes those of the same principal that have expired. Raises Overloaded where the principal has `at_most` open ones already (0: any number)."""
         ...
 
     async def get_request(self, request_id: str) -> RequestSpec:
@@ -276,6 +276,11 @@ class LedgerPort(Protocol):
 
     async def expire_requests(self) -> tuple[RequestSpec, ...]:
         """Close those whose time is over; which they were."""
+        ...
+
+    async def left_open(self, run_id: str = "") -> tuple[RequestSpec, ...]:
+        """What is still open, taken or approved of runs that were cancelled, or of this one: nobody needs it any
+        more."""
         ...
 
     async def live_requests(self) -> tuple[RequestSpec, ...]:

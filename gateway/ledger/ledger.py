@@ -267,6 +267,9 @@ class Ledger:
         now = self._now()
         return await self._write_requests(lambda connection: requests.expire(connection, now))
 
+    async def left_open(self, run_id: str = "") -> tuple[RequestSpec, ...]:
+        return await self._read(lambda connection: requests.left_open(connection, run_id))
+
     async def live_requests(self) -> tuple[RequestSpec, ...]:
         now = self._now()
         return await self._read(lambda connection: requests.live_ones(connection, now))

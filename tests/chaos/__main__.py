@@ -64,7 +64,7 @@ def _run(bench: Bench, options: argparse.Namespace) -> int:
         plans = [Plan(chosen[0].name, tuple(options.at))]
     else:
         plans = planned(points, random.Random(options.seed), options.kills)
-    trials = list(_trials(bench, undisturbed, plans, options.jobs))
+    trials = list(_trials(bench, undisturbed, points, plans, options.jobs))
     return report(trials, points, time.monotonic() - started)
 
 
@@ -82,7 +82,13 @@ def planned(points: dict[str, list[str]], chance: random.Random, kills: int) -> 
     return plans
 
 
-def _trials(bench: Bench, undisturbed: dict[str, Found], plans: Sequence[Plan], jobs: int) -> Iterator[Trial]:
+def _trials(
+    bench: Bench,
+    undisturbed: dict[str, Found],
+    points: dict[str, list[str]],
+    plans: Sequence[Plan],
+    jobs: int,
+) -> Iterator[Trial]:
     forks = multiprocessing.get_context("fork")
     pipes: list[Connection] = []
     for job in range(jobs):
@@ -102,7 +108,9 @@ def _trials(bench: Bench, undisturbed: dict[str, Found], plans: Sequence[Plan], 
                 continue
             done, kills = done + 1, kills + len(trial.kills)
             if trial.flaws:
-                print(f"\n{trial.scenario} killed at {trial.kills}: {trial.flaws}\n{trial.log}", flush=True)
+                where = [points[trial.scenario][int(at) - 1 :][:1] for at in trial.kills]
+                print(f"\n{trial.scenario}, killed at {trial.kills} ({where}): {trial.flaws}", flush=True)
+                print(trial.log, flush=True)
             if done % 25 == 0:
                 print(f"{done} of {len(plans)} trials, {kills} kills", flush=True)
             yield trial

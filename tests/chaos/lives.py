@@ -56,9 +56,10 @@ class Life(NamedTuple):
 
 def fork(work: Callable[[], Coroutine[Any, Any, None]], log: Path) -> int:
     """A child that does this and ends; its id. It fails with status 1, and says why in the log."""
-    if pid := os.fork():
-        return pid
-    _child(work, log)
+    pid = os.fork()
+    if pid == 0:
+        _child(work, log)
+    return pid
 
 
 def _child(work: Callable[[], Coroutine[Any, Any, None]], log: Path) -> NoReturn:
@@ -71,7 +72,7 @@ def _child(work: Callable[[], Coroutine[Any, Any, None]], log: Path) -> NoReturn
         faulthandler.dump_traceback_later(LONGEST, exit=True, file=2)
         asyncio.run(work())
         status = 0
-    except BaseException:  # noqa: BLE001 -- whatever it was, it goes into the log, and nothing back to the parent
+    except BaseException:
         traceback.print_exc()
     finally:
         os._exit(status)

@@ -162,7 +162,7 @@ def differences(wanted: Found, found: Found) -> Sequence[str]:
 
 
 def _compared(wanted: Found, found: Found) -> Mapping[str, str]:
-    pairs = {
+    pairs: dict[str, tuple[Any, Any]] = {
         "refunds": (wanted.refunds, found.refunds),
         "messages": (wanted.messages, found.messages),
         "notes": (wanted.notes, found.notes),

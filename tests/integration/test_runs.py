@@ -10,8 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.agent.state import fold
-from gateway.core.ports import ModelReply, ModelRequest, RequestSpec, ToolUse
+from gateway.agent.events import RunCancelled
+from gateway.agent.state import advance, fold
+from gateway.agent.stored import encode
+from gateway.core.ports import ModelReply, ModelRequest, RequestSpec, RunAppend, ToolUse
 from gateway.core.requests import answered
 from gateway.runs.runner import Runs
 from tests.integration.run_house import ADA, EVE, LEAD, House, calls, says, types, until
@@ -491,6 +493,37 @@ async def test_a_waiting_run_is_cancelled_and_its_request_withdrawn(house: House
             await runs.answer_input_request(LEAD, request.id, Answer(approve=True))
         assert await runs.cancel_run(ADA, run.id) == cancelled
     assert house.made == []
+
+
+async def test_what_a_run_had_asked_is_not_left_in_the_inbox_when_the_power_fails_as_it_is_cancelled(
+    house: House,
+):
+    house.script(calls(("refund", "P-1")))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        state = advance(fold(await until(runs, run.id, "input_requested")), RunCancelled(by="ada"), 1)
+        more = RunAppend(run.id, state.seq - 1, (encode(RunCancelled(by="ada")),), state.run)
+        await house.ledger.append(more)  # and then the power fails
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        assert (await runs.get_input_request(LEAD, request.id)).state is RequestState.VOID
+
+
+async def test_a_call_that_has_just_asked_as_its_run_is_cancelled_leaves_nothing_in_the_inbox(house: House):
+    house.script(calls(("refund", "P-1"), ("get", "A")))
+    house.backends.answers["crm.get"] = slow = Hanging()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        await slow.reached.wait()
+        await until(runs, run.id, "input_requested")
+        spec = (await house.ledger.list_requests("default", run.id))[0]
+        other = msgspec.structs.replace(spec.request, id="req_untold")
+        untold = msgspec.structs.replace(spec, request=other, arguments_digest="another")
+        await house.ledger.open_request(untold)  # and its run has not heard of it yet
+        await runs.cancel_run(ADA, run.id)
+        assert await runs.list_input_requests(LEAD) == ()
+        assert (await runs.get_input_request(LEAD, "req_untold")).detail["void"]["by"] == "ada"
 
 
 async def test_a_run_in_a_call_is_cancelled_and_the_call_with_it(house: House):
