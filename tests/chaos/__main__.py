@@ -17,8 +17,8 @@ import msgspec
 
 from tests.chaos.lives import ready
 from tests.chaos.scenarios import BY_NAME, SCENARIOS
-from tests.chaos.tools import Settings, crm, listings
-from tests.chaos.trial import Bench, Found, Trial
+from tests.chaos.tools import listings
+from tests.chaos.trial import Bench, Found, Trial, crm_in
 
 DOUBLED = 0.3
 """The part of the trials in which the life after the first kill is killed, too."""
@@ -38,15 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--at", type=int, nargs="*", default=[], help="points of its lives, with --only")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="chaoscrm") as folder:
-        bench = Bench(asyncio.run(listings()), asyncio.run(_crm_in(Path(folder))))
+        bench = Bench(asyncio.run(listings()), asyncio.run(crm_in(Path(folder))))
         ready()
         return _run(bench, options)
-
-
-async def _crm_in(folder: Path) -> Path:
-    async with crm.running(Settings(folder / "crm.db")):
-        pass
-    return folder / "crm.db"
 
 
 def _run(bench: Bench, options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from tests.chaos.house import LEDGER
 from tests.chaos.lives import END, End, EndOfRun, ToolsProcess, start_life, waited
 from tests.chaos.points import KILL, Points
 from tests.chaos.scenarios import Scenario
-from tests.chaos.tools import DATABASE, notes_in
+from tests.chaos.tools import DATABASE, Settings, crm, notes_in
 
 MOST_LIVES = 12
 LOOKED = "A person looked: this call of"
@@ -67,7 +67,7 @@ class Bench:
 
     def undisturbed(self, scenario: Scenario) -> tuple[Found, list[str]]:
         """What is found at the end, and the names of the points on the way. Raises Broken."""
-        with _Place(self._crm) as folder:
+        with place(self._crm) as folder:
             self._live(folder, scenario, ())
             return look(folder), _end(folder).points
 
@@ -75,7 +75,7 @@ class Bench:
         """One life for each target, killed at the point of that number, and one more."""
         started = time.monotonic()
         made = Trial(scenario.name)
-        with _Place(self._crm) as folder:
+        with place(self._crm) as folder:
             try:
                 made.kills = self._live(folder, scenario, targets)
                 found = look(folder)
@@ -108,7 +108,14 @@ class Bench:
             tools.stop()
 
 
-class _Place:
+async def crm_in(folder: Path) -> Path:
+    """A new database of the CRM."""
+    async with crm.running(Settings(folder / DATABASE)):
+        pass
+    return folder / DATABASE
+
+
+class place:  # noqa: N801 -- it is used as a function
     def __init__(self, crm: Path) -> None:
         self._crm = crm
         self._folder = Path()
