@@ -32,6 +32,7 @@ class Plan(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=0, help="at most about so many; 0: at every point")
+    parser.add_argument("--seconds", type=float, default=3000, help="no trial is begun after so long")
     parser.add_argument("--seed", type=int, default=20261126)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="one scenario, by its name")
@@ -58,22 +59,25 @@ def _run(bench: Bench, options: argparse.Namespace) -> int:
         plans = [Plan(chosen[0].name, tuple(options.at))]
     else:
         plans = planned(points, random.Random(options.seed), options.kills)
-    trials = list(_trials(bench, undisturbed, points, plans, options.jobs))
+    trials = list(_trials(bench, undisturbed, points, plans, options))
     return report(trials, points, time.monotonic() - started)
 
 
 def planned(points: dict[str, list[str]], chance: random.Random, kills: int) -> list[Plan]:
-    """Every point once, or a sample; some with a second kill at any point of the next life."""
-    plans: list[Plan] = []
+    """Every point once, or a sample; some with a second kill at any point of the next life. Those around events and in
+    calls come first, for when the time is over."""
+    first: list[Plan] = []
+    rest: list[Plan] = []
     for name, names in points.items():
-        for target in range(1, len(names) + 1):
+        for target, point in enumerate(names, 1):
             again = chance.random() < DOUBLED
             second = (chance.randint(1, len(names)),) if again else ()
-            plans.append(Plan(name, (target, *second)))
+            (first if "[" in point or "inside" in point else rest).append(Plan(name, (target, *second)))
     if kills:
-        return chance.sample(plans, min(kills, len(plans)))
-    chance.shuffle(plans)
-    return plans
+        return chance.sample([*first, *rest], min(kills, len(first) + len(rest)))
+    chance.shuffle(first)
+    chance.shuffle(rest)
+    return [*first, *rest]
 
 
 def _trials(
@@ -81,14 +85,15 @@ def _trials(
     undisturbed: dict[str, Found],
     points: dict[str, list[str]],
     plans: Sequence[Plan],
-    jobs: int,
+    options: argparse.Namespace,
 ) -> Iterator[Trial]:
     forks = multiprocessing.get_context("fork")
     pipes: list[Connection] = []
-    for job in range(jobs):
+    until = time.monotonic() + options.seconds
+    for job in range(options.jobs):
         mine, its = forks.Pipe(duplex=False)
-        share = plans[job::jobs]
-        forks.Process(target=_work, args=(bench, undisturbed, share, its), daemon=False).start()
+        share = plans[job :: options.jobs]
+        forks.Process(target=_work, args=(bench, undisturbed, share, until, its), daemon=False).start()
         its.close()
         pipes.append(mine)
     done, kills = 0, 0
@@ -110,8 +115,12 @@ def _trials(
             yield trial
 
 
-def _work(bench: Bench, undisturbed: dict[str, Found], plans: Sequence[Plan], pipe: Connection) -> None:
+def _work(
+    bench: Bench, undisturbed: dict[str, Found], plans: Sequence[Plan], until: float, pipe: Connection
+) -> None:
     for plan in plans:
+        if time.monotonic() > until:
+            return
         trial = bench.trial(BY_NAME[plan.scenario], undisturbed[plan.scenario], plan.targets)
         pipe.send_bytes(msgspec.json.encode(trial))
 
@@ -127,6 +136,10 @@ def report(trials: Sequence[Trial], points: dict[str, list[str]], seconds: float
     for kind, count in sorted(kinds.items()):
         print(f"  {count:4} {kind}")
     looked = sum(trial.unknown for trial in trials)
+    missed = [name for name in {one for names in points.values() for one in names} if name not in kinds]
+    print(f"kinds of points where nothing was killed: {len(missed)} {sorted(missed)[:20]}")
+    doubled = sum(len(trial.kills) > 1 for trial in trials)
+    print(f"{doubled} times the next life was killed, too")
     print(f"{looked} outcomes unknown, {len(failed)} trials failed, {seconds:.0f} s")
     return 1 if failed or len(trials) == 0 else 0
 
