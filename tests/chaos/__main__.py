@@ -64,8 +64,8 @@ def _run(bench: Bench, options: argparse.Namespace) -> int:
 
 
 def planned(points: dict[str, list[str]], chance: random.Random, kills: int) -> list[Plan]:
-    """Every point once, or a sample; some with a second kill at any point of the next life. Those around events and in
-    calls come first, for when the time is over."""
+    """Every point once, or a sample; some with a second kill at any point of the next life. Those around events
+    and in calls come first, for when the time is over."""
     first: list[Plan] = []
     rest: list[Plan] = []
     for name, names in points.items():

@@ -10,7 +10,7 @@ from gateway.core.ports import ModelReply, ToolUse, Usage
 from tests.chaos.house import ADA
 from tests.chaos.story import Story
 from toolward.errors import Conflict
-from toolward.types import RunState
+from toolward.types import RequestKind, RunState
 
 
 class Scenario(NamedTuple):
@@ -67,7 +67,7 @@ class Talk(Story):
         if self.waits and not self.seen("message_received"):
             await self.say("By the way: where is ORD-1014?", "m1")
         away = self.seen("message_received") and len(self.state.turns) > 2 and self.waits
-        await self.answers(approvals=bool(away))
+        await self.answers(*() if away else (RequestKind.APPROVAL,))
 
     async def over(self) -> bool:
         if self.seen("message_received") > 1:
@@ -94,7 +94,7 @@ class Cancelled(Story):
         if self.waits and len(self.state.turns) > 1:
             await self.runs.cancel_run(ADA, self.run_id)
         else:
-            await self.answers()
+            await self.answers(RequestKind.APPROVAL, RequestKind.QUESTION)
 
 
 class Retried(Story):

@@ -59,10 +59,10 @@ class Story:
             if await self.over():
                 return
 
-    async def answers(self, *, approvals: bool = True) -> None:
-        """To everything that is asked."""
+    async def answers(self, *but: RequestKind) -> None:
+        """To everything that is asked, but for these."""
         for request in await self.runs.list_input_requests(LEA, self.run_id):
-            if request.kind is RequestKind.APPROVAL and not approvals:
+            if request.kind in but:
                 continue
             with suppress(Conflict):  # the gateway had heard it
                 await self.runs.answer_input_request(

@@ -1,4 +1,4 @@
-"""A seeded sample of `make chaos`: the gateway is killed (-9) at points of its runs, and all comes to the same end."""
+"""A seeded sample of `make chaos`: the gateway is killed (-9) at points of its runs, which end as they do anyway."""
 
 import asyncio
 import os
