@@ -77,7 +77,7 @@ class Script:
         self._points = points
 
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
-        self._points.at("model: before its reply")
+        await self._points.at_work("model: before its reply")
         turn = sum(one.role == "assistant" and not _late(one.tool_uses) for one in request.messages)
         reply = self._replies[turn]
         for start in range(0, len(reply.text), 24) if on_text else ():
@@ -108,7 +108,7 @@ class Desks:
         self, backend: str, principal: Principal, call: ToolCall, context: CallContext
     ) -> ToolResult:
         name, points = f"call {backend}.{call.name}", self._points
-        points.at(f"{name}: before it is sent")
+        await points.at_work(f"{name}: before it is sent")
         strike = None
         for before in (True, False):
             for too in (False, True):

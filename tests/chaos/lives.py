@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -118,6 +119,13 @@ def start_life(
     folder: Path, listings: tuple[Listing, ...], scenario: Scenario, points: Points, **options: float
 ) -> int:
     async def work() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await live()
+
+    async def live() -> None:
         async with opened(folder, listings, scenario.replies, points, **options) as runs:
             await runs.resume_unfinished()
             run = await runs.start_run(ADA, "support", f"Please do this: {scenario.name}.", key="start")

@@ -1,10 +1,11 @@
 """The points at which a process can be killed or stopped. The n-th one can be chosen: then it happens there."""
 
+import asyncio
 import os
 import signal
 import threading
 
-KILL, STOP, NOTHING = int(signal.SIGKILL), int(signal.SIGSTOP), 0
+KILL, STOP, END = int(signal.SIGKILL), int(signal.SIGSTOP), int(signal.SIGTERM)
 
 
 class Points:
@@ -22,6 +23,13 @@ class Points:
         """Here is one. Does not return where the process is killed."""
         if self.chosen(name):
             os.kill(os.getpid(), self._strike)
+
+    async def at_work(self, name: str) -> None:
+        """The same, for what goes on until it is stopped: asked to end (SIGTERM), it does not get further."""
+        if self.chosen(name):
+            os.kill(os.getpid(), self._strike)
+            if self._strike == END:
+                await asyncio.Future()
 
     def chosen(self, name: str) -> bool:
         """Here is one that somebody else has to strike at; whether they shall."""

@@ -1,4 +1,4 @@
-"""A seeded sample of `make chaos`: the gateway is killed (-9) at points of its runs, which end as they do anyway."""
+"""A seeded sample of `make chaos`: the gateway is killed (-9) at points of its runs, which end as they should."""
 
 import asyncio
 import os
