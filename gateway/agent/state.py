@@ -261,8 +261,9 @@ def _call(state: RunStateData, event: ev.ToolCalled, at: int) -> RunStateData:
         return _with_run(_with_call(state, call), calls=state.run.calls + 1)
     if known.id != event.call_id or not (known.ready or known.in_flight):
         raise _illegal(state, event, f"the call {known.id} is not to be repeated")
+    crashed = known.in_flight and not event.ended
     repeated = msgspec.structs.replace(
-        known, attempts=known.attempts + 1, crashes=known.crashes + known.in_flight, answers=()
+        known, attempts=known.attempts + 1, crashes=known.crashes + crashed, answers=()
     )
     return _with_call(state, repeated)
 
