@@ -34,7 +34,11 @@ NO_TOOLS = text_digest(tool_list([]))
 LOOP_FAILURES = frozenset(
     {"limit_reached", "repeated_failure", "refusal", "truncated", "empty_reply", "given_up"}
 )
-"""Codes of failures that the loop itself decides; all others come from outside."""
+"""Codes of failures that the loop itself decides."""
+
+MAY_NOT_GO_ON = frozenset({"not_found", "denied", "internal"})
+"""Of runs whose agent is gone, whose owner may not call any more, or on which work failed inside. All other codes are
+those of a model that could not be asked."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -131,13 +135,13 @@ class _Replay:
             yield _reply(event, state, step, known=event.request is not None or bool(now.refs))
 
     def _failed(self, event: ev.RunFailed, now: RunStateData) -> Iterator[ev.Event]:
-        step = _step(now)
-        if isinstance(step, Fail):
+        if isinstance(step := _step(now), Fail):
             yield ev.RunFailed(code=step.code, message=step.message, answer=step.answer)
-        if (
-            event.code not in LOOP_FAILURES and not event.answer
-        ):  # a model's failure, or the run may not go on
-            yield event
+        steps = (one for _, one in self._steps(len(now.turns)))
+        if event.code in MAY_NOT_GO_ON or (
+            event.code not in LOOP_FAILURES and any(isinstance(one, CallModel) for one in steps)
+        ):
+            yield msgspec.structs.replace(event, answer="")
 
     # --- tools
 
