@@ -37,8 +37,8 @@ LOOP_FAILURES = frozenset(
 """Codes of failures that the loop itself decides."""
 
 MAY_NOT_GO_ON = frozenset({"not_found", "denied", "internal"})
-"""Of runs whose agent is gone, whose owner may not call any more, or on which work failed inside. All other codes are
-those of a model that could not be asked."""
+"""Of runs whose agent is gone, whose owner may not call any more, or on which work failed inside. All other codes
+are those of a model that could not be asked."""
 
 
 class Difference(msgspec.Struct, frozen=True):
