@@ -234,7 +234,8 @@ class TwinLedger:
         return None
 
     def _state(self, spec: RequestSpec) -> RequestState:
-        return RequestState.EXPIRED if expired(spec.request, self._clock.now_ms()) else spec.request.state
+        late = expired(spec.request, self._clock.now_ms()) and spec.request.state is not RequestState.TAKEN
+        return RequestState.EXPIRED if late else spec.request.state
 
     def _put(self, spec: RequestSpec, state: RequestState) -> None:
         request = msgspec.structs.replace(spec.request, state=state)
@@ -277,6 +278,8 @@ class TwinRunLog:
                 return known
         if record.run.id in self._records:
             raise Conflict(f"There is a run {record.run.id} already.")
+        if record.run.parent and not 0 < record.parent_seq <= self._length(await self.get(record.run.parent)):
+            raise Conflict(f"The run {record.run.parent} has no event {record.parent_seq}.")
         self._records[record.run.id] = record
         self._events[record.run.id] = []
         self._texts[record.run.id] = {}
@@ -289,29 +292,38 @@ class TwinRunLog:
         lease = self._leases.get(more.run_id)
         if more.epoch and (lease is None or lease.epoch != more.epoch or not lease.holder):
             raise Superseded(f"Another works on the run {more.run_id}.")
-        if record.parent_seq + len(log) != more.after:
-            raise Conflict(f"The run {more.run_id} has {len(log)} events, not {more.after}.")
+        if self._length(record) != more.after:
+            raise Conflict(f"The run {more.run_id} has {self._length(record)} events, not {more.after}.")
         for seq, event in enumerate(more.events, more.after + 1):
             self._texts[more.run_id] |= event.texts
-            data = restored(event, {digest: body.decode() for digest, body in event.texts.items()})
-            log.append(RunEvent(more.run_id, seq, event.type, self._clock.now_ms(), data))
-        if more.epoch and lease is not None:
-            lease.attempts = 1
-        self._records[more.run_id] = msgspec.structs.replace(record, run=more.run)
+            kept = {**await self._texts_of(record), **event.texts}
+            data = restored(event, {digest: body.decode() for digest, body in kept.items()})
+            log.append(RunEvent(more.run_id, seq, event.type, more.run.updated_at, data))
+        if lease is not None:
+            lease.attempts = 1 if lease.holder else 0
+        run = msgspec.structs.replace(more.run, parent=record.run.parent)
+        self._records[more.run_id] = msgspec.structs.replace(record, run=run)
 
     async def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
         record = self._records.get(run_id)
         if record is None:
             return ()
         before = (await self.events(record.run.parent))[: record.parent_seq] if record.run.parent else ()
-        return tuple(event for event in (*before, *self._events[run_id]) if event.seq > after)
+        log = (*before, *self._events[run_id])
+        return tuple(msgspec.structs.replace(event, run_id=run_id) for event in log if event.seq > after)
 
     async def texts(self, run_id: str, digests: Sequence[str]) -> Mapping[str, bytes]:
-        record = await self.get(run_id)
-        known = self._texts[run_id]
-        if record.run.parent:
-            known = {**await self.texts(record.run.parent, digests), **known}
+        known = await self._texts_of(await self.get(run_id))
         return {digest: known[digest] for digest in digests if digest in known}
+
+    async def _texts_of(self, record: RunRecord) -> Mapping[str, bytes]:
+        own = self._texts[record.run.id]
+        if not record.run.parent:
+            return own
+        return {**await self._texts_of(await self.get(record.run.parent)), **own}
+
+    def _length(self, record: RunRecord) -> int:
+        return record.parent_seq + len(self._events[record.run.id])
 
     async def get(self, run_id: str) -> RunRecord:
         if (found := self._records.get(run_id)) is None:
@@ -326,6 +338,9 @@ class TwinRunLog:
             and only.agent in ("", record.run.agent)
             and only.owner in ("", record.run.owner)
             and only.state in (None, record.run.state)
+            and only.since <= record.run.created_at
+            and (only.until == 0 or record.run.created_at < only.until)
+            and record.run.input_tokens + record.run.output_tokens >= only.min_tokens
         ]
         start = 0
         if cursor is not None:
@@ -338,22 +353,23 @@ class TwinRunLog:
 
     async def take(self, run_id: str, holder: str, seconds: float) -> Lease | None:
         known = self._leases.get(run_id) or _TwinLease()
-        if self._in_force(known):
+        if run_id not in self._records or self._in_force(known):
             return None
-        until = self._clock.now_ms() + round(seconds * 1000)
-        taken = _TwinLease(holder, known.epoch + 1, until, known.attempts + 1)
+        lasts = round(seconds * 1000)
+        taken = _TwinLease(holder, known.epoch + 1, self._clock.now_ms() + lasts, lasts, known.attempts + 1)
         self._leases[run_id] = taken
         return Lease(run_id, taken.epoch, taken.attempts)
 
     async def renew(self, holder: str, seconds: float) -> Mapping[str, int]:
         mine = {run_id: lease for run_id, lease in self._leases.items() if lease.holder == holder}
         for lease in mine.values():
-            lease.until = self._clock.now_ms() + round(seconds * 1000)
-        return {run_id: self._records[run_id].run.last_seq for run_id in mine}
+            lease.lasts = round(seconds * 1000)
+            lease.until = self._clock.now_ms() + lease.lasts
+        return {run_id: self._length(self._records[run_id]) for run_id in mine}
 
     async def release(self, lease: Lease, *, undone: bool = False) -> None:
         known = self._leases.get(lease.run_id)
-        if known is not None and known.epoch == lease.epoch:
+        if known is not None and known.epoch == lease.epoch and known.holder:
             known.holder = ""
             known.attempts -= undone
 
@@ -373,13 +389,12 @@ class TwinRunLog:
         return tuple(
             run_id
             for run_id, record in self._records.items()
-            if not record.run.state.ended
-            and record.run.state is not RunState.PAUSED
+            if record.run.state in (RunState.QUEUED, RunState.RUNNING, RunState.INPUT_REQUIRED)
             and not self._in_force(self._leases.get(run_id) or _TwinLease())
         )
 
     def _in_force(self, lease: "_TwinLease") -> bool:
-        return bool(lease.holder) and lease.until > self._clock.now_ms()
+        return bool(lease.holder) and 0 < lease.until - self._clock.now_ms() <= lease.lasts
 
 
 @dataclass
@@ -387,6 +402,7 @@ class _TwinLease:
     holder: str = ""
     epoch: int = 0
     until: int = 0
+    lasts: int = 0
     attempts: int = 0
 
 

@@ -9,23 +9,26 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import ClauseElement, Connection, Engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
     DataError,
+    DBAPIError,
     IntegrityError,
     ProgrammingError,
     SQLAlchemyError,
 )
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from toolward.errors import ConfigurationError, Internal, ToolwardError, Unavailable
 
@@ -83,8 +86,87 @@ def open_reading(path: Path) -> Engine:
 @contextmanager
 def write_transaction(engine: Engine) -> Generator[Connection]:
     """A transaction that holds the write lock from its start, so it never has to give way in the middle."""
-    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+    with (
+        engine.connect().execution_options(**{WRITES: True}) as connection,
+        _unused_after_failure(connection),
+        connection.begin(),
+    ):
         yield connection
+
+
+@contextmanager
+def read_transaction(engine: Engine) -> Generator[Connection]:
+    """One moment of the database, as of the last commit before the first query."""
+    with engine.connect() as connection, _unused_after_failure(connection):
+        yield connection
+
+
+@contextmanager
+def _unused_after_failure(connection: Connection) -> Generator[None]:
+    """A bug in the midst of a result leaves its statement open for as long as somebody keeps the traceback, and
+    with it an old moment of the database, from which nothing can be written: such a connection is not used
+    again."""
+    try:
+        yield
+    except ToolwardError:
+        raise
+    except BaseException:
+        connection.invalidate()
+        raise
+
+
+class Prepared:
+    """A statement that is compiled once and given to the driver itself: for the few that run thousands of times a
+    second, where building and compiling them anew is most of the work. Values are as the database has them, by the
+    names of the statement's parameters; an insert and the new values of an update have those of their `columns`.
+
+    Raises what `Connection.execute` raises.
+    """
+
+    def __init__(self, statement: ClauseElement, columns: Sequence[str] = ()) -> None:
+        self._statement = statement
+        self._columns = list(columns) or None
+        self._compiled: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {}
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """The driver's cursor, with `rowcount` and `fetchone`."""
+        text, bound = self._for(connection)
+        return self._do(connection, text, lambda cursor: cursor.execute(text, bound(values)))
+
+    def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        text, bound = self._for(connection)
+        self._do(connection, text, lambda cursor: cursor.executemany(text, [bound(row) for row in rows]))
+
+    def _for(self, connection: Connection) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
+        dialect = connection.dialect
+        if (known := self._compiled.get(dialect.name)) is None:
+            compiled = cast(SQLCompiler, self._statement.compile(dialect=dialect, column_keys=self._columns))
+            known = self._compiled[dialect.name] = (compiled.string, _binding(compiled))
+        return known
+
+    def _do(self, connection: Connection, text: str, work: Callable[[Any], object]) -> Any:
+        cursor = connection.connection.cursor()
+        try:
+            work(cursor)
+        except connection.dialect.loaded_dbapi.Error as error:
+            base = connection.dialect.loaded_dbapi.Error
+            made = DBAPIError.instance(
+                text, None, error, base, hide_parameters=True, dialect=connection.dialect
+            )
+            raise made from error
+        return cursor
+
+
+def _binding(compiled: SQLCompiler) -> Callable[[Mapping[str, Any]], Any]:
+    """Values by name to what the driver takes; what the statement itself says stands among them."""
+    binds = compiled.binds.items()
+    said = {name: bind.value for name, bind in binds if not bind.required and bind.value is not None}
+    if not compiled.positional:
+        return lambda values: {**said, **values}
+    names = list(compiled.positiontup or ())
+    if not said and len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] if name in values else said[name] for name in names)
 
 
 def explain(error: SQLAlchemyError, where: str) -> ToolwardError:

@@ -449,7 +449,10 @@ class AgentProvider(Protocol):
         size: int = 50,
         cursor: str | None = None,
         only: RunFilter = EVERY_RUN,
-    ) -> RunPage: ...
+    ) -> RunPage:
+        """Newest first, of those that the caller may read: their own where `only` names no owner, anybody's for
+        `*`."""
+        ...
 
     async def cancel_run(self, principal: Principal, run_id: str) -> Run: ...
 

@@ -67,7 +67,7 @@ def _beginning(state: RunStateData) -> Iterator[Source]:
 
 
 def _said(message: ev.MessageReceived) -> Source:
-    return Source("user", message.text, f"a message of {message.by}")
+    return Source("user", message.text, "a message of the user")
 
 
 def _written(call: Call) -> Source:

@@ -26,9 +26,12 @@ from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
 from gateway.core.ports import RunRecord
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.retention import keep_erasing
 from gateway.runs.ports import OfferedTool
 from gateway.runs.presence import present
+from gateway.runs.reminders import Reminders
 from gateway.runs.runner import Runs
+from gateway.runs.webhook import Webhooks
 from toolward.auth import Authenticate, bearer, local_secret
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance
@@ -39,6 +42,9 @@ from toolward.types import Headers, Principal, RunScope, ServerInfo
 
 EXPIRY_CHECK = 30.0
 """Seconds between two looks for input requests whose time is over."""
+
+REMINDER_CHECK = 30.0
+"""Seconds between two looks for reminders that are due."""
 
 INSTRUCTIONS = "Tools of several servers behind one policy. Denials name the rule that decided."
 
@@ -55,6 +61,7 @@ class Gateway(NamedTuple):
     runs: Runs
     ledger: Ledger
     models: Models
+    reminders: Reminders
     tracing: Tracing | None
 
     @property
@@ -90,6 +97,7 @@ async def open_gateway(
         present(home / "gateways") as presence,
         Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
+        Webhooks() as webhooks,
         Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
     ):
         dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=_state_key(home))
@@ -113,10 +121,20 @@ async def open_gateway(
             clock=clock,
             ids=ids,
         )
+        reminders = Reminders(lambda: reload.now.settings.reminders, ledger, webhooks, clock)
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
-        async with upkeep, runs, reload.watching(), _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)):
+        async with (
+            upkeep,
+            runs,
+            reload.watching(),
+            _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
+            _beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
+            _beside(reminders.keep_looking(REMINDER_CHECK)),
+        ):
             with open_tracing(info.name, environment) as tracing:
-                yield Gateway(home, info, reload, backends, dispatch, upkeep, runs, ledger, models, tracing)
+                yield Gateway(
+                    home, info, reload, backends, dispatch, upkeep, runs, ledger, models, reminders, tracing
+                )
 
 
 @asynccontextmanager
@@ -169,7 +187,7 @@ def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:
     for backend in ("*", *gateway.upkeep.in_force.catalog.backends):
         if denied := gateway.dispatch.authorize(principal, "backend.read", {"backend": backend}):
             raise denied
-    return gateway.reload.status()
+    return {**gateway.reload.status(), "reminders": gateway.reminders.status()}
 
 
 def ledger_file(home: Path) -> Path:

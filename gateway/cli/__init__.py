@@ -234,12 +234,61 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
         _Command(
             "list",
             "gateway.cli.run:list_runs",
-            "List your runs, newest first.\n\nExample: toolward run list --state failed",
+            "List runs, newest first: yours, or those that you may read. Filters can be combined.\n\n"
+            "Example: toolward run list --state failed --since 2d\n"
+            "Example: toolward run list --owner '*' --agent support --tool crm.refund_payment --min-tokens 5000",
         ),
         _Command(
             "show",
             "gateway.cli.run:show",
             "Show one run, event by event.\n\nExample: toolward run show run_1m7w…",
+        ),
+        _Command(
+            "watch",
+            "gateway.cli.run:watch",
+            "Watch a run to its end, from its beginning or from behind an event.\n\n"
+            "What it asks, you are asked here; without a terminal, or while it is paused, the exit code is 5.\n"
+            "Any number of people can watch a run. --deltas shows what the model says while it says it.\n\n"
+            "Example: toolward run watch run_1m7w… --deltas\n"
+            "Example: toolward run watch run_1m7w… --after 12 --json",
+        ),
+        _Command(
+            "pause",
+            "gateway.cli.run_control:pause",
+            "Begin nothing new of a run until it is resumed; what is under way comes to its end.\n\n"
+            "Example: toolward run pause run_1m7w…",
+        ),
+        _Command(
+            "resume",
+            "gateway.cli.run_control:resume",
+            "Let a paused run go on, with the rights that its owner has now, and watch it.\n\n"
+            "Example: toolward run resume run_1m7w…",
+        ),
+        _Command(
+            "cancel",
+            "gateway.cli.run_control:cancel",
+            "End a run in any state; one that has ended stays as it is.\n\n"
+            "Example: toolward run cancel run_1m7w…",
+        ),
+        _Command(
+            "retry",
+            "gateway.cli.run_control:retry",
+            "Start a new run that shares a run's events up to one of them, and watch it.\n\n"
+            "What the old one did behind that event is done; to call such a tool again needs a person's yes.\n"
+            "toolward run watch shows the events with --json, each with its number.\n\n"
+            "Example: toolward run retry run_1m7w… --after 4",
+        ),
+        _Command(
+            "send",
+            "gateway.cli.run_control:send",
+            "Go on with the conversation of a run, and watch it to its answer, as ask does.\n\n"
+            'Example: toolward run send run_1m7w… "And when does it arrive?"',
+        ),
+        _Command(
+            "rate",
+            "gateway.cli.run_control:rate",
+            "Say how good a run was, from -1 (bad) to 1 (good); the last rating counts.\n\n"
+            'Example: toolward run rate run_1m7w… 1 --comment "found the right order at once"',
         ),
     ),
 }

@@ -22,7 +22,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.session import Common, Session, open_session
 from gateway.cli.watch import Narrator
-from toolward.types import Answer, InputRequest, RequestKind, RequestState, Run, RunEvent, RunState
+from toolward.types import Answer, InputRequest, RequestKind, RequestState, Run, RunState, TextDelta
 
 
 def ask(
@@ -43,7 +43,12 @@ async def _ask(question: str, agent: str, common: Common) -> int:
             await _introduce(session)
         started = await session.agents.start_run(session.principal, agent, question)
         run = await follow(session, started.id, as_json=common.json)
-    if common.json:
+    return concluded(run, as_json=common.json)
+
+
+def concluded(run: Run, *, as_json: bool) -> int:
+    """Print what a run that was followed came to."""
+    if as_json:
         print_json(run)
     elif run.answer:
         note()
@@ -51,22 +56,33 @@ async def _ask(question: str, agent: str, common: Common) -> int:
     return code_of(run)
 
 
-async def follow(session: Session, run_id: str, *, after: int = 0, as_json: bool) -> Run:
+async def follow(
+    session: Session, run_id: str, *, after: int = 0, deltas: bool = False, as_json: bool
+) -> Run:
     """Watch a run to its end, from behind event `after`, asking the person here whatever it asks. Returns early
-    when it waits for somebody and there is no terminal to ask at."""
+    when it is paused, or waits for somebody and there is no terminal to ask at."""
     narrator = Narrator()
-
-    def tell(event: RunEvent) -> None:
+    run = await session.agents.get_run(session.principal, run_id)
+    if run.last_seq <= after and await _stands(session, run, as_json=as_json):
+        return run
+    async for news in session.agents.watch_run(session.principal, run_id, after, deltas):
         if as_json:
-            print_json(event)
+            print_json(news)
         else:
-            narrator.tell(event)
-
-    async for event in session.agents.watch_run(session.principal, run_id, after):
-        tell(event)
-        if event.type == "input_requested" and not await _answered(session, run_id, as_json=as_json):
-            break
+            narrator.tell(news)
+        if isinstance(news, TextDelta) or news.seq < run.last_seq:
+            continue  # what came before it stands still, if it does
+        run = await session.agents.get_run(session.principal, run_id)
+        if news.seq == run.last_seq and await _stands(session, run, as_json=as_json):
+            return run
     return await session.agents.get_run(session.principal, run_id)
+
+
+async def _stands(session: Session, run: Run, *, as_json: bool) -> bool:
+    """Whether nothing more comes of it before somebody does something elsewhere."""
+    if run.state is RunState.PAUSED:
+        return True
+    return run.state is RunState.INPUT_REQUIRED and not await _answered(session, run.id, as_json=as_json)
 
 
 def code_of(run: Run) -> int:
@@ -74,6 +90,9 @@ def code_of(run: Run) -> int:
         return EXIT_OK
     if run.state is RunState.INPUT_REQUIRED:
         note("\nThe run waits for a person. See what it asks: toolward inbox list")
+        return EXIT_WAITING
+    if run.state is RunState.PAUSED:
+        note(f"\nThe run is paused. Let it go on: toolward run resume {run.id}")
         return EXIT_WAITING
     note(f"toolward: the run ended {run.state}: {run.error_message}")
     return EXIT_FAILED

@@ -15,7 +15,7 @@ from gateway.config.secrets import Substituted, as_written
 from gateway.config.settings import Settings
 from gateway.config.source import shown
 from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as, would_start
-from gateway.core.spec import GrpcSpec, Launch, Spec, StdioSpec
+from gateway.core.spec import GrpcSpec, Launch, ReminderSpec, Spec, StdioSpec
 
 _IN_FILE = "(in the file)"
 
@@ -134,7 +134,20 @@ def _settings(settings: Settings) -> dict[str, Any]:
         ],
         "http": str(settings.http),
         "grpc": str(settings.grpc),
+        "inbox": {"reminders": [_reminder(one) for one in settings.reminders]},
     }  # fmt: skip
+
+
+def _reminder(one: ReminderSpec) -> dict[str, Any]:
+    return _filled(
+        url=as_written(one.url).partition("?")[0],  # keys hide in queries
+        secret=_secret(one.secret),
+        after=f"{one.after:g}s",
+        every=f"{one.every:g}s",
+        at_most=one.at_most,
+        kinds=[kind.value for kind in one.kinds],
+        networks=list(one.networks),
+    )
 
 
 def _backend(spec: Spec, settings: Settings) -> dict[str, Any]:

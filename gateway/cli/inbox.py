@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.cli.ask import code_of, follow
+from gateway.cli.ask import concluded, follow
 from gateway.cli.inbox_show import as_text, lines, taker
 from gateway.cli.output import (
     EXIT_OK,
@@ -13,7 +13,6 @@ from gateway.cli.output import (
     note,
     print_json,
     print_table,
-    printable_lines,
     shorten,
 )
 from gateway.cli.session import Common, Session, open_session
@@ -161,11 +160,7 @@ async def _answer(request_id: str, answer: Answer, common: Common) -> int:
         if waiting is None or request.state is RequestState.OPEN:
             return _told(request, common)
         run = await follow(session, waiting.id, after=waiting.last_seq, as_json=common.json)
-    if common.json:
-        print_json(run)
-    elif run.answer:
-        print(f"\n{printable_lines(run.answer)}")
-    return code_of(run)
+    return concluded(run, as_json=common.json)
 
 
 def _told(request: InputRequest, common: Common) -> int:

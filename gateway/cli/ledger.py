@@ -16,6 +16,7 @@ from gateway.bootstrap.ledger import Ledger, RecordedCall, open_ledger, recorded
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, settings_of
+from gateway.cli.times import moment_ms
 from toolward.errors import InvalidRequest
 
 _DAY_MS = 24 * 3600 * 1000
@@ -87,7 +88,8 @@ def verify(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
         note(f"{coloured('broken', 'failed')}  {one.where}: {one.what}")
     checked = (
         f"{found.entries:,} entries in {found.segments} segments, {found.checkpoints} checkpoints;"
-        f" {found.removed_segments} segments removed and the payloads of {found.erased} calls erased on purpose"
+        f" {found.removed_segments} segments removed and the payloads of {found.erased} calls, the words of"
+        f" {found.erased_runs} runs and of {found.erased_requests} input requests erased on purpose"
     )
     if found.is_whole:
         until = (
@@ -129,7 +131,7 @@ def export(
     """Write every call as a line of JSON, oldest first."""
     settings, home = settings_of(common)
     permit(settings, "ledger.export")
-    first, end = _ms(since) if since else 0, _ms(until) if until else None
+    first, end = moment_ms(since) if since else 0, moment_ms(until) if until else None
     for one in recorded_calls(
         ledger_file(home), since=first, until=end, newest_first=False, payloads=payloads
     ):
@@ -139,20 +141,31 @@ def export(
 
 def erase(
     *calls: Annotated[str, Parameter(help="ids of calls")],
-    principal: Annotated[str, Parameter(help="all calls of this one, instead")] = "",
+    run: Annotated[str, Parameter(help="one run, with its calls and input requests, instead")] = "",
+    principal: Annotated[str, Parameter(help="everything of this one that is over, instead")] = "",
     tenant: Annotated[str, Parameter(help="the principal's")] = "default",
     reason: Annotated[str, Parameter(help="why; it goes on record")] = "",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """Erase what went into calls and came out; the records stay."""
-    if bool(calls) == bool(principal):
-        raise InvalidRequest("Name calls, or one principal.", hint="toolward ledger erase call_1m7w…")
+    """Erase what people, models and tools said; the records stay."""
+    if sum(map(bool, (calls, run, principal))) != 1:
+        raise InvalidRequest(
+            "Name calls, or one run, or one principal.", hint="toolward ledger erase call_1m7w…"
+        )
 
-    async def work(ledger: Ledger) -> int:
-        return await ledger.erase(calls, principal=principal, tenant=tenant, reason=reason)
+    async def work(ledger: Ledger) -> Any:
+        return await ledger.erase(calls, run=run, principal=principal, tenant=tenant, reason=reason)
 
     erased = asyncio.run(_with_ledger("ledger.erase", work, common))
-    print_json({"erased": erased}) if common.json else print(f"{erased} payloads erased")
+    if common.json:
+        print_json(msgspec.structs.asdict(erased))
+        return EXIT_OK
+    print(
+        f"erased: {erased.payloads} payloads of calls, the words of {erased.runs} runs and of"
+        f" {erased.requests} input requests"
+    )
+    if erased.kept:
+        note(f"not over, and kept: {', '.join(erased.kept)}")
     return EXIT_OK
 
 
@@ -248,13 +261,3 @@ def _row(one: RecordedCall) -> tuple[object, ...]:
 
 def _time(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _ms(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidRequest(
-            f"{text!r} is no time.", hint="Write 2026-11-25, or 2026-11-25T10:00:00Z."
-        ) from None
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

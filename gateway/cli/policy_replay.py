@@ -1,7 +1,6 @@
 """`toolward policy replay`."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,6 +15,7 @@ from gateway.bootstrap.past import PastRuns, past_calls
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, open_own, settings_of
+from gateway.cli.times import age_seconds
 from gateway.config.agents import load_agents
 from gateway.config.policies import load_policy
 from gateway.core.policy import Policy, bind
@@ -23,9 +23,6 @@ from gateway.core.replaying import Flip, Replayed
 from gateway.core.replaying import replay as decide_again
 from gateway.core.tables import said_of
 from toolward.errors import InvalidRequest
-
-_UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-_AGE = re.compile(r"(\d{1,6})([mhdw])")
 
 
 def replay(
@@ -41,7 +38,7 @@ def replay(
         )
     if limit < 1:
         raise InvalidRequest(f"--limit {limit} is no number of calls.", hint="Name 1 or more.")
-    age = _seconds(since)
+    age = age_seconds(since, "--since") if since else None
     permit(settings_of(common)[0], "ledger.read")
     return asyncio.run(_replay(load_policy(candidate), age, limit, common))
 
@@ -60,14 +57,6 @@ async def _replay(policy: Policy, age: int | None, limit: int, common: Common) -
     else:
         _print(found)
     return EXIT_FAILED if found.flips or bound.problems else EXIT_OK
-
-
-def _seconds(age: str) -> int | None:
-    if not age:
-        return None
-    if (found := _AGE.fullmatch(age)) is None:
-        raise InvalidRequest(f"--since {age[:40]!r} is no age.", hint="Write 90m, 12h, 7d or 4w.")
-    return int(found[1]) * _UNITS[found[2]]
 
 
 def _agents(gateway: Gateway) -> dict[str, tuple[str, ...]]:

@@ -11,6 +11,8 @@ from toolward.errors import InvalidRequest, NotFound
 from toolward.names import closest
 from toolward.types import Label, RunScope
 
+_NO_RUN = "run_of_this_command"
+
 
 class Asked(NamedTuple):
     """The options: a run on record, or an agent, and for that what has entered its run."""
@@ -43,9 +45,9 @@ def scope_of(
         return None, None
     tools = _tools(asked.agent, agents)
     if not asked.sources:
-        return RunScope("", asked.agent, tools), None
+        return RunScope(_NO_RUN, asked.agent, tools), None
     sources = read_sources(asked.sources)
-    return RunScope("", asked.agent, tools, untrusted=sources.untrusted), sources
+    return RunScope(_NO_RUN, asked.agent, tools, untrusted=sources.untrusted), sources
 
 
 def read_sources(written: Sequence[str]) -> Sources:

@@ -1,4 +1,4 @@
-"""`toolward run list|show`."""
+"""`toolward run list|show|watch`."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -6,36 +6,52 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.cli.output import EXIT_OK, note, print_json, print_table, printable_lines, shorten
-from gateway.cli.session import Common, open_session
+from gateway.cli.ask import concluded, follow
+from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, print_table, printable_lines, shorten
+from gateway.cli.session import Common, Session, open_session
+from gateway.cli.times import age_or_moment_ms
 from gateway.cli.watch import tell_whole
-from toolward.types import Run, RunEvent, RunState
+from toolward.types import Run, RunEvent, RunFilter, RunState
 
 
 def list_runs(
     *,
-    limit: Annotated[int, Parameter(help="at most this many, 1 to 200")] = 20,
+    agent: Annotated[str, Parameter(help="only runs of this agent")] = "",
+    owner: Annotated[str, Parameter(help="runs of this person instead of yours; * is everybody's")] = "",
     state: Annotated[RunState | None, Parameter(help="only runs in this state")] = None,
+    tool: Annotated[str, Parameter(help="only runs that called this tool, by its qualified name")] = "",
+    since: Annotated[
+        str, Parameter(help="started at most so long ago (12h, 2d), or from 2026-11-25 on")
+    ] = "",
+    until: Annotated[str, Parameter(help="started longer ago than this, or before this time")] = "",
+    min_tokens: Annotated[int, Parameter(help="only runs that used at least so many tokens")] = 0,
+    limit: Annotated[int, Parameter(help="at most this many, 1 to 200")] = 20,
+    cursor: Annotated[str, Parameter(help="go on where the page before ended: its next_cursor")] = "",
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """List your runs, newest first."""
-    return asyncio.run(_list(limit, state, common))
+    """List runs, newest first."""
+    began, ended = age_or_moment_ms(since, "--since"), age_or_moment_ms(until, "--until")
+    only = RunFilter(agent, owner, state, tool, began, ended, min_tokens)
+    return asyncio.run(_list(only, limit, cursor, common))
 
 
-async def _list(limit: int, state: RunState | None, common: Common) -> int:
+async def _list(only: RunFilter, limit: int, cursor: str, common: Common) -> int:
     async with open_session(common) as session:
-        page = await session.agents.list_runs(session.principal, size=limit, state=state)
+        page = await session.agents.list_runs(session.principal, size=limit, cursor=cursor or None, only=only)
     if common.json:
         print_json(page)
         return EXIT_OK
-    header = ("run", "started", "agent", "state", "turns", "calls", "input")
+    header = ("run", "started", "agent", "owner", "state", "turns", "calls", "tokens", "input")
     print_table(header, [_row(run) for run in page.runs])
+    if page.next_cursor:
+        note(f"There are more: --cursor {page.next_cursor}")
     return EXIT_OK
 
 
 def _row(run: Run) -> tuple[object, ...]:
     started = datetime.fromtimestamp(run.created_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    return run.id, started, run.agent, run.state.value, run.turns, run.calls, shorten(run.input, 60)
+    done = (run.state.value, run.turns, run.calls, run.input_tokens + run.output_tokens)
+    return run.id, started, run.agent, run.owner, *done, shorten(run.input, 60)
 
 
 def show(run_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
@@ -46,15 +62,54 @@ def show(run_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- 
 async def _show(run_id: str, common: Common) -> int:
     async with open_session(common) as session:
         run = await session.agents.get_run(session.principal, run_id)
-        events: list[RunEvent] = []
-        async for event in session.agents.watch_run(session.principal, run_id):
-            events.append(event)
-            if event.seq >= run.last_seq:  # a run in work goes on; what there is now is shown
-                break
+        events = await _so_far(session, run)
     if common.json:
         print_json({"run": run, "events": events})
         return EXIT_OK
-    tell_whole(tuple(events))
+    tell_whole(events)
     note()
     print(printable_lines(run.answer or f"{run.state.value}: {run.error_message or 'no answer yet'}"))
     return EXIT_OK
+
+
+async def _so_far(session: Session, run: Run, after: int = 0) -> tuple[RunEvent, ...]:
+    """The events that there are; a run in work goes on."""
+    events: list[RunEvent] = []
+    if run.last_seq <= after:
+        return ()
+    async for event in session.agents.watch_run(session.principal, run.id, after):
+        if isinstance(event, RunEvent):
+            events.append(event)
+            if event.seq >= run.last_seq:
+                break
+    return tuple(events)
+
+
+def watch(
+    run_id: str,
+    /,
+    *,
+    after: Annotated[int, Parameter(help="only what comes behind the event of this number")] = 0,
+    deltas: Annotated[
+        bool, Parameter(help="also the model's text in pieces, as they come", negative=())
+    ] = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Watch a run to its end."""
+    return asyncio.run(_watch(run_id, after, deltas, common))
+
+
+async def _watch(run_id: str, after: int, deltas: bool, common: Common) -> int:
+    async with open_session(common) as session:
+        if session.own is None:
+            run = await follow(session, run_id, after=after, deltas=deltas, as_json=common.json)
+            return concluded(run, as_json=common.json)
+        run = await session.agents.get_run(session.principal, run_id)
+        events = await _so_far(session, run, after)
+    for event in events if common.json else ():
+        print_json(event)
+    if not common.json:
+        tell_whole(events)
+    if not run.state.ended:
+        note("No gateway works on it now. Start one: toolward up")
+    return concluded(run, as_json=common.json) if run.state.ended else EXIT_WAITING

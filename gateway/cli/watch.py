@@ -1,9 +1,10 @@
 """A run's events as lines for people."""
 
+import sys
 from typing import Any
 
 from gateway.cli.output import coloured, note, printable_lines, shorten
-from toolward.types import RunEvent
+from toolward.types import RunEvent, TextDelta
 
 _LINE = 100
 
@@ -13,28 +14,43 @@ class Narrator:
 
     def __init__(self) -> None:
         self._calls: dict[str, dict[str, Any]] = {}
+        self._heard: TextDelta | None = None  # the newest piece, while its line goes on
 
-    def tell(self, event: RunEvent) -> None:
+    def tell(self, news: RunEvent | TextDelta) -> None:
+        if isinstance(news, TextDelta):
+            self._hear(news)
+            return
+        if self._heard is not None:
+            note()
+            self._heard = None
+        self._tell(news)
+
+    def _hear(self, piece: TextDelta) -> None:
+        """On one line as far as the pieces follow one another; where some are missing, it says so."""
+        before = self._heard
+        if before is None or (before.turn, before.offset + len(before.text)) != (piece.turn, piece.offset):
+            sys.stderr.write("\n" if before else "")
+            sys.stderr.write("  … " if piece.offset else "  ")
+        sys.stderr.write(printable_lines(piece.text))
+        sys.stderr.flush()
+        self._heard = piece
+
+    def _tell(self, event: RunEvent) -> None:
         data = event.data
         match event.type:
-            case "run_started":
-                note(coloured(f"run {event.run_id}, agent {data['agent']}", "dim"))
             case "model_replied":
                 self._replied(data)
             case "tool_called":
                 self._calls[data["call_id"]] = data
             case "tool_returned":
                 self._returned(data)
-            case "input_requested":
-                note(f"  {coloured('ask  ', 'ask')} {shorten(data['prompt'], 300)}")
-            case "input_answered":
-                note(f"  {coloured(_answer(data), 'dim')}")
             case "run_failed":
                 note(f"  {coloured('failed', 'failed')} {shorten(data['message'], 400)}")
             case "run_cancelled":
                 note(f"  {coloured('cancelled', 'failed')}")
             case _:
-                pass
+                if line := _line(event):
+                    note(line)
 
     def _replied(self, data: dict[str, Any]) -> None:
         usage = data["usage"]
@@ -72,6 +88,8 @@ def _answer(data: dict[str, Any]) -> str:
         return f"void: {shorten(data['void'], 200)}"
     if data.get("expired"):
         return "expired"
+    if data.get("choice"):
+        return f"{data.get('by') or 'somebody'} chose {printable_lines(data['choice'])}"
     if data.get("approve") is None:
         said = [one for one in (data.get("choice"), data.get("text")) if one]
         return f"answered by {data.get('by') or 'somebody'}: {printable_lines(': '.join(said))}"
@@ -80,3 +98,24 @@ def _answer(data: dict[str, Any]) -> str:
     if data.get("arguments_json"):
         word += f" with other arguments ({shorten(data['arguments_json'], _LINE)})"
     return f"{word} by {data.get('by') or 'somebody'}{reason}"
+
+
+def _line(event: RunEvent) -> str:
+    """What needs nothing of the events before it; empty for what is not told."""
+    data = event.data
+    by = data.get("by") or "somebody"
+    match event.type:
+        case "run_started":
+            return coloured(f"run {event.run_id}, agent {data['agent']}", "dim")
+        case "run_retried":
+            return coloured(f"run {event.run_id}, from event {data['after']} of {data['parent']}", "dim")
+        case "message_received":
+            return f"  {coloured(f'{by}:', 'bold')} {shorten(data['text'], 300)}"
+        case "input_requested":
+            return f"  {coloured('ask  ', 'ask')} {shorten(data['prompt'], 300)}"
+        case "input_answered":
+            return f"  {coloured(_answer(data), 'dim')}"
+        case "run_paused" | "run_resumed":
+            return f"  {coloured(f'{event.type[4:]} by {by}', 'dim')}"
+        case _:
+            return ""

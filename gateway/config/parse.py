@@ -21,7 +21,10 @@ principals:
 http: 127.0.0.1:8700
 grpc: 127.0.0.1:8701
 lock: require                       # no tool that is not in tools.lock; left out = pinned when first seen; or off
-ledger: {checkpoints: /mnt/elsewhere/checkpoints.jsonl}   # left out = checkpoints.jsonl in the home directory
+ledger:
+  checkpoints: /mnt/elsewhere/checkpoints.jsonl   # left out = checkpoints.jsonl in the home directory
+  keep_words_days: 90                             # left out = for ever
+inbox: {reminders: [{url: https://hooks.example/toolward, secret: "${env:WEBHOOK_SECRET}", after: 1h}]}
 """
 
 import os
@@ -35,6 +38,7 @@ from gateway.config.convert import address, networks, url
 from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.mcp_servers import McpServersReader
 from gateway.config.reader import Problems, Section, said_of
+from gateway.config.reminders import read_reminders
 from gateway.config.secrets import substitute
 from gateway.config.settings import (
     GRPC,
@@ -94,7 +98,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock", "ledger",
+            "lock", "ledger", "inbox",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -121,6 +125,8 @@ class _File:
             watched=(*self._watched, *self._secret_files, *imported.secret_files, *agents, *policies),
             digest=digest_of((self._source, *imported.sources), backends),
             checkpoints=self._checkpoints(),
+            keep_words_days=self._root.section("ledger").count("keep_words_days", 0, least=0, most=36_500),
+            reminders=read_reminders(root.section("inbox")),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:
@@ -167,7 +173,7 @@ class _File:
 
     def _checkpoints(self) -> Path | None:
         at = self._root.section("ledger")
-        at.only("checkpoints")
+        at.only("checkpoints", "keep_words_days")
         named = at.text("checkpoints")
         return self._directory / Path(named).expanduser() if named else None
 

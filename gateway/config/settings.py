@@ -9,7 +9,7 @@ from typing import Literal
 
 from gateway.core.catalog import ToolFacts
 from gateway.core.lock import LockMode
-from gateway.core.spec import CALL_TIMEOUT, Quiet, Spec
+from gateway.core.spec import CALL_TIMEOUT, Quiet, ReminderSpec, Spec
 from toolward.doors.address import Address
 
 HTTP = Address("127.0.0.1", 8700)
@@ -64,4 +64,6 @@ class Settings(Quiet, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     watched: tuple[Path, ...] = ()
     digest: str = ""
+    reminders: tuple[ReminderSpec, ...] = ()
     checkpoints: Path | None = None  # the ledger's, outside its database; None = in the home directory
+    keep_words_days: int = 0  # for which the ledger keeps words of what has ended; 0 = for ever

@@ -51,8 +51,8 @@ def digest_of(sources: Iterable[YamlSource], backends: Iterable[Spec]) -> str:
 
 
 def would_start(settings: Settings) -> tuple[str, ...]:
-    """A line for each backend and model endpoint, for people: commands as they are written, names of variables
-    without their values, addresses."""
+    """A line for each backend, model endpoint and webhook, for people: commands as they are written, names of
+    variables without their values, addresses."""
     lines: list[str] = []
     for spec in settings.backends:
         launch = _launch(spec)
@@ -62,6 +62,7 @@ def would_start(settings: Settings) -> tuple[str, ...]:
     lines += [
         f"model {one.name}: connects to {as_written(one.base_url)}" for one in settings.models if one.base_url
     ]
+    lines += [f"reminders: connects to {as_written(one.url).partition('?')[0]}" for one in settings.reminders]
     return tuple(lines)
 
 

@@ -152,18 +152,17 @@ class BoundRule(NamedTuple):
             if answer is not True:
                 failed = case.arguments is not None
                 still_open = still_open or not failed
-        if rule.origin and (met := self._meets_origin(case, still_open)) is not Match.YES:
+        if rule.origin and (met := self._meets_origin(case)) is not Match.YES:
             return met
         if failed:
             return Match.FAILED
         return Match.OPEN if still_open else Match.YES
 
-    def _meets_origin(self, case: Case, still_open: bool) -> Match:
+    def _meets_origin(self, case: Case) -> Match:
+        """A tool is listed whatever this says: who calls it is then told why it may not."""
         arguments = case.arguments
-        if arguments is None and case.run is not None:
+        if arguments is None:
             return Match.OPEN
-        if arguments is None:  # outside a run nothing is known of any call
-            return Match.OPEN if still_open and self.rule.effect != "allow" else Match.NO_ORIGIN
         if case.origins is None:
             met, stray = Meeting.UNKNOWN, unknown(self.rule, arguments)
         else:

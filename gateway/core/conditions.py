@@ -173,8 +173,7 @@ class Variables:
         """The values in one call; with None for the arguments, those that are the same for every call."""
         found = {name: read(principal, tool, run) for name, read in self._fixed}
         if arguments is None:
-            if run is not None:
-                found.pop(UNTRUSTED, None)  # which changes: a tool is listed in a run whatever it is now
+            found.pop(UNTRUSTED, None)  # which changes, and a tool is listed whatever it is now
         else:
             for name, variable in self._given:
                 found[variable] = name in arguments

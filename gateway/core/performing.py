@@ -83,7 +83,13 @@ class Performer:
                     attempts.made += 1
                     left = until - self._clock.monotonic() if attempts.made > 1 else seconds
                     onward = msgspec.structs.replace(
-                        context, timeout=left, hops=context.hops + 1, on_behalf_of="", run=None, in_force=None
+                        context,
+                        timeout=left,
+                        hops=context.hops + 1,
+                        on_behalf_of="",
+                        run=None,
+                        in_force=None,
+                        origins=None,
                     )
                     _check_lease(admitted, context)
                     try:

@@ -14,6 +14,8 @@ from typing import Literal
 
 import msgspec
 
+from toolward.types import RequestKind
+
 CALL_TIMEOUT = 30.0  # seconds for one call
 CONCURRENCY = 64  # calls of one backend in work at once
 QUEUE = 256  # calls of one backend that may wait for that
@@ -97,3 +99,15 @@ class GrpcSpec(Quiet, frozen=True, kw_only=True):
 
 
 Spec = StdioSpec | HttpSpec | GrpcSpec
+
+
+class ReminderSpec(Quiet, frozen=True, kw_only=True):
+    """A webhook that reminds of input requests which nobody has answered. Times are in seconds; no kinds: all."""
+
+    url: str
+    secret: str  # by which it is signed
+    after: float
+    every: float
+    at_most: int
+    kinds: tuple[RequestKind, ...] = ()
+    networks: tuple[str, ...] = ()

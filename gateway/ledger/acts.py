@@ -1,5 +1,7 @@
 """Acts on the ledger itself, each signed and on record: payloads erased, a segment removed, a new key in force."""
 
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -20,6 +22,13 @@ class RemovedSegment(msgspec.Struct, frozen=True):
     link: str
 
 
+class ErasedRun(msgspec.Struct, frozen=True):
+    """What is left of a run's events: the digest (`left_of`) of those whose words were erased."""
+
+    run: str
+    left: str
+
+
 class Act(msgspec.Struct, frozen=True, omit_defaults=True):
     """The body that is signed. Times are Unix ms."""
 
@@ -27,6 +36,8 @@ class Act(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: ActKind
     at: int
     calls: tuple[str, ...] = ()  # whose payloads were erased
+    runs: tuple[ErasedRun, ...] = ()  # whose words were erased
+    requests: tuple[str, ...] = ()
     removed: RemovedSegment | None = None
     key: str = ""  # the public key, in hexadecimal
     reason: str = ""
@@ -38,6 +49,8 @@ class Acts(NamedTuple):
     signed: tuple[tuple[str, Signed], ...]
     removed: dict[str, RemovedSegment]
     erased: frozenset[str]  # ids of calls
+    runs: Mapping[str, frozenset[str]]  # ids of runs to what was left of each
+    requests: frozenset[str]
 
 
 def store_act(batch: Batch, keys: Keys, act: Act) -> None:
@@ -51,6 +64,8 @@ def read_acts(connection: Connection) -> Acts:
     signed: list[tuple[str, Signed]] = []
     removed: dict[str, RemovedSegment] = {}
     erased: set[str] = set()
+    requests: set[str] = set()
+    runs: dict[str, frozenset[str]] = {}
     for row in connection.execute(select(tables.ledger_acts).order_by(tables.ledger_acts.c.id)):
         signed.append((row.id, Signed(row.body, row.key_id, row.signature)))
         try:
@@ -58,6 +73,17 @@ def read_acts(connection: Connection) -> Acts:
         except msgspec.MsgspecError:
             continue
         erased.update(act.calls)
+        requests.update(act.requests)
+        for run in act.runs:
+            runs[run.run] = runs.get(run.run, frozenset()) | {run.left}
         if act.removed is not None:
             removed[act.removed.segment] = act.removed
-    return Acts(tuple(signed), removed, frozenset(erased))
+    return Acts(tuple(signed), removed, frozenset(erased), runs, frozenset(requests))
+
+
+def left_of(events: Iterable[tuple[int, str]]) -> str:
+    """The digest of erased events, each its number and its data, in their order."""
+    made = hashlib.sha256()
+    for seq, data in events:
+        made.update(msgspec.json.encode((seq, data)))
+    return made.hexdigest()

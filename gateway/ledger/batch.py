@@ -4,15 +4,26 @@ the chain."""
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Table, func, insert, select
 
 from gateway.ledger import tables
 from gateway.ledger.chain import COVERED, Chain, Entry, entry, salted
 from gateway.ledger.transitions import store_transitions
+from toolward.store import Prepared
 
 Row = dict[str, Any]
 
-_KEEP_TEXTS = insert(tables.run_texts).prefix_with("OR IGNORE", dialect="sqlite")
+
+def _inserting(table: Table, *, if_new: bool = False) -> Prepared:
+    statement = insert(table).prefix_with("OR IGNORE", dialect="sqlite") if if_new else insert(table)
+    return Prepared(statement, [column.name for column in table.columns])
+
+
+_INSERT = {
+    kind: _inserting(covered.table) for kind, covered in COVERED.items() if kind not in ("run", "segment")
+}
+_KEEP_PAYLOADS = _inserting(tables.call_payloads)
+_KEEP_TEXTS = _inserting(tables.run_texts, if_new=True)
 
 
 class Batch:
@@ -75,15 +86,15 @@ class Batch:
             if payload["outcome"]:
                 payload["outcome"] = payload["outcome"]["id"]
         for kind, rows in self._covered.items():
-            connection.execute(insert(COVERED[kind].table), rows)
+            _INSERT[kind].run_many(connection, rows)
             self._entries += [entry(kind, row) for row in rows]
         if self._payloads:
-            connection.execute(insert(tables.call_payloads), self._payloads)
+            _KEEP_PAYLOADS.run_many(connection, self._payloads)
         if self._texts:
             texts = [
                 {"run_id": run, "digest": name, "body": body} for (run, name), body in self._texts.items()
             ]
-            connection.execute(_KEEP_TEXTS, texts)
+            _KEEP_TEXTS.run_many(connection, texts)
         self._sealing += self._entries
         self.drop()
 

@@ -1,5 +1,5 @@
-"""What lies beside the rows that the chain covers: payloads, the data of run events, input requests as they are
-now. Each must still fit the salted digest that its row has."""
+"""What lies beside the rows that the chain covers: payloads, and input requests as they are now. Each must still
+fit the salted digest that its row has. Of the words of runs, see `run_words.py`."""
 
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
@@ -43,14 +43,6 @@ def payloads(connection: Connection, erased: Collection[str]) -> Iterator[Findin
                     yield Finding(where, f"its {what} are gone, and no act says that they were erased")
             elif salted_digest(salt, body) != digest:
                 yield Finding(where, f"its {what} were changed")
-
-
-def event_data(connection: Connection) -> Iterator[Finding]:
-    events = tables.run_events.c
-    query = select(events.run_id, events.seq, events.salt, events.data, events.data_digest)
-    for run_id, seq, salt, data, digest in _rows(connection, query):
-        if salted_digest(salt, data.encode()) != digest:
-            yield Finding(f"event {seq} of the run {run_id}", "its data were changed")
 
 
 def requests(connection: Connection) -> Iterator[Finding]:

@@ -9,13 +9,15 @@ itself, only its salted digest, which is a column of the row.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Table, insert, update
+from sqlalchemy import Boolean, Connection, RowMapping, Table, insert, update
 
 from gateway.ledger import tables
+from toolward.store import Prepared
 
 SEGMENT_ENTRIES = 100_000
 SEGMENT_MS = 24 * 3600 * 1000
@@ -43,6 +45,10 @@ def _covered(table: Table, *, without: tuple[str, ...] = ()) -> Covered:
     return Covered(table, columns, tuple(column.name for column in table.primary_key.columns))
 
 
+def _getting(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    return itemgetter(*names)
+
+
 _RUN = ("tenant", "owner", "roles", "key", "agent", "created_at")  # the rest follows from the run's events
 
 COVERED: Mapping[str, Covered] = {
@@ -55,6 +61,14 @@ COVERED: Mapping[str, Covered] = {
     "act": _covered(tables.ledger_acts),
     "checkpoint": _covered(tables.checkpoints),
 }
+
+
+_CONTENT = {kind: _getting(covered.columns) for kind, covered in COVERED.items()}
+_WITH_TRUTHS = frozenset(
+    kind
+    for kind, covered in COVERED.items()
+    if any(isinstance(covered.table.c[name].type, Boolean) for name in covered.columns)
+)
 
 
 class Entry(NamedTuple):
@@ -75,10 +89,9 @@ class Position(NamedTuple):
 def entry(kind: str, values: Mapping[str, Any] | RowMapping) -> Entry:
     """The entry of a row with these values."""
     covered = COVERED[kind]
-    content = [
-        int(value) if isinstance(value, bool) else value
-        for value in (values[name] for name in covered.columns)
-    ]
+    content = list(_CONTENT[kind](values))
+    if kind in _WITH_TRUTHS:
+        content = [int(value) if isinstance(value, bool) else value for value in content]
     later = [values[name] for name in covered.later]
     if any(later):
         content += later
@@ -98,6 +111,9 @@ def salted(body: bytes) -> tuple[bytes, str]:
 
 def salted_digest(salt: bytes, body: bytes) -> str:
     return hashlib.sha256(salt + body).hexdigest()
+
+
+_ENTER = Prepared(insert(tables.chain), [column.name for column in tables.chain.columns])
 
 
 class Chain:
@@ -127,7 +143,7 @@ class Chain:
                 position = self._begin(connection, position, rows)
             position = self._add(position, made, rows)
         if rows:
-            connection.execute(insert(tables.chain), rows)
+            _ENTER.run_many(connection, rows)
         self._next = position
 
     def committed(self) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
-    case,
+    bindparam,
     exists,
     insert,
     literal,
@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from gateway.core.ports import Lease, Superseded
 from gateway.ledger import tables
+from toolward.store import Prepared
 from toolward.types import RequestState, RunState
 
 DATABASE_CLOCK: ColumnElement[int] = literal_column(
@@ -34,6 +35,9 @@ DATABASE_CLOCK: ColumnElement[int] = literal_column(
 
 _lease = tables.run_leases.c
 _runs = tables.runs.c
+_GIVEN = Prepared(
+    select(_lease.holder, _lease.epoch, _lease.attempts).where(_lease.run_id == bindparam("run"))
+)
 _CLOSED = [
     state.value
     for state in (
@@ -84,11 +88,11 @@ class Leases:
             .values(expires_at=self._clock + lasts, lasts=lasts)
         )
         query = (
-            select(_lease.run_id, _runs.last_seq)
+            select(_runs.id, _runs.last_seq)
             .join_from(tables.run_leases, tables.runs, _runs.id == _lease.run_id)
             .where(_lease.holder == holder)
         )
-        return dict(connection.execute(query).tuples())
+        return {row.id: row.last_seq for row in connection.execute(query)}
 
     def holders(self, connection: Connection) -> tuple[str, ...]:
         return tuple(connection.execute(select(_lease.holder).where(self._in_force).distinct()).scalars())
@@ -129,17 +133,14 @@ def bury(connection: Connection, holder: str) -> None:
 def check(connection: Connection, run_id: str, epoch: int) -> None:
     """For an append under the lease of this epoch, or under none (0): the log goes on, so attempts count from here.
     Raises Superseded."""
-    which = _lease.run_id == run_id
-    if epoch:
-        which = and_(which, _lease.epoch == epoch, _lease.holder != "")
-    changed = connection.execute(
-        update(tables.run_leases).where(which).values(attempts=case((_lease.holder == "", 0), else_=1))
-    )
-    if epoch and not changed.rowcount:
+    holder, given, attempts = _GIVEN.run(connection, {"run": run_id}).fetchone() or ("", 0, 0)
+    if epoch and (given != epoch or not holder):
         raise Superseded(
             f"The lease {epoch} on the run {run_id} is not in force any more: another works on it.",
             hint="Leave the run to whoever has it.",
         )
+    if attempts != (begun := 1 if holder else 0):
+        connection.execute(update(tables.run_leases).where(_lease.run_id == run_id).values(attempts=begun))
 
 
 def _asked() -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,18 +23,27 @@ from gateway.core.ports import (
     Spend,
     StoredEvent,
 )
-from gateway.ledger import budgets, calls, leases, listing, requests, run_events, runs
+from gateway.ledger import budgets, calls, erasable, leases, listing, reminders, requests, run_events, runs
 from gateway.ledger.acts import RemovedSegment
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
 from gateway.ledger.checkpoints import Checkpoints
+from gateway.ledger.erasure import Erased, Eraser, What, slices
 from gateway.ledger.keys import Keys
 from gateway.ledger.reading import RecordedCall, recorded_call
 from gateway.ledger.schema import prepare
 from gateway.ledger.transitions import watch_requests
 from gateway.ledger.upkeep import Upkeep
-from toolward.errors import ToolwardError
-from toolward.store import Writer, closed, explain, open_store, place, write_transaction
+from toolward.errors import ConfigurationError, ToolwardError
+from toolward.store import (
+    Writer,
+    closed,
+    explain,
+    open_store,
+    place,
+    read_transaction,
+    write_transaction,
+)
 from toolward.types import InputRequest, RunEvent, RunFilter, RunPage, ToolResult
 
 log = logging.getLogger(__name__)
@@ -44,6 +53,10 @@ T = TypeVar("T")
 
 CHECKPOINT_SECONDS = 30.0
 """Between two checkpoints while anything is written: half of what is promised."""
+
+
+ERASE_SLICE = 100
+"""Runs, calls or input requests whose words are erased in one transaction."""
 
 
 def keys_beside(file: str) -> Keys:
@@ -196,11 +209,50 @@ class Ledger:
     # --- upkeep
 
     async def erase(
-        self, calls: Sequence[str] = (), *, principal: str = "", tenant: str = "default", reason: str = ""
-    ) -> int:
-        """Erase the payloads of these calls, or of all calls of a principal; how many there were."""
-        erased = await self._keep_up(lambda upkeep: upkeep.erase(calls, principal, tenant, reason))
+        self,
+        calls: Sequence[str] = (),
+        *,
+        principal: str = "",
+        run: str = "",
+        tenant: str = "default",
+        reason: str = "",
+    ) -> Erased:
+        """Erase the payloads of these calls; or all words of one run, with its calls and input requests; or all of
+        a principal. What is not over is kept, and named. Raises NotFound, and Conflict for one run that is not
+        over."""
+        await self._writer.write(lambda _: None)  # what was recorded a moment ago is seen
+        now = self._now()
+        what = What(calls)
+        if run:
+            what = await self._read(lambda connection: erasable.of_run(connection, run, now))
+        elif principal:
+            what = await self._read(
+                lambda connection: erasable.of_principal(connection, principal, tenant, now)
+            )
+        erased = await self._erase(what, reason)
         await asyncio.to_thread(self._empty_log)
+        return erased
+
+    async def retain(self, before: int, reason: str = "") -> Erased:
+        """Erase the words of everything that ended before this time (Unix ms), a little at a time, so that others
+        come in between."""
+        erased = Erased()
+        while True:
+            what = await self._read(
+                lambda connection: erasable.ended_before(connection, before, self._now(), ERASE_SLICE)
+            )
+            some = await self._erase(what, reason)
+            if not some.any:
+                break
+            erased += some
+        if erased.any:
+            await asyncio.to_thread(self._empty_log)
+        return erased
+
+    async def _erase(self, what: What, reason: str) -> Erased:
+        erased = Erased(kept=tuple(what.kept))
+        for some in slices(what, ERASE_SLICE):
+            erased += await self._keep_up(lambda upkeep: Eraser(*upkeep).erase(some, reason))  # noqa: B023 -- done at once
         return erased
 
     def _empty_log(self) -> None:
@@ -211,7 +263,9 @@ class Ledger:
     async def remove_before(self, before: int, reason: str = "") -> list[RemovedSegment]:
         """Remove the segments that were closed before this time (Unix ms), but for those in which something is not
         over."""
-        return await self._keep_up(lambda upkeep: upkeep.remove_before(before, reason))
+        removed = await self._keep_up(lambda upkeep: upkeep.remove_before(before, reason))
+        await asyncio.to_thread(self._empty_log)
+        return removed
 
     async def rotate_key(self, reason: str = "") -> str:
         """Announce it in the ledger, put a new key in force, and sign with it; its id."""
@@ -223,9 +277,12 @@ class Ledger:
     async def _keep_up(self, work: Callable[[Upkeep], T]) -> T:
         now = self._now()
         act_id = f"act_{now:012x}{secrets.token_hex(5)}"
-        return await self._writer.write(
-            lambda connection: work(Upkeep(connection, self._batch, self._keys, now, act_id))
-        )
+
+        def seeing_all(connection: Connection) -> T:
+            self._batch.flush(connection)  # what others of this commit left to be stored
+            return work(Upkeep(connection, self._batch, self._keys, now, act_id))
+
+        return await self._writer.write(seeing_all)
 
     # --- input requests
 
@@ -267,6 +324,20 @@ class Ledger:
     async def live_requests(self) -> tuple[RequestSpec, ...]:
         now = self._now()
         return await self._read(lambda connection: requests.live_ones(connection, now))
+
+    async def claim_reminder(self, request_id: str, hook: str, number: int) -> bool:
+        now = self._now()
+        return await self._writer.write(
+            lambda connection: reminders.claim(connection, request_id, hook, number, now)
+        )
+
+    async def settle_reminder(
+        self, request_id: str, hook: str, number: int, state: Literal["sent", "failed"]
+    ) -> None:
+        now = self._now()
+        await self._writer.write(
+            lambda connection: reminders.settle(connection, request_id, hook, number, state, now)
+        )
 
     async def _write_requests(self, work: Callable[[Connection], T]) -> T:
         def noted(connection: Connection) -> T:
@@ -333,7 +404,7 @@ class Ledger:
         if self._closed:
             raise closed(self._engine)
         try:
-            with self._engine.connect() as connection:
+            with read_transaction(self._engine) as connection:
                 return work(connection)
         except SQLAlchemyError as error:
             raise explain(error, place(self._engine)) from error
@@ -345,6 +416,10 @@ def _open(where: str | Path, busy_timeout: float) -> Engine:
         with write_transaction(engine) as connection:
             prepare(connection, place(engine))
         watch_requests(engine)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        reason = explain(error, place(engine))
+        raise ConfigurationError(f"{reason.text} It is as it was.", hint=reason.hint or "") from error
     except BaseException:
         engine.dispose()
         raise

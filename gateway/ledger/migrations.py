@@ -34,6 +34,14 @@ _TO_3 = (
     "CREATE INDEX run_leases_by_holder ON run_leases (holder)",
     "ALTER TABLE input_requests ADD COLUMN choices TEXT DEFAULT '[]' NOT NULL",
     "CREATE INDEX input_requests_by_run ON input_requests (run_id, state)",
+    """CREATE TABLE request_reminders (
+        request_id TEXT NOT NULL,
+        hook TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        PRIMARY KEY (request_id, hook)
+    )""",
     "DROP INDEX call_records_by_run",
     "CREATE INDEX call_records_by_run ON call_records (run_id, tool)",
 )

@@ -13,7 +13,7 @@ from gateway.ledger import tables
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import salted, salted_digest
 from gateway.ledger.words import Named, packed, put_back, take_names
-from toolward.errors import Internal
+from toolward.errors import Internal, NotFound
 from toolward.types import RunEvent
 
 SHARED_RUN = ""
@@ -39,12 +39,13 @@ class Damaged(Internal):
 
 
 class Part(NamedTuple):
-    """A run whose events from `after` up to `last` are a part of a log; `erased`: words may be gone on purpose."""
+    """A run whose events from `after` up to `last` are a part of a log; up to `erased` words are gone on
+    purpose."""
 
     run_id: str
     after: int
     last: int
-    erased: bool
+    erased: int
 
 
 def add_events(batch: Batch, run_id: str, after: int, stored: Sequence[StoredEvent], at: int) -> None:
@@ -82,7 +83,7 @@ def lineage(connection: Connection, run_id: str) -> list[Part]:
             raise Damaged(f"The log of the run {run_id}", f"the run {name}, with which it begins, is gone")
         last = row.last_seq if limit is None else limit
         limit = min(last, row.parent_seq)
-        parts.append(Part(name, limit, last, bool(row.erased_seq)))
+        parts.append(Part(name, limit, last, row.erased_seq))
         name = row.parent
     return parts
 
@@ -94,7 +95,8 @@ def read_events(connection: Connection, run_id: str, after: int) -> tuple[RunEve
     for part in reversed(parts):
         if part.last > after:
             rows += _rows(connection, part, after)
-    opened = [_opened(row) for row in rows]
+    erased = {part.run_id: part.erased for part in parts}
+    opened = [_opened(row, erased[row.run_id]) for row in rows]
     texts = _Texts(connection, parts)
     texts.load(digest for _, named in opened for digest in (*named.words.values(), *named.shared.values()))
     return tuple(
@@ -104,7 +106,10 @@ def read_events(connection: Connection, run_id: str, after: int) -> tuple[RunEve
 
 
 def read_texts(connection: Connection, run_id: str, digests: Sequence[str]) -> Mapping[str, bytes]:
-    texts = _Texts(connection, lineage(connection, run_id))
+    """Raises NotFound, Damaged."""
+    if not (parts := lineage(connection, run_id)):
+        raise not_found(run_id)
+    texts = _Texts(connection, parts)
     texts.load(digests)
     for name in digests:
         texts.check(name, f"The log of the run {run_id}")
@@ -127,9 +132,9 @@ def _rows(connection: Connection, part: Part, after: int) -> Sequence[Any]:
     return rows
 
 
-def _opened(row: Any) -> tuple[dict[str, Any], Named]:
+def _opened(row: Any, erased: int) -> tuple[dict[str, Any], Named]:
     body = row.data.encode() if isinstance(row.data, str) else row.data
-    if row.salt and salted_digest(row.salt, body) != row.data_digest:
+    if (not row.salt and row.seq > erased) or (row.salt and salted_digest(row.salt, body) != row.data_digest):
         raise Damaged(_where(row), "its data were changed")
     try:
         data = msgspec.json.decode(body, type=dict[str, Any])
@@ -185,6 +190,10 @@ class _Texts:
 
 def _where(row: Any) -> str:
     return f"Event {row.seq} of the run {row.run_id}"
+
+
+def not_found(run_id: str) -> NotFound:
+    return NotFound(f"There is no run {run_id[:128]!r}.", hint="List your runs.")
 
 
 def chunks(values: Iterable[Any], size: int = _AT_ONCE) -> Iterator[list[Any]]:

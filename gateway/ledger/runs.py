@@ -4,19 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core.ports import RunAppend, RunRecord, StoredEvent
 from gateway.ledger import leases, tables
 from gateway.ledger.batch import Batch
-from gateway.ledger.run_events import add_events
-from toolward.errors import Conflict, NotFound
+from gateway.ledger.run_events import add_events, not_found
+from toolward.errors import Conflict
+from toolward.store import Prepared
 from toolward.types import Run, RunState
 
 _runs = tables.runs.c
 _FIELDS = Run.__struct_fields__
 _FIXED = ("id", "agent", "owner", "created_at", "parent")
+_MOVING = tuple(name for name in _FIELDS if name not in _FIXED)  # the rest's indexes would be written anew
+_MOVE = Prepared(
+    update(tables.runs).where(_runs.id == bindparam("of_run"), _runs.last_seq == bindparam("behind")), _MOVING
+)
 
 
 def create(
@@ -48,11 +53,9 @@ def create(
 def append(connection: Connection, batch: Batch, more: RunAppend) -> None:
     """The events happened at `run.updated_at`. Raises Superseded, and Conflict when another writer was first."""
     leases.check(connection, more.run_id, more.epoch)
-    changed = connection.execute(
-        update(tables.runs)
-        .where(_runs.id == more.run_id, _runs.last_seq == more.after)
-        .values(_changing(more.run) | {"last_seq": more.after + len(more.events)})
-    )
+    values = _changing(more.run)
+    values |= {"last_seq": more.after + len(more.events), "of_run": more.run_id, "behind": more.after}
+    changed = _MOVE.run(connection, values)
     if changed.rowcount == 0:
         raise Conflict(
             f"The run {more.run_id} has moved on: its event {more.after + 1} was written by another.",
@@ -69,8 +72,9 @@ def get(connection: Connection, run_id: str) -> RunRecord:
     return record_of(row)
 
 
-def not_found(run_id: str) -> NotFound:
-    return NotFound(f"There is no run {run_id[:128]!r}.", hint="List your runs.")
+def lengths(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
+    query = select(_runs.id, _runs.last_seq).where(_runs.id.in_(run_ids))
+    return {row.id: row.last_seq for row in connection.execute(query)}
 
 
 def record_of(row: Row[Any]) -> RunRecord:
@@ -81,10 +85,8 @@ def record_of(row: Row[Any]) -> RunRecord:
 
 
 def _changing(run: Run) -> dict[str, Any]:
-    """What events change of a run. The rest stays out of updates: its indexes would be written anew."""
-    values = msgspec.structs.asdict(run)
-    for name in _FIXED:
-        del values[name]
+    """What events change of a run."""
+    values: dict[str, Any] = {name: getattr(run, name) for name in _MOVING}
     values["state"] = run.state.value
     return values
 
@@ -100,8 +102,3 @@ def _check_parent(connection: Connection, record: RunRecord) -> None:
             f"The run {parent} has {last} events: there is no event {record.parent_seq} to retry it from.",
             hint="Name one of its events.",
         )
-
-
-def lengths(connection: Connection, run_ids: Sequence[str]) -> dict[str, int]:
-    query = select(_runs.id, _runs.last_seq).where(_runs.id.in_(run_ids))
-    return dict(connection.execute(query).tuples().all())

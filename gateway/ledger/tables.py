@@ -172,6 +172,16 @@ input_requests = Table(
     Index("input_requests_by_run", "run_id", "state"),
 )
 
+request_reminders = Table(
+    "request_reminders",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("hook", Text, primary_key=True),  # where it goes, by the digest of its address
+    Column("number", Integer, nullable=False),  # the newest: 0, 1, 2 …
+    Column("state", Text, nullable=False),  # `reminders.py` has the states
+    Column("at", BigInteger, nullable=False),
+)
+
 request_transitions = Table(
     "request_transitions",
     metadata,

@@ -1,8 +1,7 @@
-"""What is taken out of the ledger on purpose: payloads, by call or principal; segments that are older than what is
-to be kept, as a whole. Each leaves a signed act, so that `verify` knows it from tampering."""
+"""What is taken out of the ledger on purpose as a whole: segments that are older than what is to be kept. Each
+leaves a signed act, so that `verify` knows it from tampering."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, delete, func, select
@@ -12,11 +11,8 @@ from gateway.ledger.acts import Act, RemovedSegment, store_act
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import SEGMENT_MS
 from gateway.ledger.keys import Keys
-from toolward.types import RequestState, RunState
-
-_AT_ONCE = 500
-_ENDED = frozenset(state.value for state in RunState if state.ended)
-_UNDECIDED = frozenset({RequestState.OPEN.value, RequestState.TAKEN.value, RequestState.APPROVED.value})
+from gateway.ledger.run_events import chunks
+from gateway.ledger.unfinished import ENDED, undecided
 
 
 class Upkeep(NamedTuple):
@@ -27,26 +23,6 @@ class Upkeep(NamedTuple):
     keys: Keys
     now: int
     act_id: str
-
-    def erase(self, calls: Sequence[str], principal: str, tenant: str, reason: str) -> int:
-        """The payloads of these calls, and of all calls of a principal where one is named; how many there were."""
-        payloads, records = tables.call_payloads.c, tables.call_records.c
-        wanted = select(payloads.call_id).distinct()
-        if principal:
-            of_whom = select(records.id).where(records.principal == principal, records.tenant == tenant)
-            wanted = wanted.where(payloads.call_id.in_(of_whom))
-        else:
-            wanted = wanted.where(payloads.call_id.in_(calls))
-        erased = 0
-        for number, ids in enumerate(_chunks(self.connection.execute(wanted).scalars().all())):
-            gone = self.connection.execute(delete(tables.call_payloads).where(payloads.call_id.in_(ids)))
-            erased += gone.rowcount
-            store_act(
-                self.batch,
-                self.keys,
-                Act(f"{self.act_id}_{number}", "erase", self.now, tuple(ids), reason=reason),
-            )
-        return erased
 
     def new_key(self, reason: str) -> None:
         """Announce, signed by the key in force, that it is followed by another."""
@@ -84,22 +60,25 @@ class Upkeep(NamedTuple):
         transitions = {key for other in others for key in other.get("transition", ())}
         runs = {*keys.get("run", ()), *(key.rpartition("/")[0] for key in keys.get("event", ()))}
         requests = {key.rpartition("/")[0] for key in keys.get("transition", ())}
+        leaving = {key for other in others for key in other.get("run", ())}
         here: dict[str, int] = {}
         for key in events:
             run = key.rpartition("/")[0]
             here[run] = here.get(run, 0) + 1
         row, asked = tables.runs.c, tables.input_requests.c
-        for ids in _chunks(sorted(runs)):
+        for ids in chunks(sorted(runs)):
             for run, state, last in self.connection.execute(
-                select(row.id, row.state, row.last_seq).where(row.id.in_(ids))
+                select(row.id, row.state, row.last_seq - row.parent_seq).where(row.id.in_(ids))
             ):
-                if state not in _ENDED or here.get(run, 0) < last:
+                if state not in ENDED or here.get(run, 0) < last:
                     return True
-        for ids in _chunks(sorted(requests)):
-            for request, state, expires in self.connection.execute(
-                select(asked.id, asked.state, asked.expires_at).where(asked.id.in_(ids))
+            children = set(self.connection.execute(select(row.id).where(row.parent.in_(ids))).scalars())
+            if not children <= leaving:  # their logs begin with these events
+                return True
+        for ids in chunks(sorted(requests)):
+            for request, waits in self.connection.execute(
+                select(asked.id, undecided(self.now)).where(asked.id.in_(ids))
             ):
-                waits = state in _UNDECIDED and (expires == 0 or expires > self.now)
                 if waits or f"{request}/{self._transitions(request)}" not in transitions:
                     return True
         return False
@@ -122,6 +101,8 @@ class Upkeep(NamedTuple):
         self._delete(tables.call_records.c.id, calls)
         self._delete(tables.call_outcomes.c.id, outcomes)
         self._delete(tables.run_events.c.run_id, sorted(runs))
+        self._delete(tables.run_texts.c.run_id, sorted(runs))
+        self._delete(tables.run_leases.c.run_id, sorted(runs))
         self._delete(tables.runs.c.id, sorted(runs))
         self._delete(tables.request_transitions.c.request_id, sorted(requests))
         self._delete(tables.input_requests.c.id, sorted(requests))
@@ -130,11 +111,5 @@ class Upkeep(NamedTuple):
         return RemovedSegment(name, seq, link.hex())
 
     def _delete(self, column: Column[Any], values: Sequence[Any], *also: Any) -> None:
-        for some in _chunks(values):
+        for some in chunks(values):
             self.connection.execute(delete(column.table).where(column.in_(some), *also))
-
-
-def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:
-    rest = iter(values)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Boolean, Column, ColumnElement, Connection, Integer, func, select, tuple_, type_coerce
 
-from gateway.ledger import beside, tables
+from gateway.ledger import beside, run_words, tables
 from gateway.ledger.acts import Acts, read_acts
 from gateway.ledger.beside import Finding
 from gateway.ledger.chain import COVERED, START, Entry, entry, link
@@ -35,7 +35,9 @@ class Verified(msgspec.Struct):
     removed_segments: int = 0  # by retention, with a signed act
     checkpoints: int = 0
     covered_until: int = 0
-    erased: int = 0  # payloads, with a signed act
+    erased: int = 0  # calls whose payloads are gone, with a signed act
+    erased_runs: int = 0
+    erased_requests: int = 0
     findings: list[Finding] = msgspec.field(default_factory=list[Finding])
 
     @property
@@ -93,8 +95,10 @@ class _Check:
         self._said.removed_segments = len(acts.removed)
         self._added_rows(acts)
         self._said.erased = len(acts.erased)
+        self._said.erased_runs = len(acts.runs)
+        self._said.erased_requests = len(acts.requests)
         self._said.findings += beside.payloads(self._connection, acts.erased)
-        self._said.findings += beside.event_data(self._connection)
+        self._said.findings += run_words.findings(self._connection, acts.runs)
         self._said.findings += beside.requests(self._connection)
         return self._said
 

@@ -73,6 +73,10 @@ class Feed:
         for watcher in self._watchers.get(run_id, ()):
             watcher.tell(seq, ended)
 
+    def watched(self) -> dict[str, int]:
+        """The runs that are watched, and how far the one who knows least knows their logs."""
+        return {run_id: min(one.seq for one in watchers) for run_id, watchers in self._watchers.items()}
+
     def stopped(self, run_id: str, error: ToolwardError) -> None:
         for watcher in self._watchers.get(run_id, ()):
             watcher.fail(error)

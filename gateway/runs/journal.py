@@ -68,6 +68,7 @@ class Journal:
             await asyncio.shield(storing)
         except asyncio.CancelledError:
             await asyncio.wait([storing])
+            storing.exception()  # whoever has given up does not hear of it
             raise
 
     async def catch_up(self) -> bool:

@@ -17,6 +17,7 @@ from gateway.runs.answers import settle_answers
 from gateway.runs.asked import asked_in_turn
 from gateway.runs.control import Control
 from gateway.runs.feed import Feed
+from gateway.runs.following import follow
 from gateway.runs.inbox import Inbox
 from gateway.runs.inputs import check_key, check_text
 from gateway.runs.journal import Journals
@@ -94,7 +95,10 @@ class Runs:
         self._beside: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Runs":
-        self._beside.append(asyncio.create_task(self._leases.keep(self._work.notice)))
+        self._beside += [
+            asyncio.create_task(self._leases.keep(self._work.notice)),
+            asyncio.create_task(follow(self._feed, self._ledger)),
+        ]
         return self
 
     async def __aexit__(
@@ -182,6 +186,7 @@ class Runs:
                 said = watcher.taken()  # before the log is read: its reply may be there, and then it is stale
                 for event in await self._ledger.events(run_id, seen):
                     seen = event.seq
+                    watcher.seq = max(watcher.seq, seen)
                     if event.type == "model_replied":
                         replied = event.data["turn"]
                     yield event

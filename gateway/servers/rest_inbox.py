@@ -11,8 +11,9 @@ from toolward.types import AgentProvider, Answer, InputRequest, Principal
 
 
 class GiveAnswer(Body):
-    """A person's answer to an input request: `approve` for approvals, `text` for questions, one of its `choices`
-    where it has some. `arguments` approves the call with those in place of its own."""
+    """A person's answer to an input request: `approve` for approvals, `text` for questions, `choice` (and, if
+    there is more to say, `text`) where it has `choices`. `arguments` approves the call with those in place of its
+    own."""
 
     approve: bool | None = None
     text: str | None = None
@@ -50,7 +51,7 @@ def inbox_routes(agents: AgentProvider, who: Any) -> APIRouter:
 
     @router.post("/{request_id}/take", responses=describing(InputRequest))
     async def take_input_request(request_id: str, principal: Principal = who) -> Response:
-        """Take the case over: nobody else answers it then, and its run waits until you do."""
+        """Take the case over, also from another who has it: nobody else answers it then, and its run waits."""
         return answer(await agents.take_input_request(principal, request_id))
 
     return router

@@ -53,7 +53,7 @@ class RateRun(Body):
 
 def _filter(
     agent: str = "",
-    owner: Annotated[str, Query(description="who started it")] = "",
+    owner: Annotated[str, Query(description="who started it: you, if this is left out; * for anybody")] = "",
     state: RunState | None = None,
     tool: Annotated[str, Query(description="qualified name of a tool that it called")] = "",
     since: Annotated[

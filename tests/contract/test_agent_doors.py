@@ -135,10 +135,11 @@ async def test_one_of_the_choices_is_the_answer(agents: Agents, door: Door) -> N
     run = await door.start_run(NOBODY, "support", "x")
     request = await door.get_input_request(NOBODY, f"req_{run.id}")
     assert request.choices == ("ORD-1007", "cancel")
-    answered = await door.answer_input_request(NOBODY, request.id, Answer(choice="ORD-1007", reason="told"))
+    said = Answer(choice="ORD-1007", text="I rang them up.", reason="told")
+    answered = await door.answer_input_request(NOBODY, request.id, said)
     assert answered.state is RequestState.ANSWERED
-    assert agents.last_answer == Answer(choice="ORD-1007", reason="told")
-    assert (await door.get_run(NOBODY, run.id)).answer == "ORD-1007"
+    assert agents.last_answer == said
+    assert (await door.get_run(NOBODY, run.id)).answer == "I rang them up."
 
 
 async def test_a_case_is_taken_over_once_and_handed_back(door: Door) -> None:

@@ -13,7 +13,7 @@ from gateway.config.reader import Section
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 ENVIRONMENT = dict.fromkeys(
     ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY"), "x"
-) | {"PRINCIPAL_KEY": "k" * 40}
+) | {"PRINCIPAL_KEY": "k" * 40, "WEBHOOK_SECRET": "w" * 40}
 
 
 def blocks(language: str) -> list[str]:
@@ -76,6 +76,7 @@ def test_the_defaults_are_the_defaults() -> None:
     from gateway.agent.definition import Limits
     from gateway.backends.timing import Timing
     from gateway.config.mcp_servers import MAX_SERVERS
+    from gateway.config.reminders import AFTER, AT_MOST, EVERY, SHORTEST_SECRET
     from gateway.config.settings import CALL_TIMEOUT, GRPC, HTTP, MODEL_TIMEOUT
     from gateway.config.source import MAX_BYTES, MAX_DEPTH
     from gateway.core.spec import CONCURRENCY, QUEUE
@@ -93,6 +94,10 @@ def test_the_defaults_are_the_defaults() -> None:
         ("{} levels", MAX_DEPTH),
         ("{} servers.", MAX_SERVERS),
         ("calls under way have {:g}\n", Timing().finish),
+        ("| `secret` | text, {} characters or more | needed |", SHORTEST_SECRET),
+        ("| `after` | `30m`, `4h`, `2d` | `{}` |", AFTER),
+        ("| `every` | `30m`, `4h`, `2d` | `{}` |", EVERY),
+        ("| `at_most` | number | {} |", AT_MOST),
     ]
     for text, value in said:
         assert text.format(value) in PAGE

@@ -15,11 +15,14 @@ from gateway.core.limits import Rate
 from gateway.core.operations import OPERATIONS
 from gateway.core.patterns import BUILT_IN
 from gateway.core.policy import bind
+from gateway.core.rules_reader import LABELS
 from tests.e2e.command import Done, free_port, patiently, toolward
 from tests.policies import policy
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
-POLICY, TERMS, OPERATION_RULES, TABLE = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+POLICY, ORIGINS, TERMS, OPERATION_RULES, TABLE = re.findall(
+    r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
+)
 SHOWN = dict(re.findall(r"^```console\n\$ toolward (.*?)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 """What is printed, by command."""
 
@@ -137,6 +140,15 @@ def test_the_rules_with_limits_outputs_and_operations_are_such_and_fit_the_tools
     assert [pattern.name for pattern in reads.output.redact] == ["email", "card", "order-number"]
     assert reads.output.trust == "trusted"
     assert all(rule.operations.patterns for rule in policy(OPERATION_RULES).rules)
+
+
+def test_the_rules_with_origins_fit_the_tools_and_the_page_names_every_label() -> None:
+    catalog = table_catalog(Table("", (), shipped=True, tools=(), facts={}, cases=()))
+    rules = policy(ORIGINS)
+    assert bind(rules, catalog).problems == bind(rules, catalog).warnings == ()
+    assert {label for rule in rules.rules for labels in rule.origin.values() for label in labels} == set(
+        LABELS
+    )
 
 
 def test_every_pattern_and_every_operation_is_named_with_its_attributes() -> None:

@@ -12,7 +12,7 @@ from gateway.core import people
 from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
-from gateway.core.ports import ModelPort, ModelReply, ToolUse, Usage
+from gateway.core.ports import ModelPort, ModelReply, RunRecord, ToolUse, Usage
 from gateway.ledger.ledger import Ledger
 from gateway.runs.ports import OfferedTool
 from gateway.runs.presence import present
@@ -74,6 +74,8 @@ class House:
         self.backends = TwinBackends(listing("crm", *TOOLS))
         self.model: ModelPort = TwinModel([])
         self.agents: Mapping[str, AgentDefinition] = {"support": SUPPORT}
+        self.rights: Mapping[str, tuple[str, ...]] | None = None  # None: as when a run was started
+        self.lease_seconds = 15.0
         self.ledger: Ledger
 
     @asynccontextmanager
@@ -104,10 +106,16 @@ class House:
                 clock=self.clock,
                 ids=self.ids,
                 facts=facts,
+                rights=self._rights,
+                lease_seconds=self.lease_seconds,
                 holder=presence.name,
                 gone=presence.gone,
             ) as runs:
                 yield runs
+
+    def _rights(self, record: RunRecord) -> Principal | None:
+        roles = record.roles if self.rights is None else self.rights.get(record.run.owner)
+        return None if roles is None else Principal(record.run.owner, roles, record.tenant)
 
     def script(self, *replies: ModelReply) -> TwinModel:
         self.model = model = TwinModel(replies)

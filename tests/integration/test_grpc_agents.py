@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tests.integration.scripted_agents import BIG, Agents
 from tests.integration.scripted_tools import Tools, failing
+from tests.integration.test_grpc_serving import relay
 from toolward.auth import bearer
 from toolward.client.grpc import GrpcClient
 from toolward.doors.grpc import GrpcDoor, serve_grpc
@@ -122,6 +123,43 @@ async def test_who_stops_watching_leaves_nothing_behind(agents: Agents, client: 
         async for _ in events:
             break
     await asyncio.wait_for(agents.left.wait(), 10)
+
+
+class Flooding(Agents):
+    """Says more than goes out before the reader reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.more = asyncio.Event()
+
+    async def watch_run(
+        self, principal: Principal, run_id: str, after: int = 0, deltas: bool = False
+    ) -> AsyncGenerator[RunEvent | TextDelta, None]:
+        try:
+            yield TextDelta(1, 0, "x")
+            self.more.set()
+            while True:
+                yield TextDelta(1, 1, "x" * 8_000_000)
+        finally:
+            self.left.set()
+
+
+async def test_who_is_lost_in_the_middle_of_a_stream_is_no_failure_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    agents = Flooding()
+    async with (
+        serve_grpc("127.0.0.1:0", Tools(), None, agents=agents, name="test") as door,
+        relay(door.port) as (port, cut),
+        GrpcClient(f"127.0.0.1:{port}") as client,
+    ):
+        watching = client.watch_run(NOBODY, "run_1", 0, True)
+        await anext(watching)
+        await asyncio.wait_for(agents.more.wait(), 30)
+        cut()
+        await asyncio.wait_for(agents.left.wait(), 30)
+        await watching.aclose()
+    assert "failed" not in caplog.text
 
 
 async def test_pages_of_runs(client: GrpcClient) -> None:

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.core.digests import text_digest
 from gateway.core.ports import CallOutcome, CallRecord, RequestSpec, RunAppend, RunRecord, StoredEvent
+from gateway.ledger.erasure import Erased
 from gateway.ledger.ledger import Ledger, keys_beside, outside
 from gateway.ledger.verify import Verified, verify
 from tests.twins import TwinClock
@@ -27,6 +29,7 @@ _KEYS = {  # of every table that is covered, or lies beside
     "call_outcomes": ("id",),
     "call_payloads": ("call_id", "outcome"),
     "run_events": ("run_id", "seq"),
+    "run_texts": ("run_id", "digest"),
     "request_transitions": ("request_id", "number"),
     "input_requests": ("id",),
     "checkpoints": ("number",),
@@ -36,7 +39,7 @@ _KEYS = {  # of every table that is covered, or lies beside
 }
 _FREE = {  # what no entry covers: it follows from events, or is a hint
     "runs": {"last_seq", "state", "input", "answer", "error_code", "error_message", "turns", "calls",
-             "input_tokens", "output_tokens", "updated_at"},
+             "input_tokens", "output_tokens", "updated_at", "erased_seq"},
     "chain_segments": {"open"},
     "request_transitions": {"salt"},  # of an earlier one: the row that it was of has moved on
 }  # fmt: skip
@@ -80,15 +83,21 @@ async def _step(
             if size > 1:
                 await ledger.intend(_record(number), b"{}", approval=opened.id)
         case "run":
-            await ledger.create(_run(number), [StoredEvent("run_started", 1, b'{"input":"Hi"}')])
+            await ledger.create(_run(number), [_said("run_started", "Hi", shared=b'{"name":"support"}')])
             seqs[number] = 1
         case "event":
             for run, seq in seqs.items():
-                event = StoredEvent("model_replied", 1, b'{"n":%d}' % size)
+                event = _said("model_replied", f"reply {size}")
                 await ledger.append(RunAppend(f"run_{run}", seq, (event,), _run(run).run))
             seqs.update((run, seq + 1) for run, seq in seqs.items())
         case _:
             await ledger.checkpoint()
+
+
+def _said(kind: str, text: str, shared: bytes = b"") -> StoredEvent:
+    texts = {text_digest(body): body for body in (text.encode(), b"another", *([shared] if shared else []))}
+    definition = {"definition": text_digest(shared)} if shared else {}
+    return StoredEvent(kind, 1, b'{"version":1}', {"text": text_digest(text.encode())}, definition, texts)
 
 
 def _record(number: int) -> CallRecord:
@@ -357,15 +366,16 @@ async def test_erased_payloads_leave_the_rest_whole_and_nothing_to_guess_from(tm
     path = tmp_path / "ledger.db"
     await write(path, [[("call", 1), ("call", 2)]])
     async with Ledger.open(path) as ledger:
-        assert await ledger.erase(["call_1"], reason="asked for by ada") == 2  # arguments and result
-        assert await ledger.erase(["call_9"]) == 0
+        erased = await ledger.erase(["call_1"], reason="asked for by ada")
+        assert erased == Erased(payloads=2)  # arguments and result
+        assert await ledger.erase(["call_9"]) == Erased()
         found = await ledger.call_record("call_1")
         assert (found.arguments_json, found.result_json) == (None, None)
         assert found.result_digest
     found = verified(path)
     assert (found.findings, found.erased) == ([], 1)
     async with Ledger.open(path) as ledger:
-        assert await ledger.erase(principal="ada") == 2
+        assert (await ledger.erase(principal="ada")).payloads == 2
     assert _count(path, "call_payloads") == 0
     assert verified(path).findings == []
     files = [path, path.with_name("ledger.db-wal")]

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from toolward.errors import ConfigurationError, Conflict, Internal, Unavailable
-from toolward.store import Writer, open_store
+from toolward.store import Writer, open_store, read_transaction, write_transaction
 
 
 @pytest.fixture
@@ -190,3 +190,20 @@ def test_a_url_of_another_kind_is_refused_without_its_password():
 def test_the_sdk_alone_loads_no_database():
     code = "import sys, toolward, toolward.kit; sys.exit('sqlalchemy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_a_bug_in_the_midst_of_a_result_does_not_hold_the_database(engine: Engine):
+    kept: list[BaseException] = []
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO notes VALUES ('one'), ('two')"))
+    for transaction in (read_transaction, write_transaction):
+        try:
+            with transaction(engine) as connection:
+                result = connection.execute(text("SELECT word FROM notes"))
+                next(iter(result))
+                raise ZeroDivisionError
+        except ZeroDivisionError as bug:
+            kept.append(bug)  # a log may: its frames keep the open result
+        with write_transaction(engine) as connection:
+            connection.execute(text("INSERT INTO notes VALUES (:word)"), {"word": transaction.__name__})
+    assert words(engine) == {"one", "two", "read_transaction", "write_transaction"}

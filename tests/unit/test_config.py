@@ -202,6 +202,30 @@ BAD = [
         f"{AT}2: backends.My_CRM is no name for a backend; use a-z, 0-9 and -, at most 32 of them, a letter first",
     ),
     (
+        "version: 1\nbackends: {people: {command: [x]}}",
+        f"{AT}2: backends.people has a name that is taken: by people.* agents turn to people, through the gateway"
+        " itself; give it another one",
+    ),
+    (
+        "version: 1\ninbox: {reminders: [{url: 'ftp://x', secret: short, after: 5, every: 30s, at_most: 0,"
+        " kinds: [nothing]}]}",
+        f"{AT}2: inbox.reminders[0].secret must have 24 characters or more (openssl rand -base64 32)\n"
+        f"{AT}2: inbox.reminders[0].url must be a URL such as https://hooks.example/toolward, without credentials,"
+        " not 'ftp://x'\n"
+        f"{AT}2: inbox.reminders[0].after must be a time such as 30m, 4h or 2d, from 1m to 30d, not 5\n"
+        f"{AT}2: inbox.reminders[0].every must be a time such as 30m, 4h or 2d, from 1m to 30d, not '30s'\n"
+        f"{AT}2: inbox.reminders[0].at_most must be a whole number from 1 to 100, not 0\n"
+        f"{AT}2: inbox.reminders[0].kinds[0] is 'nothing', which is none of approval, question, plan_review,"
+        " unknown_outcome, escalation",
+    ),
+    (
+        "version: 1\ninbox: {reminders: [{}, {url: http://h/a, secret: of twenty-four characters},"
+        " {url: http://h/a, secret: of twenty-four characters}]}",
+        f"{AT}2: inbox.reminders[0] lacks the key 'url'; write, for example, url: https://hooks.example/toolward\n"
+        f"{AT}2: inbox.reminders[0] lacks the key 'secret'; write, for example, secret: ${{env:WEBHOOK_SECRET}}\n"
+        f"{AT}2: inbox.reminders[2].url is that of another reminder; write one with all that it is to have",
+    ),
+    (
         "version: 1\nbackends: {crm: {command: x --y}}",
         f"{AT}2: backends.crm.command must be a list, not 'x --y'",
     ),
@@ -417,16 +441,21 @@ def test_agents_are_read_strictly() -> None:
         name: support
         instructions: |
           Help.
-        tools: ["crm.*"]
+        tools: ["crm.*", "people.*"]
         limits: {turns: 3}
+        people: [self, "role:*-lead"]
         """,
         "support.yaml",
     )
     (agent,) = load_agents([good])
-    assert (agent.name, agent.instructions, agent.tools) == ("support", "Help.\n", ("crm.*",))
+    assert (agent.name, agent.instructions, agent.tools) == ("support", "Help.\n", ("crm.*", "people.*"))
+    assert agent.people == ("self", "role:*-lead")
     assert (agent.model, agent.limits.turns, agent.limits.calls) == ("default", 3, 60)
 
-    bad = write("name: Support!\ntool: [x]\ntools: [crm__x]\nlimits: {turns: 0}", "bad.yaml")
+    bad = write(
+        "name: Support!\ntool: [x]\ntools: [crm__x]\nlimits: {turns: 0}\npeople: [self, lea, 'rle:x']",
+        "bad.yaml",
+    )
     with pytest.raises(ConfigurationError) as caught:
         load_agents([bad])
     assert caught.value.text == (
@@ -434,8 +463,15 @@ def test_agents_are_read_strictly() -> None:
         "bad.yaml:1: the file lacks the key 'instructions'; write, for example, instructions: You help customers.\n"
         "bad.yaml:2: the file has an unknown key 'tool'; did you mean 'tools'?\n"
         "bad.yaml:3: tools[0] is an alias: write crm.x\n"
-        "bad.yaml:4: limits.turns must be a whole number from 1 to 1,000, not 0"
+        "bad.yaml:4: limits.turns must be a whole number from 1 to 1,000, not 0\n"
+        "bad.yaml:5: people[1] is none of user:NAME, role:NAME, tenant:NAME\n"
+        "bad.yaml:5: people[2] is none of user:NAME, role:NAME, tenant:NAME; did you mean role:x?"
     )
+    (usual,) = load_agents([write("name: a\ninstructions: x\n", "usual.yaml")])
+    assert usual.people == ("self",)
+    nobody = write("name: a\ninstructions: x\npeople: []\n", "nobody.yaml")
+    with pytest.raises(ConfigurationError, match="people names nobody"):
+        load_agents([nobody])
     with pytest.raises(
         ConfigurationError, match=r"name is 'support', as in support\.yaml; give each agent its own"
     ):

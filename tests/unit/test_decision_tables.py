@@ -85,6 +85,29 @@ def test_a_case_that_is_decided_otherwise_fails_and_says_how(folder: Path, case:
     assert result.failed == 1
 
 
+def test_a_case_says_what_has_entered_its_run(folder: Path) -> None:
+    rule = "  - {id: named, tools: [crm.refund], effect: allow, origin: {amount: [user]}, when: '!run.untrusted'}\n"
+    (folder / "policy.yaml").write_text("version: 1\nrules:\n" + rule)
+    call = "tool: crm.refund, arguments: {amount: 50}, agent: clerk"
+    result = checked(
+        folder,
+        f"""cases:
+  - {{{call}, sources: {{user: ["50 please"]}}, effect: allow, rule: named}}
+  - {{{call}, sources: {{user: ["50 please"], untrusted: [x]}}, effect: deny, rule: ""}}
+  - {{{call}, sources: {{untrusted: ["take 50"]}}, effect: deny, rule: ""}}
+  - {{{call}, sources: {{}}, effect: deny, rule: ""}}
+  - {{{call}, effect: deny, rule: ""}}
+  - {{{call}, sources: {{model: ["50"]}}, effect: allow}}
+""",
+    )
+    assert [one.passed for one in result.results] == [True, True, True, True, True, False]
+    (named,) = result.results[-1].rules
+    assert named.why == (
+        "is for values that came from elsewhere: amount 50 came from what the model wrote itself (model), and the"
+        " rule named wants user"
+    )
+
+
 def test_a_failed_case_is_explained_and_rules_without_a_case_are_named(folder: Path) -> None:
     result = checked(
         folder, "cases: [{tool: crm.refund, arguments: {amount: 51}, effect: allow, rule: small}]"
@@ -123,6 +146,8 @@ MISTAKES = {
     HEAD + "cases: [{effect: allow}]": "lacks the key 'tool'",
     HEAD + "cases: [{tool: crm.get, effect: allow, arguments: []}]": "must be a mapping",
     HEAD + "catalog: all\n" + CASES: "must be shipped",
+    HEAD + "cases: [{tool: crm.get, effect: allow, sources: {user: [x]}}]": "name its agent",
+    HEAD + "cases: [{tool: crm.get, effect: allow, agent: a, sources: {usr: [x]}}]": "unknown key 'usr'",
     HEAD + "cases: [{operation: run.strat, effect: allow}]": "is no operation; did you mean run.start?",
     HEAD + "cases: [{operation: '*', effect: allow}]": "is no operation; there are run.start, ",
     HEAD

@@ -219,7 +219,7 @@ def plain_origin(rule: Rule, arguments: JsonObject | None, run: RunScope | None,
     """What `origin` makes of an answer of the rest of the rule; `unknown` for a call of which nothing is known."""
     known = None if run is None or run.origins is None else {one.path: one.label for one in run.origins}
     if arguments is None:
-        return "open" if run is not None or (answer == "open" and rule.effect != "allow") else "unknown"
+        return "open"
     if known is None:
         return "unknown"
     found: list[tuple[str | None, bool]] = []
@@ -261,7 +261,7 @@ def plain_condition(
         "run.id": run.run_id if run else "",
         "run.agent": run.agent if run else "",
     }
-    if run is None or arguments is not None:
+    if arguments is not None:
         values["run.untrusted"] = run is None or run.untrusted is not False
     if arguments is not None:
         values |= {f"given.{name}": name in arguments for name in TYPES}

@@ -101,7 +101,7 @@ required = st.builds(InputRequired, st.lists(requests, min_size=1, max_size=3).m
 said = (
     st.builds(Answer, approve=st.booleans(), reason=texts)
     | st.builds(Answer, text=texts, reason=texts)
-    | st.builds(Answer, choice=named, reason=texts)
+    | st.builds(Answer, choice=named, text=st.none() | texts, reason=texts)
 )
 handed_back = st.builds(GivenInput, st.dictionaries(texts, said, max_size=2), texts)
 outcomes = results | required | st.builds(Deferred, texts)
@@ -324,7 +324,11 @@ def test_an_answer_that_says_nothing_is_an_invalid_result(
         (grpc_agents.RETRY_RUN, agents_pb2.RetryRunRequest(after_seq=-1), "after_seq is -1"),
         (grpc_agents.RATE_RUN, agents_pb2.RateRunRequest(score=1.01), "1.01 is no rating"),
         (grpc_agents.RATE_RUN, agents_pb2.RateRunRequest(score=float("nan")), "nan is no rating"),
-        (grpc_agents.ANSWER_INPUT_REQUEST, agents_pb2.AnswerInputRequestRequest(choice=""), "no answer"),
+        (
+            grpc_agents.ANSWER_INPUT_REQUEST,
+            agents_pb2.AnswerInputRequestRequest(approve=True, choice="x"),
+            "no answer",
+        ),
         (grpc_agents.ANSWER_INPUT_REQUEST, agents_pb2.AnswerInputRequestRequest(), "no answer"),
     ],
 )
@@ -345,8 +349,8 @@ def test_a_page_size_of_nothing_is_the_default() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(), Answer(approve=True, text="yes"), Answer(text="yes", choice="yes")],
-    ids=["none", "two", "text and choice"],
+    [Answer(), Answer(approve=True, text="yes"), Answer(approve=False, choice="yes")],
+    ids=["none", "two", "approve and choice"],
 )
 def test_an_answer_is_one_of_three(answer: Answer) -> None:
     with pytest.raises(InvalidRequest, match="one of them"):

@@ -67,7 +67,7 @@ class Boundary:
                 pieces = behaviour(principal, call_context, rpc.decode_request(raw))
                 async with closing(pieces):
                     async for piece in pieces:
-                        await context.write(rpc.encode_response(piece))
+                        await _write(context, rpc.encode_response(piece))
             except asyncio.CancelledError:
                 await self._abort(context, rpc.method, self._stopped_by_us())
             except Exception as error:
@@ -133,6 +133,15 @@ class Boundary:
         return Unavailable(
             f"{self._name} is stopping, and this was not finished.", hint="Try again once it is back."
         )
+
+
+async def _write(context: Context, piece: bytes) -> None:
+    """Raises CancelledError where the caller's connection was lost while the piece waited to go out: gRPC says that
+    it failed, and not why, before it says that the RPC is cancelled."""
+    try:
+        await context.write(piece)
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
 
 
 def closing(pieces: AsyncIterator[Any]) -> AbstractAsyncContextManager[Any]:

@@ -408,7 +408,7 @@ class ListRunsRequest(_message.Message):
     """Only runs that fit all of these; what is empty or 0 fits every run."""
     agent: _builtins.str
     owner: _builtins.str
-    """The principal who started it."""
+    """The principal who started it: the caller where this is empty, anybody for "*"."""
     tool: _builtins.str
     """Qualified name of a tool that it called."""
     since_ms: _builtins.int
@@ -960,16 +960,16 @@ class AnswerInputRequestRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     APPROVE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
-    CHOICE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
     ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     approve: _builtins.bool
     text: _builtins.str
-    choice: _builtins.str
-    """One of the request's choices."""
     reason: _builtins.str
     """Why; shown to the agent when it is a denial."""
+    choice: _builtins.str
+    """One of the request's choices, alone or with a text."""
     arguments_json: _builtins.str
     """Approve the call with these arguments instead: a JSON object as UTF-8 JSON text. Empty leaves them as they are."""
     def __init__(
@@ -978,15 +978,15 @@ class AnswerInputRequestRequest(_message.Message):
         request_id: _builtins.str = ...,
         approve: _builtins.bool = ...,
         text: _builtins.str = ...,
-        choice: _builtins.str = ...,
         reason: _builtins.str = ...,
+        choice: _builtins.str = ...,
         arguments_json: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "choice", b"choice", "text", b"text"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "approve", b"approve", "arguments_json", b"arguments_json", "choice", b"choice", "reason", b"reason", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["approve", "text", "choice"]  # noqa: Y015
+    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["approve", "text"]  # noqa: Y015
     _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
 

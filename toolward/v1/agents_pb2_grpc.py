@@ -239,8 +239,8 @@ class AgentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TakeInputRequest(self, request, context):
-        """TakeInputRequest takes a case over: nobody else answers it then, and the run waits until whoever took it hands
-        it back by an answer.
+        """TakeInputRequest takes a case over, also from another who has it: nobody else answers it then, and the run waits
+        until it is handed back by an answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -68,8 +68,8 @@ class AgentServiceStub:
     WithdrawInputRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.WithdrawInputRequestRequest, _agents_pb2.WithdrawInputRequestResponse]
     """WithdrawInputRequest takes back a request that the caller made."""
     TakeInputRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.TakeInputRequestRequest, _agents_pb2.TakeInputRequestResponse]
-    """TakeInputRequest takes a case over: nobody else answers it then, and the run waits until whoever took it hands
-    it back by an answer.
+    """TakeInputRequest takes a case over, also from another who has it: nobody else answers it then, and the run waits
+    until it is handed back by an answer.
     """
 
 @_typing.type_check_only
@@ -112,8 +112,8 @@ class AgentServiceAsyncStub(AgentServiceStub):
     WithdrawInputRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.WithdrawInputRequestRequest, _agents_pb2.WithdrawInputRequestResponse]  # type: ignore[assignment]
     """WithdrawInputRequest takes back a request that the caller made."""
     TakeInputRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.TakeInputRequestRequest, _agents_pb2.TakeInputRequestResponse]  # type: ignore[assignment]
-    """TakeInputRequest takes a case over: nobody else answers it then, and the run waits until whoever took it hands
-    it back by an answer.
+    """TakeInputRequest takes a case over, also from another who has it: nobody else answers it then, and the run waits
+    until it is handed back by an answer.
     """
 
 class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -255,8 +255,8 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agents_pb2.TakeInputRequestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agents_pb2.TakeInputRequestResponse, _abc.Awaitable[_agents_pb2.TakeInputRequestResponse]]:
-        """TakeInputRequest takes a case over: nobody else answers it then, and the run waits until whoever took it hands
-        it back by an answer.
+        """TakeInputRequest takes a case over, also from another who has it: nobody else answers it then, and the run waits
+        until it is handed back by an answer.
         """
 
 def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

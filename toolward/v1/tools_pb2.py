@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from toolward.v1 import common_pb2 as toolward_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17toolward/v1/tools.proto\x12\x0btoolward.v1\x1a\x18toolward/v1/common.proto\"\x89\x01\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x19\n\x11input_schema_json\x18\x04 \x01(\t\x12\x1a\n\x12output_schema_json\x18\x05 \x01(\t\x12\x18\n\x10\x61nnotations_json\x18\x06 \x01(\t\"\"\n\x10ListToolsRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\"J\n\x11ListToolsResponse\x12 \n\x05tools\x18\x01 \x03(\x0b\x32\x11.toolward.v1.Tool\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x89\x01\n\x0f\x43\x61llToolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12&\n\x05given\x18\x05 \x01(\x0b\x32\x17.toolward.v1.GivenInput\"\xa9\x01\n\x10\x43\x61llToolResponse\x12)\n\x06result\x18\x01 \x01(\x0b\x32\x17.toolward.v1.ToolResultH\x00\x12\x34\n\x0einput_required\x18\x02 \x01(\x0b\x32\x1a.toolward.v1.InputRequiredH\x00\x12)\n\x08\x64\x65\x66\x65rred\x18\x03 \x01(\x0b\x32\x15.toolward.v1.DeferredH\x00\x42\t\n\x07outcome\"\x8f\x01\n\x15\x43\x61llToolStreamRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12&\n\x05given\x18\x05 \x01(\x0b\x32\x17.toolward.v1.GivenInput\"F\n\nGivenInput\x12\r\n\x05state\x18\x01 \x01(\t\x12)\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\x18.toolward.v1.InputAnswer\"p\n\x0bInputAnswer\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\x07\x61pprove\x18\x02 \x01(\x08H\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x10\n\x06\x63hoice\x18\x05 \x01(\tH\x00\x12\x0e\n\x06reason\x18\x04 \x01(\tB\x08\n\x06\x61nswer\"\xfe\x01\n\x16\x43\x61llToolStreamResponse\x12)\n\x08progress\x18\x01 \x01(\x0b\x32\x15.toolward.v1.ProgressH\x00\x12)\n\x06result\x18\x02 \x01(\x0b\x32\x17.toolward.v1.ToolResultH\x00\x12\x34\n\x0einput_required\x18\x03 \x01(\x0b\x32\x1a.toolward.v1.InputRequiredH\x00\x12)\n\x08\x64\x65\x66\x65rred\x18\x04 \x01(\x0b\x32\x15.toolward.v1.DeferredH\x00\x12$\n\x03log\x18\x05 \x01(\x0b\x32\x15.toolward.v1.LogEntryH\x00\x42\x07\n\x05\x65vent\"\x13\n\x11WatchToolsRequest\"\x14\n\x12WatchToolsResponse\"<\n\x08Progress\x12\x10\n\x08progress\x18\x01 \x01(\x01\x12\r\n\x05total\x18\x02 \x01(\x01\x12\x0f\n\x07message\x18\x03 \x01(\t\"?\n\x08LogEntry\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x13\n\x0b\x66ields_json\x18\x03 \x01(\t\"f\n\nToolResult\x12%\n\x07\x63ontent\x18\x01 \x03(\x0b\x32\x14.toolward.v1.Content\x12\x1f\n\x17structured_content_json\x18\x02 \x01(\t\x12\x10\n\x08is_error\x18\x03 \x01(\x08\"K\n\rInputRequired\x12+\n\x08requests\x18\x01 \x03(\x0b\x32\x19.toolward.v1.InputRequest\x12\r\n\x05state\x18\x02 \x01(\t\"\x1a\n\x08\x44\x65\x66\x65rred\x12\x0e\n\x06run_id\x18\x01 \x01(\t2\xd0\x02\n\x0bToolService\x12J\n\tListTools\x12\x1d.toolward.v1.ListToolsRequest\x1a\x1e.toolward.v1.ListToolsResponse\x12G\n\x08\x43\x61llTool\x12\x1c.toolward.v1.CallToolRequest\x1a\x1d.toolward.v1.CallToolResponse\x12[\n\x0e\x43\x61llToolStream\x12\".toolward.v1.CallToolStreamRequest\x1a#.toolward.v1.CallToolStreamResponse0\x01\x12O\n\nWatchTools\x12\x1e.toolward.v1.WatchToolsRequest\x1a\x1f.toolward.v1.WatchToolsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17toolward/v1/tools.proto\x12\x0btoolward.v1\x1a\x18toolward/v1/common.proto\"\x89\x01\n\x04Tool\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x19\n\x11input_schema_json\x18\x04 \x01(\t\x12\x1a\n\x12output_schema_json\x18\x05 \x01(\t\x12\x18\n\x10\x61nnotations_json\x18\x06 \x01(\t\"\"\n\x10ListToolsRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\"J\n\x11ListToolsResponse\x12 \n\x05tools\x18\x01 \x03(\x0b\x32\x11.toolward.v1.Tool\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x89\x01\n\x0f\x43\x61llToolRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12&\n\x05given\x18\x05 \x01(\x0b\x32\x17.toolward.v1.GivenInput\"\xa9\x01\n\x10\x43\x61llToolResponse\x12)\n\x06result\x18\x01 \x01(\x0b\x32\x17.toolward.v1.ToolResultH\x00\x12\x34\n\x0einput_required\x18\x02 \x01(\x0b\x32\x1a.toolward.v1.InputRequiredH\x00\x12)\n\x08\x64\x65\x66\x65rred\x18\x03 \x01(\x0b\x32\x15.toolward.v1.DeferredH\x00\x42\t\n\x07outcome\"\x8f\x01\n\x15\x43\x61llToolStreamRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61ll_id\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12&\n\x05given\x18\x05 \x01(\x0b\x32\x17.toolward.v1.GivenInput\"F\n\nGivenInput\x12\r\n\x05state\x18\x01 \x01(\t\x12)\n\x07\x61nswers\x18\x02 \x03(\x0b\x32\x18.toolward.v1.InputAnswer\"n\n\x0bInputAnswer\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\x07\x61pprove\x18\x02 \x01(\x08H\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x63hoice\x18\x05 \x01(\tB\x08\n\x06\x61nswer\"\xfe\x01\n\x16\x43\x61llToolStreamResponse\x12)\n\x08progress\x18\x01 \x01(\x0b\x32\x15.toolward.v1.ProgressH\x00\x12)\n\x06result\x18\x02 \x01(\x0b\x32\x17.toolward.v1.ToolResultH\x00\x12\x34\n\x0einput_required\x18\x03 \x01(\x0b\x32\x1a.toolward.v1.InputRequiredH\x00\x12)\n\x08\x64\x65\x66\x65rred\x18\x04 \x01(\x0b\x32\x15.toolward.v1.DeferredH\x00\x12$\n\x03log\x18\x05 \x01(\x0b\x32\x15.toolward.v1.LogEntryH\x00\x42\x07\n\x05\x65vent\"\x13\n\x11WatchToolsRequest\"\x14\n\x12WatchToolsResponse\"<\n\x08Progress\x12\x10\n\x08progress\x18\x01 \x01(\x01\x12\r\n\x05total\x18\x02 \x01(\x01\x12\x0f\n\x07message\x18\x03 \x01(\t\"?\n\x08LogEntry\x12\r\n\x05level\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x13\n\x0b\x66ields_json\x18\x03 \x01(\t\"f\n\nToolResult\x12%\n\x07\x63ontent\x18\x01 \x03(\x0b\x32\x14.toolward.v1.Content\x12\x1f\n\x17structured_content_json\x18\x02 \x01(\t\x12\x10\n\x08is_error\x18\x03 \x01(\x08\"K\n\rInputRequired\x12+\n\x08requests\x18\x01 \x03(\x0b\x32\x19.toolward.v1.InputRequest\x12\r\n\x05state\x18\x02 \x01(\t\"\x1a\n\x08\x44\x65\x66\x65rred\x12\x0e\n\x06run_id\x18\x01 \x01(\t2\xd0\x02\n\x0bToolService\x12J\n\tListTools\x12\x1d.toolward.v1.ListToolsRequest\x1a\x1e.toolward.v1.ListToolsResponse\x12G\n\x08\x43\x61llTool\x12\x1c.toolward.v1.CallToolRequest\x1a\x1d.toolward.v1.CallToolResponse\x12[\n\x0e\x43\x61llToolStream\x12\".toolward.v1.CallToolStreamRequest\x1a#.toolward.v1.CallToolStreamResponse0\x01\x12O\n\nWatchTools\x12\x1e.toolward.v1.WatchToolsRequest\x1a\x1f.toolward.v1.WatchToolsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,23 +47,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GIVENINPUT']._serialized_start=776
   _globals['_GIVENINPUT']._serialized_end=846
   _globals['_INPUTANSWER']._serialized_start=848
-  _globals['_INPUTANSWER']._serialized_end=960
-  _globals['_CALLTOOLSTREAMRESPONSE']._serialized_start=963
-  _globals['_CALLTOOLSTREAMRESPONSE']._serialized_end=1217
-  _globals['_WATCHTOOLSREQUEST']._serialized_start=1219
-  _globals['_WATCHTOOLSREQUEST']._serialized_end=1238
-  _globals['_WATCHTOOLSRESPONSE']._serialized_start=1240
-  _globals['_WATCHTOOLSRESPONSE']._serialized_end=1260
-  _globals['_PROGRESS']._serialized_start=1262
-  _globals['_PROGRESS']._serialized_end=1322
-  _globals['_LOGENTRY']._serialized_start=1324
-  _globals['_LOGENTRY']._serialized_end=1387
-  _globals['_TOOLRESULT']._serialized_start=1389
-  _globals['_TOOLRESULT']._serialized_end=1491
-  _globals['_INPUTREQUIRED']._serialized_start=1493
-  _globals['_INPUTREQUIRED']._serialized_end=1568
-  _globals['_DEFERRED']._serialized_start=1570
-  _globals['_DEFERRED']._serialized_end=1596
-  _globals['_TOOLSERVICE']._serialized_start=1599
-  _globals['_TOOLSERVICE']._serialized_end=1935
+  _globals['_INPUTANSWER']._serialized_end=958
+  _globals['_CALLTOOLSTREAMRESPONSE']._serialized_start=961
+  _globals['_CALLTOOLSTREAMRESPONSE']._serialized_end=1215
+  _globals['_WATCHTOOLSREQUEST']._serialized_start=1217
+  _globals['_WATCHTOOLSREQUEST']._serialized_end=1236
+  _globals['_WATCHTOOLSRESPONSE']._serialized_start=1238
+  _globals['_WATCHTOOLSRESPONSE']._serialized_end=1258
+  _globals['_PROGRESS']._serialized_start=1260
+  _globals['_PROGRESS']._serialized_end=1320
+  _globals['_LOGENTRY']._serialized_start=1322
+  _globals['_LOGENTRY']._serialized_end=1385
+  _globals['_TOOLRESULT']._serialized_start=1387
+  _globals['_TOOLRESULT']._serialized_end=1489
+  _globals['_INPUTREQUIRED']._serialized_start=1491
+  _globals['_INPUTREQUIRED']._serialized_end=1566
+  _globals['_DEFERRED']._serialized_start=1568
+  _globals['_DEFERRED']._serialized_end=1594
+  _globals['_TOOLSERVICE']._serialized_start=1597
+  _globals['_TOOLSERVICE']._serialized_end=1933
 # @@protoc_insertion_point(module_scope)

@@ -100,30 +100,31 @@ def _from_body(found: pb.EmbeddedResource) -> ResourceBody:
 
 def write_answer(message: pb_agents.AnswerInputRequestRequest | pb_tools.InputAnswer, answer: Answer) -> None:
     """All of it but the arguments. Raises InvalidRequest."""
-    if (answer.approve is not None, answer.text is not None, bool(answer.choice)).count(True) != 1:
-        raise InvalidRequest("An answer is a yes or no, a text, or a choice: one of them.")
-    message.reason = answer.reason
+    if (answer.approve is None) == (answer.text is None and not answer.choice):
+        raise InvalidRequest(
+            "An answer is a yes or no, or a text, or a choice with or without a text: one of them."
+        )
+    message.reason, message.choice = answer.reason, answer.choice
     if answer.approve is not None:
         message.approve = answer.approve
     elif answer.text is not None:
         message.text = answer.text
-    else:
-        message.choice = answer.choice
 
 
 def read_answer(
     found: pb_agents.AnswerInputRequestRequest | pb_tools.InputAnswer, arguments: bytes | None = None
 ) -> Answer:
     """Raises Malformed."""
-    match found.WhichOneof("answer"):
-        case "approve":
-            return Answer(approve=found.approve, reason=found.reason, arguments_json=arguments)
-        case "text":
-            return Answer(text=found.text, reason=found.reason, arguments_json=arguments)
-        case "choice" if found.choice:
-            return Answer(choice=found.choice, reason=found.reason, arguments_json=arguments)
-        case _:
-            raise Malformed(f"it has no answer to {found.request_id!r}: approve, text, or choice")
+    kind = found.WhichOneof("answer")
+    if (kind == "approve") == bool(found.choice) and kind != "text":
+        raise Malformed(f"it has no answer to {found.request_id!r}: approve; or text, or choice, or both")
+    return Answer(
+        approve=found.approve if kind == "approve" else None,
+        text=found.text if kind == "text" else None,
+        reason=found.reason,
+        arguments_json=arguments,
+        choice=found.choice,
+    )
 
 
 def to_input_request(request: InputRequest) -> pb.InputRequest:
