@@ -1,23 +1,27 @@
 """A run as data: its events, and the lists of tools that its model was offered, from anything that runs agents."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from importlib.metadata import version
 from typing import Any, NamedTuple, cast
 
 from gateway.agent import replay
 from gateway.agent.events import NAMES, ModelReplied
+from gateway.agent.trajectory import TrajectoryLine
+from gateway.agent.trajectory_of import added, trajectory_of
 from gateway.core.ports import ERASED
 from toolward.errors import Conflict, NotFound
-from toolward.types import AgentProvider, Principal, Run, RunEvent, TurnTool
+from toolward.types import AgentProvider, Principal, Run, RunEvent, TurnMessage, TurnTool
 
 
 class Trajectory(NamedTuple):
-    """What there was of a run in one moment. `lists` has each list of tools by its digest; one that was erased, or
+    """What there was of a run in one moment. `lists` has each list of tools by its digest; what was erased, or
     never recorded, is not there."""
 
     run: Run
     events: tuple[RunEvent, ...]
     lists: Mapping[str, tuple[TurnTool, ...]]
+    prompts: Mapping[int, tuple[TurnMessage, ...]]  # what each turn's prompt added to the one before
 
     @property
     def erased(self) -> bool:
@@ -37,11 +41,22 @@ async def trajectory(agents: AgentProvider, principal: Principal, run_id: str) -
                 break
     lists: dict[str, tuple[TurnTool, ...]] = {}
     for digest, turn in _first_turns(events).items():
-        try:
+        with suppress(NotFound):
             lists[digest] = (await agents.get_model_request(principal, run_id, turn)).tools
-        except NotFound:
+    prompts: dict[int, tuple[TurnMessage, ...]] = {}
+    for one in added(events):
+        if one.messages is not None:
+            prompts[one.turn] = one.messages
             continue
-    return Trajectory(run, tuple(events), lists)
+        with suppress(NotFound):  # another Toolward wrote it in other words, or they were erased
+            asked = await agents.get_model_request(principal, run_id, one.turn)
+            prompts[one.turn] = asked.messages[one.keep :]
+    return Trajectory(run, tuple(events), lists, prompts)
+
+
+def told(of: Trajectory) -> TrajectoryLine:
+    """The run as a line of an export."""
+    return trajectory_of(of.events, of.lists, of.prompts, toolward=version("toolward"), erased=of.erased)
 
 
 def replayed(of: Trajectory) -> replay.Difference | None:
