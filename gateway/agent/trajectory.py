@@ -234,5 +234,7 @@ class TrajectoryLine(msgspec.Struct, frozen=True):
 def json_schema() -> JsonObject:
     """The JSON Schema of a line. A reader must let pass what it does not know."""
     schema: dict[str, Any] = msgspec.json.schema(TrajectoryLine)
-    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA}
-    return about | schema
+    for shape in schema["$defs"].values():
+        if "description" in shape:
+            shape["description"] = " ".join(shape["description"].split())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA} | schema
