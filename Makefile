@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-policy bench-catalog bench-faults \
+.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -48,6 +48,9 @@ bench-policy: install  ## what a decision costs at 10, 100 and 1,000 rules
 
 bench-catalog: install  ## what a catalog of 5,000 tools costs: made, changed, listed, called
 	@$(BIN)/python -m benchmarks.catalog
+
+bench-runs: install  ## what durable runs cost: events a second, taking up 1,000, bytes of a turn
+	@$(BIN)/python -m benchmarks.runs
 
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults

@@ -39,6 +39,7 @@ def reply(
     stop: StopReason = "final",
     *,
     last: bool = False,
+    heard: int = 0,
 ) -> ev.ModelReplied:
     return ev.ModelReplied(
         turn=turn,
@@ -49,6 +50,7 @@ def reply(
         model="scripted",
         duration_ms=1,
         last=last,
+        heard=heard,
     )
 
 

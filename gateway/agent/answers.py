@@ -48,7 +48,7 @@ def _said(answer: InputAnswered) -> str:
 def _unanswered(answer: InputAnswered) -> Observation:
     why = f"nobody is asked any more ({cut(answer.void)})" if answer.void else "nobody answered in time"
     text = f"There is no answer: {why}. Go on without it if you can, or say what is missing."
-    return Observation("unanswered", is_error=True, text=text, trust="trusted")
+    return Observation("not_answered", is_error=True, text=text, trust="trusted")
 
 
 def _of_unknown_outcome(answer: InputAnswered, tool: str) -> Observation | None:

@@ -165,7 +165,7 @@ class Approvals:
         if (changed := sent_arguments(spec)) is not None:
             sent, note = self._changed(snapshot, admitted, spec, changed), _note(spec, changed)
             if sent.decision.effect == "deny":
-                reason = sent.decision.reason.rstrip(".")
+                reason = sent.decision.lasting_reason.rstrip(".")
                 await self._void(spec, f"policy denies it now: {reason}")
                 raise self._refused(
                     sent,

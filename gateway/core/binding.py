@@ -33,6 +33,12 @@ class Decision(msgspec.Struct, frozen=True):
     reason: str
     version: str
     approvers: tuple[str, ...] = ()
+    strays: str = ""  # the end of `reason` that shows values of the call
+
+    @property
+    def lasting_reason(self) -> str:
+        """Without values of the call: for what outlives an erasure."""
+        return self.reason.removesuffix(self.strays)
 
 
 class Match(Enum):

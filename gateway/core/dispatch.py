@@ -191,9 +191,11 @@ class Dispatch:
 
     def _denied(self, admitted: Admitted) -> Denied:
         decision = admitted.decision
-        error = Denied(
-            f"Policy denies this call of {admitted.tool.name}: {decision.reason.rstrip('.')}.",
-            rule=decision.rule,
+        said, lasting = (
+            Denied(
+                f"Policy denies this call of {admitted.tool.name}: {reason.rstrip('.')}.", rule=decision.rule
+            )
+            for reason in (decision.reason, decision.lasting_reason)
         )
-        self._recorder.refuse(admitted, error)
-        return error
+        self._recorder.refuse(admitted, lasting)
+        return said

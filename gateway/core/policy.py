@@ -241,7 +241,8 @@ def _bind_tool(
 
 def _told(decision: Decision, case: Case) -> Decision:
     """With the first value whose origin kept a rule from applying, or had a restraint apply."""
-    return msgspec.structs.replace(decision, reason=f"{decision.reason.rstrip('.')}; {case.strays[0].told}")
+    told = f"; {case.strays[0].told}"
+    return msgspec.structs.replace(decision, reason=f"{decision.reason.rstrip('.')}{told}", strays=told)
 
 
 def _explain(rule: Rule, bound: BoundRule | None, case: Case, decision: Decision) -> Explained:

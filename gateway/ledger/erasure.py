@@ -19,7 +19,7 @@ from gateway.ledger.keys import Keys
 from gateway.ledger.run_events import chunks, lineage
 from gateway.ledger.unfinished import unfinished
 from gateway.ledger.words import without_words
-from toolward.types import JsonObject
+from toolward.types import JsonObject, RunScope
 
 _KEPT_DETAIL = frozenset({"tool", "changes", "rule", "principal", "tenant", "edited_by"})
 _KEPT_SAYING = frozenset({"by", "at", "approve", "choice", "again", "replaced_by"})
@@ -115,7 +115,9 @@ class Eraser(NamedTuple):
 
     def _requests(self, ids: Sequence[str]) -> list[str]:
         """Each is changed, which is a transition of its own; the salts of those before go."""
-        rows = self.connection.execute(select(_asked.id, _asked.detail).where(_asked.id.in_(ids))).all()
+        rows = self.connection.execute(
+            select(_asked.id, _asked.detail, _asked.scope).where(_asked.id.in_(ids))
+        ).all()
         moved = tables.request_transitions.c
         self.connection.execute(
             update(tables.request_transitions)
@@ -125,6 +127,7 @@ class Eraser(NamedTuple):
         for row in rows:
             left = msgspec.json.encode(_left_of_detail(msgspec.json.decode(row.detail))).decode()
             values = {"prompt": ERASED, "detail": left, "arguments_digest": ERASED, "sent_digest": ""}
+            values["scope"] = _left_of_scope(row.scope)
             self.connection.execute(update(tables.input_requests).where(_asked.id == row.id).values(values))
         self.batch.transitions(self.connection)
         return [row.id for row in rows]
@@ -159,3 +162,10 @@ def _left_of_detail(detail: JsonObject) -> JsonObject:
         if said:
             left[name] = {key: value for key, value in said.items() if key in _KEPT_SAYING}
     return left
+
+
+def _left_of_scope(scope: str) -> str:
+    """Without where values came from: that names them by their places, and those may be words, too."""
+    run = msgspec.json.decode(scope, type=RunScope | None)
+    left = None if run is None else msgspec.structs.replace(run, origins=None)
+    return msgspec.json.encode(left).decode()

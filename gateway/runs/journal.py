@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from gateway.agent.events import Event
 from gateway.agent.state import RunStateData, advance, fold, follow
@@ -151,8 +152,13 @@ class Journals:
         loading = self._loading.get(run_id)
         if loading is None:
             loading = self._loading[run_id] = asyncio.create_task(self._load(run_id))
-            loading.add_done_callback(lambda _: self._loading.pop(run_id, None))
+            loading.add_done_callback(partial(self._has_loaded, run_id))
         return await asyncio.shield(loading)
+
+    def _has_loaded(self, run_id: str, loading: "asyncio.Task[Journal]") -> None:
+        del self._loading[run_id]
+        if not loading.cancelled():
+            loading.exception()  # whoever still waits has it
 
     async def _load(self, run_id: str) -> Journal:
         record = await self._log.get(run_id)

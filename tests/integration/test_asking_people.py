@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.agent import sources
 from gateway.agent.definition import AgentDefinition, Limits
 from gateway.core.people import ASK, ESCALATE
 from gateway.core.ports import ModelReply, ToolUse, Usage
@@ -122,6 +123,8 @@ async def test_where_nobody_answers_in_time_the_model_is_told(house: House, *, r
     async with house.open() as runs:
         await runs.expire_input_requests()
         assert (await ended(runs, run)).answer == "I do not know which order."
+        (returned,) = (one for one in await until(runs, run.id) if one.type == "tool_returned")
+        assert returned.data["code"] in sources._OURS  # pyright: ignore[reportPrivateUsage] -- they must agree
     text, is_error = told(model)
     assert text.startswith("There is no answer: nobody answered in time.")
     assert is_error
@@ -214,7 +217,7 @@ async def test_a_case_is_taken_over_and_handed_back_however_long_it_takes(house:
         assert (await ended(runs, run)).answer == "It was refunded."
     text, is_error = told(model)
     assert text.endswith("\nRefunded 30.00 by hand.")
-    assert "lea took the case over and handed it back" in text
+    assert "lea took the case over and has handed it back" in text
     assert not is_error
 
 

@@ -1,6 +1,7 @@
 """Answering, changing and withdrawing input requests at the gateway's doors: REST, gRPC, the command line."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 
 from gateway.bootstrap import open_doors, open_gateway, secret_file
 from gateway.config.parse import read_settings
+from gateway.core.questions import escalation_request, unknown_outcome_request
+from gateway.ledger.ledger import Ledger
 from tests.contract.drivers import FIXTURE
 from tests.e2e.command import toolward
 from tests.integration.served import there
 from toolward.client.connecting import connect
-from toolward.errors import ApprovalRequired, Denied, InvalidArguments, NotFound
-from toolward.types import Answer, RequestState
+from toolward.errors import ApprovalRequired, Conflict, Denied, InvalidArguments, NotFound
+from toolward.types import Answer, Principal, RequestState, RunScope
 
 CONFIG = """
 version: 1
@@ -43,8 +46,8 @@ rules:
 
 
 class Place:
-    def __init__(self, home: Path, config: Path, http: httpx.AsyncClient, grpc: str) -> None:
-        self.home, self.config, self.http, self.grpc = home, config, http, grpc
+    def __init__(self, home: Path, config: Path, http: httpx.AsyncClient, grpc: str, ledger: Ledger) -> None:
+        self.home, self.config, self.http, self.grpc, self.ledger = home, config, http, grpc, ledger
 
     async def rest(self, who: str, method: str, path: str, body: Any = None) -> httpx.Response:
         token = secret_file(self.home).read_text().strip() if who == "lea" else f"{who}s-token-0123456789"
@@ -79,7 +82,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Plac
         config.write_text(text.replace("GRPC", str(at.grpc.port)))  # where the command line looks for it
         client = httpx.AsyncClient(base_url=f"http://{at.http}", timeout=30)
         async with client:
-            yield Place(folder / "home", config, client, f"grpc://{at.grpc}")
+            yield Place(folder / "home", config, client, f"grpc://{at.grpc}", gateway.ledger)
 
 
 async def test_over_rest(place: Place) -> None:
@@ -152,3 +155,33 @@ async def test_on_the_command_line(place: Place) -> None:
     assert (
         await place.rest("leo", "POST", f"/v1/input-requests/{another}/answer", {"approve": False})
     ).json()["state"] == "denied"
+
+
+async def test_what_is_no_approval_on_the_command_line_of_a_gateway_that_runs(place: Place) -> None:
+    ada, scope = Principal("ada", ("support",)), RunScope("", "clerk", ("*",), people=("role:lead",))
+    now = time.time_ns() // 1_000_000
+    case = escalation_request("req_case", ada, scope, "Too much.", now=now, lifetime=3600)
+    call = unknown_outcome_request(
+        "req_call", ada, scope, tool="fixture.add", arguments={"a": 1}, call_id="call_1", since=now,
+        known="The gateway stopped.", now=now,
+    )  # fmt: skip
+    for spec in (case, call):
+        await place.ledger.open_request(spec)
+    took = await place.cli("inbox", "take", "req_case", "--json")
+    assert took.code == 0, took.err
+    assert (took.json["state"], took.json["detail"]["taken"]["by"]) == ("taken", "lea")
+    listed = (await place.cli("inbox", "list", "--json")).json["input_requests"]
+    assert {(one["id"], one["state"]) for one in listed} >= {("req_case", "taken"), ("req_call", "open")}
+    async with connect(place.grpc, token="leos-token-0123456789") as leo:
+        with pytest.raises(Conflict, match="lea has taken"):
+            await leo.agents.answer("req_case", Answer(text="x"))
+    back = await place.cli("inbox", "return", "req_case", "Done by hand.", "--json")
+    assert (back.code, back.json["detail"]["answer"]["text"]) == (0, "Done by hand."), back.err
+    wrong = await place.cli("inbox", "answer", "req_call", "--choice", "happend")
+    assert (wrong.code, "Did you mean 'happened'?" in wrong.err) == (1, True), wrong.err
+    done = await place.cli("inbox", "answer", "req_call", "--choice", "happened", "--note", "seen", "--json")
+    assert done.code == 0, done.err
+    assert (done.json["choices"], done.json["detail"]["answer"]["choice"]) == (
+        list(call.request.choices),
+        "happened",
+    )

@@ -15,7 +15,16 @@ from gateway.ledger.verify import Verified, verify
 from tests.integration.test_ledger_migrations import recorded
 from tests.twins import TwinClock
 from toolward.errors import Conflict, NotFound
-from toolward.types import InputRequest, RequestKind, RequestState, Run, RunState, text_result
+from toolward.types import (
+    InputRequest,
+    Origin,
+    RequestKind,
+    RequestState,
+    Run,
+    RunScope,
+    RunState,
+    text_result,
+)
 
 SECRET = "my-secret-illness"
 DAY = 24 * 3600
@@ -90,7 +99,9 @@ async def write(
         {"tool": "crm.get", "arguments": {"q": SECRET}, "answer": {"by": "lea", "reason": SECRET}},
         created_at=clock.now_ms(),
     )  # fmt: skip
-    await ledger.open_request(RequestSpec(request, owner, "default", "crm.get", f"digest-{name}"))
+    origins = (Origin(f"/q/{SECRET}", "user", "the run's input"),)
+    scope = RunScope(name, "support", ("*",), origins=origins)
+    await ledger.open_request(RequestSpec(request, owner, "default", "crm.get", f"digest-{name}", run=scope))
     await ledger.close_request(
         request.id, msgspec.structs.replace(request, state=RequestState.APPROVED), "lea"
     )
@@ -112,7 +123,9 @@ async def test_a_principals_words_are_gone_and_the_structure_stays(path: Path, c
         assert await ledger.texts("run_1", [text_digest(SECRET.encode())]) == {}
         record = await ledger.get("run_1")
         assert (record.run.input, record.run.answer, record.run.error_message) == (ERASED, ERASED, "")
-        request = (await ledger.get_request("req_run_1")).request
+        spec = await ledger.get_request("req_run_1")
+        request = spec.request
+        assert spec.run == RunScope("run_1", "support", ("*",))
         assert (request.prompt, request.detail) == (ERASED, {"tool": "crm.get", "answer": {"by": "lea"}})
         assert await ledger.erase(principal="ada") == Erased()
     found = verified(path)

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.agent import events as ev
+from gateway.agent.context import messages
 from gateway.agent.loop import CallModel, CallTools, Complete, Fail, WaitForInput, next_step
-from gateway.agent.state import IllegalTransition, RunStateData, advance, begin, fold
+from gateway.agent.model_requests import MessageRef, apply, change, rebuilt, refs, request_digest
+from gateway.agent.state import IllegalTransition, RunStateData, advance, begin, fold, retried
 from gateway.agent.stored import UnreadableEvent
+from gateway.core.digests import text_digest
+from gateway.core.ports import Message
 from tests.run_logs import (
     DEFINITION,
     STARTED,
@@ -23,7 +27,7 @@ from tests.run_logs import (
     state_of,
     use,
 )
-from toolward.types import RunState
+from toolward.types import RequestKind, RunState
 
 TAKEN = ev.RunTakenUp()
 
@@ -130,9 +134,159 @@ def test_fields_of_a_later_minor_version_do_not_disturb():
     assert fold([grown]) == fold([first])
 
 
+# --- messages, pauses, parked runs, retries -------------------------------------------------------------
+
+
+def said(text: str = "And now?", key: str = "") -> ev.MessageReceived:
+    return ev.MessageReceived(text=text, by="ada", key=key)
+
+
+WAITING = (TAKEN, reply(1, uses=[use()]), called(1), asked(1))
+
+
+def test_a_message_to_a_waiting_run_sets_its_turn_aside_and_the_model_is_asked():
+    state = state_of(*WAITING, said(), TAKEN)
+    assert state.turns[0].set_aside
+    assert state.unheard
+    assert next_step(state, DEFINITION.limits) == CallModel(2)
+    heard = state_of(*WAITING, said(), TAKEN, reply(2, "At nine.", heard=1))
+    assert heard.run.state is RunState.INPUT_REQUIRED
+    assert heard.asked == ("req_1",)
+
+
+def test_what_was_set_aside_comes_beside_the_later_turns_and_is_heard_then():
+    events = (
+        *WAITING,
+        said(),
+        TAKEN,
+        reply(2, "At nine.", heard=1),
+        answered(),
+        TAKEN,
+        called(1),
+        returned(1),
+    )
+    state = state_of(*events)
+    assert [item.call_id for item in state.items] == ["", "call_1_0"]
+    assert next_step(state, DEFINITION.limits) == CallModel(3)
+
+
+def test_a_run_that_has_ended_goes_on_with_a_message_and_forgets_how_it_ended():
+    failed = (TAKEN, ev.RunFailed(code="unavailable", message="no model"))
+    state = state_of(*failed, said())
+    assert (state.run.state, state.run.error_code, state.run.error_message) == (RunState.QUEUED, "", "")
+    with pytest.raises(IllegalTransition):
+        state_of(ev.RunCancelled(by="ada"), said())
+
+
+def test_what_is_under_way_when_it_is_paused_comes_to_its_end_and_nothing_begins():
+    paused = (TAKEN, reply(1, uses=[use(1), use(2)]), called(1, 0), ev.RunPaused(by="ada"))
+    assert state_of(*paused, returned(1, 0)).run.state is RunState.PAUSED
+    with pytest.raises(IllegalTransition):
+        state_of(*paused, called(1, 1))
+    assert state_of(*paused, returned(1, 0), ev.RunResumed(by="ada")).run.state is RunState.QUEUED
+
+
+def test_a_paused_run_hears_answers_and_waits_again_when_it_is_resumed():
+    paused = (*WAITING, ev.RunPaused(by="ada"))
+    assert state_of(*paused, ev.RunResumed(by="ada")).run.state is RunState.INPUT_REQUIRED
+    heard = (*paused, answered())
+    assert state_of(*heard).run.state is RunState.PAUSED
+    assert state_of(*heard, ev.RunResumed(by="ada")).run.state is RunState.QUEUED
+
+
+def parked(request: str = "req_9") -> ev.InputRequested:
+    return ev.InputRequested(call_id="", request_id=request, kind=RequestKind.ESCALATION, prompt="Go on?")
+
+
+def test_a_parked_run_goes_on_only_when_a_person_says_so():
+    assert state_of(TAKEN, parked()).run.state is RunState.INPUT_REQUIRED
+    on = ev.InputAnswered(request_id="req_9", choice="go_on", by="ada")
+    state = state_of(TAKEN, parked(), on, TAKEN)
+    assert next_step(state, DEFINITION.limits) == CallModel(1)
+    for no in (ev.InputAnswered(request_id="req_9", choice="cancel"), answered("req_9", approve=False)):
+        step = next_step(state_of(TAKEN, parked(), no, TAKEN), DEFINITION.limits)
+        assert isinstance(step, Fail)
+        assert step.code == "given_up"
+
+
+def test_crashes_in_a_call_are_counted_until_a_person_lets_it_go_on():
+    crashed = (TAKEN, reply(1, uses=[use()]), called(1), called(1), called(1))
+    (call,) = state_of(*crashed).turns[0].begun
+    assert call.crashes == 2
+    on = ev.InputAnswered(request_id="req_9", choice="go_on")
+    (call,) = state_of(*crashed, parked(), on).turns[0].begun
+    assert call.crashes == 0
+
+
+def test_a_late_outcome_settles_what_a_person_is_asked_about_and_no_other():
+    late = msgspec.structs.replace(returned(1), late=True)
+    state = state_of(*WAITING, late)
+    assert (state.run.state, state.asked) == (RunState.QUEUED, ())
+    with pytest.raises(IllegalTransition):
+        state_of(*WAITING, returned(1))
+
+
+def test_a_retried_run_begins_anew_what_was_under_way():
+    shared = state_of(TAKEN, reply(1, uses=[use(1), use(2)]), called(1, 0), returned(1, 0), called(1, 1))
+    effect = ev.EffectMade("call_1_1", "crm.refund", "{}", "ok")
+    event = ev.RunRetried(parent="run_1", after=shared.seq, owner="eve", effects=(effect,))
+    state = retried(shared, "run_2", event, 9_000)
+    assert (state.run.id, state.run.owner, state.run.parent, state.run.state) == (
+        "run_2",
+        "eve",
+        "run_1",
+        RunState.QUEUED,
+    )
+    assert state.turns[0].uncalled == ((1, use(2)),)
+    assert state.made == (effect,)
+    with pytest.raises(IllegalTransition):
+        retried(state_of(ev.RunCancelled(by="ada")), "run_2", event, 9_000)
+
+
+def test_a_rating_is_taken_in_any_state_and_changes_none():
+    rated = ev.RunRated(by="ada", score=1.0)
+    for events in ((), (TAKEN,), WAITING, (TAKEN, ev.RunCompleted(answer="x")), (ev.RunCancelled(by="ada"),)):
+        assert state_of(*events, rated).run.state is state_of(*events).run.state
+
+
+# --- what the model is asked ----------------------------------------------------------------------------
+
+
+def test_a_request_is_rebuilt_bit_by_bit_from_changes():
+    asked_before: tuple[MessageRef, ...] = ()
+    texts: dict[str, bytes] = {}
+    for length in range(1, len(LONG) + 1):
+        now = messages(state_of(*LONG[:length]))
+        changed = change(length - 1, asked_before, refs(now), "tools")
+        for message in now[changed.keep :]:
+            for text in (message.text, *(one.arguments_json for one in message.tool_uses)):
+                texts[text_digest(text.encode())] = text.encode()
+        asked_before = apply(asked_before, changed)
+        assert rebuilt(asked_before, texts) == now
+        assert request_digest(asked_before, "tools") == changed.digest
+
+
+LONG = (
+    TAKEN, reply(1, "Look.", [use()]), called(1), asked(1), said("When do you open?"), TAKEN,
+    reply(2, "At nine.", heard=1), answered(), TAKEN, called(1), returned(1, text="refunded"),
+    reply(3, "It is refunded.", heard=2), said("Thanks."),
+)  # fmt: skip
+
+
+def test_the_words_of_a_long_conversation_only_grow():
+    before: tuple[Message, ...] = ()
+    for length in range(1, len(LONG) + 1):
+        state = state_of(*LONG[:length])
+        if isinstance(next_step(state, DEFINITION.limits), CallModel):
+            now = messages(state)
+            assert now[: len(before)] == before
+            before = now
+
+
 # --- any prefix of a log is a valid state ---------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_prefix_of_a_log_is_a_state_with_a_next_step(data: st.DataObject):
     events = [STARTED, *_walk(data)]
@@ -147,8 +301,9 @@ def test_any_prefix_of_a_log_is_a_state_with_a_next_step(data: st.DataObject):
         assert folded.seq == length
         if folded.run.state is RunState.INPUT_REQUIRED:
             assert isinstance(next_step(folded, DEFINITION.limits), WaitForInput)
-        elif not folded.run.state.ended:
-            next_step(folded, DEFINITION.limits)
+        elif folded.run.state is RunState.RUNNING:
+            assert not isinstance(next_step(folded, DEFINITION.limits), WaitForInput)
+        messages(folded)  # whatever happens, the conversation can be told
 
 
 def _walk(data: st.DataObject) -> list[ev.Event]:
@@ -156,8 +311,13 @@ def _walk(data: st.DataObject) -> list[ev.Event]:
     state = begin("run_1", STARTED, 0)
     events: list[ev.Event] = []
     for number in range(data.draw(st.integers(0, 40))):
-        if state.run.state.ended:
+        if state.run.state is RunState.CANCELLED:
             break
+        if state.run.state.ended:
+            event: ev.Event = said(f"message {number}")
+            events.append(event)
+            state = advance(state, event, number)
+            continue
         event = _event_after(state, data, number)
         events.append(event)
         state = advance(state, event, number)
@@ -165,18 +325,24 @@ def _walk(data: st.DataObject) -> list[ev.Event]:
 
 
 def _event_after(state: RunStateData, data: st.DataObject, number: int) -> ev.Event:
-    if data.draw(st.integers(0, 30)) == 0:
-        return ev.RunCancelled(by="ada")
+    if (meddled := _from_outside(state, data.draw(st.integers(0, 30)), number)) is not None:
+        return meddled
+    if state.run.state is RunState.PAUSED:
+        return ev.RunResumed(by="ada")
     if state.run.state is RunState.QUEUED:
         return TAKEN
     if state.asked and data.draw(st.booleans()):
         return answered(state.asked[0], approve=data.draw(st.booleans()))
+    return _by_the_loop(state, data, number)
+
+
+def _by_the_loop(state: RunStateData, data: st.DataObject, number: int) -> ev.Event:
     match next_step(state, DEFINITION.limits):
         case WaitForInput((first, *_)):
             return answered(first, approve=data.draw(st.booleans()))
         case CallModel(turn, last):
             uses = [use(index) for index in range(data.draw(st.integers(0, 3)))]
-            return reply(turn, "words", uses, last=last)
+            return reply(turn, "words", uses, last=last, heard=data.draw(_heard(state)))
         case CallTools() as step:
             return _tool_event(step, data, number)
         case Complete(answer):
@@ -185,6 +351,28 @@ def _event_after(state: RunStateData, data: st.DataObject, number: int) -> ev.Ev
             return ev.RunFailed(code=code, message=message, answer=answer)
         case WaitForInput():
             raise AssertionError("waits for nothing")
+
+
+def _from_outside(state: RunStateData, drawn: int, number: int) -> ev.Event | None:
+    match drawn:
+        case 0:
+            return ev.RunCancelled(by="ada")
+        case 1 | 2:
+            return said(f"message {number}")
+        case 3:
+            return ev.RunRated(by="ada", score=0.5)
+        case 4 if state.run.state is not RunState.PAUSED:
+            return ev.RunPaused(by="ada")
+        case 5 if state.run.state is RunState.RUNNING and not state.parked:
+            return parked(f"req_{number}")
+        case _:
+            return None
+
+
+def _heard(state: RunStateData) -> st.SearchStrategy[int]:
+    """Something may come while the model speaks."""
+    before = state.turns[-1].heard if state.turns else 0
+    return st.integers(before, len(state.items))
 
 
 def _tool_event(step: CallTools, data: st.DataObject, number: int) -> ev.Event:

@@ -102,6 +102,8 @@ async def test_a_poisoned_document_moves_no_money_and_the_users_own_payment_goes
         " search.fetch (call_1) (untrusted), and the rule small wants user or trusted."
     )
     assert "Ignore" not in caught.value.text
+    ((_, recorded),) = house.ledger.refused
+    assert recorded.message == "Policy denies this call of crm.refund: no rule allows it."
     assert isinstance(await house.refund("PAY-5007"), ToolResult)
     assert house.sent == [{"payment_id": "PAY-5007"}]
 

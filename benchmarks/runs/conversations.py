@@ -1,0 +1,200 @@
+"""The work that is measured: real runs over a real ledger, with a model and tools that answer at once."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.agent import events as ev
+from gateway.agent.definition import AgentDefinition, Limits
+from gateway.agent.loop import CallModel
+from gateway.agent.making import model_replied
+from gateway.agent.state import RunStateData, advance, begin
+from gateway.agent.stored import encode
+from gateway.core.ports import ModelReply, ModelRequest, RunAppend, RunRecord, ToolUse, Usage
+from gateway.ledger.ledger import Ledger
+from tests.integration.run_house import ADA, FACTS, House
+from toolward.types import Run, RunState
+
+AT_ONCE = 256
+EVENTS_EACH = 80
+UNFINISHED = 1_000
+AGENT = AgentDefinition(
+    name="support", instructions="Help.", tools=("crm.*",), limits=Limits(turns=500, calls=5_000)
+)
+STARTED = ev.RunStarted(
+    agent="support", owner="ada", tenant="default", input="Where is my order ORD-1003?", definition=AGENT
+)
+
+
+class Appended(NamedTuple):
+    a_second: float
+    cpu_us: float
+    batch: float
+
+
+class Resumed(NamedTuple):
+    taken_up: float
+    ended: float
+
+
+async def append_at_once(folder: Path) -> Appended:
+    """256 runs, each appending one event after the other under its lease; all events are on disk in the end."""
+    async with Ledger.open(folder / "ledger.db") as ledger:
+        logs = [await _opened(ledger, number) for number in range(AT_ONCE)]
+        commits = _count_commits(ledger)
+        started, cpu = time.perf_counter(), time.process_time()
+        await asyncio.gather(*(_append(ledger, state, epoch) for state, epoch in logs))
+        wall, cpu = time.perf_counter() - started, time.process_time() - cpu
+        events = AT_ONCE * EVENTS_EACH
+        return Appended(events / wall, cpu / events * 1e6, events / max(1, commits()))
+
+
+async def _opened(ledger: Ledger, number: int) -> tuple[RunStateData, int]:
+    state = begin(f"run_{number:06d}", STARTED, 1)
+    await ledger.create(RunRecord(state.run, "default", ("support",)), [encode(STARTED)])
+    lease = await ledger.take(state.run.id, "bench", 60)
+    assert lease is not None
+    taken = ev.RunTakenUp()
+    moved = advance(state, taken, 1)
+    await ledger.append(RunAppend(state.run.id, 1, (encode(taken),), moved.run, lease.epoch))
+    return moved, lease.epoch
+
+
+async def _append(ledger: Ledger, state: RunStateData, epoch: int) -> None:
+    for number in range(EVENTS_EACH):
+        event = _event(state, number)
+        moved = advance(state, event, number)
+        await ledger.append(RunAppend(state.run.id, state.seq, (encode(event),), moved.run, epoch))
+        state = moved
+
+
+def _event(state: RunStateData, number: int) -> ev.Event:
+    """In turn: a reply that calls, the call, its outcome."""
+    turn = len(state.turns)
+    match number % 3:
+        case 0:
+            use = ToolUse(f"use_{number}", "crm__get", f'{{"id":"ORD-{number:04d}"}}')
+            reply = ModelReply(f"I look at order {number}.", (use,), "tool_use", Usage(900, 40), "bench")
+            return model_replied(state, CallModel(turn + 1), reply, (), "tools", 5)
+        case 1:
+            return ev.ToolCalled(
+                turn=turn, index=0, call_id=f"call_{state.run.id}_{number}", use_id=f"use_{number - 1}",
+                tool="crm.get", alias="crm__get", arguments_json=f'{{"id":"ORD-{number - 1:04d}"}}',
+                key=f"{state.run.id}/{turn}/0",
+            )  # fmt: skip
+        case _:
+            text = f'{{"id":"ORD-{number - 2:04d}","state":"shipped","carrier":"{number * 7919 % 100_000}"}}'
+            call_id = f"call_{state.run.id}_{number - 1}"
+            return ev.ToolReturned(call_id=call_id, code="ok", is_error=False, text=text, duration_ms=3)
+
+
+def _count_commits(ledger: Ledger):  # type: ignore[no-untyped-def] -- a counter
+    from sqlalchemy import event
+
+    seen = [0]
+    engine = ledger._engine
+
+    @event.listens_for(engine, "commit")
+    def counted(_: object) -> None:
+        seen[0] += 1
+
+    return lambda: seen[0]
+
+
+async def resumed_after(folder: Path) -> Resumed:
+    """1,000 runs that a gateway left in the middle of their work, taken up by the next one."""
+    house = _house(folder, _Says())
+    async with Ledger.open(house.path) as ledger:
+        for number in range(0, UNFINISHED, AT_ONCE):
+            some = range(number, min(UNFINISHED, number + AT_ONCE))
+            await asyncio.gather(*(_left_in_the_middle(ledger, one) for one in some))
+    started = time.perf_counter()
+    async with house.open() as runs:
+        assert await runs.resume_unfinished() == UNFINISHED
+        await _until(house.ledger, ("queued",))
+        taken_up = time.perf_counter() - started
+        await _until(house.ledger, ("queued", "running"))
+        return Resumed(taken_up, time.perf_counter() - started)
+
+
+async def _left_in_the_middle(ledger: Ledger, number: int) -> None:
+    """With a reply whose call was not made yet."""
+    state = begin(f"run_{number:06d}", STARTED, number + 1)
+    await ledger.create(RunRecord(state.run, "default", ("support",)), [encode(STARTED)])
+    if number % 2:
+        return  # not even taken up
+    taken = advance(state, ev.RunTakenUp(), number + 1)
+    reply = _event(taken, 0)
+    replied = advance(taken, reply, number + 1)
+    await ledger.append(RunAppend(state.run.id, 1, (encode(ev.RunTakenUp()), encode(reply)), replied.run))
+
+
+async def _until(ledger: Ledger, gone: Sequence[str]) -> None:
+    """Until no run is in these states."""
+    from toolward.types import RunFilter
+
+    for state in gone:
+        while (await ledger.find("default", RunFilter(state=RunState(state)), size=1, cursor=None)).runs:
+            await asyncio.sleep(0.02)
+
+
+async def turn_bytes(folder: Path) -> dict[int, float]:
+    """The bytes by which the ledger's tables grow in the turns around 10, 100 and 200 of one conversation, in which
+    every turn says as much as any other."""
+    house = _house(folder, _Calls(205))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Look at all orders.")
+        sizes: dict[int, int] = {}
+        async for event in runs.watch_run(ADA, run.id):
+            if getattr(event, "type", "") == "model_replied":
+                sizes[event.data["turn"]] = await _size(house.ledger, run)  # type: ignore[union-attr]
+    return {turn: (sizes[turn + 5] - sizes[turn - 5]) / 10 for turn in (10, 100, 200)}
+
+
+async def _size(ledger: Ledger, run: Run) -> int:
+    """Of what the run's log has, in bytes of its columns."""
+    from sqlalchemy import text
+
+    def read() -> int:
+        with ledger._engine.connect() as connection:
+            events = (
+                "SELECT coalesce(sum(length(data) + length(salt) + length(data_digest)), 0) FROM run_events"
+            )
+            texts = "SELECT coalesce(sum(length(body) + length(digest)), 0) FROM run_texts"
+            found = [
+                connection.execute(text(f"{query} WHERE run_id IN (:run, '')"), {"run": run.id}).scalar_one()
+                for query in (events, texts)
+            ]
+            return sum(found)
+
+    return await asyncio.to_thread(read)
+
+
+class _Says:
+    async def reply(self, request: ModelRequest, on_text: object = None) -> ModelReply:
+        return ModelReply("It was shipped on Monday.", usage=Usage(900, 40), model="bench")
+
+
+class _Calls:
+    """Calls once a turn, so many turns, then answers."""
+
+    def __init__(self, turns: int) -> None:
+        self._turns = turns
+        self._made = 0
+
+    async def reply(self, request: ModelRequest, on_text: object = None) -> ModelReply:
+        self._made += 1
+        if self._made >= self._turns:
+            return ModelReply("All were shipped.", model="bench")
+        use = ToolUse(f"use_{self._made:04d}", "crm__get", f'{{"id":"ORD-{self._made:04d}"}}')
+        return ModelReply(f"I look at order {self._made:04d}.", (use,), "tool_use", Usage(900, 40), "bench")
+
+
+def _house(folder: Path, model: object) -> House:
+    house = House(folder / "ledger.db")
+    house.agents = {"support": AGENT}
+    house.model = model  # type: ignore[assignment]
+    assert not FACTS["crm.get"].changes
+    return house
