@@ -69,7 +69,7 @@ async def _export(
             if (line := _line(found, form)) is not None:
                 write(line + b"\n")
                 written += 1
-    note(f"{written} runs written")
+    note(f"{written} run{'' if written == 1 else 's'} written")
     return EXIT_OK
 
 

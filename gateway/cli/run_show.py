@@ -61,8 +61,8 @@ def _lines(run: tr.TrajectoryLine) -> Iterator[str]:
     yield f"{_coloured(about.id, 'bold')}  {about.state.value}"
     yield f"agent {about.agent}, for {about.owner}, started {_moment(about.created_at)}"
     yield (
-        f"{about.turns} turns, {about.calls} calls, {about.input_tokens:,} + {about.output_tokens:,} tokens,"
-        f" {(about.updated_at - about.created_at) / 1000:.1f} s to the newest event"
+        f"{_counted(about.turns, 'turn')}, {_counted(about.calls, 'call')},"
+        f" {about.input_tokens:,} + {about.output_tokens:,} tokens"
     )
     if run.erased:
         yield "Words of this run were erased."
@@ -170,7 +170,8 @@ def _ending(run: tr.TrajectoryLine) -> Iterator[str]:
 
 
 def _request_lines(asked: TurnRequest) -> Iterator[str]:
-    yield f"turn {asked.turn} of {asked.run_id}: {len(asked.messages)} messages, {len(asked.tools)} tools"
+    sizes = f"{_counted(len(asked.messages), 'message')}, {_counted(len(asked.tools), 'tool')}"
+    yield f"turn {asked.turn} of {asked.run_id}: {sizes}"
     yield f"rebuilt from the log; it fits the digest {asked.digest}"
     for message in asked.messages:
         failed = " (failed)" if message.is_error else ""
@@ -188,6 +189,10 @@ def _request_lines(asked: TurnRequest) -> Iterator[str]:
 
 def _use(use: TurnToolUse) -> str:
     return f"calls {shorten(use.name, 80)} ({shorten(use.id, 80)})  {printable_lines(use.arguments_json)}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _moment(at: int) -> str:
