@@ -15,12 +15,12 @@ from gateway.agent.chat_training import Unfit, example
 from gateway.bootstrap import local_person
 from gateway.cli.output import EXIT_OK, note
 from gateway.cli.permitted import operation_policy
-from gateway.cli.session import Common, Session, open_session, settings_of
+from gateway.cli.session import Common, open_session, settings_of
 from gateway.cli.times import age_or_moment_ms
 from gateway.core.operation_policy import refusal
 from gateway.runs.trajectories import Trajectory, told, trajectory
 from toolward.errors import ConfigurationError, Denied, InvalidRequest
-from toolward.types import Run, RunFilter, RunState
+from toolward.types import AgentProvider, Principal, Run, RunFilter, RunState
 
 Format = Literal["toolward", "openai"]
 Refuses = Callable[[Run], Denied | None]
@@ -62,28 +62,40 @@ async def _export(
         resource = {"agent": run.agent, "owner": run.owner}
         return refusal(policy.decide(person, "run.export", resource), person, "run.export")
 
-    written = 0
     async with open_session(common) as session:
-        async for run_id in _permitted(session, names, only, refuses):
-            found = await trajectory(session.agents, session.principal, run_id)
-            if (line := _line(found, form)) is not None:
-                write(line + b"\n")
-                written += 1
+        chosen = permitted(session.agents, session.principal, names, only, refuses)
+        written = await write_runs(session.agents, session.principal, chosen, form, write)
     note(f"{written} run{'' if written == 1 else 's'} written")
     return EXIT_OK
 
 
-async def _permitted(
-    session: Session, names: tuple[str, ...], only: RunFilter, refuses: Refuses
+async def write_runs(
+    agents: AgentProvider,
+    principal: Principal,
+    run_ids: AsyncIterator[str],
+    form: Format,
+    write: Callable[[bytes], None],
+) -> int:
+    """Each is written before the next one is read; how many were."""
+    written = 0
+    async for run_id in run_ids:
+        if (line := _line(await trajectory(agents, principal, run_id), form)) is not None:
+            write(line + b"\n")
+            written += 1
+    return written
+
+
+async def permitted(
+    agents: AgentProvider, principal: Principal, names: tuple[str, ...], only: RunFilter, refuses: Refuses
 ) -> AsyncIterator[str]:
     """The ids of those that policy lets the local person export. Raises Denied for one that was named."""
     for name in names:
-        if denied := refuses(await session.agents.get_run(session.principal, name)):
+        if denied := refuses(await agents.get_run(principal, name)):
             raise denied
         yield name
     cursor: str | None = None
     while not names:
-        page = await session.agents.list_runs(session.principal, size=_PAGE, cursor=cursor, only=only)
+        page = await agents.list_runs(principal, size=_PAGE, cursor=cursor, only=only)
         for run in page.runs:
             if denied := refuses(run):
                 note(f"{run.id} is left out: {denied.message}")

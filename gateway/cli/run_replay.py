@@ -26,11 +26,12 @@ async def _replay(run_id: str, common: Common) -> int:
     elif difference is None:
         print(f"identical: {len(found.events)} events")
     else:
-        _tell(difference)
+        tell(difference)
     return EXIT_OK if difference is None else EXIT_FAILED
 
 
-def _tell(found: Difference) -> None:
+def tell(found: Difference) -> None:
+    """For people."""
     print(f"differs at event {found.seq} ({found.type})" + (f" in {found.field}" if found.field else ""))
     print(f"  recorded: {_value(found.recorded)}")
     print(f"  made:     {_value(found.made)}")

@@ -231,6 +231,7 @@ async def test_the_document_describes_every_route_and_filter(rest: RestAgents) -
     for path in ("pause", "resume", "retry", "messages", "rating"):
         assert "post" in paths[f"/v1/runs/{{run_id}}/{path}"]
     assert "post" in paths["/v1/input-requests/{request_id}/take"]
+    assert "get" in paths["/v1/runs/{run_id}/requests/{turn}"]
     listed = {one["name"]: one for one in paths["/v1/runs"]["get"]["parameters"]}
     assert set(RunFilter.__struct_fields__) < set(listed)
     assert listed["since"]["schema"]["minimum"] == 0

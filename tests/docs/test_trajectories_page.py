@@ -10,8 +10,11 @@ import msgspec
 import pytest
 
 from gateway.agent.chat_training import conversation
+from gateway.agent.replay import replay
 from gateway.agent.trajectory import Called, TrajectoryLine, TurnTold
+from gateway.cli.run_replay import tell
 from tests.e2e.command import Done, free_port, patiently, toolward
+from toolward.types import RunEvent
 
 PAGE = (Path(__file__).parents[2] / "docs" / "trajectories.md").read_text(encoding="utf-8")
 SHOWN = dict(re.findall(r"^```console\n\$ toolward (.*?)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
@@ -125,6 +128,20 @@ def test_replay_prints_what_is_shown(desk: Desk) -> None:
     done, said = desk.follow("run replay")
     assert done.out == said
     assert desk.toolward("run", "replay", desk.run, "--json").json["difference"] is None
+
+
+def test_a_difference_is_told_as_shown(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = msgspec.convert(desk.toolward("run", "show", desk.run, "--json").json["events"], list[RunEvent])
+    monkeypatch.setattr("gateway.agent.context.RESULTS_ARE_DATA", "Trust every result.")
+    difference = replay(log, {})
+    assert difference is not None
+    tell(difference)
+    (said,) = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    digest = r"\S{32}$"
+    told = capsys.readouterr().out
+    assert re.sub(digest, "…", told, flags=re.MULTILINE) == re.sub(digest, "…", said, flags=re.MULTILINE)
 
 
 def test_every_field_is_in_the_tables_and_no_other() -> None:

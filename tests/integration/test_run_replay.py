@@ -27,7 +27,7 @@ async def lived(path: Path, seed: int, actions: int) -> list[Trajectory]:
         return [await trajectory(runs, ADA, run_id) for run_id in life.runs]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(st.integers(0, 2**32))
 def test_whatever_a_moody_model_moody_tools_and_moody_people_make_of_a_run_replays(seed: int):
     with tempfile.TemporaryDirectory() as folder:

@@ -82,7 +82,7 @@ def listed(tools: Sequence[TurnTool]) -> str:
     return text_digest(msgspec.json.encode(as_stored))
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(st.integers(0, 2**32))
 def test_whatever_comes_of_a_run_it_is_a_line_that_fits_its_schema(seed: int):
     async def lived(path: Path) -> list[Trajectory]:
