@@ -9,14 +9,16 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from benchmarks.runs.conversations import append_at_once, resumed_after, turn_bytes
+
+T = TypeVar("T")
 
 
 class Measured(NamedTuple):
@@ -30,7 +32,6 @@ def measure(rounds: int) -> Iterator[Measured]:
     appended = [_in_folder(append_at_once) for _ in range(rounds)]
     yield Measured("events a second, 256 runs at once", median(one.a_second for one in appended), "1/s")
     yield Measured("processor time of an event", median(one.cpu_us for one in appended), "µs")
-    yield Measured("events in a commit", median(one.batch for one in appended), "")
     resumed = [_in_folder(resumed_after) for _ in range(rounds)]
     yield Measured("1,000 unfinished runs taken up", median(one.taken_up for one in resumed), "s")
     yield Measured("1,000 unfinished runs at their ends", median(one.ended for one in resumed), "s")
@@ -39,7 +40,7 @@ def measure(rounds: int) -> Iterator[Measured]:
         yield Measured(f"bytes of turn {turn}", sizes[turn], "B")
 
 
-def _in_folder(work):  # type: ignore[no-untyped-def] -- whatever the work gives
+def _in_folder(work: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
     with tempfile.TemporaryDirectory(prefix="toolward-bench-") as folder:
         return asyncio.run(work(Path(folder)))
 

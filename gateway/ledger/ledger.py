@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -16,14 +16,11 @@ from gateway.core.ports import (
     Binding,
     CallOutcome,
     CallRecord,
-    Lease,
     RequestSpec,
     RunAppend,
-    RunRecord,
     Spend,
-    StoredEvent,
 )
-from gateway.ledger import budgets, calls, erasable, leases, listing, reminders, requests, run_events, runs
+from gateway.ledger import budgets, calls, erasable, leases, reminders, requests, runs
 from gateway.ledger.acts import RemovedSegment
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
@@ -31,20 +28,19 @@ from gateway.ledger.checkpoints import Checkpoints
 from gateway.ledger.erasure import Erased, Eraser, What, slices
 from gateway.ledger.keys import Keys
 from gateway.ledger.reading import RecordedCall, recorded_call
+from gateway.ledger.run_log import RunLog
 from gateway.ledger.schema import prepare
 from gateway.ledger.transitions import watch_requests
 from gateway.ledger.upkeep import Upkeep
 from toolward.errors import ConfigurationError, ToolwardError
 from toolward.store import (
     Writer,
-    closed,
     explain,
     open_store,
     place,
-    read_transaction,
     write_transaction,
 )
-from toolward.types import InputRequest, RunEvent, RunFilter, RunPage, ToolResult
+from toolward.types import InputRequest, ToolResult
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +68,7 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Ledger:
+class Ledger(RunLog):
     """The LedgerPort and the RunLogPort of `gateway.core.ports`, over one database.
 
     All writing goes through one thread, in the order in which it was asked for: when a method that waits
@@ -88,16 +84,14 @@ class Ledger:
         checkpoints: Path,
         lease_clock: ColumnElement[int] = leases.DATABASE_CLOCK,
     ) -> None:
-        self._engine = engine
-        self._leases = leases.Leases(lease_clock)
         self._chain = Chain(now)
-        self._batch = Batch(self._chain, now)
-        self._writer = Writer(engine, "toolward-ledger", self._batch)
+        batch = Batch(self._chain, now)
+        writer = Writer(engine, "toolward-ledger", batch)
+        super().__init__(engine, writer, batch, leases.Leases(lease_clock))
         self._keys = keys
         self._checkpoints = Checkpoints(keys, checkpoints)
         self._signed = 0  # the chain's growth that checkpoints know
         self._now = now
-        self._closed = False
 
     @classmethod
     @asynccontextmanager
@@ -346,68 +340,6 @@ class Ledger:
             return result
 
         return await self._writer.write(noted)
-
-    # --- runs
-
-    async def create(self, record: RunRecord, events: Sequence[StoredEvent]) -> RunRecord:
-        return await self._writer.write(
-            lambda connection: runs.create(connection, self._batch, record, events)
-        )
-
-    async def append(self, more: RunAppend) -> None:
-        await self._writer.write(lambda connection: runs.append(connection, self._batch, more))
-
-    async def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
-        return await self._read(lambda connection: run_events.read_events(connection, run_id, after))
-
-    async def texts(self, run_id: str, digests: Sequence[str]) -> Mapping[str, bytes]:
-        return await self._read(lambda connection: run_events.read_texts(connection, run_id, digests))
-
-    async def get(self, run_id: str) -> RunRecord:
-        return await self._read(lambda connection: runs.get(connection, run_id))
-
-    async def find(self, tenant: str, only: RunFilter, *, size: int, cursor: str | None) -> RunPage:
-        return await self._read(
-            lambda connection: listing.find(connection, tenant, only, size=size, cursor=cursor)
-        )
-
-    # --- leases
-
-    async def take(self, run_id: str, holder: str, seconds: float) -> Lease | None:
-        return await self._writer.write(
-            lambda connection: self._leases.take(connection, run_id, holder, seconds)
-        )
-
-    async def renew(self, holder: str, seconds: float) -> Mapping[str, int]:
-        return await self._writer.write(lambda connection: self._leases.renew(connection, holder, seconds))
-
-    async def release(self, lease: Lease, *, undone: bool = False) -> None:
-        await self._writer.write(lambda connection: leases.release(connection, lease, undone=undone))
-
-    async def ready(self) -> tuple[str, ...]:
-        return await self._read(self._leases.ready)
-
-    async def holders(self) -> tuple[str, ...]:
-        return await self._read(self._leases.holders)
-
-    async def bury(self, holder: str) -> None:
-        await self._writer.write(lambda connection: leases.bury(connection, holder))
-
-    async def lengths(self, run_ids: Sequence[str]) -> Mapping[str, int]:
-        return await self._read(lambda connection: runs.lengths(connection, run_ids))
-
-    async def _read(self, work: Callable[[Connection], T]) -> T:
-        """Reading needs no turn at the writer: it sees the last commit."""
-        return await asyncio.to_thread(self._read_now, work)
-
-    def _read_now(self, work: Callable[[Connection], T]) -> T:
-        if self._closed:
-            raise closed(self._engine)
-        try:
-            with read_transaction(self._engine) as connection:
-                return work(connection)
-        except SQLAlchemyError as error:
-            raise explain(error, place(self._engine)) from error
 
 
 def _open(where: str | Path, busy_timeout: float) -> Engine:

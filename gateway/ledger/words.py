@@ -5,6 +5,7 @@ field, `$texts` lists what else came with the event. The salted digest that the 
 these names, so a text that was changed or exchanged is found.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
@@ -16,12 +17,16 @@ from toolward.types import JsonObject
 WORDS, SHARED, OTHERS = "$words", "$shared", "$texts"
 
 _FREE = frozenset(
-    {"answer", "arguments_json", "comment", "input", "message", "prompt", "reason", "summary", "text"}
+    {"answer", "arguments_json", "comment", "input", "message", "prompt", "reason", "text", "void"}
 )
 """Fields with what people, models and tools said, where they stand in the data themselves: in events from before
 texts were kept by digest."""
 
 _CONFIGURATION = frozenset({"definition", SHARED})
+_REQUEST = "request"
+"""The field with what a model was asked: every digest in it is of words, also of those that a parent's log had."""
+
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -73,11 +78,13 @@ def without_words(data: JsonObject, digests: Collection[str]) -> JsonObject:
 def _erased(name: str, value: Any, digests: Collection[str]) -> Any:
     match value:
         case str():
-            return ERASED if (value and name in _FREE) or value in digests else value
+            is_digest = value in digests or (name == _REQUEST and _DIGEST.fullmatch(value))
+            return ERASED if is_digest or (value and name in _FREE) else value
         case list():
             return [_erased(name, one, digests) for one in cast(Iterable[Any], value)]
         case dict():
             fields = cast(Mapping[str, Any], value)
-            return {key: _erased(name if name in _FREE else key, one, digests) for key, one in fields.items()}
+            inherited = name in _FREE or name == _REQUEST
+            return {key: _erased(name if inherited else key, one, digests) for key, one in fields.items()}
         case _:
             return value

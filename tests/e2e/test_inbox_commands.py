@@ -14,7 +14,7 @@ from tests.e2e.command import Done, toolward
 from tests.integration.run_house import RULES, House
 from tests.integration.test_asking_people import CASE, CLERK, asks, question
 from tests.twins import START_MS
-from toolward.types import JsonObject, Principal, RunScope
+from toolward.types import JsonObject, Principal, RunEvent, RunScope
 
 ME = Principal("local", ("operator", "support"))
 LEA = Principal("lea", ("lead",))
@@ -142,7 +142,7 @@ async def test_the_run_that_waits_goes_on_and_is_watched(place: Place):
     async with house.open() as runs:
         run = await runs.start_run(ME, "support", "Say hello.")
         async for event in runs.watch_run(ME, run.id):
-            if event.type == "input_requested":
+            if isinstance(event, RunEvent) and event.type == "input_requested":
                 break
         (request,) = await runs.list_input_requests(ME)
     done = place.inbox("answer", request.id, "ORD-1007")

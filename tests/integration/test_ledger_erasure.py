@@ -7,12 +7,27 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.agent import events as ev
+from gateway.agent.model_requests import change, refs
+from gateway.agent.stored import decode, encode
 from gateway.core.digests import text_digest
-from gateway.core.ports import ERASED, CallOutcome, CallRecord, RequestSpec, RunAppend, RunRecord, StoredEvent
+from gateway.core.ports import (
+    ERASED,
+    CallOutcome,
+    CallRecord,
+    Message,
+    RequestSpec,
+    RunAppend,
+    RunRecord,
+    StoredEvent,
+    ToolUse,
+    Usage,
+)
 from gateway.ledger.erasure import Erased
 from gateway.ledger.ledger import Ledger, keys_beside, outside
 from gateway.ledger.verify import Verified, verify
 from tests.integration.test_ledger_migrations import recorded
+from tests.run_logs import DEFINITION
 from tests.twins import TwinClock
 from toolward.errors import Conflict, NotFound
 from toolward.types import (
@@ -263,4 +278,65 @@ async def test_old_segments_stay_as_long_as_a_child_needs_them(path: Path, clock
         with pytest.raises(NotFound):
             await ledger.get("run_2")
         assert traces(path) == []
+    assert verified(path).findings == []
+
+
+USE = ToolUse("use_1", "crm__get", '{"q":"my-secret-illness"}')
+ASKED = [Message("user", SECRET), Message("assistant", "", (USE,))]
+EVERY_EVENT: tuple[ev.Event, ...] = (
+    ev.RunStarted(agent="support", owner="ada", tenant="default", input=SECRET, definition=DEFINITION),
+    ev.RunTakenUp(),
+    ev.MessageReceived(text=SECRET, by="ada"),
+    ev.ModelReplied(
+        turn=1, text=SECRET, tool_uses=(USE,), stop="tool_use", usage=Usage(), model="m", duration_ms=1,
+        request=change(0, (), refs(ASKED), text_digest(b"[]")),
+    ),
+    ev.ToolCalled(
+        turn=1, index=0, call_id="c", use_id="use_1", tool="crm.get", alias="crm__get", key="k",
+        arguments_json=SECRET,
+    ),
+    ev.ToolReturned(call_id="c", code="ok", is_error=False, text=SECRET),
+    ev.InputRequested(call_id="c", request_id="r", kind=RequestKind.QUESTION, prompt=SECRET),
+    ev.InputAnswered(request_id="r", text=SECRET, reason=SECRET, arguments_json=SECRET, void=SECRET),
+    ev.RunPaused(by="ada", reason=SECRET),
+    ev.RunResumed(by="ada"),
+    ev.RunRetried(parent="p", after=1, owner="ada", effects=(ev.EffectMade("c", "crm.get", SECRET, "ok"),)),
+    ev.RunRated(by="ada", score=1, comment=SECRET),
+    ev.RunCompleted(answer=SECRET),
+    ev.RunFailed(code="x", message=SECRET, answer=SECRET),
+    ev.RunCancelled(by="ada"),
+)  # fmt: skip
+
+
+def without_request(event: ev.Event) -> ev.Event:
+    return msgspec.structs.replace(event, request=None) if isinstance(event, ev.ModelReplied) else event
+
+
+@pytest.mark.parametrize("by_digest", [True, False])
+async def test_every_event_loses_its_words_and_can_be_read_afterwards(
+    path: Path, clock: TwinClock, *, by_digest: bool
+):
+    """Also where the words stand in the data, as in older ledgers."""
+    assert {type(event) for event in EVERY_EVENT} == set(ev.TYPES.values())
+    events = [event if by_digest else without_request(event) for event in EVERY_EVENT]
+    kept = [encode(event, ASKED, b"[]") for event in events]
+    plain = [
+        StoredEvent(one.type, 1, msgspec.json.encode(event)) for one, event in zip(kept, events, strict=True)
+    ]
+    made = run("run_1", clock, state=RunState.COMPLETED)
+    async with Ledger.open(path, now=clock.now_ms) as ledger:
+        await ledger.create(RunRecord(made, "default", ()), kept if by_digest else plain)
+        assert [decode(event) for event in await ledger.events("run_1")] == events
+        await ledger.erase(run="run_1")
+        left = [decode(event) for event in await ledger.events("run_1")]
+        assert traces(path) == []
+        assert by_digest is False or traces(path, USE.arguments_json.encode()) == []
+    assert [type(event) for event in left] == [type(event) for event in EVERY_EVENT]
+    assert SECRET not in repr(left)
+    for one in left:
+        if isinstance(one, ev.ModelReplied):
+            assert one.request is None or (one.request.digest, one.request.tools) == (ERASED, ERASED)
+            assert one.tool_uses == (ToolUse("use_1", "crm__get", ERASED),)
+        if isinstance(one, ev.RunStarted):
+            assert (one.input, one.definition) == (ERASED, DEFINITION)
     assert verified(path).findings == []
