@@ -387,6 +387,45 @@ class RunPage(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
+class TurnToolUse(msgspec.Struct, frozen=True):
+    """A model's wish to call a tool, under the name that it was given."""
+
+    id: str
+    name: str
+    arguments_json: str
+
+
+class TurnMessage(msgspec.Struct, frozen=True):
+    """One message that a model was sent, in no endpoint's format."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str = ""
+    tool_uses: tuple[TurnToolUse, ...] = ()  # of an assistant's message
+    tool_use_id: str = ""  # what a tool's message answers
+    is_error: bool = False
+
+
+class TurnTool(msgspec.Struct, frozen=True):
+    """A tool that a model was offered as `alias`; its qualified name, which the model was not told, is `name`."""
+
+    alias: str
+    name: str
+    description: str
+    input_schema: JsonObject
+
+
+class TurnRequest(msgspec.Struct, frozen=True):
+    """What the model was asked in one turn of a run, rebuilt from the run's log: exactly what its event names by
+    `digest`, and by `tools_digest` the list of tools."""
+
+    run_id: str
+    turn: int
+    digest: str
+    tools_digest: str
+    messages: tuple[TurnMessage, ...]
+    tools: tuple[TurnTool, ...]
+
+
 class AgentProvider(Protocol):
     """Anything that runs agents: the gateway, or a client of it."""
 
@@ -431,6 +470,10 @@ class AgentProvider(Protocol):
 
     async def rate_run(self, principal: Principal, run_id: str, score: float, comment: str = "") -> Run:
         """`score` is -1 (bad) to 1 (good)."""
+        ...
+
+    async def get_model_request(self, principal: Principal, run_id: str, turn: int) -> TurnRequest:
+        """What the model was asked in this turn (1, 2, 3 …)."""
         ...
 
     async def list_input_requests(

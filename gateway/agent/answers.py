@@ -1,11 +1,18 @@
 """What the model is told of a person's answer, where that itself settles the call."""
 
 from gateway.agent.context import Observation, cut
+from gateway.agent.conversation import Call
 from gateway.agent.events import InputAnswered
 from gateway.core.questions import DID_NOT_HAPPEN, HAPPENED
 from toolward.types import RequestKind
 
 _ASKED = (RequestKind.QUESTION, RequestKind.ESCALATION)
+
+
+def people_said(call: Call) -> Observation | None:
+    """What the answers to a call that waited settle by themselves; None when it is to be made."""
+    settled = (told(answer, call.tool, call.kind) for answer in call.answers)
+    return next((observation for observation in settled if observation is not None), None)
 
 
 def told(answer: InputAnswered, tool: str, kind: RequestKind | None = None) -> Observation | None:

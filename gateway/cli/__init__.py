@@ -240,8 +240,27 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
         ),
         _Command(
             "show",
-            "gateway.cli.run:show",
-            "Show one run, event by event.\n\nExample: toolward run show run_1m7w…",
+            "gateway.cli.run_show:show",
+            "Show one run, turn by turn: what was said, called, decided, returned, asked and answered.\n\n"
+            "With --request it shows what the model was asked in one turn, rebuilt from the log and checked.\n\n"
+            "Example: toolward run show run_1m7w…\n"
+            "Example: toolward run show run_1m7w… --request 2",
+        ),
+        _Command(
+            "export",
+            "gateway.cli.run_export:export",
+            "Write runs as lines of JSON: prompts, tools, calls, outcomes, decisions, timings, tokens, ratings.\n\n"
+            "Without ids the filters say which. --format openai gives the chat format for fine-tuning; runs that\n"
+            "do not fit are left out, and named. Policy must allow you run.export. See docs/trajectories.md.\n\n"
+            "Example: toolward run export run_1m7w…\n"
+            "Example: toolward run export --agent support --state completed --format openai --out examples.jsonl",
+        ),
+        _Command(
+            "replay",
+            "gateway.cli.run_replay:replay",
+            "Let the recorded replies, outcomes and answers drive the agent's loop again, and compare events.\n\n"
+            "Nothing is called. The exit code is 1 when an event differs; the first that does is shown.\n\n"
+            "Example: toolward run replay run_1m7w…",
         ),
         _Command(
             "watch",

@@ -1,4 +1,4 @@
-"""`toolward run list|show|watch`."""
+"""`toolward run list|watch`."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.cli.ask import concluded, follow
-from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, print_table, printable_lines, shorten
+from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, print_table, shorten
 from gateway.cli.session import Common, Session, open_session
 from gateway.cli.times import age_or_moment_ms
 from gateway.cli.watch import tell_whole
@@ -52,24 +52,6 @@ def _row(run: Run) -> tuple[object, ...]:
     started = datetime.fromtimestamp(run.created_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     done = (run.state.value, run.turns, run.calls, run.input_tokens + run.output_tokens)
     return run.id, started, run.agent, run.owner, *done, shorten(run.input, 60)
-
-
-def show(run_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
-    """Show one run, event by event."""
-    return asyncio.run(_show(run_id, common))
-
-
-async def _show(run_id: str, common: Common) -> int:
-    async with open_session(common) as session:
-        run = await session.agents.get_run(session.principal, run_id)
-        events = await _so_far(session, run)
-    if common.json:
-        print_json({"run": run, "events": events})
-        return EXIT_OK
-    tell_whole(events)
-    note()
-    print(printable_lines(run.answer or f"{run.state.value}: {run.error_message or 'no answer yet'}"))
-    return EXIT_OK
 
 
 async def _so_far(session: Session, run: Run, after: int = 0) -> tuple[RunEvent, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.agent import events as ev
-from gateway.agent.answers import told
+from gateway.agent.answers import people_said
 from gateway.agent.context import Observation, observed, refused
 from gateway.agent.conversation import Call
 from gateway.agent.definition import AgentDefinition
@@ -86,7 +86,7 @@ class Calling:
         begun: list[ev.ToolCalled] = []
         unknown: list[Call] = []
         for call in step.ready:
-            if (observation := _said(call)) is not None:
+            if (observation := people_said(call)) is not None:
                 settled.append(returned(call.id, observation))
             else:
                 begun.append(called_again(call))
@@ -184,11 +184,6 @@ class Calling:
 
     def _since(self, started: float) -> int:
         return round((self._ports.clock.monotonic() - started) * 1000)
-
-
-def _said(call: Call) -> Observation | None:
-    said = (told(answer, call.tool, call.kind) for answer in call.answers)
-    return next((observation for observation in said if observation is not None), None)
 
 
 def _waits(state: RunStateData, called: ev.ToolCalled) -> bool:

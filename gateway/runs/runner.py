@@ -14,6 +14,7 @@ from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.ports import Authorize, Caller, Clock, Ids, ModelPort, RunRecord
 from gateway.runs.access import Access
 from gateway.runs.answers import settle_answers
+from gateway.runs.asked import asked_in_turn
 from gateway.runs.control import Control
 from gateway.runs.feed import Feed
 from gateway.runs.following import follow
@@ -36,6 +37,7 @@ from toolward.types import (
     RunFilter,
     RunPage,
     TextDelta,
+    TurnRequest,
 )
 
 
@@ -193,6 +195,11 @@ class Runs:
                 if ended:
                     return
                 await watcher.beyond(seen)
+
+    async def get_model_request(self, principal: Principal, run_id: str, turn: int) -> TurnRequest:
+        """What the model was asked in this turn. Raises NotFound, Denied; `gateway.runs.asked` says what else."""
+        await self._control.record(principal, run_id)
+        return await asked_in_turn(self._ledger, run_id, turn)
 
     # --- control: `gateway.runs.control` says what each does
 

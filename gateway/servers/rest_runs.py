@@ -4,13 +4,23 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field
 
 from gateway.servers.openapi import describing
 from gateway.servers.rest_bodies import Body, answer
-from toolward.types import Agent, AgentProvider, Principal, Run, RunFilter, RunPage, RunState, TextDelta
+from toolward.types import (
+    Agent,
+    AgentProvider,
+    Principal,
+    Run,
+    RunFilter,
+    RunPage,
+    RunState,
+    TextDelta,
+    TurnRequest,
+)
 
 _MAX_NUMBER = 2**53 - 1  # what every JSON reader can hold
 
@@ -125,8 +135,18 @@ def run_routes(agents: AgentProvider, who: Any) -> APIRouter:
         """Cancel a run in any state; one that has ended stays as it is."""
         return answer(await agents.cancel_run(principal, run_id))
 
+    _add_requests(router, agents, who)
     _add_controls(router, agents, who)
     return router
+
+
+def _add_requests(router: APIRouter, agents: AgentProvider, who: Any) -> None:
+    @router.get("/runs/{run_id}/requests/{turn}", responses=describing(TurnRequest))
+    async def get_model_request(
+        run_id: str, turn: Annotated[int, Path(ge=1, le=_MAX_NUMBER)], principal: Principal = who
+    ) -> Response:
+        """What the model was asked in this turn, exactly as it was."""
+        return answer(await agents.get_model_request(principal, run_id, turn))
 
 
 def _add_controls(router: APIRouter, agents: AgentProvider, who: Any) -> None:

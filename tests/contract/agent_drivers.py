@@ -16,6 +16,7 @@ from toolward.types import (
     RunFilter,
     RunPage,
     TextDelta,
+    TurnRequest,
 )
 from toolward.wire.errors import from_details
 
@@ -98,6 +99,9 @@ class RestAgents:
 
     async def rate_run(self, principal: Principal, run_id: str, score: float, comment: str = "") -> Run:
         return await self._post(f"/v1/runs/{run_id}/rating", Run, {"score": score, "comment": comment})
+
+    async def get_model_request(self, principal: Principal, run_id: str, turn: int) -> TurnRequest:
+        return await self._ask("GET", f"/v1/runs/{run_id}/requests/{turn}", TurnRequest)
 
     async def get_input_request(self, principal: Principal, request_id: str) -> InputRequest:
         return await self._ask("GET", f"/v1/input-requests/{request_id}", InputRequest)

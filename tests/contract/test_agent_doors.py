@@ -151,6 +151,12 @@ async def test_a_case_is_taken_over_once_and_handed_back(door: Door) -> None:
     assert answered.state is RequestState.ANSWERED
 
 
+async def test_what_a_model_was_asked_arrives_as_it_was(agents: Agents, door: Door) -> None:
+    run = await door.start_run(NOBODY, "support", "x")
+    assert await door.get_model_request(NOBODY, run.id, 1) == await agents.get_model_request(ADA, run.id, 1)
+    assert isinstance(await failing(door.get_model_request(NOBODY, run.id, 2)), NotFound)
+
+
 async def test_what_belongs_to_others_is_not_found(agents: Agents, door: Door) -> None:
     run = await agents.start_run(BOB, "support", "x")
     for work in (
@@ -159,6 +165,7 @@ async def test_what_belongs_to_others_is_not_found(agents: Agents, door: Door) -
         door.retry_run(NOBODY, run.id, 1),
         door.send_message(NOBODY, run.id, "x"),
         door.rate_run(NOBODY, run.id, 1),
+        door.get_model_request(NOBODY, run.id, 1),
         anext(door.watch_run(NOBODY, run.id, 0, True)),
     ):
         found = await failing(work)
@@ -224,6 +231,7 @@ async def test_the_document_describes_every_route_and_filter(rest: RestAgents) -
     for path in ("pause", "resume", "retry", "messages", "rating"):
         assert "post" in paths[f"/v1/runs/{{run_id}}/{path}"]
     assert "post" in paths["/v1/input-requests/{request_id}/take"]
+    assert "get" in paths["/v1/runs/{run_id}/requests/{turn}"]
     listed = {one["name"]: one for one in paths["/v1/runs"]["get"]["parameters"]}
     assert set(RunFilter.__struct_fields__) < set(listed)
     assert listed["since"]["schema"]["minimum"] == 0

@@ -34,7 +34,7 @@ COMMANDS = (
     "policy explain", "policy test", "policy replay", "config path", "config show", "config trust", "inbox list",
     "inbox show", "inbox approve", "inbox deny", "inbox withdraw", "ledger tail", "ledger verify", "ledger export",
     "ledger erase", "ledger prune", "ledger rotate-key", "run list", "run show", "run watch", "run pause",
-    "run resume", "run cancel", "run retry", "run send", "run rate",
+    "run resume", "run cancel", "run retry", "run send", "run rate", "run export", "run replay",
 )  # fmt: skip
 
 

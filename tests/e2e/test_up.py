@@ -27,7 +27,7 @@ def test_up_serves_commands_and_programs_and_ends_without_orphans(tmp_path: Path
         runs = toolward(home, "run", "list", "--json", "--config", str(config)).json["runs"]
         assert [run["state"] for run in runs] == ["completed"]
         shown = toolward(home, "run", "show", runs[0]["id"], "--config", str(config))
-        assert "calculator.calculate" in shown.err
+        assert "calculator.calculate" in shown.out
         assert "31.2375" in shown.out
 
         token = (home / "secret").read_text()

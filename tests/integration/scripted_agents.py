@@ -21,6 +21,10 @@ from toolward.types import (
     RunPage,
     RunState,
     TextDelta,
+    TurnMessage,
+    TurnRequest,
+    TurnTool,
+    TurnToolUse,
 )
 
 BIG = 2**80 + 1
@@ -143,6 +147,19 @@ class Agents:
         run = self._own(principal, run_id)
         self.ratings.append((run_id, score, comment))
         return run
+
+    async def get_model_request(self, principal: Principal, run_id: str, turn: int) -> TurnRequest:
+        run = self._own(principal, run_id)
+        if turn != 1:
+            raise NotFound(f"{run_id} has no turn {turn}.")
+        use = TurnToolUse("use_1", "crm__get", '{"id":"ä"}')
+        messages = (
+            TurnMessage("user", run.input),
+            TurnMessage("assistant", tool_uses=(use,)),
+            TurnMessage("tool", "no", tool_use_id="use_1", is_error=True),
+        )
+        tool = TurnTool("crm__get", "crm.get", "Gets.", {"type": "object", "maxProperties": BIG})
+        return TurnRequest(run_id, turn, "d1", "d2", messages, (tool,))
 
     async def list_input_requests(
         self, principal: Principal, run_id: str | None = None

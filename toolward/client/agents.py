@@ -19,6 +19,7 @@ from toolward.types import (
     RunFilter,
     RunPage,
     TextDelta,
+    TurnRequest,
 )
 
 T = TypeVar("T")
@@ -115,6 +116,10 @@ class Agents:
     async def rate(self, run_id: str, score: float, comment: str = "") -> Run:
         """`score` is -1 (bad) to 1 (good)."""
         return await self._repeated(lambda: self._provider.rate_run(self._principal, run_id, score, comment))
+
+    async def model_request(self, run_id: str, turn: int) -> TurnRequest:
+        """What the model was asked in this turn of the run, exactly as it was."""
+        return await self._repeated(lambda: self._provider.get_model_request(self._principal, run_id, turn))
 
     async def input_requests(self, run_id: str | None = None) -> tuple[InputRequest, ...]:
         """What waits for a person."""

@@ -32,6 +32,7 @@ from toolward.types import (
     TextDelta,
     ToolCall,
     ToolPage,
+    TurnRequest,
 )
 from toolward.wire import grpc_agents as agents
 from toolward.wire import grpc_run_requests as asked_of
@@ -196,6 +197,9 @@ class GrpcClient:
 
     async def rate_run(self, principal: Principal, run_id: str, score: float, comment: str = "") -> Run:
         return await self._ask(agents.RATE_RUN, asked_of.RateRun(run_id, score, comment))
+
+    async def get_model_request(self, principal: Principal, run_id: str, turn: int) -> TurnRequest:
+        return await self._ask(agents.GET_MODEL_REQUEST, asked_of.AskedInTurn(run_id, turn))
 
     async def list_input_requests(
         self, principal: Principal, run_id: str | None = None

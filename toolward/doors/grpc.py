@@ -233,6 +233,9 @@ def _agent_handlers(boundary: Boundary, agents: AgentProvider) -> dict[str, Hand
         rpcs.RATE_RUN.method: boundary.unary(
             rpcs.RATE_RUN, lambda principal, _, asked: agents.rate_run(principal, *asked)
         ),
+        rpcs.GET_MODEL_REQUEST.method: boundary.unary(
+            rpcs.GET_MODEL_REQUEST, lambda principal, _, asked: agents.get_model_request(principal, *asked)
+        ),
         rpcs.LIST_INPUT_REQUESTS.method: boundary.unary(
             rpcs.LIST_INPUT_REQUESTS,
             lambda principal, _, run_id: agents.list_input_requests(principal, run_id),

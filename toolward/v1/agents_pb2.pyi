@@ -717,6 +717,164 @@ class RateRunResponse(_message.Message):
 Global___RateRunResponse: _TypeAlias = RateRunResponse  # noqa: Y015
 
 @_typing.final
+class GetModelRequestRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    TURN_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    turn: _builtins.int
+    """1, 2, 3 …"""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        turn: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id", "turn", b"turn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetModelRequestRequest: _TypeAlias = GetModelRequestRequest  # noqa: Y015
+
+@_typing.final
+class TurnToolUse(_message.Message):
+    """TurnToolUse is a model's wish to call a tool, under the name that it was given."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    name: _builtins.str
+    arguments_json: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        arguments_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "id", b"id", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TurnToolUse: _TypeAlias = TurnToolUse  # noqa: Y015
+
+@_typing.final
+class TurnMessage(_message.Message):
+    """TurnMessage is one message that a model was sent, in no endpoint's format."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TOOL_USES_FIELD_NUMBER: _builtins.int
+    TOOL_USE_ID_FIELD_NUMBER: _builtins.int
+    IS_ERROR_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """system, user, assistant or tool."""
+    text: _builtins.str
+    tool_use_id: _builtins.str
+    """Which tool use a tool's message answers."""
+    is_error: _builtins.bool
+    @_builtins.property
+    def tool_uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___TurnToolUse]:
+        """Of an assistant's message."""
+
+    def __init__(
+        self,
+        *,
+        role: _builtins.str = ...,
+        text: _builtins.str = ...,
+        tool_uses: _abc.Iterable[Global___TurnToolUse] | None = ...,
+        tool_use_id: _builtins.str = ...,
+        is_error: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_error", b"is_error", "role", b"role", "text", b"text", "tool_use_id", b"tool_use_id", "tool_uses", b"tool_uses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TurnMessage: _TypeAlias = TurnMessage  # noqa: Y015
+
+@_typing.final
+class TurnTool(_message.Message):
+    """TurnTool is a tool that a model was offered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALIAS_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    INPUT_SCHEMA_JSON_FIELD_NUMBER: _builtins.int
+    alias: _builtins.str
+    """The name that the model was told."""
+    name: _builtins.str
+    """The qualified name."""
+    description: _builtins.str
+    input_schema_json: _builtins.str
+    """JSON Schema as UTF-8 JSON text."""
+    def __init__(
+        self,
+        *,
+        alias: _builtins.str = ...,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        input_schema_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "description", b"description", "input_schema_json", b"input_schema_json", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TurnTool: _TypeAlias = TurnTool  # noqa: Y015
+
+@_typing.final
+class GetModelRequestResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    TURN_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    TOOLS_DIGEST_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    turn: _builtins.int
+    digest: _builtins.str
+    """As in the turn's model_replied event: of the whole request, and of its list of tools."""
+    tools_digest: _builtins.str
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___TurnMessage]: ...
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___TurnTool]: ...
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        turn: _builtins.int = ...,
+        digest: _builtins.str = ...,
+        tools_digest: _builtins.str = ...,
+        messages: _abc.Iterable[Global___TurnMessage] | None = ...,
+        tools: _abc.Iterable[Global___TurnTool] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "messages", b"messages", "run_id", b"run_id", "tools", b"tools", "tools_digest", b"tools_digest", "turn", b"turn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetModelRequestResponse: _TypeAlias = GetModelRequestResponse  # noqa: Y015
+
+@_typing.final
 class ListInputRequestsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -90,6 +90,11 @@ class AgentServiceStub:
                 request_serializer=toolward_dot_v1_dot_agents__pb2.RateRunRequest.SerializeToString,
                 response_deserializer=toolward_dot_v1_dot_agents__pb2.RateRunResponse.FromString,
                 _registered_method=True)
+        self.GetModelRequest = channel.unary_unary(
+                '/toolward.v1.AgentService/GetModelRequest',
+                request_serializer=toolward_dot_v1_dot_agents__pb2.GetModelRequestRequest.SerializeToString,
+                response_deserializer=toolward_dot_v1_dot_agents__pb2.GetModelRequestResponse.FromString,
+                _registered_method=True)
         self.ListInputRequests = channel.unary_unary(
                 '/toolward.v1.AgentService/ListInputRequests',
                 request_serializer=toolward_dot_v1_dot_agents__pb2.ListInputRequestsRequest.SerializeToString,
@@ -197,6 +202,13 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetModelRequest(self, request, context):
+        """GetModelRequest gives what the model was asked in one turn of a run, exactly as it was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListInputRequests(self, request, context):
         """ListInputRequests gives the open requests that the caller made or may answer.
         """
@@ -291,6 +303,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.RateRun,
                     request_deserializer=toolward_dot_v1_dot_agents__pb2.RateRunRequest.FromString,
                     response_serializer=toolward_dot_v1_dot_agents__pb2.RateRunResponse.SerializeToString,
+            ),
+            'GetModelRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetModelRequest,
+                    request_deserializer=toolward_dot_v1_dot_agents__pb2.GetModelRequestRequest.FromString,
+                    response_serializer=toolward_dot_v1_dot_agents__pb2.GetModelRequestResponse.SerializeToString,
             ),
             'ListInputRequests': grpc.unary_unary_rpc_method_handler(
                     servicer.ListInputRequests,
@@ -616,6 +633,33 @@ class AgentService:
             '/toolward.v1.AgentService/RateRun',
             toolward_dot_v1_dot_agents__pb2.RateRunRequest.SerializeToString,
             toolward_dot_v1_dot_agents__pb2.RateRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetModelRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/toolward.v1.AgentService/GetModelRequest',
+            toolward_dot_v1_dot_agents__pb2.GetModelRequestRequest.SerializeToString,
+            toolward_dot_v1_dot_agents__pb2.GetModelRequestResponse.FromString,
             options,
             channel_credentials,
             insecure,

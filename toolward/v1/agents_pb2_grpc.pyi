@@ -55,6 +55,8 @@ class AgentServiceStub:
     """SendMessage goes on with the conversation of a run."""
     RateRun: _grpc.UnaryUnaryMultiCallable[_agents_pb2.RateRunRequest, _agents_pb2.RateRunResponse]
     """RateRun says how good a run was."""
+    GetModelRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.GetModelRequestRequest, _agents_pb2.GetModelRequestResponse]
+    """GetModelRequest gives what the model was asked in one turn of a run, exactly as it was."""
     ListInputRequests: _grpc.UnaryUnaryMultiCallable[_agents_pb2.ListInputRequestsRequest, _agents_pb2.ListInputRequestsResponse]
     """ListInputRequests gives the open requests that the caller made or may answer."""
     GetInputRequest: _grpc.UnaryUnaryMultiCallable[_agents_pb2.GetInputRequestRequest, _agents_pb2.GetInputRequestResponse]
@@ -97,6 +99,8 @@ class AgentServiceAsyncStub(AgentServiceStub):
     """SendMessage goes on with the conversation of a run."""
     RateRun: _aio.UnaryUnaryMultiCallable[_agents_pb2.RateRunRequest, _agents_pb2.RateRunResponse]  # type: ignore[assignment]
     """RateRun says how good a run was."""
+    GetModelRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.GetModelRequestRequest, _agents_pb2.GetModelRequestResponse]  # type: ignore[assignment]
+    """GetModelRequest gives what the model was asked in one turn of a run, exactly as it was."""
     ListInputRequests: _aio.UnaryUnaryMultiCallable[_agents_pb2.ListInputRequestsRequest, _agents_pb2.ListInputRequestsResponse]  # type: ignore[assignment]
     """ListInputRequests gives the open requests that the caller made or may answer."""
     GetInputRequest: _aio.UnaryUnaryMultiCallable[_agents_pb2.GetInputRequestRequest, _agents_pb2.GetInputRequestResponse]  # type: ignore[assignment]
@@ -202,6 +206,14 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_agents_pb2.RateRunResponse, _abc.Awaitable[_agents_pb2.RateRunResponse]]:
         """RateRun says how good a run was."""
+
+    @_abc_1.abstractmethod
+    def GetModelRequest(
+        self,
+        request: _agents_pb2.GetModelRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agents_pb2.GetModelRequestResponse, _abc.Awaitable[_agents_pb2.GetModelRequestResponse]]:
+        """GetModelRequest gives what the model was asked in one turn of a run, exactly as it was."""
 
     @_abc_1.abstractmethod
     def ListInputRequests(

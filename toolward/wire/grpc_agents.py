@@ -1,11 +1,12 @@
 """`toolward.v1.AgentService`: its methods."""
 
-from toolward.types import Agent, InputRequest, Run, RunEvent, RunPage, TextDelta
+from toolward.types import Agent, InputRequest, Run, RunEvent, RunPage, TextDelta, TurnRequest
 from toolward.v1 import agents_pb2 as pb
 from toolward.wire.grpc_common import from_input_request, to_input_request
 from toolward.wire.grpc_rpc import Malformed, Rpc, rpc
 from toolward.wire.grpc_run_requests import (
     AnswerRequest,
+    AskedInTurn,
     ListRuns,
     RateRun,
     RetryRun,
@@ -22,6 +23,7 @@ from toolward.wire.grpc_run_requests import (
     to_rate,
 )
 from toolward.wire.grpc_runs import from_agent, from_news, from_run, to_agent, to_news, to_run
+from toolward.wire.grpc_turns import from_turn_request, to_turn_request
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AgentService"].full_name
 
@@ -194,6 +196,17 @@ RATE_RUN: Rpc[RateRun, Run] = rpc(
     from_request=from_rate,
     to_response=lambda run: pb.RateRunResponse(run=to_run(run)),
     from_response=_run_of,
+)
+
+GET_MODEL_REQUEST: Rpc[AskedInTurn, TurnRequest] = rpc(
+    SERVICE,
+    "GetModelRequest",
+    request=pb.GetModelRequestRequest,
+    response=pb.GetModelRequestResponse,
+    to_request=lambda asked: pb.GetModelRequestRequest(run_id=asked.run_id, turn=asked.turn),
+    from_request=lambda found: AskedInTurn(found.run_id, found.turn),
+    to_response=to_turn_request,
+    from_response=from_turn_request,
 )
 
 LIST_INPUT_REQUESTS: Rpc[str | None, tuple[InputRequest, ...]] = rpc(

@@ -49,6 +49,11 @@ class RateRun(NamedTuple):
     comment: str = ""
 
 
+class AskedInTurn(NamedTuple):
+    run_id: str
+    turn: int
+
+
 class AnswerRequest(NamedTuple):
     request_id: str
     answer: Answer
