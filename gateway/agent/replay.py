@@ -107,7 +107,7 @@ class _Replay:
             case ev.ModelReplied():
                 yield from self._replied(event, now)
             case ev.ToolCalled():
-                yield from self._called(event)
+                yield from self._called(event, now)
             case ev.ToolReturned():
                 yield from self._returned(event, now)
             case ev.InputRequested():
@@ -145,7 +145,7 @@ class _Replay:
 
     # --- tools
 
-    def _called(self, event: ev.ToolCalled) -> Iterator[ev.Event]:
+    def _called(self, event: ev.ToolCalled, now: RunStateData) -> Iterator[ev.Event]:
         for state, step in self._steps(event.turn):
             if not isinstance(step, CallTools) or step.turn != event.turn:
                 continue
@@ -158,6 +158,8 @@ class _Replay:
             for call in (*step.ready, *step.orphans):
                 if call.index == event.index and people_said(call) is None:
                     yield called_again(call)
+        settled = (_of_ready(call) for call in now.calls() if call.id == event.call_id and call.ready)
+        yield from (made for made in settled if not isinstance(made, ev.ToolCalled))
 
     def _first_call(
         self, event: ev.ToolCalled | Call, state: RunStateData, step: CallTools

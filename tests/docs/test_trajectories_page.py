@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from gateway.agent.chat_training import conversation
 from gateway.agent.replay import replay
 from gateway.agent.trajectory import Called, TrajectoryLine, TurnTold
 from gateway.cli.run_replay import tell
-from tests.e2e.command import Done, free_port, patiently, toolward
+from tests.e2e.command import Done, Up, free_port, patiently, toolward
 from toolward.types import RunEvent
 
 PAGE = (Path(__file__).parents[2] / "docs" / "trajectories.md").read_text(encoding="utf-8")
@@ -23,22 +24,26 @@ THE_RUN = "run_1m8avh4rh5f6faaydfrp"
 
 
 class Desk:
-    """A folder with one run, as the page has it."""
+    """A gateway that is up, with one run, as the page has it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.config = folder / "one.yaml"
         command = json.dumps([sys.executable, "-m", "toolservers.calculator"])
-        text = (
-            f"version: 1\ngrpc: 127.0.0.1:{free_port()}\nbackends: {{calculator: {{command: {command}}}}}\n"
+        self.config.write_text(
+            f"version: 1\nhttp: 127.0.0.1:{free_port()}\ngrpc: 127.0.0.1:{free_port()}\n"
+            f"backends: {{calculator: {{command: {command}}}}}\n"
         )
-        (folder / "one.yaml").write_text(text)
+        self.up = Up(folder / "home", self.config)
+
+    def ask(self) -> None:
         asked = patiently(lambda: self.toolward("ask", "What is 12.5% of 249.90?", "--json"))
         assert asked.code == 0, asked.err
         self.run = self.toolward("run", "list", "--json").json["runs"][0]["id"]
         assert self.toolward("run", "rate", self.run, "1", "--comment", "right to the cent").code == 0
 
     def toolward(self, *words: str) -> Done:
-        return toolward(self.folder / "home", *words, TOOLWARD_CONFIG=str(self.folder / "one.yaml"))
+        return toolward(self.folder / "home", *words, TOOLWARD_CONFIG=str(self.config))
 
     def follow(self, about: str) -> tuple[Done, str]:
         (command,) = [one for one in SHOWN if about in one]
@@ -48,8 +53,13 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    return Desk(tmp_path_factory.mktemp("desk"))
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Generator[Desk, None, None]:
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    try:
+        desk.ask()
+        yield desk
+    finally:
+        desk.up.stop()
 
 
 def masked(text: str) -> str:
