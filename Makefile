@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs \
+.PHONY: help install demo up test conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -60,6 +60,9 @@ bundles: install  ## dist/bundles: a desktop bundle and a registry entry for eac
 
 chaos-kit: install  ## kill two tool servers 200 times each in the middle of keyed calls
 	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 2 --timeout 3600 -rP tests/integration/test_kills.py
+
+chaos: install  ## kill a gateway at every point of twelve scenarios: more than 1,000 kills, at most 50 minutes
+	@$(BIN)/python -m tests.chaos --seconds 3000
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .

@@ -121,6 +121,7 @@ class TwinLedger:
         self.refused: list[tuple[CallRecord, CallOutcome]] = []
         self.payloads: dict[str, bytes] = {}
         self.requests: dict[str, RequestSpec] = {}
+        self.used: dict[str, str] = {}  # the approval that a call has used up
         self.budgets: dict[tuple[str, str, str, int], int] = {}  # rule, measure, scope, day
         self.counted: set[str] = set()  # calls
         self.journal: list[str] = []
@@ -142,6 +143,7 @@ class TwinLedger:
             await self._run_log.append(joining)
         if found is not None:
             self._put(found, RequestState.CONSUMED)
+            self.used[record.id] = found.request.id
         self.budgets |= spent
         self.counted |= {record.id} if spends else set()
         self.intents[record.id] = record
@@ -174,8 +176,11 @@ class TwinLedger:
         told = (RequestState.OPEN, RequestState.APPROVED, RequestState.DENIED)
         return self._newest(binding, told)
 
+    async def request_used_by(self, run_id: str, call_id: str) -> RequestSpec | None:
+        return self.requests.get(self.used.get(call_id, ""))
+
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
-        found = self._newest(spec.binding, (RequestState.OPEN, RequestState.TAKEN))
+        found = self._newest(spec.binding, (RequestState.OPEN, RequestState.TAKEN, RequestState.APPROVED))
         if found is not None:
             return found.request
         mine = [known for known in self.requests.values() if known.caller.id == spec.principal]
@@ -220,6 +225,9 @@ class TwinLedger:
         for spec in late:
             self._put(spec, RequestState.EXPIRED)
         return tuple(late)
+
+    async def left_open(self, run_id: str = "") -> tuple[RequestSpec, ...]:
+        return ()  # it knows of no runs
 
     async def live_requests(self) -> tuple[RequestSpec, ...]:
         return tuple(spec for spec in self._live() if self._state(spec) is not RequestState.EXPIRED)

@@ -64,8 +64,9 @@ class ModelReplied(Event, frozen=True, kw_only=True):
 
 class ToolCalled(Event, frozen=True, kw_only=True):
     """A tool is about to be called; without a ToolReturned the outcome is unknown. It is there again, under
-    the same ids, when the call is repeated after an approval or a crash. `tool` is the qualified name, empty
-    when the model asked for one that it does not have; `index` is the call's place in its turn, from 0."""
+    the same ids, when the call is repeated after an approval, a crash, or where a gateway was asked to end while it
+    was under way (`ended`). `tool` is the qualified name, empty when the model asked for one that it does not
+    have; `index` is the call's place in its turn, from 0."""
 
     turn: int
     index: int
@@ -75,6 +76,7 @@ class ToolCalled(Event, frozen=True, kw_only=True):
     alias: str
     arguments_json: str
     key: str  # idempotency key
+    ended: bool = False
 
 
 class ToolReturned(Event, frozen=True, kw_only=True):

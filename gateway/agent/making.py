@@ -51,7 +51,7 @@ def first_called(run_id: str, turn: int, index: int, use: ToolUse, tool: str, ca
     )
 
 
-def called_again(call: Call) -> ev.ToolCalled:
+def called_again(call: Call, *, ended: bool = False) -> ev.ToolCalled:
     return ev.ToolCalled(
         turn=call.turn,
         index=call.index,
@@ -61,6 +61,7 @@ def called_again(call: Call) -> ev.ToolCalled:
         alias=call.alias,
         arguments_json=call.arguments_json,
         key=call.key,
+        ended=ended,
     )
 
 

@@ -78,6 +78,7 @@ class RunStateData(msgspec.Struct, frozen=True):
     definition: AgentDefinition
     seq: int
     turns: tuple[Turn, ...] = ()
+    unsettled: tuple[int, ...] = ()  # numbers of turns
     items: tuple[Item, ...] = ()
     refs: tuple[MessageRef, ...] = ()
     tools: str = ""
@@ -89,7 +90,7 @@ class RunStateData(msgspec.Struct, frozen=True):
     @property
     def open_turns(self) -> tuple[Turn, ...]:
         """Those with calls that have no outcome, oldest first."""
-        return tuple(turn for turn in self.turns if not turn.settled)
+        return tuple(self.turns[number - 1] for number in self.unsettled)
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -182,6 +183,7 @@ def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> 
         run=run,
         seq=state.seq + 1,
         turns=turns,
+        unsettled=tuple(turn.number for turn in turns if not turn.settled),
         since=(len(turns), run.calls),
         made=(*state.made, *event.effects),
         parked="",
@@ -235,6 +237,7 @@ def _reply(state: RunStateData, event: ev.ModelReplied) -> RunStateData:
             state,
             run=run,
             turns=(*state.turns, turn),
+            unsettled=(*state.unsettled, *(() if turn.settled else (turn.number,))),
             refs=apply(state.refs, asked) if asked else (),
             tools=asked.tools if asked else "",
         )
@@ -261,8 +264,9 @@ def _call(state: RunStateData, event: ev.ToolCalled, at: int) -> RunStateData:
         return _with_run(_with_call(state, call), calls=state.run.calls + 1)
     if known.id != event.call_id or not (known.ready or known.in_flight):
         raise _illegal(state, event, f"the call {known.id} is not to be repeated")
+    crashed = known.in_flight and not event.ended
     repeated = msgspec.structs.replace(
-        known, attempts=known.attempts + 1, crashes=known.crashes + known.in_flight, answers=()
+        known, attempts=known.attempts + 1, crashes=known.crashes + crashed, answers=()
     )
     return _with_call(state, repeated)
 
@@ -402,7 +406,8 @@ def _with_call(state: RunStateData, call: Call) -> RunStateData:
     calls = (*turn.calls[: call.index], call, *turn.calls[call.index + 1 :])
     changed = msgspec.structs.replace(turn, calls=calls)
     turns = (*state.turns[: call.turn - 1], changed, *state.turns[call.turn :])
-    return msgspec.structs.replace(state, turns=turns)
+    unsettled = tuple(number for number in state.unsettled if number != call.turn or not changed.settled)
+    return msgspec.structs.replace(state, turns=turns, unsettled=unsettled)
 
 
 def _with_run(data: RunStateData, **changes: Any) -> RunStateData:

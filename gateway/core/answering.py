@@ -8,6 +8,7 @@ from gateway.core.catalog import CatalogTool
 from gateway.core.digests import arguments_digest
 from gateway.core.ports import Clock, Ids, LedgerPort, RequestSpec
 from gateway.core.provenance import Edited, Recorded
+from gateway.core.repeats import guarded
 from gateway.core.requests import (
     answered,
     check_answer,
@@ -140,7 +141,8 @@ class Answering:
 
 
 def _decide(snapshot: Snapshot, spec: RequestSpec, tool: CatalogTool, arguments: JsonObject) -> Decision:
-    return snapshot.policy.decide(spec.caller, tool, arguments, spec.run, origins_of(spec))
+    decision = snapshot.policy.decide(spec.caller, tool, arguments, spec.run, origins_of(spec))
+    return guarded(decision, tool, spec.run)
 
 
 def origins_of(spec: RequestSpec) -> Origins | None:

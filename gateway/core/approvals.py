@@ -112,6 +112,8 @@ class Approvals:
         policy denies what a person made of the arguments; Overloaded where the caller has too much open."""
         if (given := admitted.call.given) is not None:
             await self._take_given(snapshot, admitted, given)
+        if (used := await self._used(admitted)) is not None:
+            return await self._use(snapshot, admitted, used)
         spec = await self._current(admitted)
         if spec is not None and spec.request.state is RequestState.APPROVED:
             try:
@@ -137,6 +139,16 @@ class Approvals:
             await self._void(spec, CHANGED_TOOL)
         return None
 
+    async def _used(self, admitted: Admitted) -> RequestSpec | None:
+        """The approval of this very call, where a gateway stopped after it had used it up: the yes was to a call
+        that has not come to its end, and nobody is asked again."""
+        run = admitted.context.run
+        if run is None:
+            return None
+        spec = await self._ledger.request_used_by(run.run_id, admitted.record.id)
+        holds = spec is not None and spec.binding == _binding(admitted)
+        return spec if spec is not None and holds and spec.tool_digest == admitted.tool.digest else None
+
     async def _ask(self, snapshot: Snapshot, admitted: Admitted) -> InputRequired:
         principal, context = admitted.principal, admitted.context
         now = self._clock.now_ms()
@@ -160,7 +172,8 @@ class Approvals:
         return InputRequired((request,), self._seal.of(spec))
 
     async def _use(self, snapshot: Snapshot, admitted: Admitted, spec: RequestSpec) -> Passed:
-        """Raises ApprovalGone when the approval cannot be used any more."""
+        """Raises ApprovalGone when the approval cannot be used any more. One that this call has used up before is
+        not used up again."""
         sent, note = admitted, ""
         if (changed := sent_arguments(spec)) is not None:
             sent, note = self._changed(snapshot, admitted, spec, changed), _note(spec, changed)
@@ -172,7 +185,8 @@ class Approvals:
                     f"A person changed the arguments of this call of {sent.tool.name}, and policy denies them now:"
                     f" {reason}.",
                 )
-        hold = await self._recorder.begin(sent, approval=spec.request.id)
+        used = spec.request.state is RequestState.CONSUMED
+        hold = await self._recorder.begin(sent, approval="" if used else spec.request.id)
         self._asked.forget(spec.binding)
         return Passed(sent, hold, note)
 

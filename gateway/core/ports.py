@@ -243,9 +243,15 @@ class LedgerPort(Protocol):
         """The newest open, approved or denied, not expired request that is bound to this call."""
         ...
 
+    async def request_used_by(self, run_id: str, call_id: str) -> RequestSpec | None:
+        """The approval that this call of a run has used up: it is known here where the call is made again because
+        nobody knows how it ended."""
+        ...
+
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
-        """Open it, or give the one that is open or taken for the same call. Closes those of the same principal
-        that have expired. Raises Overloaded where the principal has `at_most` open ones already (0: any number)."""
+        """Open it, or give the one that is open or taken for the same call, or approved and not used: somebody may
+        have answered in this moment. Closes those of the same principal that have expired. Raises Overloaded where
+        the principal has `at_most` open ones already (0: any number)."""
         ...
 
     async def get_request(self, request_id: str) -> RequestSpec:
@@ -271,6 +277,11 @@ class LedgerPort(Protocol):
 
     async def expire_requests(self) -> tuple[RequestSpec, ...]:
         """Close those whose time is over; which they were."""
+        ...
+
+    async def left_open(self, run_id: str = "") -> tuple[RequestSpec, ...]:
+        """What is still open, taken or approved of runs that were cancelled, or of this one: nobody needs it any
+        more."""
         ...
 
     async def live_requests(self) -> tuple[RequestSpec, ...]:

@@ -284,6 +284,9 @@ class Ledger(RunLog):
         now = self._now()
         return await self._read(lambda connection: requests.find(connection, binding, now))
 
+    async def request_used_by(self, run_id: str, call_id: str) -> RequestSpec | None:
+        return await self._read(lambda connection: requests.used_by(connection, run_id, call_id))
+
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
         now = self._now()
         return await self._write_requests(
@@ -314,6 +317,9 @@ class Ledger(RunLog):
     async def expire_requests(self) -> tuple[RequestSpec, ...]:
         now = self._now()
         return await self._write_requests(lambda connection: requests.expire(connection, now))
+
+    async def left_open(self, run_id: str = "") -> tuple[RequestSpec, ...]:
+        return await self._read(lambda connection: requests.left_open(connection, run_id))
 
     async def live_requests(self) -> tuple[RequestSpec, ...]:
         now = self._now()

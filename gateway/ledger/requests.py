@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
 
 from gateway.core.ports import ApprovalGone, Binding, RequestSpec
 from gateway.core.requests import SOURCES
+from gateway.ledger import tables
 from gateway.ledger.tables import input_requests
 from toolward.errors import Conflict, NotFound, Overloaded
-from toolward.types import InputRequest, RequestKind, RequestState, RunScope
+from toolward.types import InputRequest, RequestKind, RequestState, RunScope, RunState
 
 _columns = input_requests.c
 _WITH_PEOPLE = (RequestState.OPEN, RequestState.TAKEN)
@@ -26,9 +27,16 @@ def find(connection: Connection, binding: Binding, now: int) -> RequestSpec | No
     return _newest(connection, binding, now, (*_EXPIRING, RequestState.DENIED))
 
 
+def used_by(connection: Connection, run_id: str, call_id: str) -> RequestSpec | None:
+    """The approval that this call has used up."""
+    this = and_(_columns.run_id == run_id, _in({RequestState.CONSUMED}), _columns.call_id == call_id)
+    return next(iter(_all(connection, this)), None)
+
+
 def open_or_get(connection: Connection, spec: RequestSpec, now: int, at_most: int = 0) -> InputRequest:
-    """Opens the request; when the same call has an open or taken one already, gives that. Raises Overloaded."""
-    if (known := _newest(connection, spec.binding, now, _WITH_PEOPLE)) is not None:
+    """Opens the request; when the same call has an open or taken one already, or one that was approved in this
+    moment, gives that. Raises Overloaded."""
+    if (known := _newest(connection, spec.binding, now, {*_WITH_PEOPLE, *_EXPIRING})) is not None:
         return known.request
     whose = and_(_columns.tenant == spec.tenant, _columns.principal == spec.principal)
     _expire(connection, now, whose)
@@ -62,6 +70,14 @@ def open_ones(connection: Connection, tenant: str, run_id: str | None, now: int)
 def live_ones(connection: Connection, now: int) -> tuple[RequestSpec, ...]:
     """Open, taken or approved, of all tenants; oldest first."""
     return _all(connection, and_(_in({*_WITH_PEOPLE, *_EXPIRING}), _unexpired(now)))
+
+
+def left_open(connection: Connection, run_id: str = "") -> tuple[RequestSpec, ...]:
+    """Open, taken or approved, of runs that were cancelled."""
+    runs = tables.runs.c
+    cancelled = exists().where(runs.id == _columns.run_id, runs.state == RunState.CANCELLED.value)
+    chosen = and_(_in({*_WITH_PEOPLE, *_EXPIRING}), cancelled)
+    return _all(connection, and_(chosen, _columns.run_id == run_id) if run_id else chosen)
 
 
 def close(

@@ -19,8 +19,11 @@ _runs = tables.runs.c
 _FIELDS = Run.__struct_fields__
 _FIXED = ("id", "agent", "owner", "created_at", "parent")
 _MOVING = tuple(name for name in _FIELDS if name not in _FIXED)  # the rest's indexes would be written anew
-_MOVE = Prepared(
-    update(tables.runs).where(_runs.id == bindparam("of_run"), _runs.last_seq == bindparam("behind")), _MOVING
+_THERE = update(tables.runs).where(_runs.id == bindparam("of_run"), _runs.last_seq == bindparam("behind"))
+_MOVE = Prepared(_THERE, _MOVING)
+# Most events leave the state as it is; then its indexes need not be written anew.
+_STAY = Prepared(
+    _THERE.where(_runs.state == bindparam("state_before")), [name for name in _MOVING if name != "state"]
 )
 
 
@@ -55,8 +58,8 @@ def append(connection: Connection, batch: Batch, more: RunAppend) -> None:
     leases.check(connection, more.run_id, more.epoch)
     values = _changing(more.run)
     values |= {"last_seq": more.after + len(more.events), "of_run": more.run_id, "behind": more.after}
-    changed = _MOVE.run(connection, values)
-    if changed.rowcount == 0:
+    stayed = _STAY.run(connection, values | {"state_before": values["state"]}).rowcount
+    if not stayed and not _MOVE.run(connection, values).rowcount:
         raise Conflict(
             f"The run {more.run_id} has moved on: its event {more.after + 1} was written by another.",
             hint="Read its events again.",

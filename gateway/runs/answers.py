@@ -1,6 +1,7 @@
 """From answered input requests to the runs that wait for them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from gateway.agent.events import InputAnswered
@@ -10,7 +11,7 @@ from gateway.core.ports import Clock, LedgerPort
 from gateway.core.requests import editors_of, expired, voided
 from gateway.runs.journal import Journal
 from toolward.errors import Conflict, NotFound
-from toolward.types import InputRequest, Principal, RequestState
+from toolward.types import InputRequest, RequestState
 
 
 async def settle_answers(journal: Journal, ledger: LedgerPort, clock: Clock) -> None:
@@ -44,19 +45,14 @@ async def _answer(request_id: str, ledger: LedgerPort, clock: Clock) -> InputAns
     return as_event(request)
 
 
-async def withdraw(
-    request_ids: Iterable[str], ledger: LedgerPort, principal: Principal, clock: Clock
-) -> None:
-    """Take the requests of a cancelled run out of the inbox; one that is over just now stays as it is."""
-    for request_id in request_ids:
-        try:
-            request = (await ledger.get_request(request_id)).request
-            void = voided(
-                request, f"{principal.id} cancelled the run", clock.now_ms(), by=principal.id, again=False
-            )
-            await ledger.close_request(request_id, void, principal.id)
-        except (Conflict, NotFound):
-            continue
+async def withdraw_left_open(ledger: LedgerPort, clock: Clock, run_id: str = "", *, by: str = "") -> None:
+    """Take what cancelled runs, or this one, had asked out of the inbox; what is over just now stays as it is. The
+    ledger says what there is: also what a call had asked that was just going to tell its run."""
+    for spec in await ledger.left_open(run_id):
+        reason = f"{by} cancelled the run" if by else "the run was cancelled"
+        with suppress(Conflict, NotFound):
+            void = voided(spec.request, reason, clock.now_ms(), by=by, again=False)
+            await ledger.close_request(spec.request.id, void, by)
 
 
 def as_event(request: InputRequest) -> InputAnswered:

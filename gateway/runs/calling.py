@@ -21,6 +21,7 @@ from gateway.agent.sources import RunSources
 from gateway.agent.state import RunStateData
 from gateway.core.ports import Called, Joining, Lease, Store, Superseded
 from gateway.runs.journal import Journal
+from gateway.runs.parking import crashed
 from gateway.runs.ports import Ports
 from gateway.runs.recovery import Recovery, may_repeat
 from toolward.errors import Internal, ToolwardError
@@ -91,7 +92,7 @@ class Calling:
                 begun.append(called_again(call))
         for call in step.orphans:
             if may_repeat(self._ports.facts(call.tool)):
-                begun.append(called_again(call))
+                begun.append(called_again(call, ended=not crashed(self._lease)))
             else:
                 unknown.append(call)
         offered = offered_names(self._ports.tools_for(self._principal, self._agent))

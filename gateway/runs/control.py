@@ -9,7 +9,7 @@ from gateway.agent.state import IllegalTransition, RunStateData, fold, retried
 from gateway.agent.stored import encode
 from gateway.core.ports import RunRecord
 from gateway.runs.access import Access
-from gateway.runs.answers import withdraw
+from gateway.runs.answers import withdraw_left_open
 from gateway.runs.inputs import check_key, check_text
 from gateway.runs.journal import Decide, Journals
 from gateway.runs.ports import Ports
@@ -33,16 +33,13 @@ class Control:
     async def cancel(self, principal: Principal, run_id: str) -> Run:
         """End the run now, whatever it does; one that has ended stays as it is."""
         await self.record(principal, run_id, "run.cancel")
-        asked: Sequence[str] = ()
 
         def end(state: RunStateData) -> Sequence[ev.Event]:
-            nonlocal asked
-            asked = state.asked
             return () if state.run.state.ended else (ev.RunCancelled(by=principal.id),)
 
         run = await self._amend(run_id, end)
         await self._work.stop(run_id, STOPPING)
-        await withdraw(asked, self._ports.ledger, principal, self._ports.clock)
+        await withdraw_left_open(self._ports.ledger, self._ports.clock, run_id, by=principal.id)
         return run
 
     async def pause(self, principal: Principal, run_id: str) -> Run:

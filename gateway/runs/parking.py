@@ -26,9 +26,13 @@ def stuck(state: RunStateData, lease: Lease) -> bool:
         return False
     if lease.attempts > ATTEMPTS:
         return True
-    return any(
-        call.in_flight and call.crashes >= ATTEMPTS for turn in state.open_turns for call in turn.begun
-    )
+    under_way = [call for turn in state.open_turns for call in turn.begun if call.in_flight]
+    return any(call.crashes + crashed(lease) >= ATTEMPTS for call in under_way)
+
+
+def crashed(lease: Lease) -> bool:
+    """Whether who had the run before stopped without giving it up, behind the last event."""
+    return lease.attempts > 1
 
 
 async def park(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.core.ports import Lease, RunRecord, Superseded
-from gateway.runs.answers import settle_answers
+from gateway.runs.answers import settle_answers, withdraw_left_open
 from gateway.runs.journal import Journal, Journals
 from gateway.runs.ports import Ports
 from gateway.runs.worker import Worker
@@ -68,6 +68,7 @@ class Work:
             if self._gone(holder):
                 log.info("the gateway %s is gone; what it worked on goes on here", holder)
                 await self._ports.ledger.bury(holder)
+        await withdraw_left_open(self._ports.ledger, self._ports.clock)
         ready = await self._ports.ledger.ready()
         for run_id in ready:
             self.wake(run_id)
@@ -152,6 +153,8 @@ class Work:
             undone = False
         finally:
             await self._ports.leases.release(lease, undone=undone and self._closing)
+        if journal.state.run.state is RunState.CANCELLED:
+            await withdraw_left_open(self._ports.ledger, self._ports.clock, journal.run_id)
         if await journal.catch_up() and journal.state.run.state in _WORKABLE:
             self._again.add(journal.run_id)  # somebody wrote while the lease was ours, and could not have it
 

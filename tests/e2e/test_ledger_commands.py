@@ -62,7 +62,8 @@ def test_a_ledger_is_shown_exported_and_checked(tmp_path: Path) -> None:
 
 def test_payloads_are_erased_a_key_is_rotated_and_all_is_whole(tmp_path: Path) -> None:
     home, _ = written(tmp_path)
-    assert toolward(home, "ledger", "erase", "call_1", "call_2", "--json").json == {"erased": 4}
+    erased = toolward(home, "ledger", "erase", "call_1", "call_2", "--json").json
+    assert erased == {"payloads": 4, "runs": 0, "requests": 0, "kept": []}
     key = toolward(home, "ledger", "rotate-key", "--json").json["key_id"]
     assert (home / "ledger-keys" / "current").read_text() == key
     found = toolward(home, "ledger", "verify", "--json")

@@ -305,6 +305,15 @@ async def test_the_same_call_has_one_open_request(ledger: Ledger, clock: TwinClo
     assert await ledger.get_request("req_1") == spec("req_1", clock)
 
 
+async def test_a_call_that_was_approved_in_this_moment_is_not_asked_for_again(
+    ledger: Ledger, clock: TwinClock
+):
+    await approve(ledger, await ledger.open_request(spec("req_1", clock)))
+    again = await ledger.open_request(spec("req_2", clock))
+    assert (again.id, again.state) == ("req_1", RequestState.APPROVED)
+    assert await ledger.list_requests("default") == ()
+
+
 async def test_an_expired_request_is_neither_found_nor_listed(ledger: Ledger, clock: TwinClock):
     await ledger.open_request(spec("req_1", clock))
     clock.advance(61)

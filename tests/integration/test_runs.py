@@ -10,8 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.agent.state import fold
-from gateway.core.ports import ModelReply, ModelRequest, RequestSpec, ToolUse
+from gateway.agent.events import RunCancelled
+from gateway.agent.state import advance, fold
+from gateway.agent.stored import encode
+from gateway.core.ports import ModelReply, ModelRequest, RequestSpec, RunAppend, ToolUse
 from gateway.core.requests import answered
 from gateway.runs.runner import Runs
 from tests.integration.run_house import ADA, EVE, LEAD, House, calls, says, types, until
@@ -493,6 +495,37 @@ async def test_a_waiting_run_is_cancelled_and_its_request_withdrawn(house: House
     assert house.made == []
 
 
+async def test_what_a_run_had_asked_is_not_left_in_the_inbox_when_the_power_fails_as_it_is_cancelled(
+    house: House,
+):
+    house.script(calls(("refund", "P-1")))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        state = advance(fold(await until(runs, run.id, "input_requested")), RunCancelled(by="ada"), 1)
+        more = RunAppend(run.id, state.seq - 1, (encode(RunCancelled(by="ada")),), state.run)
+        await house.ledger.append(more)  # and then the power fails
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        assert (await runs.get_input_request(LEAD, request.id)).state is RequestState.VOID
+
+
+async def test_a_call_that_has_just_asked_as_its_run_is_cancelled_leaves_nothing_in_the_inbox(house: House):
+    house.script(calls(("refund", "P-1"), ("get", "A")))
+    house.backends.answers["crm.get"] = slow = Hanging()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        await slow.reached.wait()
+        await until(runs, run.id, "input_requested")
+        spec = (await house.ledger.list_requests("default", run.id))[0]
+        other = msgspec.structs.replace(spec.request, id="req_untold")
+        untold = msgspec.structs.replace(spec, request=other, arguments_digest="another")
+        await house.ledger.open_request(untold)  # and its run has not heard of it yet
+        await runs.cancel_run(ADA, run.id)
+        assert await runs.list_input_requests(LEAD) == ()
+        assert (await runs.get_input_request(LEAD, "req_untold")).detail["void"]["by"] == "ada"
+
+
 async def test_a_run_in_a_call_is_cancelled_and_the_call_with_it(house: House):
     house.script(calls(("get", "A")))
     house.backends.answers["crm.get"] = slow = Hanging()
@@ -827,6 +860,39 @@ async def test_when_nobody_says_what_became_of_it_the_model_is_told_that_it_is_u
     assert [event.data["code"] for event in events if event.type == "tool_returned"] == ["outcome_unknown"]
     assert house.made == []
     assert "It is not known whether this call of crm.note took effect" in told(model)[0][0]
+
+
+@pytest.mark.parametrize("tool", ["save", "note"], ids=["keeps keys", "keeps none"])
+async def test_an_approved_call_that_was_interrupted_is_not_asked_for_again(house: House, tool: str):
+    house.rules = house.rules.replace(
+        "tools: [crm.refund]", "tools: [crm.refund, crm.save, crm.note]"
+    ).replace("tools: [crm.get, crm.note, 'crm.save']", "tools: [crm.get]")
+    house.script(calls((tool, "A")))
+    house.backends.answers[f"crm.{tool}"] = slow = Hanging()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Do it.")
+        first = await waiting(runs, run)
+        changed = Answer(approve=True, arguments_json=b'{"id":"B"}')
+        second = await runs.answer_input_request(LEAD, first.id, changed)
+        await runs.answer_input_request(Principal("leo", ("lead",)), second.id, Answer(approve=True))
+        await slow.reached.wait()
+    slow.let_go.set()
+    model = house.script(says("Done."))
+    async with house.open() as runs:
+        seen = (await runs.get_run(ADA, run.id)).last_seq
+        await runs.resume_unfinished()
+        if tool == "note":
+            await until(runs, run.id, "input_requested", after=seen)
+            (unknown,) = await runs.list_input_requests(ADA, run.id)
+            await runs.answer_input_request(ADA, unknown.id, Answer(choice="did_not_happen"))
+        events = await until(runs, run.id)
+    asked = [event.data["kind"] for event in events[seen:] if event.type == "input_requested"]
+    assert asked == (["unknown_outcome"] if tool == "note" else [])
+    assert house.made == [f"{tool} B", f"{tool} B"]
+    assert len({call.idempotency_key for _, call, _ in house.backends.calls}) == 1
+    ((text, is_error),) = told(model)
+    assert not is_error
+    assert "changed the arguments" in text
 
 
 async def asked_after(runs: Runs, run_id: str) -> InputRequest:

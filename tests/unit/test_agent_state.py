@@ -213,6 +213,9 @@ def test_crashes_in_a_call_are_counted_until_a_person_lets_it_go_on():
     crashed = (TAKEN, reply(1, uses=[use()]), called(1), called(1), called(1))
     (call,) = state_of(*crashed).turns[0].begun
     assert call.crashes == 2
+    gently = msgspec.structs.replace(called(1), ended=True)  # the gateway was asked to end
+    (call,) = state_of(*crashed, gently).turns[0].begun
+    assert call.crashes == 2
     on = ev.InputAnswered(request_id="req_9", choice="go_on")
     (call,) = state_of(*crashed, parked(), on).turns[0].begun
     assert call.crashes == 0

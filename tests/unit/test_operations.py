@@ -193,10 +193,10 @@ READ_ONLY = access(bind(shipped("read-only"), NO_TOOLS))
 def test_support_starts_and_reads_its_own_and_leads_look_in() -> None:
     assert SUPPORT.refuses_start(ADA, "support") is None
     assert verdict(SUPPORT.run, ADA, record(), "run_1") == "done"
-    assert verdict(SUPPORT.run, ADA, record(), "run_1", cancel=True) == "done"
+    assert verdict(SUPPORT.run, ADA, record(), "run_1", "run.cancel") == "done"
     assert verdict(SUPPORT.run, EVE, record(), "run_1") == "not found"
-    assert verdict(SUPPORT.run, EVE, record(), "run_1", cancel=True) == "not found"
-    assert verdict(SUPPORT.run, LEAD, record(), "run_1", cancel=True) == "done"
+    assert verdict(SUPPORT.run, EVE, record(), "run_1", "run.cancel") == "not found"
+    assert verdict(SUPPORT.run, LEAD, record(), "run_1", "run.cancel") == "done"
     assert SUPPORT.refuses_start(Principal("nobody"), "support") is not None
 
 
@@ -228,7 +228,7 @@ def test_the_local_person_may_do_everything_and_read_only_answers_nothing() -> N
 
 def test_of_their_own_a_caller_is_told_which_rule_denies() -> None:
     house = access(bound(ALLOW + DENY))
-    assert verdict(house.run, ADA, record(), "run_1", cancel=True) == "denied by never"
+    assert verdict(house.run, ADA, record(), "run_1", "run.cancel") == "denied by never"
     nothing = access(bound("  []"))
     assert verdict(nothing.run, ADA, record(), "run_1") == "denied by nobody"
     assert verdict(nothing.run, EVE, record(), "run_1") == "not found"

@@ -1,0 +1,22 @@
+"""The owner of a run is stopped (SIGSTOP) until another gateway takes over, then goes on: nothing is done twice."""
+
+import asyncio
+import sys
+
+import pytest
+
+from tests.chaos.stopped import CASES
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_an_owner_that_stood_still_does_no_harm(case: str):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.chaos.stopped",
+        case,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 110)
+    assert process.returncode == 0, said.decode()
