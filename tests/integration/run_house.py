@@ -13,6 +13,7 @@ from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
 from gateway.core.ports import ModelPort, ModelReply, RunRecord, ToolUse, Usage
+from gateway.ledger.leases import DATABASE_CLOCK
 from gateway.ledger.ledger import Ledger
 from gateway.runs.ports import OfferedTool
 from gateway.runs.presence import present
@@ -70,6 +71,7 @@ class House:
         self.path = path
         self.rules = RULES
         self.clock = TwinClock()
+        self.lease_clock = DATABASE_CLOCK
         self.ids = TwinIds()
         self.backends = TwinBackends(listing("crm", *TOOLS))
         self.model: ModelPort = TwinModel([])
@@ -82,7 +84,7 @@ class House:
     async def open(self) -> AsyncGenerator[Runs]:
         async with (
             present(self.path.parent / "gateways") as presence,
-            Ledger.open(self.path, now=self.clock.now_ms) as self.ledger,
+            Ledger.open(self.path, now=self.clock.now_ms, lease_clock=self.lease_clock) as self.ledger,
         ):
             dispatch = Dispatch(self.backends, self.ledger, self.clock, self.ids)
             listings = (*self.backends.listings(), people.LISTING)

@@ -11,7 +11,7 @@ KILLS = os.environ.get("TOOLWARD_KILLS", "24")
 async def test_whatever_point_the_gateway_is_killed_at_its_runs_come_to_the_same_end():
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tests.chaos", "--kills", KILLS, "--seed", SEED, "--jobs", "2", "--seconds", "90"),
+        *("-m", "tests.chaos", "--kills", KILLS, "--seed", SEED, "--jobs", "2", "--seconds", "60"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
