@@ -155,9 +155,12 @@ class _Replay:
                 name = target if isinstance(target, str) else ""
                 run_id = self._run_id(event, state)
                 yield first_called(run_id, event.turn, event.index, use, name, event.call_id)
-            for call in (*step.ready, *step.orphans):
+            for call in step.ready:
                 if call.index == event.index and people_said(call) is None:
                     yield called_again(call)
+            for call in step.orphans:
+                if call.index == event.index:
+                    yield called_again(call, ended=event.ended)
         settled = (_of_ready(call) for call in now.calls() if call.id == event.call_id and call.ready)
         yield from (made for made in settled if not isinstance(made, ev.ToolCalled))
 

@@ -45,7 +45,7 @@ DONE = ev.RunCompleted(answer="Done.")
         [*CALLED, UNKNOWN, msgspec.structs.replace(returned(1), late=True), TAKEN, reply(2, "Done."), DONE],
         [*CALLED, UNKNOWN, chose("cancel"), TAKEN, ev.RunCancelled(by="lea")],
         [*CALLED, UNKNOWN, chose("did_not_happen"), TAKEN, called(1), returned(1)],
-        [*CALLED, called(1), called(1), returned(1)],
+        [*CALLED, called(1), msgspec.structs.replace(called(1), ended=True), returned(1)],
         [TAKEN, ev.RunFailed(code="unavailable", message="The model endpoint is not there.")],
         [ev.RunFailed(code="denied", message="ada may not call this gateway any more.")],
         [*CALLED, ev.RunFailed(code="not_found", message="There is no agent named support any more.")],
@@ -56,7 +56,7 @@ DONE = ev.RunCompleted(answer="Done.")
     ],
     ids=[
         "parked, and goes on", "parked, and given up", "a late outcome", "cancelled by an answer",
-        "it did not happen", "crashes", "no model", "no rights", "no agent", "cut off", "paused meanwhile",
+        "it did not happen", "stops", "no model", "no rights", "no agent", "cut off", "paused meanwhile",
     ],
 )  # fmt: skip
 def test_what_seldom_happens_replays(events: Sequence[ev.Event]):
@@ -79,6 +79,7 @@ def test_what_seldom_happens_replays(events: Sequence[ev.Event]):
         ([TAKEN, reply(1, "Done."), reply(2, "Done.")], "type", "run_completed"),
         ([*CALLED, ev.RunFailed(code="unavailable", message="x")], "type", "calls of turn 1"),
         ([TAKEN, reply(1, uses=[use()]), called(1, arguments="{}")], "arguments_json", '{"id":"ORD-1"}'),
+        ([TAKEN, reply(1, uses=[use()]), msgspec.structs.replace(called(1), ended=True)], "ended", False),
         ([TAKEN, reply(1, uses=[use()]), returned(1)], "", None),
         ([TAKEN, TAKEN], "", None),
     ],
