@@ -17,9 +17,8 @@ import msgspec
 from gateway.core.ports import Listing
 from gateway.ledger.ledger import keys_beside, outside
 from gateway.ledger.verify import verify
-from tests.chaos.house import LEDGER
 from tests.chaos.lives import END, End, EndOfRun, ToolsProcess, start_life, waited
-from tests.chaos.points import KILL, Points
+from tests.chaos.points import KILL, LEDGER, Points
 from tests.chaos.scenarios import Scenario
 from tests.chaos.tools import DATABASE, Settings, crm, notes_in
 
