@@ -180,8 +180,9 @@ class TwinLedger:
         return self.requests.get(self.used.get(call_id, ""))
 
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
-        found = self._newest(spec.binding, (RequestState.OPEN, RequestState.TAKEN, RequestState.APPROVED))
-        if found is not None:
+        waiting, told = (RequestState.OPEN, RequestState.TAKEN), (RequestState.APPROVED, RequestState.DENIED)
+        found = self._newest(spec.binding, (*waiting, *told))
+        if found is not None and (found.request.state in waiting or found.tool_digest == spec.tool_digest):
             return found.request
         mine = [known for known in self.requests.values() if known.caller.id == spec.principal]
         await self.expire_requests()

@@ -20,6 +20,7 @@ from toolward.types import InputRequest, RequestKind, RequestState, RunScope, Ru
 _columns = input_requests.c
 _WITH_PEOPLE = (RequestState.OPEN, RequestState.TAKEN)
 _EXPIRING = (RequestState.OPEN, RequestState.APPROVED)
+_ANSWERED = (RequestState.APPROVED, RequestState.DENIED)
 
 
 def find(connection: Connection, binding: Binding, now: int) -> RequestSpec | None:
@@ -34,9 +35,10 @@ def used_by(connection: Connection, run_id: str, call_id: str) -> RequestSpec | 
 
 
 def open_or_get(connection: Connection, spec: RequestSpec, now: int, at_most: int = 0) -> InputRequest:
-    """Opens the request; when the same call has an open or taken one already, or one that was approved in this
-    moment, gives that. Raises Overloaded."""
-    if (known := _newest(connection, spec.binding, now, {*_WITH_PEOPLE, *_EXPIRING})) is not None:
+    """Opens the request; when the same call has an open or taken one already, or one that was approved or denied in
+    this moment, gives that. Raises Overloaded."""
+    known = _newest(connection, spec.binding, now, {*_WITH_PEOPLE, *_ANSWERED})
+    if known is not None and (known.request.state in _WITH_PEOPLE or known.tool_digest == spec.tool_digest):
         return known.request
     whose = and_(_columns.tenant == spec.tenant, _columns.principal == spec.principal)
     _expire(connection, now, whose)

@@ -18,7 +18,7 @@ from gateway.runs.ports import OfferedTool
 from gateway.runs.presence import present
 from gateway.runs.runner import Runs
 from tests.chaos.ledger import PointedLedger
-from tests.chaos.points import Points
+from tests.chaos.points import LEDGER, Points
 from tests.chaos.tools import Asked, Strike, ask
 from tests.policies import policy
 from toolward.errors import Unavailable
@@ -26,7 +26,6 @@ from toolward.types import CallContext, Principal, RunScope, ToolCall, ToolResul
 
 ADA = Principal("ada", ("support",))
 LEA = Principal("lea", ("lead",))
-LEDGER = "ledger.db"
 
 POLICY = policy("""
 version: 1
@@ -135,6 +134,7 @@ async def opened(
     look_seconds: float = 5.0,
 ) -> AsyncGenerator[Runs]:
     PointedLedger.points = points
+    points.ledger = folder / LEDGER
     clock, ids = SystemClock(), SystemIds()
     async with present(folder / "gateways") as presence, PointedLedger.open(folder / LEDGER) as ledger:
         backends = Desks(folder, listings, points)

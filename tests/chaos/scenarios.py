@@ -17,6 +17,7 @@ class Scenario(NamedTuple):
     name: str
     replies: Sequence[ModelReply]
     story: type[Story] = Story
+    racing: bool = False  # how many calls had begun when it was cancelled is chance
 
 
 def says(text: str) -> ModelReply:
@@ -170,7 +171,7 @@ SCENARIOS = (
     Scenario("long conversation", [*WORDS, calls(message("Looked at five topics.")), says("Five topics.")]),
     Scenario("question", [calls(question("Which one?"), look("x")), calls(note("blue")), says("Blue.")]),
     Scenario("paused", [calls(look("a"), note("b")), calls(refund(1272)), says("Done.")], Paused),
-    Scenario("cancelled", [calls(note("a")), calls(refund(1272), question("Really?"))], Cancelled),
+    Scenario("cancelled", [calls(note("a")), calls(refund(1272), question("Really?"))], Cancelled, True),
     Scenario(
         "retried",
         [calls(message("Hello."), look("x")), calls(refund(400)), says("Done.")],

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.ports import Listing
+from tests.chaos.points import LEDGER, strike
 from toolservers.crm.tools import Settings
 from toolservers.crm.tools import server as crm
 from toolward.errors import ToolwardError
@@ -41,7 +42,7 @@ class Strike(msgspec.Struct):
             return
         if self.too:
             Path(SOCKET).unlink()  # says that this process is going, before the other is gone
-        os.kill(self.pid, self.signal)
+        strike(self.pid, self.signal, Path(LEDGER))
         if self.too:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -312,6 +312,16 @@ async def test_a_call_that_was_approved_in_this_moment_is_not_asked_for_again(
     again = await ledger.open_request(spec("req_2", clock))
     assert (again.id, again.state) == ("req_1", RequestState.APPROVED)
     assert await ledger.list_requests("default") == ()
+    changed = msgspec.structs.replace(spec("req_3", clock), tool_digest="another tool by now")
+    assert (await ledger.open_request(changed)).id == "req_3"
+
+
+async def test_a_call_that_was_denied_in_this_moment_is_not_asked_for_again(ledger: Ledger, clock: TwinClock):
+    asked = await ledger.open_request(spec("req_1", clock))
+    no = msgspec.structs.replace(asked, state=RequestState.DENIED)
+    await ledger.close_request("req_1", no, "lea")
+    again = await ledger.open_request(spec("req_2", clock))
+    assert (again.id, again.state) == ("req_1", RequestState.DENIED)
 
 
 async def test_an_expired_request_is_neither_found_nor_listed(ledger: Ledger, clock: TwinClock):
