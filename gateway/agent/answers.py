@@ -30,8 +30,8 @@ def told(answer: InputAnswered, tool: str, kind: RequestKind | None = None) -> O
     elif answer.expired:
         text = f"Nobody approved this call of {tool} in time, so it was not made."
     else:
-        reason = answer.reason or answer.text or "no reason given"
-        text = f"A person did not approve this call of {tool}, so it was not made: {cut(reason)}"
+        reason = (answer.reason or answer.text or "no reason given").rstrip(".")
+        text = f"A person did not approve this call of {tool}, so it was not made: {cut(reason)}."
     text += " Do not make the same call again; look for another way, or tell the user."
     return Observation("denied", is_error=True, text=text, trust="trusted")
 

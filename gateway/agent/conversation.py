@@ -1,10 +1,14 @@
-"""What a run's state is made of: turns, their calls, and what came beside them."""
+"""A run's state and what it is made of: turns, their calls, and what came beside them."""
+
+from collections.abc import Iterator
 
 import msgspec
 
 from gateway.agent import events as ev
+from gateway.agent.definition import AgentDefinition
+from gateway.agent.model_requests import MessageRef
 from gateway.core.ports import ToolUse
-from toolward.types import RequestKind
+from toolward.types import RequestKind, Run
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -99,3 +103,47 @@ class Item(msgspec.Struct, frozen=True):
 
     message: ev.MessageReceived | None = None
     call_id: str = ""
+
+
+class RunStateData(msgspec.Struct, frozen=True):
+    """Everything that a run's events say. `run` is the row that lists show.
+
+    `items` came beside the turns, in the order of the log: messages, and outcomes of turns that were set aside;
+    each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had been
+    used (turns, calls) when the last message came: limits count from there. `made` are the effects of a retried
+    run's parent behind their common events.
+    """
+
+    run: Run
+    tenant: str
+    definition: AgentDefinition
+    seq: int
+    turns: tuple[Turn, ...] = ()
+    unsettled: tuple[int, ...] = ()  # numbers of turns
+    items: tuple[Item, ...] = ()
+    refs: tuple[MessageRef, ...] = ()
+    tools: str = ""
+    since: tuple[int, int] = (0, 0)
+    made: tuple[ev.EffectMade, ...] = ()
+    parked: str = ""  # the request that the run itself waits for
+    verdict: ev.InputAnswered | None = None  # what was answered to it, if not that it is to go on
+
+    @property
+    def open_turns(self) -> tuple[Turn, ...]:
+        """Those with calls that have no outcome, oldest first."""
+        return tuple(self.turns[number - 1] for number in self.unsettled)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Ids of the input requests that wait for an answer."""
+        ids = (request for turn in self.open_turns for call in turn.begun for request in call.asked)
+        return tuple(dict.fromkeys((*ids, *((self.parked,) if self.parked else ()))))
+
+    @property
+    def unheard(self) -> bool:
+        """Whether something came beside the turns that the model does not know yet."""
+        return len(self.items) > (self.turns[-1].heard if self.turns else 0)
+
+    def calls(self) -> Iterator[Call]:
+        for turn in self.turns:
+            yield from turn.begun

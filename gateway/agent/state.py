@@ -24,19 +24,20 @@ When the conversation goes on while calls wait, their turn is *set aside*: its o
 `waiting` (for a child run) has no events yet.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from gateway.agent import events as ev
-from gateway.agent.conversation import Call, Item, Turn
-from gateway.agent.definition import AgentDefinition
-from gateway.agent.model_requests import MessageRef, apply
+from gateway.agent.conversation import Call, Item, RunStateData, Turn
+from gateway.agent.model_requests import apply
 from gateway.agent.stored import decode
 from gateway.core.questions import GO_ON
 from toolward.errors import Internal
 from toolward.types import Run, RunEvent, RunState
+
+__all__ = ["IllegalTransition", "RunStateData", "advance", "begin", "fold", "follow", "retried"]
 
 _UNFINISHED = frozenset(state for state in RunState if not state.ended)
 _RUNNING = frozenset({RunState.RUNNING})
@@ -62,50 +63,6 @@ _ALLOWED: Mapping[type[ev.Event], frozenset[RunState]] = {
 
 class IllegalTransition(Internal):
     """An event that the state does not allow: a damaged log, or a bug of ours."""
-
-
-class RunStateData(msgspec.Struct, frozen=True):
-    """Everything that a run's events say. `run` is the row that lists show.
-
-    `items` came beside the turns, in the order of the log: messages, and outcomes of turns that were set aside;
-    each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had been
-    used (turns, calls) when the last message came: limits count from there. `made` are the effects of a retried
-    run's parent behind their common events.
-    """
-
-    run: Run
-    tenant: str
-    definition: AgentDefinition
-    seq: int
-    turns: tuple[Turn, ...] = ()
-    unsettled: tuple[int, ...] = ()  # numbers of turns
-    items: tuple[Item, ...] = ()
-    refs: tuple[MessageRef, ...] = ()
-    tools: str = ""
-    since: tuple[int, int] = (0, 0)
-    made: tuple[ev.EffectMade, ...] = ()
-    parked: str = ""  # the request that the run itself waits for
-    verdict: ev.InputAnswered | None = None  # what was answered to it, if not that it is to go on
-
-    @property
-    def open_turns(self) -> tuple[Turn, ...]:
-        """Those with calls that have no outcome, oldest first."""
-        return tuple(self.turns[number - 1] for number in self.unsettled)
-
-    @property
-    def asked(self) -> tuple[str, ...]:
-        """Ids of the input requests that wait for an answer."""
-        ids = (request for turn in self.open_turns for call in turn.begun for request in call.asked)
-        return tuple(dict.fromkeys((*ids, *((self.parked,) if self.parked else ()))))
-
-    @property
-    def unheard(self) -> bool:
-        """Whether something came beside the turns that the model does not know yet."""
-        return len(self.items) > (self.turns[-1].heard if self.turns else 0)
-
-    def calls(self) -> Iterator[Call]:
-        for turn in self.turns:
-            yield from turn.begun
 
 
 def fold(events: Iterable[RunEvent]) -> RunStateData:

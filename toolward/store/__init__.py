@@ -1,0 +1,24 @@
+"""SQLite connections, and the one thread that writes.
+
+Imported by those who need a database, never by `import toolward`: SQLAlchemy costs a third of a second.
+"""
+
+from toolward.store.connections import WRITES, open_reading, open_store, read_transaction, write_transaction
+from toolward.store.failures import closed, explain, place
+from toolward.store.prepared import Prepared
+from toolward.store.writer import Finish, Work, Writer
+
+__all__ = [
+    "WRITES",
+    "Finish",
+    "Prepared",
+    "Work",
+    "Writer",
+    "closed",
+    "explain",
+    "open_reading",
+    "open_store",
+    "place",
+    "read_transaction",
+    "write_transaction",
+]

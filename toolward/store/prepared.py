@@ -1,0 +1,65 @@
+"""Statements that are compiled once."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, cast
+
+from sqlalchemy import ClauseElement, Connection
+from sqlalchemy.exc import (
+    DBAPIError,
+)
+from sqlalchemy.sql.compiler import SQLCompiler
+
+
+class Prepared:
+    """A statement that is compiled once and given to the driver itself: for the few that run thousands of times a
+    second, where building and compiling them anew is most of the work. Values are as the database has them, by the
+    names of the statement's parameters; an insert and the new values of an update have those of their `columns`.
+
+    Raises what `Connection.execute` raises.
+    """
+
+    def __init__(self, statement: ClauseElement, columns: Sequence[str] = ()) -> None:
+        self._statement = statement
+        self._columns = list(columns) or None
+        self._compiled: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {}
+
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
+        """The driver's cursor, with `rowcount` and `fetchone`."""
+        text, bound = self._for(connection)
+        return self._do(connection, text, lambda cursor: cursor.execute(text, bound(values)))
+
+    def run_many(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        text, bound = self._for(connection)
+        self._do(connection, text, lambda cursor: cursor.executemany(text, [bound(row) for row in rows]))
+
+    def _for(self, connection: Connection) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
+        dialect = connection.dialect
+        if (known := self._compiled.get(dialect.name)) is None:
+            compiled = cast(SQLCompiler, self._statement.compile(dialect=dialect, column_keys=self._columns))
+            known = self._compiled[dialect.name] = (compiled.string, _binding(compiled))
+        return known
+
+    def _do(self, connection: Connection, text: str, work: Callable[[Any], object]) -> Any:
+        cursor = connection.connection.cursor()
+        try:
+            work(cursor)
+        except connection.dialect.loaded_dbapi.Error as error:
+            base = connection.dialect.loaded_dbapi.Error
+            made = DBAPIError.instance(
+                text, None, error, base, hide_parameters=True, dialect=connection.dialect
+            )
+            raise made from error
+        return cursor
+
+
+def _binding(compiled: SQLCompiler) -> Callable[[Mapping[str, Any]], Any]:
+    """Values by name to what the driver takes; what the statement itself says stands among them."""
+    binds = compiled.binds.items()
+    said = {name: bind.value for name, bind in binds if not bind.required and bind.value is not None}
+    if not compiled.positional:
+        return lambda values: {**said, **values}
+    names = list(compiled.positiontup or ())
+    if not said and len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] if name in values else said[name] for name in names)
