@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import logging
 import os
 import random
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
@@ -37,8 +38,11 @@ from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
+from toolward.errors import ToolwardError
 from toolward.telemetry.tracing import Tracing, open_tracing
 from toolward.types import Headers, Principal, RunScope, ServerInfo
+
+log = logging.getLogger(__name__)
 
 EXPIRY_CHECK = 30.0
 """Seconds between two looks for input requests whose time is over."""
@@ -73,6 +77,17 @@ class Gateway(NamedTuple):
     def policy(self) -> Policy:
         """The one in force now."""
         return self.reload.now.policy
+
+    async def take_up_runs(self) -> None:
+        """Go on with unfinished runs, once every backend has answered or failed: a run that finds a tool missing
+        goes another way than it would have gone."""
+        for backend in self.dispatch.catalog.backends:
+            await self.backends.answered(backend)
+        await self.upkeep.renewed()
+        try:
+            await self.runs.resume_unfinished()
+        except ToolwardError as error:
+            log.error("unfinished runs were not taken up: %s", error.text)
 
 
 @asynccontextmanager

@@ -2,7 +2,11 @@
 
 import asyncio
 import os
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, nullcontext, suppress
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from gateway.bootstrap import Gateway, open_doors, open_gateway, secret_file
 from gateway.cli.output import EXIT_OK, coloured, note, print_json, printable_lines, shorten
@@ -13,14 +17,20 @@ from toolward.doors.serve import Opened, until_stopped
 from toolward.telemetry.logs import log_to_stderr
 
 
-def up(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def up(
+    *,
+    resume: Annotated[
+        bool, Parameter(help="go on with unfinished runs; otherwise they are left for the next start")
+    ] = True,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
     """Start the gateway and the configured tool servers; Ctrl-C stops all."""
     log_to_stderr(os.environ.get("TOOLWARD_LOG_FORMAT", "text"))
-    asyncio.run(_up(common))
+    asyncio.run(_up(common, resume=resume))
     return EXIT_OK
 
 
-async def _up(common: Common) -> None:
+async def _up(common: Common, *, resume: bool) -> None:
     home = home_directory()
     load = loading(common, home)
     settings = load()
@@ -33,13 +43,27 @@ async def _up(common: Common) -> None:
     ):
         # From before the first word on: who reads that we run may send the signal, which else would end us.
         with reloading_at_hangup(gateway, stopped.set):
-            await _serve(common, gateway, opened, stopped)
+            unfinished = await gateway.runs.unfinished() if resume else 0
+            async with _taking_up(gateway) if resume else nullcontext():
+                await _serve(common, gateway, opened, stopped, unfinished)
 
 
-async def _serve(common: Common, gateway: Gateway, opened: Opened, stopped: asyncio.Event) -> None:
+@asynccontextmanager
+async def _taking_up(gateway: Gateway) -> AsyncGenerator[None, None]:
+    """Go on with unfinished runs, beside what else is done."""
+    working = asyncio.create_task(gateway.take_up_runs())
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def _serve(
+    common: Common, gateway: Gateway, opened: Opened, stopped: asyncio.Event, resumed: int
+) -> None:
     if not common.json:
         gateway.reload.on_outcome(_say_outcome)
-    resumed = await gateway.runs.resume_unfinished()
     if common.json:
         print_json({"http": f"http://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
     else:
@@ -65,7 +89,7 @@ async def say_what_runs(gateway: Gateway, opened: Opened, resumed: int) -> None:
     note(f"  gRPC     {opened.grpc}")
     note(f"  token    in {secret_file(gateway.home)}")
     if resumed:
-        note(f"  resumed  {resumed} unfinished runs")
+        note(f"  resumes  {resumed} unfinished runs")
     if gateway.models.is_offline:
         await offer_local_models()
     note('\nTry:  toolward ask "Where is my order ORD-1003?"\nCtrl-C stops everything.')

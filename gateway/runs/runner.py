@@ -106,6 +106,10 @@ class Runs:
     ) -> None:
         await self.close()
 
+    async def unfinished(self) -> int:
+        """How many runs there are on which work could go on, and on which nobody works."""
+        return len(await self._ledger.ready())
+
     async def resume_unfinished(self) -> int:
         """Take up every run that has not ended and on which nobody works; how many there are. From now on those of
         other gateways that stop are taken up too. Those that wait for people go on waiting."""

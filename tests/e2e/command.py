@@ -99,9 +99,9 @@ def _environment(home: Path) -> dict[str, str]:
 class Up:
     """A running `toolward up --json`; `where` is the line that it printed."""
 
-    def __init__(self, home: Path, config: Path) -> None:
+    def __init__(self, home: Path, config: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            [str(BIN / "toolward"), "up", "--json", "--config", str(config)],
+            [str(BIN / "toolward"), "up", "--json", "--config", str(config), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -6,6 +6,13 @@ from pathlib import Path
 import httpx
 import psutil
 
+from gateway.agent.definition import AgentDefinition
+from gateway.agent.events import RunStarted
+from gateway.agent.state import begin
+from gateway.agent.stored import encode
+from gateway.config.find import make_home
+from gateway.core.ports import RunRecord
+from gateway.ledger.ledger import Ledger
 from tests.e2e.command import Up, four_servers, toolward
 
 
@@ -90,5 +97,51 @@ def test_a_stranger_with_another_secret_is_told_so(tmp_path: Path) -> None:
         other = toolward(tmp_path / "other", "tool", "list", "--config", str(config))
         assert other.code == 4
         assert "does not know this installation's secret" in other.err
+    finally:
+        up.stop()
+
+
+async def left_behind(home: Path) -> str:
+    """A run that a gateway had stored and not begun when it was killed."""
+    agent = AgentDefinition(name="support", instructions="Help.", tools=("crm.*",))
+    started = RunStarted(
+        agent="support",
+        owner="local",
+        tenant="default",
+        input="Where is my order ORD-1003?",
+        definition=agent,
+    )
+    state = begin("run_left_behind", started, 1_790_000_000_000)
+    async with Ledger.open(home / "ledger.db") as ledger:
+        await ledger.create(RunRecord(state.run, "default", ("operator",)), [encode(started)])
+    return state.run.id
+
+
+async def test_unfinished_runs_go_on_when_their_tools_are_there(tmp_path: Path) -> None:
+    home, config = tmp_path / "home", four_servers(tmp_path)
+    make_home(home)
+    run_id = await left_behind(home)
+    up = Up(home, config)
+    try:
+        assert up.where["resumed"] == 1
+        watched = toolward(home, "run", "watch", run_id, "--config", str(config))
+        assert watched.code == 0, watched.err
+        shown = toolward(home, "run", "show", run_id, "--config", str(config)).out
+    finally:
+        up.stop()
+    assert "Order ORD-1003" in shown, "it was taken up before its tool was there"
+
+
+async def test_unfinished_runs_are_left_where_that_is_wished(tmp_path: Path) -> None:
+    home, config = tmp_path / "home", four_servers(tmp_path)
+    make_home(home)
+    run_id = await left_behind(home)
+    up = Up(home, config, "--no-resume")
+    try:
+        assert up.where["resumed"] == 0
+        asked = toolward(home, "ask", "What is 2 + 2?", "--config", str(config))
+        assert asked.code == 0, asked.err
+        listed = toolward(home, "run", "list", "--json", "--config", str(config)).json["runs"]
+        assert {run["id"]: run["state"] for run in listed}[run_id] == "queued"
     finally:
         up.stop()
