@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from benchmarks.runs.conversations import append_at_once, resumed_after, turn_bytes
+from benchmarks.runs.conversations import SMALL, Size, append_at_once, resumed_after, turn_bytes
 
 T = TypeVar("T")
 
@@ -27,31 +27,38 @@ class Measured(NamedTuple):
     unit: str
 
 
-def measure(rounds: int) -> Iterator[Measured]:
+def measure(rounds: int, size: Size) -> Iterator[Measured]:
     """One after the other, each in a folder of its own."""
-    appended = [_in_folder(append_at_once) for _ in range(rounds)]
-    yield Measured("events a second, 256 runs at once", median(one.a_second for one in appended), "1/s")
+    appended = [_in_folder(append_at_once, size) for _ in range(rounds)]
+    yield Measured(
+        f"events a second, {size.at_once} runs at once", median(one.a_second for one in appended), "1/s"
+    )
     yield Measured("processor time of an event", median(one.cpu_us for one in appended), "µs")
-    resumed = [_in_folder(resumed_after) for _ in range(rounds)]
-    yield Measured("1,000 unfinished runs taken up", median(one.taken_up for one in resumed), "s")
-    yield Measured("1,000 unfinished runs at their ends", median(one.ended for one in resumed), "s")
-    sizes = _in_folder(turn_bytes)
-    for turn in (10, 100, 200):
+    resumed = [_in_folder(resumed_after, size) for _ in range(rounds)]
+    yield Measured(
+        f"{size.unfinished:,} unfinished runs taken up", median(one.taken_up for one in resumed), "s"
+    )
+    yield Measured(
+        f"{size.unfinished:,} unfinished runs at their ends", median(one.ended for one in resumed), "s"
+    )
+    sizes = _in_folder(turn_bytes, size)
+    for turn in size.turns:
         yield Measured(f"bytes of turn {turn}", sizes[turn], "B")
 
 
-def _in_folder(work: Callable[[Path], Coroutine[Any, Any, T]]) -> T:
+def _in_folder(work: Callable[[Path, Size], Coroutine[Any, Any, T]], size: Size) -> T:
     with tempfile.TemporaryDirectory(prefix="toolward-bench-") as folder:
-        return asyncio.run(work(Path(folder)))
+        return asyncio.run(work(Path(folder), size))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--small", action="store_true", help="only to see that it runs")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     started = time.monotonic()
-    found = list(measure(given.rounds))
+    found = list(measure(given.rounds, SMALL if given.small else Size()))
     if given.json:
         print(msgspec.json.encode([one._asdict() for one in found]).decode())
         return

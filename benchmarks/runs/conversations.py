@@ -19,15 +19,24 @@ from gateway.ledger.ledger import Ledger
 from tests.integration.run_house import ADA, FACTS, House
 from toolward.types import Run, RunEvent, RunFilter, RunState
 
-AT_ONCE = 256
-EVENTS_EACH = 80
-UNFINISHED = 1_000
 AGENT = AgentDefinition(
     name="support", instructions="Help.", tools=("crm.*",), limits=Limits(turns=500, calls=5_000)
 )
 STARTED = ev.RunStarted(
     agent="support", owner="ada", tenant="default", input="Where is my order ORD-1003?", definition=AGENT
 )
+
+
+class Size(NamedTuple):
+    """How much is done: runs that append at once, events of each, unfinished runs, turns of the long conversation."""
+
+    at_once: int = 256
+    events_each: int = 80
+    unfinished: int = 1_000
+    turns: tuple[int, ...] = (10, 100, 200)
+
+
+SMALL = Size(8, 8, 8, (10,))
 
 
 class Appended(NamedTuple):
@@ -40,14 +49,14 @@ class Resumed(NamedTuple):
     ended: float
 
 
-async def append_at_once(folder: Path) -> Appended:
+async def append_at_once(folder: Path, size: Size) -> Appended:
     """256 runs, each appending one event after the other under its lease; all events are on disk in the end."""
     async with Ledger.open(folder / "ledger.db") as ledger:
-        logs = [await _opened(ledger, number) for number in range(AT_ONCE)]
+        logs = [await _opened(ledger, number) for number in range(size.at_once)]
         started, cpu = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(_append(ledger, state, epoch) for state, epoch in logs))
+        await asyncio.gather(*(_append(ledger, state, epoch, size.events_each) for state, epoch in logs))
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-        events = AT_ONCE * EVENTS_EACH
+        events = size.at_once * size.events_each
         return Appended(events / wall, cpu / events * 1e6)
 
 
@@ -62,8 +71,8 @@ async def _opened(ledger: Ledger, number: int) -> tuple[RunStateData, int]:
     return moved, lease.epoch
 
 
-async def _append(ledger: Ledger, state: RunStateData, epoch: int) -> None:
-    for number in range(EVENTS_EACH):
+async def _append(ledger: Ledger, state: RunStateData, epoch: int, events: int) -> None:
+    for number in range(events):
         event = _event(state, number)
         moved = advance(state, event, number)
         await ledger.append(RunAppend(state.run.id, state.seq, (encode(event),), moved.run, epoch))
@@ -90,16 +99,16 @@ def _event(state: RunStateData, number: int) -> ev.Event:
             return ev.ToolReturned(call_id=call_id, code="ok", is_error=False, text=text, duration_ms=3)
 
 
-async def resumed_after(folder: Path) -> Resumed:
+async def resumed_after(folder: Path, size: Size) -> Resumed:
     """1,000 runs that a gateway left in the middle of their work, taken up by the next one."""
     house = _house(folder, _Says())
     async with Ledger.open(house.path) as ledger:
-        for number in range(0, UNFINISHED, AT_ONCE):
-            some = range(number, min(UNFINISHED, number + AT_ONCE))
+        for number in range(0, size.unfinished, size.at_once):
+            some = range(number, min(size.unfinished, number + size.at_once))
             await asyncio.gather(*(_left_in_the_middle(ledger, one) for one in some))
     started = time.perf_counter()
     async with house.open() as runs:
-        assert await runs.resume_unfinished() == UNFINISHED
+        assert await runs.resume_unfinished() == size.unfinished
         await _until(house.ledger, [RunState.QUEUED])
         taken_up = time.perf_counter() - started
         await _until(house.ledger, [RunState.QUEUED, RunState.RUNNING])
@@ -126,17 +135,17 @@ async def _until(ledger: Ledger, gone: Sequence[RunState]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def turn_bytes(folder: Path) -> dict[int, float]:
+async def turn_bytes(folder: Path, size: Size) -> dict[int, float]:
     """The bytes by which the ledger's tables grow in the turns around 10, 100 and 200 of one conversation, in which
     every turn says as much as any other."""
-    house = _house(folder, _Calls(205))
+    house = _house(folder, _Calls(max(size.turns) + 5))
     async with house.open() as runs:
         run = await runs.start_run(ADA, "support", "Look at all orders.")
         sizes: dict[int, int] = {}
         async for event in runs.watch_run(ADA, run.id):
             if isinstance(event, RunEvent) and event.type == "model_replied":
                 sizes[event.data["turn"]] = _size(house.path, run)
-    return {turn: (sizes[turn + 5] - sizes[turn - 5]) / 10 for turn in (10, 100, 200)}
+    return {turn: (sizes[turn + 5] - sizes[turn - 5]) / 10 for turn in size.turns}
 
 
 def _size(file: Path, run: Run) -> int:

@@ -33,3 +33,16 @@ def test_the_cost_of_a_fault_can_be_measured() -> None:
     (found,) = json.loads(done.stdout)["faults"]
     assert found["calls"] == 2 * 2 * 18
     assert found["p99_ratio"] > 0
+
+
+def test_the_cost_of_runs_can_be_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.runs", "--rounds", "1", "--small", "--json"],
+        capture_output=True,
+        timeout=100,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert len(found) == 5
+    assert all(one["figure"] > 0 for one in found)
