@@ -28,7 +28,8 @@ STARTED = ev.RunStarted(
 
 
 class Size(NamedTuple):
-    """How much is done: runs that append at once, events of each, unfinished runs, turns of the long conversation."""
+    """How much is done: runs that append at once, events of each, unfinished runs, turns of the long
+    conversation."""
 
     at_once: int = 256
     events_each: int = 80
