@@ -334,6 +334,9 @@ class TwinRunLog:
     def _length(self, record: RunRecord) -> int:
         return record.parent_seq + len(self._events[record.run.id])
 
+    async def load(self, run_id: str) -> tuple[RunRecord, tuple[RunEvent, ...]]:
+        return await self.get(run_id), await self.events(run_id)
+
     async def get(self, run_id: str) -> RunRecord:
         if (found := self._records.get(run_id)) is None:
             raise NotFound(f"There is no run {run_id}.")
@@ -367,7 +370,7 @@ class TwinRunLog:
         lasts = round(seconds * 1000)
         taken = _TwinLease(holder, known.epoch + 1, self._clock.now_ms() + lasts, lasts, known.attempts + 1)
         self._leases[run_id] = taken
-        return Lease(run_id, taken.epoch, taken.attempts)
+        return Lease(run_id, taken.epoch, taken.attempts, self._length(self._records[run_id]))
 
     async def renew(self, holder: str, seconds: float) -> Mapping[str, int]:
         mine = {run_id: lease for run_id, lease in self._leases.items() if lease.holder == holder}
@@ -376,11 +379,12 @@ class TwinRunLog:
             lease.until = self._clock.now_ms() + lease.lasts
         return {run_id: self._length(self._records[run_id]) for run_id in mine}
 
-    async def release(self, lease: Lease, *, undone: bool = False) -> None:
+    async def release(self, lease: Lease, *, undone: bool = False) -> int:
         known = self._leases.get(lease.run_id)
         if known is not None and known.epoch == lease.epoch and known.holder:
             known.holder = ""
             known.attempts -= undone
+        return self._length(self._records[lease.run_id])
 
     async def holders(self) -> tuple[str, ...]:
         held = (lease for lease in self._leases.values() if self._in_force(lease))

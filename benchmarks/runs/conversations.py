@@ -133,7 +133,7 @@ async def _until(ledger: Ledger, gone: Sequence[RunState]) -> None:
     for state in gone:
         only = RunFilter(state=state)
         while (await ledger.find("default", only, size=1, cursor=None)).runs:  # noqa: ASYNC110 -- as seen from outside
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
 
 async def turn_bytes(folder: Path, size: Size) -> dict[int, float]:

@@ -15,10 +15,10 @@ from sqlalchemy import (
     bindparam,
     exists,
     insert,
-    literal,
     literal_column,
     not_,
     or_,
+    outerjoin,
     select,
     update,
 )
@@ -38,6 +38,12 @@ _runs = tables.runs.c
 _GIVEN = Prepared(
     select(_lease.holder, _lease.epoch, _lease.attempts).where(_lease.run_id == bindparam("run"))
 )
+_RELEASE = Prepared(
+    update(tables.run_leases)
+    .where(_lease.run_id == bindparam("run"), _lease.epoch == bindparam("given"), _lease.holder != "")
+    .values(holder="", expires_at=0, attempts=_lease.attempts - bindparam("less"))
+)
+_LENGTH = Prepared(select(_runs.last_seq).where(_runs.id == bindparam("run")))
 _CLOSED = [
     state.value
     for state in (
@@ -57,28 +63,33 @@ class Leases:
         self._clock = clock
         left = _lease.expires_at - clock
         self._in_force = and_(_lease.holder != "", left > 0, left <= _lease.lasts)
+        self._look = Prepared(
+            select(_runs.last_seq, _lease.epoch, _lease.attempts, self._in_force)
+            .select_from(outerjoin(tables.runs, tables.run_leases, _lease.run_id == _runs.id))
+            .where(_runs.id == bindparam("run"))
+        )
+        so_long = bindparam("so_long", type_=BigInteger)
+        given: dict[str, Any] = {
+            "holder": bindparam("who"),
+            "expires_at": clock + so_long,
+            "lasts": so_long,
+            "epoch": bindparam("next"),
+            "attempts": bindparam("attempt"),
+        }
+        self._first = Prepared(insert(tables.run_leases).values(run_id=bindparam("run"), **given))
+        self._again = Prepared(
+            update(tables.run_leases).where(_lease.run_id == bindparam("run")).values(**given)
+        )
 
     def take(self, connection: Connection, run_id: str, holder: str, seconds: float) -> Lease | None:
-        lasts = _ms(seconds)
-        given: dict[str, Any] = {"holder": holder, "expires_at": self._clock + lasts, "lasts": lasts}
-        taken = connection.execute(
-            update(tables.run_leases)
-            .where(_lease.run_id == run_id, not_(self._in_force))
-            .values(given | {"epoch": _lease.epoch + 1, "attempts": _lease.attempts + 1})
-            .returning(_lease.epoch, _lease.attempts)
-        ).one_or_none()
-        if taken is not None:
-            return Lease(run_id, taken.epoch, taken.attempts)
-        values: list[ColumnElement[Any]] = [
-            literal(holder), self._clock + lasts, literal(lasts), literal(1), literal(1)
-        ]  # fmt: skip
-        added = connection.execute(
-            insert(tables.run_leases).from_select(
-                ["run_id", *given, "epoch", "attempts"],
-                select(_runs.id, *values).where(_runs.id == run_id, ~exists().where(_lease.run_id == run_id)),
-            )
-        )
-        return Lease(run_id, 1, 1) if added.rowcount else None
+        found = self._look.run(connection, {"run": run_id}).fetchone()
+        if found is None or found[3]:
+            return None
+        length, epoch, attempts, _ = found
+        given = {"run": run_id, "who": holder, "so_long": _ms(seconds), "next": (epoch or 0) + 1}
+        given["attempt"] = (attempts or 0) + 1
+        (self._first if epoch is None else self._again).run(connection, given)
+        return Lease(run_id, given["next"], given["attempt"], length)
 
     def renew(self, connection: Connection, holder: str, seconds: float) -> Mapping[str, int]:
         lasts = _ms(seconds)
@@ -116,12 +127,11 @@ class Leases:
 _WORKED_ON = (RunState.QUEUED.value, RunState.RUNNING.value)
 
 
-def release(connection: Connection, lease: Lease, *, undone: bool) -> None:
-    connection.execute(
-        update(tables.run_leases)
-        .where(_lease.run_id == lease.run_id, _lease.epoch == lease.epoch, _lease.holder != "")
-        .values(holder="", expires_at=0, attempts=_lease.attempts - int(undone))
-    )
+def release(connection: Connection, lease: Lease, *, undone: bool) -> int:
+    values = {"run": lease.run_id, "given": lease.epoch, "less": int(undone)}
+    _RELEASE.run(connection, values)
+    found = _LENGTH.run(connection, values).fetchone()
+    return 0 if found is None else found[0]
 
 
 def bury(connection: Connection, holder: str) -> None:

@@ -23,6 +23,20 @@ _AT_ONCE = 500
 _events = tables.run_events.c
 _texts = tables.run_texts.c
 _runs = tables.runs.c
+# Built once: a log is read whenever work on its run begins.
+_ROWS = (
+    select(tables.run_events)
+    .where(
+        _events.run_id == bindparam("of"),
+        _events.seq > bindparam("after"),
+        _events.seq <= bindparam("last"),
+    )
+    .order_by(_events.seq)
+)
+_BODIES = select(_texts.digest, _texts.body).where(
+    _texts.run_id.in_(bindparam("runs", expanding=True)),
+    _texts.digest.in_(bindparam("names", expanding=True)),
+)
 _LINEAGE = select(_runs.parent, _runs.parent_seq, _runs.last_seq, _runs.erased_seq).where(
     _runs.id == bindparam("run")
 )
@@ -118,12 +132,7 @@ def read_texts(connection: Connection, run_id: str, digests: Sequence[str]) -> M
 
 def _rows(connection: Connection, part: Part, after: int) -> Sequence[Any]:
     after = max(after, part.after)
-    query = (
-        select(tables.run_events)
-        .where(_events.run_id == part.run_id, _events.seq > after, _events.seq <= part.last)
-        .order_by(_events.seq)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(_ROWS, {"of": part.run_id, "after": after, "last": part.last}).all()
     for seq, row in enumerate(rows, after + 1):
         if row.seq != seq:
             raise Damaged(f"The log of the run {part.run_id}", f"its event {seq} is gone")
@@ -166,10 +175,8 @@ class _Texts:
 
     def load(self, digests: Iterable[str]) -> None:
         for some in chunks(sorted(set(digests))):
-            query = select(_texts.digest, _texts.body).where(
-                _texts.run_id.in_(self._runs), _texts.digest.in_(some)
-            )
-            self.found.update((digest, body) for digest, body in self._connection.execute(query))
+            rows = self._connection.execute(_BODIES, {"runs": self._runs, "names": some})
+            self.found.update((digest, body) for digest, body in rows)
 
     def check(self, digest: str, where: str) -> None:
         if digest in self._checked or digest not in self.found:

@@ -40,6 +40,12 @@ class RunLog:
     async def texts(self, run_id: str, digests: Sequence[str]) -> Mapping[str, bytes]:
         return await self._read(lambda connection: run_events.read_texts(connection, run_id, digests))
 
+    async def load(self, run_id: str) -> tuple[RunRecord, tuple[RunEvent, ...]]:
+        def both(connection: Connection) -> tuple[RunRecord, tuple[RunEvent, ...]]:
+            return runs.get(connection, run_id), run_events.read_events(connection, run_id, 0)
+
+        return await self._read(both)
+
     async def get(self, run_id: str) -> RunRecord:
         return await self._read(lambda connection: runs.get(connection, run_id))
 
@@ -58,8 +64,8 @@ class RunLog:
     async def renew(self, holder: str, seconds: float) -> Mapping[str, int]:
         return await self._writer.write(lambda connection: self._leases.renew(connection, holder, seconds))
 
-    async def release(self, lease: Lease, *, undone: bool = False) -> None:
-        await self._writer.write(lambda connection: leases.release(connection, lease, undone=undone))
+    async def release(self, lease: Lease, *, undone: bool = False) -> int:
+        return await self._writer.write(lambda connection: leases.release(connection, lease, undone=undone))
 
     async def ready(self) -> tuple[str, ...]:
         return await self._read(self._leases.ready)

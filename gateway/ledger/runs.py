@@ -19,6 +19,7 @@ _runs = tables.runs.c
 _FIELDS = Run.__struct_fields__
 _FIXED = ("id", "agent", "owner", "created_at", "parent")
 _MOVING = tuple(name for name in _FIELDS if name not in _FIXED)  # the rest's indexes would be written anew
+_ROW = select(tables.runs).where(_runs.id == bindparam("run"))
 _THERE = update(tables.runs).where(_runs.id == bindparam("of_run"), _runs.last_seq == bindparam("behind"))
 _MOVE = Prepared(_THERE, _MOVING)
 # Most events leave the state as it is; then its indexes need not be written anew.
@@ -69,7 +70,7 @@ def append(connection: Connection, batch: Batch, more: RunAppend) -> None:
 
 def get(connection: Connection, run_id: str) -> RunRecord:
     """Raises NotFound."""
-    row = connection.execute(select(tables.runs).where(_runs.id == run_id)).one_or_none()
+    row = connection.execute(_ROW, {"run": run_id}).one_or_none()
     if row is None:
         raise not_found(run_id)
     return record_of(row)

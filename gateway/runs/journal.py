@@ -72,9 +72,12 @@ class Journal:
             storing.exception()  # whoever has given up does not hear of it
             raise
 
-    async def catch_up(self) -> bool:
-        """Read what others have written; whether there was anything. Raises as `fold`."""
+    async def catch_up(self, length: int | None = None) -> bool:
+        """Read what others have written; whether there was anything. Where the log's length is known, nothing is
+        read when that is known here, too. Raises as `fold`."""
         async with self._lock:
+            if length is not None and length <= self.state.seq:
+                return False
             return await self._catch_up()
 
     async def _store(self, decide: Decide, store: Store, lease: Lease | None, encoding: Encode) -> None:
@@ -161,7 +164,7 @@ class Journals:
             loading.exception()  # whoever still waits has it
 
     async def _load(self, run_id: str) -> Journal:
-        record = await self._log.get(run_id)
-        state = fold(await self._log.events(run_id))
+        record, events = await self._log.load(run_id)
+        state = fold(events)
         journal = self._open[run_id] = Journal(record, state, self._log, self._clock, self._feed)
         return journal

@@ -35,14 +35,15 @@ class Leases:
             self._held[run_id], self._sure[run_id] = lease, until
         return lease
 
-    async def release(self, lease: Lease, *, undone: bool = False) -> None:
-        """A ledger that fails now lets it expire instead."""
+    async def release(self, lease: Lease, *, undone: bool = False) -> int:
+        """How long the log is then. A ledger that fails now lets it expire instead (0)."""
         if self._held.get(lease.run_id) == lease:
             del self._held[lease.run_id], self._sure[lease.run_id]
         try:
-            await self._runs.release(lease, undone=undone)
+            return await self._runs.release(lease, undone=undone)
         except ToolwardError as error:
             log.warning("the lease on %s could not be given up: %s", lease.run_id, error.text)
+            return 0
 
     def in_force(self, lease: Lease) -> bool:
         """Whether it surely is, by this process's own clock: nobody else can have taken it."""

@@ -148,14 +148,14 @@ class Work:
             return  # whoever has it works on it, or is gone soon
         undone = True
         try:
-            await journal.catch_up()
+            await journal.catch_up(lease.length)
             await self._drive(journal, lease)
             undone = False
         finally:
-            await self._ports.leases.release(lease, undone=undone and self._closing)
+            length = await self._ports.leases.release(lease, undone=undone and self._closing)
         if journal.state.run.state is RunState.CANCELLED:
             await withdraw_left_open(self._ports.ledger, self._ports.clock, journal.run_id)
-        if await journal.catch_up() and journal.state.run.state in _WORKABLE:
+        if await journal.catch_up(length) and journal.state.run.state in _WORKABLE:
             self._again.add(journal.run_id)  # somebody wrote while the lease was ours, and could not have it
 
     async def _drive(self, journal: Journal, lease: Lease) -> None:

@@ -168,19 +168,19 @@ async def test_one_has_the_lease_until_it_is_given_up_or_over(log: RunLogPort, c
     await begin(log)
     assert await log.ready() == ("run_1",)
     first = await taken(log)
-    assert first == Lease("run_1", 1, 1)
+    assert first == Lease("run_1", 1, 1, 1)
     assert await log.ready() == ()
     assert [await log.take("run_1", holder, 10) for holder in ("one", "two")] == [None, None]
     clock.advance(10)
     assert await log.ready() == ("run_1",)
     second = await taken(log, "run_1", "two")
-    assert second == Lease("run_1", 2, 2)
+    assert second == Lease("run_1", 2, 2, 1)
     await log.release(first)  # not in force: nothing happens
     assert await log.ready() == ()
     await log.release(second)
     await log.release(second, undone=True)  # once is enough
     assert await log.ready() == ("run_1",)
-    assert await log.take("run_1", "one", 10) == Lease("run_1", 3, 3)
+    assert await log.take("run_1", "one", 10) == Lease("run_1", 3, 3, 1)
 
 
 async def test_a_superseded_one_stores_nothing_and_the_others_of_its_commit_are_stored(
@@ -191,7 +191,7 @@ async def test_a_superseded_one_stores_nothing_and_the_others_of_its_commit_are_
     leases = {number: await log.take(f"run_{number}", "one", 10) for number in (1, 2, 3)}
     assert all(lease is not None and lease.epoch == 1 for lease in leases.values())
     clock.advance(11)
-    assert await log.take("run_2", "two", 10) == Lease("run_2", 2, 2)
+    assert await log.take("run_2", "two", 10) == Lease("run_2", 2, 2, 1)
     outcomes = await asyncio.gather(
         *(log.append(more(1, said("x"), name=f"run_{number}", epoch=1)) for number in (1, 2, 3)),
         return_exceptions=True,
@@ -219,20 +219,20 @@ async def test_attempts_count_from_where_the_log_ends(log: RunLogPort, clock: Tw
     await begin(log)
     for attempt in (1, 2, 3):
         lease = await taken(log)
-        assert lease == Lease("run_1", attempt, attempt)
+        assert lease == Lease("run_1", attempt, attempt, 1)
         clock.advance(10)
     await log.append(more(1, said("x"), epoch=3))
     clock.advance(10)
     lease = await taken(log)
-    assert lease == Lease("run_1", 4, 2)
+    assert lease == Lease("run_1", 4, 2, 2)
     await log.release(lease, undone=True)
-    assert await log.take("run_1", "one", 10) == Lease("run_1", 5, 2)
+    assert await log.take("run_1", "one", 10) == Lease("run_1", 5, 2, 2)
     clock.advance(10)
     lease = await taken(log)
-    assert lease == Lease("run_1", 6, 3)
+    assert lease == Lease("run_1", 6, 3, 2)
     await log.release(lease)
     await log.append(more(2, said("an answer")))
-    assert await log.take("run_1", "one", 10) == Lease("run_1", 7, 1)
+    assert await log.take("run_1", "one", 10) == Lease("run_1", 7, 1, 3)
 
 
 async def test_leases_are_renewed_and_tell_how_long_the_logs_are(log: RunLogPort, clock: TwinClock):
@@ -257,7 +257,7 @@ async def test_a_clock_that_is_set_back_frees_the_leases(log: RunLogPort, clock:
     assert await log.renew("one", 10) == {"run_1": 1}  # of one that nobody took meanwhile
     assert await log.ready() == ()
     clock.advance(-3600)
-    assert await log.take("run_1", "two", 10) == Lease("run_1", 2, 2)
+    assert await log.take("run_1", "two", 10) == Lease("run_1", 2, 2, 1)
 
 
 @pytest.mark.parametrize("state", RunState)

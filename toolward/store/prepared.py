@@ -56,10 +56,19 @@ class Prepared:
 def _binding(compiled: SQLCompiler) -> Callable[[Mapping[str, Any]], Any]:
     """Values by name to what the driver takes; what the statement itself says stands among them."""
     binds = compiled.binds.items()
-    said = {name: bind.value for name, bind in binds if not bind.required and bind.value is not None}
+    asked = {name: bind.callable for name, bind in binds if bind.callable is not None}
+    said = {
+        name: bind.value
+        for name, bind in binds
+        if name not in asked and not bind.required and bind.value is not None
+    }
+
+    def every(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {**said, **{name: ask() for name, ask in asked.items()}, **values}
+
     if not compiled.positional:
-        return lambda values: {**said, **values}
+        return every
     names = list(compiled.positiontup or ())
-    if not said and len(names) > 1:
+    if not said and not asked and len(names) > 1:
         return itemgetter(*names)
-    return lambda values: tuple(values[name] if name in values else said[name] for name in names)
+    return lambda values: tuple(map(every(values).__getitem__, names))

@@ -144,11 +144,12 @@ class RunRecord(msgspec.Struct, frozen=True):
 
 class Lease(NamedTuple):
     """The right to work on a run: whoever has the newest `epoch`. `attempts` counts how often work began where the
-    log ends now, this time included."""
+    log ends now, this time included; `length` is how long the log was when it was given."""
 
     run_id: str
     epoch: int
     attempts: int
+    length: int
 
 
 ERASED = "[erased]"

@@ -31,6 +31,10 @@ class RunLogPort(Protocol):
         """What the run's log keeps by digest; without those that there are not (any more)."""
         ...
 
+    async def load(self, run_id: str) -> tuple[RunRecord, tuple[RunEvent, ...]]:
+        """The row and all events, of one moment. Raises NotFound."""
+        ...
+
     async def get(self, run_id: str) -> RunRecord:
         """Raises NotFound."""
         ...
@@ -51,8 +55,9 @@ class RunLogPort(Protocol):
         one's log."""
         ...
 
-    async def release(self, lease: Lease, *, undone: bool = False) -> None:
-        """Give it up, if it is still in force. `undone`: what began does not count as an attempt."""
+    async def release(self, lease: Lease, *, undone: bool = False) -> int:
+        """Give it up, if it is still in force; how long the log is then. `undone`: what began does not count as an
+        attempt."""
         ...
 
     async def holders(self) -> tuple[str, ...]:
