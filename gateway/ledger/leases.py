@@ -86,10 +86,11 @@ class Leases:
         if found is None or found[3]:
             return None
         length, epoch, attempts, _ = found
-        given = {"run": run_id, "who": holder, "so_long": _ms(seconds), "next": (epoch or 0) + 1}
-        given["attempt"] = (attempts or 0) + 1
+        lease = Lease(run_id, (epoch or 0) + 1, (attempts or 0) + 1, length)
+        given = {"run": run_id, "who": holder, "so_long": _ms(seconds)}
+        given |= {"next": lease.epoch, "attempt": lease.attempts}
         (self._first if epoch is None else self._again).run(connection, given)
-        return Lease(run_id, given["next"], given["attempt"], length)
+        return lease
 
     def renew(self, connection: Connection, holder: str, seconds: float) -> Mapping[str, int]:
         lasts = _ms(seconds)
@@ -151,6 +152,17 @@ def check(connection: Connection, run_id: str, epoch: int) -> None:
         )
     if attempts != (begun := 1 if holder else 0):
         connection.execute(update(tables.run_leases).where(_lease.run_id == run_id).values(attempts=begun))
+
+
+def counted(run: str, epoch: str) -> ColumnElement[bool]:
+    """Whether the lease of this epoch is in force, and its attempts count from where the log ends: nothing is left
+    for `check` to do. `run` and `epoch` are names of parameters."""
+    return exists().where(
+        _lease.run_id == bindparam(run),
+        _lease.epoch == bindparam(epoch),
+        _lease.holder != "",
+        _lease.attempts == 1,
+    )
 
 
 def _asked() -> ColumnElement[bool]:

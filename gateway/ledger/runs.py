@@ -22,9 +22,11 @@ _MOVING = tuple(name for name in _FIELDS if name not in _FIXED)  # the rest's in
 _ROW = select(tables.runs).where(_runs.id == bindparam("run"))
 _THERE = update(tables.runs).where(_runs.id == bindparam("of_run"), _runs.last_seq == bindparam("behind"))
 _MOVE = Prepared(_THERE, _MOVING)
-# Most events leave the state as it is; then its indexes need not be written anew.
+# Most events leave the state as it is (then its indexes need not be written anew), and come under a lease whose
+# attempts have been counted anew already: one statement for those.
+_STAYING = [name for name in _MOVING if name != "state"]
 _STAY = Prepared(
-    _THERE.where(_runs.state == bindparam("state_before")), [name for name in _MOVING if name != "state"]
+    _THERE.where(_runs.state == bindparam("state_before"), leases.counted("of_run", "epoch")), _STAYING
 )
 
 
@@ -56,15 +58,16 @@ def create(
 
 def append(connection: Connection, batch: Batch, more: RunAppend) -> None:
     """The events happened at `run.updated_at`. Raises Superseded, and Conflict when another writer was first."""
-    leases.check(connection, more.run_id, more.epoch)
     values = _changing(more.run)
     values |= {"last_seq": more.after + len(more.events), "of_run": more.run_id, "behind": more.after}
-    stayed = _STAY.run(connection, values | {"state_before": values["state"]}).rowcount
-    if not stayed and not _MOVE.run(connection, values).rowcount:
-        raise Conflict(
-            f"The run {more.run_id} has moved on: its event {more.after + 1} was written by another.",
-            hint="Read its events again.",
-        )
+    stays = values | {"state_before": values["state"], "epoch": more.epoch}
+    if not more.epoch or not _STAY.run(connection, stays).rowcount:
+        leases.check(connection, more.run_id, more.epoch)
+        if not _MOVE.run(connection, values).rowcount:
+            raise Conflict(
+                f"The run {more.run_id} has moved on: its event {more.after + 1} was written by another.",
+                hint="Read its events again.",
+            )
     add_events(batch, more.run_id, more.after, more.events, more.run.updated_at)
 
 
