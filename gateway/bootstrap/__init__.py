@@ -6,29 +6,26 @@ import hmac
 import logging
 import os
 import random
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gateway.agent.definition import AgentDefinition
 from gateway.backends.pool import Backends
 from gateway.bootstrap.models import Models, open_models
 from gateway.bootstrap.reload import Load, Reload
+from gateway.bootstrap.runs import make_runs
 from gateway.bootstrap.system import SystemClock, SystemIds
 from gateway.bootstrap.upkeep import Upkeep
 from gateway.config.find import make_home
 from gateway.config.settings import Settings
 from gateway.core import people
-from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
-from gateway.core.ports import RunRecord
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.retention import keep_erasing
-from gateway.runs.ports import OfferedTool
 from gateway.runs.presence import present
 from gateway.runs.reminders import Reminders
 from gateway.runs.runner import Runs
@@ -40,7 +37,7 @@ from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.errors import ToolwardError
 from toolward.telemetry.tracing import Tracing, open_tracing
-from toolward.types import Headers, Principal, RunScope, ServerInfo
+from toolward.types import Headers, Principal, ServerInfo
 
 log = logging.getLogger(__name__)
 
@@ -122,20 +119,7 @@ async def open_gateway(
         )
         backends.on_change(upkeep.wake)
         reload.rule(backends, upkeep)
-        runs = Runs(
-            agents=reload.agents,
-            ledger=ledger,
-            dispatch=dispatch,
-            authorize=dispatch.authorize,
-            models=models.for_agent,
-            tools_for=lambda principal, agent: tuple(_offered(dispatch, principal, agent)),
-            facts=lambda name: _facts(dispatch, name),
-            rights=lambda record: _rights(reload.now.settings, record),
-            holder=presence.name,
-            gone=presence.gone,
-            clock=clock,
-            ids=ids,
-        )
+        runs = make_runs(dispatch, ledger, models, reload, presence, clock, ids)
         reminders = Reminders(lambda: reload.now.settings.reminders, ledger, webhooks, clock)
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
         async with (
@@ -246,25 +230,6 @@ def _state_key(home: Path) -> bytes:
     """Of this installation, so that what a client was asked before a restart can be answered after it."""
     secret = local_secret(secret_file(home))
     return hmac.new(secret.encode(), b"toolward request state", hashlib.sha256).digest()
-
-
-def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -> Iterator[OfferedTool]:
-    scope = RunScope("", agent.name, agent.tools, people=agent.people)
-    for entry in dispatch.visible(principal, scope):
-        yield entry.alias, entry.name, entry.tool
-
-
-def _rights(settings: Settings, record: RunRecord) -> Principal | None:
-    """Of a run's owner, as the configuration has them now; None where it does not have them any more."""
-    for one in settings.principals:
-        if (one.id, one.tenant) == (record.run.owner, record.tenant):
-            return Principal(one.id, one.roles, one.tenant)
-    return None
-
-
-def _facts(dispatch: Dispatch, name: str) -> ToolFacts:
-    entry = dispatch.catalog.find(name)
-    return UNKNOWN if entry is None else entry.facts
 
 
 __all__: Sequence[str] = (
