@@ -156,6 +156,13 @@ def look(folder: Path) -> Found:
     )
 
 
+_MAY_BE_MISSING = {
+    *("run_paused", "run_resumed"),  # a late pause finds it ended
+    *("input_requested", "input_answered"),  # somebody may say yes before the run says that it asks
+}
+"""Events; what people are asked is compared by the requests themselves."""
+
+
 def differences(wanted: Found, found: Found, *, racing: bool = False) -> Sequence[str]:
     flaws = [f"{name}: {flaw}" for name, flaw in _compared(wanted, found).items() if flaw]
     if any(state != "answered" for _, state, _ in found.unknown):
@@ -202,5 +209,5 @@ def _run_flaws(wanted: EndOfRun, found: EndOfRun) -> Sequence[str]:
     for one, other in zip(wanted.told, found.told, strict=False):
         if one != other and not str(other.get("text", "")).startswith(LOOKED):
             flaws.append(f"the model was told {other} instead of {one}")
-    lost = set(wanted.types) - set(found.types) - {"run_paused", "run_resumed"}  # a late pause finds it ended
+    lost = set(wanted.types) - set(found.types) - _MAY_BE_MISSING
     return [*flaws, *(f"no event {kind}" for kind in lost)]
