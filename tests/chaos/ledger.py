@@ -71,9 +71,9 @@ class PointedLedger(Ledger):
         with _around("take lease"):
             return await super().take(run_id, holder, seconds)
 
-    async def release(self, lease: Lease, *, undone: bool = False) -> None:
+    async def release(self, lease: Lease, *, undone: bool = False) -> int:
         with _around("release lease"):
-            await super().release(lease, undone=undone)
+            return await super().release(lease, undone=undone)
 
     async def bury(self, holder: str) -> None:
         with _around("bury"):
