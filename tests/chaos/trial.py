@@ -197,6 +197,12 @@ def _only(one: Any, other: Any) -> Any:
     return sorted(left.elements()) or "another order"
 
 
+def _in_other_words(wanted: str, found: str) -> bool:
+    """What people said of an unknown outcome; and a no that came before the run had said that it asks."""
+    no = wanted.startswith("A person did not approve") and found.startswith("lea denied this call")
+    return no or found.startswith(LOOKED)
+
+
 def _run_flaws(wanted: EndOfRun, found: EndOfRun) -> Sequence[str]:
     fields = ("state", "answer", "error", "turns", "calls")
     flaws = [
@@ -207,7 +213,7 @@ def _run_flaws(wanted: EndOfRun, found: EndOfRun) -> Sequence[str]:
     if len(wanted.told) != len(found.told):
         flaws.append(f"the model was told {found.told} instead of {wanted.told}")
     for one, other in zip(wanted.told, found.told, strict=False):
-        if one != other and not str(other.get("text", "")).startswith(LOOKED):
+        if one != other and not _in_other_words(str(one.get("text", "")), str(other.get("text", ""))):
             flaws.append(f"the model was told {other} instead of {one}")
     lost = set(wanted.types) - set(found.types) - _MAY_BE_MISSING
     return [*flaws, *(f"no event {kind}" for kind in lost)]

@@ -9,7 +9,7 @@ import sys
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.hostile import CASES
@@ -192,11 +192,16 @@ def test_every_pointer_points_at_something(schema: Any, value: Any) -> None:
 
 
 @given(schemas, values)
+@example({"required": ["a", "b", "~/"]}, {})
 def test_no_check_makes_more_visits_than_were_counted(schema: Any, value: Any) -> None:
-    """The count is an upper bound: the errors that are found, each at one visit, are never more."""
+    """The count is an upper bound: the errors that are found are never more, those that one visit finds together (a
+    visit of `required` finds every name that is missing) taken as one."""
     whole: JsonObject = {"allOf": [schema]}
     try:
         cost = cost_of(whole, "x", 64)
     except ConfigurationError:
         return
-    assert len(Schema(whole, "x").violations(value)) <= cost.work(value)
+    found = Schema(whole, "x").violations(value)
+    missing = [one for one in found if one.message.endswith(" is a required property")]
+    at_least = len(found) - len(missing) + len({one.pointer for one in missing})
+    assert at_least <= cost.work(value)
