@@ -61,7 +61,7 @@ bundles: install  ## dist/bundles: a desktop bundle and a registry entry for eac
 chaos-kit: install  ## kill two tool servers 200 times each in the middle of keyed calls
 	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 2 --timeout 3600 -rP tests/integration/test_kills.py
 
-chaos: install  ## kill a gateway at every point of twelve scenarios: more than 1,000 kills, at most 50 minutes
+chaos: install  ## kill a gateway at every point of twelve scenarios: some 1,700 kills, at most 50 minutes
 	@$(BIN)/python -m tests.chaos --seconds 3000
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
