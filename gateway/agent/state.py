@@ -246,7 +246,7 @@ def _request(state: RunStateData, event: ev.InputRequested) -> RunStateData:
     if not event.call_id:
         if state.parked:
             raise _illegal(state, event, "the run waits for a person already")
-        return _rest(msgspec.structs.replace(state, parked=event.request_id))
+        return _rest(msgspec.structs.replace(state, parked=event.request_id, verdict=None))
     call = _open_call(state, event, event.call_id)
     asked = (*call.asked, event.request_id)
     return _rest(_with_call(state, msgspec.structs.replace(call, asked=asked, kind=event.kind)))

@@ -22,7 +22,7 @@ LIFETIME = 7 * 24 * 3600.0
 def stuck(state: RunStateData, lease: Lease) -> bool:
     """Attempts are counted before each step: by the lease where the step leaves nothing in the log before its end,
     by the log where a call went out."""
-    if state.run.state not in (RunState.QUEUED, RunState.RUNNING) or state.parked:
+    if state.run.state not in (RunState.QUEUED, RunState.RUNNING) or state.parked or state.verdict:
         return False
     if lease.attempts > ATTEMPTS:
         return True

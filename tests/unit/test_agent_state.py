@@ -209,6 +209,13 @@ def test_a_parked_run_goes_on_only_when_a_person_says_so():
         assert step.code == "given_up"
 
 
+def test_a_run_that_is_parked_again_waits_for_the_new_answer():
+    no = answered("req_9", approve=False)
+    state = state_of(TAKEN, parked(), no, TAKEN, parked("req_10"))
+    assert state.run.state is RunState.INPUT_REQUIRED
+    assert next_step(state, DEFINITION.limits) == WaitForInput(("req_10",))
+
+
 def test_crashes_in_a_call_are_counted_until_a_person_lets_it_go_on():
     crashed = (TAKEN, reply(1, uses=[use()]), called(1), called(1), called(1))
     (call,) = state_of(*crashed).turns[0].begun
