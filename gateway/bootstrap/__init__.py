@@ -87,6 +87,7 @@ class Gateway(NamedTuple):
             log.error("unfinished runs were not taken up: %s", error.text)
 
 
+# Long because it is one list of what a gateway is made of, in the order in which each needs what stands before it.
 @asynccontextmanager
 async def open_gateway(
     settings: Settings,

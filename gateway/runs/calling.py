@@ -20,10 +20,11 @@ from gateway.agent.making import called_again, first_called, offered_names, requ
 from gateway.agent.sources import RunSources
 from gateway.agent.state import RunStateData
 from gateway.core.ports import Called, Joining, Lease, Store, Superseded
+from gateway.core.retrying import may_repeat
 from gateway.runs.journal import Journal
 from gateway.runs.parking import crashed
 from gateway.runs.ports import Ports
-from gateway.runs.recovery import Recovery, may_repeat
+from gateway.runs.recovery import Recovery
 from toolward.errors import Internal, ToolwardError
 from toolward.types import (
     CallContext,
@@ -91,7 +92,7 @@ class Calling:
             else:
                 begun.append(called_again(call))
         for call in step.orphans:
-            if may_repeat(self._ports.facts(call.tool)):
+            if may_repeat(self._ports.facts(call.tool), call.key):
                 begun.append(called_again(call, ended=not crashed(self._lease)))
             else:
                 unknown.append(call)
@@ -127,10 +128,10 @@ class Calling:
 
         try:
             came = self._came_of(called, await self._dispatch(called, None if begun else join), started)
-        except (_Waits, Superseded) as error:
-            if isinstance(error, Superseded):
-                raise
+        except _Waits:
             return
+        except Superseded:
+            raise
         except ToolwardError as error:
             came = (returned(called.call_id, refused(error), self._since(started)),)
         try:

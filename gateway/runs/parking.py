@@ -10,13 +10,11 @@ from gateway.core.ports import Lease
 from gateway.core.questions import parked_request
 from gateway.runs.journal import Journal
 from gateway.runs.ports import Ports
+from gateway.runs.recovery import LIFETIME
 from toolward.types import Principal, RunScope, RunState
 
 ATTEMPTS = 3
 """How often a step is begun without getting to its end."""
-
-LIFETIME = 7 * 24 * 3600.0
-"""Seconds in which a person can let it go on."""
 
 
 def stuck(state: RunStateData, lease: Lease) -> bool:

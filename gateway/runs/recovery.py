@@ -15,7 +15,6 @@ from gateway.agent.conversation import Call
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.making import requested
 from gateway.agent.state import RunStateData
-from gateway.core.catalog import ToolFacts
 from gateway.core.ports import Lease
 from gateway.core.questions import unknown_outcome_request
 from gateway.core.requests import voided
@@ -27,12 +26,7 @@ from toolward.types import Principal, RequestKind, RunScope
 log = logging.getLogger(__name__)
 
 LIFETIME = 7 * 24 * 3600.0
-"""Seconds in which a person can say what became of a call."""
-
-
-def may_repeat(facts: ToolFacts) -> bool:
-    """Whether making the call again, with its key, cannot do a thing twice."""
-    return not facts.changes or facts.idempotent or facts.keeps_keys
+"""Seconds in which a person can say what became of a call, or let a parked run go on."""
 
 
 class Recovery:
@@ -91,9 +85,8 @@ class Recovery:
             log.error("a late outcome of %s could not be told to its run: %s", call_id, error.text)
 
     async def _void(self, request_id: str) -> None:
-        with suppress(
-            Conflict, NotFound
-        ):  # somebody answered in this moment, and what they say is not needed
+        # Where somebody answers in this moment, what they say is not needed.
+        with suppress(Conflict, NotFound):
             request = (await self._ports.ledger.get_request(request_id)).request
             void = voided(request, "the outcome came after all", self._ports.clock.now_ms(), again=False)
             await self._ports.ledger.close_request(request_id, void, "")

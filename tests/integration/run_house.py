@@ -3,6 +3,7 @@
 A house can be closed and opened again: that is a restart of the gateway, with the same file.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +21,19 @@ from gateway.runs.presence import present
 from gateway.runs.runner import Runs
 from tests.policies import policy
 from tests.twins import TwinBackends, TwinClock, TwinIds, TwinModel, listing
-from toolward.types import JsonObject, Principal, RunEvent, RunScope, Tool
+from toolward.types import (
+    CallContext,
+    InputRequest,
+    JsonObject,
+    Principal,
+    Run,
+    RunEvent,
+    RunScope,
+    Tool,
+    ToolCall,
+    ToolResult,
+    text_result,
+)
 
 ADA = Principal("ada", ("support",))
 LEAD = Principal("lea", ("lead",))
@@ -142,3 +155,34 @@ async def until(runs: Runs, run_id: str, kind: str = "", after: int = 0) -> list
 
 def types(events: list[RunEvent]) -> list[str]:
     return [event.type for event in events]
+
+
+async def ended(runs: Runs, run: Run, after: int = 0) -> Run:
+    """The run when it has come to an end behind `after`."""
+    await until(runs, run.id, after=after)
+    return await runs.get_run(ADA, run.id)
+
+
+async def waiting(runs: Runs, run: Run, after: int = 0) -> InputRequest:
+    """The one request that the run waits for."""
+    await until(runs, run.id, "input_requested", after)
+    (request,) = await runs.list_input_requests(LEAD, run.id)
+    return request
+
+
+class Hanging:
+    """A tool that is reached and then waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.let_go = asyncio.Event()
+        self.cancelled = False
+
+    async def __call__(self, call: ToolCall, _context: CallContext) -> ToolResult:
+        self.reached.set()
+        try:
+            await self.let_go.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return text_result(f"{call.name} done")

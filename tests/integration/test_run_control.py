@@ -10,51 +10,34 @@ import pytest
 from gateway.agent.state import fold
 from gateway.core.ports import Message
 from gateway.runs.runner import Runs
-from tests.integration.run_house import ADA, EVE, LEAD, House, calls, says, types, until
+from tests.integration.run_house import (
+    ADA,
+    EVE,
+    LEAD,
+    Hanging,
+    House,
+    calls,
+    ended,
+    says,
+    types,
+    until,
+    waiting,
+)
 from tests.twins import TwinModel
 from toolward.errors import Conflict, InvalidRequest, NotFound, TooLarge, Unavailable
 from toolward.types import (
     Answer,
-    CallContext,
-    InputRequest,
     RequestKind,
     RequestState,
     Run,
     RunEvent,
     RunState,
-    ToolCall,
-    ToolResult,
-    text_result,
 )
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(tmp_path / "ledger.db")
-
-
-class Hanging:
-    """A tool that answers when it is let go."""
-
-    def __init__(self) -> None:
-        self.reached = asyncio.Event()
-        self.let_go = asyncio.Event()
-
-    async def __call__(self, call: ToolCall, _context: CallContext) -> ToolResult:
-        self.reached.set()
-        await self.let_go.wait()
-        return text_result(f"{call.name} {call.arguments['id']}")
-
-
-async def ended(runs: Runs, run: Run, after: int = 0) -> Run:
-    await until(runs, run.id, after=after)
-    return await runs.get_run(ADA, run.id)
-
-
-async def waiting(runs: Runs, run: Run, after: int = 0) -> InputRequest:
-    await until(runs, run.id, "input_requested", after)
-    (request,) = await runs.list_input_requests(LEAD, run.id)
-    return request
 
 
 def spoken(messages: tuple[Message, ...]) -> list[str]:
@@ -92,7 +75,7 @@ async def test_a_message_while_tools_work_is_heard_with_their_results(house: Hou
         assert (await ended(runs, run)).answer == "Both."
     assert spoken(model.requests[1].messages)[1:] == [
         "assistant: ",
-        "tool: get A",
+        "tool: get done",
         "user: And tell me the time.",
     ]
 

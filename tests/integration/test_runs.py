@@ -16,7 +16,19 @@ from gateway.agent.stored import encode
 from gateway.core.ports import ModelReply, ModelRequest, RequestSpec, RunAppend, ToolUse
 from gateway.core.requests import answered
 from gateway.runs.runner import Runs
-from tests.integration.run_house import ADA, EVE, LEAD, House, calls, says, types, until
+from tests.integration.run_house import (
+    ADA,
+    EVE,
+    LEAD,
+    Hanging,
+    House,
+    calls,
+    ended,
+    says,
+    types,
+    until,
+    waiting,
+)
 from tests.twins import TwinModel
 from toolward.errors import (
     Conflict,
@@ -33,7 +45,6 @@ from toolward.types import (
     Principal,
     RequestKind,
     RequestState,
-    Run,
     RunEvent,
     RunState,
     TextDelta,
@@ -46,36 +57,6 @@ from toolward.types import (
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(tmp_path / "ledger.db")
-
-
-class Hanging:
-    """A tool that is reached and then waits until it is let go."""
-
-    def __init__(self) -> None:
-        self.reached = asyncio.Event()
-        self.let_go = asyncio.Event()
-        self.cancelled = False
-
-    async def __call__(self, call: ToolCall, _context: CallContext) -> ToolResult:
-        self.reached.set()
-        try:
-            await self.let_go.wait()
-        except asyncio.CancelledError:
-            self.cancelled = True
-            raise
-        return text_result(f"{call.name} done")
-
-
-async def ended(runs: Runs, run: Run) -> Run:
-    await until(runs, run.id)
-    return await runs.get_run(ADA, run.id)
-
-
-async def waiting(runs: Runs, run: Run) -> InputRequest:
-    """The one request that the run waits for."""
-    await until(runs, run.id, "input_requested")
-    (request,) = await runs.list_input_requests(LEAD, run.id)
-    return request
 
 
 def told(model: TwinModel, request: int = -1) -> list[tuple[str, bool]]:
