@@ -18,8 +18,11 @@ from gateway.core.ports import (
     CallRecord,
     Lease,
     Listing,
+    ModelPort,
     ModelReply,
     ModelRequest,
+    OnPiece,
+    Piece,
     RequestSpec,
     RunAppend,
     RunRecord,
@@ -251,22 +254,22 @@ class TwinLedger:
         self.requests[request.id] = msgspec.structs.replace(spec, request=request)
 
 
-class TwinModel:
+class TwinModel(ModelPort):
     """Says the scripted replies, one a request, and keeps the requests."""
 
     def __init__(self, replies: Iterable[ModelReply | ToolwardError]) -> None:
         self._replies = list(replies)
         self.requests: list[ModelRequest] = []
 
-    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
+    async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
         self.requests.append(request)
         if len(self.requests) > len(self._replies):
             raise AssertionError(f"the script has {len(self._replies)} replies, and one more was asked for")
         reply = self._replies[len(self.requests) - 1]
         if isinstance(reply, ToolwardError):
             raise reply
-        if on_text is not None and reply.text:
-            on_text(reply.text)
+        if on_piece is not None and reply.text:
+            on_piece(Piece("text", reply.text))
         return reply
 
 

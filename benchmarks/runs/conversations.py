@@ -14,7 +14,7 @@ from gateway.agent.loop import CallModel
 from gateway.agent.making import model_replied
 from gateway.agent.state import RunStateData, advance, begin
 from gateway.agent.stored import encode
-from gateway.core.ports import ModelReply, ModelRequest, RunAppend, RunRecord, ToolUse, Usage
+from gateway.core.ports import ModelPort, ModelReply, ModelRequest, RunAppend, RunRecord, ToolUse, Usage
 from gateway.ledger.ledger import Ledger
 from tests.integration.run_house import ADA, FACTS, House
 from toolward.types import Run, RunEvent, RunFilter, RunState
@@ -160,19 +160,19 @@ def _size(file: Path, run: Run) -> int:
         return sum(row[0] for rows in found for row in rows)
 
 
-class _Says:
-    async def reply(self, request: ModelRequest, on_text: object = None) -> ModelReply:
+class _Says(ModelPort):
+    async def reply(self, request: ModelRequest, on_piece: object = None) -> ModelReply:
         return ModelReply("It was shipped on Monday.", usage=Usage(900, 40), model="bench")
 
 
-class _Calls:
+class _Calls(ModelPort):
     """Calls once a turn, so many turns, then answers."""
 
     def __init__(self, turns: int) -> None:
         self._turns = turns
         self._made = 0
 
-    async def reply(self, request: ModelRequest, on_text: object = None) -> ModelReply:
+    async def reply(self, request: ModelRequest, on_piece: object = None) -> ModelReply:
         self._made += 1
         if self._made >= self._turns:
             return ModelReply("All were shipped.", model="bench")

@@ -4,11 +4,9 @@ Tool calls come in fragments that belong together by `index`. Servers that leave
 call (as Ollama does), are understood by the ids and names: a fragment that brings both begins a new call.
 """
 
-from collections.abc import Callable
-
 import msgspec
 
-from gateway.core.ports import ModelReply, StopReason, ToolUse, Usage
+from gateway.core.ports import ModelReply, OnPiece, Piece, StopReason, ToolUse, Usage
 from gateway.models.chat_wire import Completion, Said, ToolCallPart
 
 _STOPS: dict[str, StopReason] = {
@@ -47,8 +45,8 @@ class _Call:
 class ReplyBuilder:
     """`add` the parts, then take the `reply`."""
 
-    def __init__(self, on_text: Callable[[str], None] | None = None) -> None:
-        self._on_text = on_text
+    def __init__(self, on_piece: OnPiece | None = None) -> None:
+        self._on_piece = on_piece
         self._text: list[str] = []
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
@@ -90,8 +88,8 @@ class ReplyBuilder:
         text = said.text or said.refusal or ""
         if text:
             self._text.append(text)
-            if self._on_text is not None:
-                self._on_text(text)
+            if self._on_piece is not None:
+                self._on_piece(Piece("text", text))
         for part in said.tool_calls or ():
             self._call_of(part).add(part)
 

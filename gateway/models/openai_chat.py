@@ -3,13 +3,13 @@ most hosted vendors."""
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import NoReturn, Self
 
 import httpx
 import msgspec
 
-from gateway.core.ports import ModelPort, ModelReply, ModelRequest, ModelTool
+from gateway.core.ports import ModelPort, ModelReply, ModelRequest, ModelTool, OnPiece
 from gateway.models.chat_reply import ReplyBuilder
 from gateway.models.chat_wire import Completion, decode, encode_request, encode_tools
 from gateway.models.failures import Endpoint
@@ -87,17 +87,17 @@ class OpenAIChat(ModelPort):
         if self._owns_client:
             await self._client.aclose()
 
-    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
-        """One reply, streamed where `on_text` is given. Raises what ModelPort says, and ConfigurationError for
+    async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
+        """One reply, streamed where `on_piece` is given. Raises what ModelPort says, and ConfigurationError for
         an unknown model or address (404), InvalidRequest for a request that the endpoint refuses (400).
 
         A reply of stop `length` was cut off: its last tool call may be incomplete."""
         seconds = min(self._timeout, request.timeout)
-        body = encode_request(self._model, request.messages, self._tools(request.tools), on_text is not None)
-        builder = ReplyBuilder(on_text)
+        body = encode_request(self._model, request.messages, self._tools(request.tools), on_piece is not None)
+        builder = ReplyBuilder(on_piece)
         try:
             async with asyncio.timeout(seconds):
-                await self._exchange(body, builder, streamed=on_text is not None)
+                await self._exchange(body, builder, streamed=on_piece is not None)
         except TimeoutError:
             raise self._endpoint.too_late(seconds) from None
         except httpx.HTTPError as error:

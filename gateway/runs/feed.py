@@ -2,9 +2,10 @@
 for each, so a slow one costs no memory and stalls no run."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 
+from gateway.core.ports import OnPiece, Piece
 from toolward.errors import ToolwardError
 from toolward.types import TextDelta
 
@@ -81,19 +82,22 @@ class Feed:
         for watcher in self._watchers.get(run_id, ()):
             watcher.fail(error)
 
-    def speaker(self, run_id: str, turn: int) -> Callable[[str], None]:
+    def speaker(self, run_id: str, turn: int) -> OnPiece:
         """Gets the pieces of one model reply as they come, from its beginning."""
-        offset = 0
+        offsets = {"text": 0, "reasoning": 0, "call": 0}
 
-        def say(text: str) -> None:
-            nonlocal offset
+        def say(piece: Piece) -> None:
+            if piece.kind == "again":
+                offsets.update(dict.fromkeys(offsets, 0))
+                return
+            text = piece.text
             if not text.isascii():  # JSON can smuggle in halves of surrogate pairs, which no UTF-8 has
                 text = text.encode(errors="replace").decode()
-            piece = TextDelta(turn, offset, text)
-            offset += len(text)
+            delta = TextDelta(turn, offsets[piece.kind], text, piece.kind)
+            offsets[piece.kind] += len(text)
             for watcher in self._watchers.get(run_id, ()):
                 if watcher.wants_text:
-                    watcher.say(piece)
+                    watcher.say(delta)
 
         return say
 

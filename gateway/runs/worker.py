@@ -143,8 +143,8 @@ class Worker:
 
     async def _ask(self, step: CallModel, agent: AgentDefinition, request: ModelRequest) -> ModelReply:
         try:
-            on_text = self._ports.feed.speaker(self._journal.run_id, step.turn)
-            return await self._ports.models(agent).reply(request, on_text)
+            on_piece = self._ports.feed.speaker(self._journal.run_id, step.turn)
+            return await self._ports.models(agent).reply(request, on_piece)
         except ToolwardError:
             raise
         except Exception:  # a bug in an adapter must not end the gateway's work

@@ -3,7 +3,7 @@ outlives it."""
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from gateway.core import people
 from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
-from gateway.core.ports import Listing, ModelReply, ModelRequest
+from gateway.core.ports import Listing, ModelPort, ModelReply, ModelRequest, OnPiece, Piece
 from gateway.runs.ports import OfferedTool
 from gateway.runs.presence import present
 from gateway.runs.runner import Runs
@@ -68,20 +68,20 @@ AGENT = AgentDefinition(
 )
 
 
-class Script:
+class Script(ModelPort):
     """Says the n-th reply in turn n, in pieces, as often as it is asked."""
 
     def __init__(self, replies: Sequence[ModelReply], points: Points) -> None:
         self._replies = replies
         self._points = points
 
-    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
+    async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
         await self._points.at_work("model: before its reply")
         turn = sum(one.role == "assistant" and not _late(one.tool_uses) for one in request.messages)
         reply = self._replies[turn]
-        for start in range(0, len(reply.text), 24) if on_text else ():
-            assert on_text is not None
-            on_text(reply.text[start : start + 24])
+        for start in range(0, len(reply.text), 24) if on_piece else ():
+            assert on_piece is not None
+            on_piece(Piece("text", reply.text[start : start + 24]))
             await asyncio.sleep(0)
             self._points.at("model: within its text")
         self._points.at("model: after its reply")

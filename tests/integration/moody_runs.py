@@ -4,13 +4,12 @@ What happens follows from a seed, as far as threads and the event loop let it.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 from gateway.agent.definition import AgentDefinition, Limits
-from gateway.core.ports import ModelReply, ModelRequest, StopReason, ToolUse, Usage
+from gateway.core.ports import ModelPort, ModelReply, ModelRequest, OnPiece, StopReason, ToolUse, Usage
 from gateway.runs.runner import Runs
 from tests.integration.run_house import ADA, LEAD, RULES, House
 from toolward.errors import ToolwardError, Unavailable
@@ -48,11 +47,11 @@ STOPS: tuple[StopReason, ...] = ("final", "final", "final", "final", "final", "f
 _PROGRESS = 0.15  # seconds after which a tool that hangs is taken for one
 
 
-class MoodyModel:
+class MoodyModel(ModelPort):
     def __init__(self, mood: Random) -> None:
         self._mood = mood
 
-    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
+    async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
         mood = self._mood
         for _ in range(mood.randrange(20)):
             await asyncio.sleep(0)

@@ -84,11 +84,11 @@ async def test_a_message_while_the_model_speaks_is_heard_before_the_run_ends(hou
     speaking, go_on = asyncio.Event(), asyncio.Event()
 
     class Slow(TwinModel):
-        async def reply(self, request, on_text=None):  # type: ignore[no-untyped-def]
+        async def reply(self, request, on_piece=None):  # type: ignore[no-untyped-def]
             if not self.requests:
                 speaking.set()
                 await go_on.wait()
-            return await super().reply(request, on_text)
+            return await super().reply(request, on_piece)
 
     house.model = model = Slow([says("One."), says("Two.")])
     async with house.open() as runs:

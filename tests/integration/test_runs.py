@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -13,7 +12,16 @@ import pytest
 from gateway.agent.events import RunCancelled
 from gateway.agent.state import advance, fold
 from gateway.agent.stored import encode
-from gateway.core.ports import ModelReply, ModelRequest, RequestSpec, RunAppend, ToolUse
+from gateway.core.ports import (
+    ModelPort,
+    ModelReply,
+    ModelRequest,
+    OnPiece,
+    Piece,
+    RequestSpec,
+    RunAppend,
+    ToolUse,
+)
 from gateway.core.requests import answered
 from gateway.runs.runner import Runs
 from tests.integration.run_house import (
@@ -230,10 +238,8 @@ async def test_a_model_that_cannot_be_reached_fails_the_run_with_its_reason(hous
 
 
 async def test_a_bug_in_a_models_adapter_fails_the_run_without_telling_its_details(house: House):
-    class Broken:
-        async def reply(
-            self, request: ModelRequest, on_text: Callable[[str], None] | None = None
-        ) -> ModelReply:
+    class Broken(ModelPort):
+        async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
             raise ToolError("a secret")
 
     house.model = Broken()
@@ -526,10 +532,8 @@ async def test_a_run_in_a_call_is_cancelled_and_the_call_with_it(house: House):
 async def test_a_run_is_cancelled_while_its_model_thinks(house: House):
     asked = asyncio.Event()
 
-    class Thinking:
-        async def reply(
-            self, request: ModelRequest, on_text: Callable[[str], None] | None = None
-        ) -> ModelReply:
+    class Thinking(ModelPort):
+        async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
             asked.set()
             return await asyncio.Future()
 
@@ -580,13 +584,13 @@ class Speaking(TwinModel):
         super().__init__(replies)
         self.let_go = asyncio.Event()
 
-    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
+    async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
         reply = await super().reply(request)
-        assert on_text is not None
-        on_text(reply.text[:5])
+        assert on_piece is not None
+        on_piece(Piece("text", reply.text[:5]))
         await self.let_go.wait()
         self.let_go.clear()
-        on_text(reply.text[5:])
+        on_piece(Piece("text", reply.text[5:]))
         return reply
 
 

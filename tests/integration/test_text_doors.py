@@ -1,14 +1,14 @@
 """The model's text as it comes, from real runs through real doors, to several watchers at once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
-from gateway.core.ports import ModelReply, ModelRequest
+from gateway.core.ports import ModelReply, ModelRequest, OnPiece, Piece
 from gateway.runs.runner import Runs
 from gateway.servers.rest import rest_app
 from tests.contract.agent_drivers import RestAgents
@@ -33,12 +33,12 @@ class Typing(TwinModel):
         super().__init__(replies)
         self.more = asyncio.Semaphore(0)
 
-    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
+    async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
         reply = await super().reply(request)
-        assert on_text is not None
+        assert on_piece is not None
         for letter in reply.text:
             await self.more.acquire()
-            on_text(letter)
+            on_piece(Piece("text", letter))
         await self.more.acquire()
         return reply
 

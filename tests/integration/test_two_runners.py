@@ -8,7 +8,7 @@ import asyncio
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Engine, event, literal_column
 
 from gateway.agent.state import fold
-from gateway.core.ports import ModelReply, ModelRequest
+from gateway.core.ports import ModelPort, ModelReply, ModelRequest, OnPiece
 from gateway.ledger.ledger import keys_beside, outside
 from gateway.ledger.verify import verify
 from gateway.runs.leases import LEASE_SECONDS
@@ -52,7 +52,7 @@ STEPS = st.lists(
 )
 
 
-class Gateway:
+class Gateway(ModelPort):
     """One of the two. `gates` are what waits in it to be let go on."""
 
     def __init__(self, path: Path, clock: TwinClock, number: int) -> None:
@@ -66,7 +66,7 @@ class Gateway:
         for tool in ("get", "note", "save", "refund"):
             self.house.backends.answers[f"crm.{tool}"] = self._call
 
-    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
+    async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
         await self._wait()
         late = sum(use.id.endswith("_late") for message in request.messages for use in message.tool_uses)
         turn = sum(message.role == "assistant" for message in request.messages) - late

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.ports import Piece
 from gateway.runs.feed import PENDING_TEXT, Feed
 from toolward.errors import Unavailable
 from toolward.types import TextDelta
@@ -16,34 +17,34 @@ def test_what_was_said_meanwhile_is_taken_as_one_piece() -> None:
     with feed.watching("r", text=True) as watcher:
         say = feed.speaker("r", 2)
         for word in ("It ", "is ", "😀"):
-            say(word)
+            say(Piece("text", word))
         assert watcher.taken() == TextDelta(2, 0, "It is 😀")
         assert watcher.taken() is None
-        say(" here")
+        say(Piece("text", " here"))
         assert watcher.taken() == TextDelta(2, 7, " here")
 
 
 def test_who_comes_later_hears_where_in_the_text_they_are() -> None:
     feed = Feed()
     say = feed.speaker("r", 1)
-    say("Hello ")
+    say(Piece("text", "Hello "))
     with feed.watching("r", text=True) as watcher:
-        say("there.")
+        say(Piece("text", "there."))
         assert watcher.taken() == TextDelta(1, 6, "there.")
 
 
 def test_a_model_that_is_asked_again_begins_at_nought() -> None:
     feed = Feed()
     with feed.watching("r", text=True) as watcher:
-        feed.speaker("r", 1)("Hel")
-        feed.speaker("r", 1)("Good day")
+        feed.speaker("r", 1)(Piece("text", "Hel"))
+        feed.speaker("r", 1)(Piece("text", "Good day"))
         assert watcher.taken() == TextDelta(1, 0, "Good day")
 
 
 def test_text_is_for_those_alone_who_want_it_of_that_run() -> None:
     feed = Feed()
     with feed.watching("r") as plain, feed.watching("s", text=True) as other:
-        feed.speaker("r", 1)("Hello")
+        feed.speaker("r", 1)(Piece("text", "Hello"))
         assert (plain.taken(), other.taken()) == (None, None)
 
 
@@ -57,11 +58,11 @@ def test_a_slow_watcher_keeps_a_bounded_part_and_no_piece_lies_about_its_place(
         for number, size in enumerate(sizes):
             piece = chr(ord("a") + number) * size
             whole += piece
-            say(piece)
+            say(Piece("text", piece))
             if number in taken_after and (said := watcher.taken()) is not None:
                 assert len(said.text) <= PENDING_TEXT
                 assert whole[said.offset : said.offset + len(said.text)] == said.text
-    assert feed.speaker("r", 1)("nobody is there") is None
+    assert feed.speaker("r", 1)(Piece("text", "nobody is there")) is None
 
 
 async def test_waiting_ends_with_text_with_an_event_and_with_the_failure() -> None:
@@ -69,7 +70,7 @@ async def test_waiting_ends_with_text_with_an_event_and_with_the_failure() -> No
     with feed.watching("r", text=True) as watcher:
         waiting = asyncio.create_task(watcher.beyond(0))
         await asyncio.sleep(0)
-        feed.speaker("r", 1)("x")
+        feed.speaker("r", 1)(Piece("text", "x"))
         await waiting
         watcher.taken()
         waiting = asyncio.create_task(watcher.beyond(0))
@@ -85,6 +86,6 @@ def test_halves_of_characters_are_replaced_as_in_the_log() -> None:
     feed = Feed()
     with feed.watching("r", text=True) as watcher:
         say = feed.speaker("r", 1)
-        say("a\ud83d")
-        say("\ude00b")
+        say(Piece("text", "a\ud83d"))
+        say(Piece("text", "\ude00b"))
         assert watcher.taken() == TextDelta(1, 0, "a??b")

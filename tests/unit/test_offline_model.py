@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gateway.models.offline
-from gateway.core.ports import Message, ModelRequest, ModelTool
+from gateway.core.ports import Message, ModelRequest, ModelTool, Piece
 from gateway.models.offline import OfflineModel
 from tests.unit.offline_desk import (
     Call,
@@ -347,11 +347,11 @@ async def test_when_tools_are_taken_away_it_tells_what_came_back(desk: Desk) -> 
 
 
 async def test_the_text_streams_and_tokens_are_counted(desk: Desk) -> None:
-    pieces: list[str] = []
+    pieces: list[Piece] = []
     request = ModelRequest((Message("system", "Help."), Message("user", "hello")), desk.tools)
     reply = await OfflineModel().reply(request, pieces.append)
     assert len(pieces) > 20
-    assert "".join(pieces) == reply.text
+    assert "".join(piece.text for piece in pieces) == reply.text
     assert reply.model == "offline"
     assert reply.usage.input_tokens > 500
     assert reply.usage.output_tokens == len(reply.text) // 4

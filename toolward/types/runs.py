@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -82,11 +82,14 @@ class RunEvent(msgspec.Struct, frozen=True):
 class TextDelta(msgspec.Struct, frozen=True):
     """A piece of the model's text as it comes. It is not stored, and may be left out: the whole text is in the
     turn's `model_replied` event. `offset` counts the characters (Unicode code points) of this turn's text
-    before it; at 0 the text begins, also once more where the model was asked again."""
+    before it; at 0 the text begins, also once more where the model was asked again. `kind` says what it is a piece
+    of: the answer's text, the model's reasoning, or names of tools whose calls it begins to write; offsets count
+    apart for each."""
 
     turn: int
     offset: int
     text: str
+    kind: Literal["text", "reasoning", "call"] = "text"
 
 
 class RunPage(msgspec.Struct, frozen=True):

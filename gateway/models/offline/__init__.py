@@ -3,13 +3,12 @@ model: it cuts a request into clauses (`words`), gives each to the offered tool 
 arguments (`fill`), calls one tool a turn, and tells what came back (`answer`)."""
 
 import re
-from collections.abc import Callable
 
 import msgspec
 from msgspec.structs import replace
 
 from gateway.core.people import ASK, ESCALATE
-from gateway.core.ports import Message, ModelReply, ModelRequest, ToolUse, Usage
+from gateway.core.ports import Message, ModelPort, ModelReply, ModelRequest, OnPiece, Piece, ToolUse, Usage
 from gateway.models.offline.answer import HOW_TO_CONFIGURE, described, parsed, short, told
 from gateway.models.offline.fill import Task, read_tool
 from gateway.models.offline.plan import BEST_HIT, Step, make_plan
@@ -21,19 +20,19 @@ _FOR_PEOPLE = {alias(name) for name in (ASK, ESCALATE)}
 _LOST = Message("tool", "no result came back", is_error=True)
 
 
-class OfflineModel:
+class OfflineModel(ModelPort):
     """A ModelPort without a model. It keeps nothing: each reply follows from the request alone."""
 
-    async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
+    async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
         """The call for the next step, or the answer when there is none. Raises nothing. People are not asked by
         what understands neither what to ask nor what they answer."""
         request = replace(request, tools=tuple(one for one in request.tools if one.name not in _FOR_PEOPLE))
         made = _next(request)
         text = made if isinstance(made, str) else ""
         uses = () if isinstance(made, str) else (made,)
-        if on_text is not None:
+        if on_piece is not None:
             for piece in re.findall(r"\S+\s*|\s+", text):
-                on_text(piece)
+                on_piece(Piece("text", piece))
         usage = Usage(len(str(request)) // 4, len(str(made)) // 4)  # four characters to a token, roughly
         return ModelReply(text, uses, "tool_use" if uses else "final", usage, "offline")
 
