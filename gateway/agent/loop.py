@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.agent.context import Observation
 from gateway.agent.conversation import Call, Turn
 from gateway.agent.definition import Limits
 from gateway.agent.events import InputAnswered
+from gateway.agent.observations import Observation
 from gateway.agent.state import RunStateData
 from gateway.core.ports import ToolUse
 from toolward.names import closest

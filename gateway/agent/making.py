@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gateway.agent import events as ev
-from gateway.agent.context import Observation
 from gateway.agent.conversation import Call
 from gateway.agent.loop import CallModel, arguments_of
 from gateway.agent.model_requests import change, refs
+from gateway.agent.observations import Observation
 from gateway.agent.state import RunStateData
 from gateway.core.ports import Message, ModelReply, ToolUse
 from toolward.types import InputRequest

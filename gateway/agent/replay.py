@@ -14,11 +14,12 @@ import msgspec
 
 from gateway.agent import events as ev
 from gateway.agent.answers import people_said
-from gateway.agent.context import Observation, messages
+from gateway.agent.context import messages
 from gateway.agent.conversation import Call
 from gateway.agent.loop import CallModel, CallTools, Complete, Fail, Step, WaitForInput, next_step, resolve
 from gateway.agent.making import called_again, first_called, model_replied, returned
 from gateway.agent.model_requests import tool_list
+from gateway.agent.observations import Observation
 from gateway.agent.state import IllegalTransition, RunStateData, follow
 from gateway.agent.stored import UnreadableEvent, decode
 from gateway.core.digests import text_digest

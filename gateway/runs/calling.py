@@ -12,11 +12,11 @@ import msgspec
 
 from gateway.agent import events as ev
 from gateway.agent.answers import people_said
-from gateway.agent.context import Observation, observed, refused
 from gateway.agent.conversation import Call
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.loop import CallTools, resolve
 from gateway.agent.making import called_again, first_called, offered_names, requested, returned
+from gateway.agent.observations import Observation, observed, refused
 from gateway.agent.sources import RunSources
 from gateway.agent.state import RunStateData
 from gateway.core.ports import Called, Joining, Lease, Store, Superseded
