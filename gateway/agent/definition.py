@@ -1,4 +1,4 @@
-"""What an agent is: its instructions, the tools it may have, its model endpoints and which answers when, its limits.
+"""What an agent is: its instructions, its tools, its model endpoints and which of them answers when, its limits.
 
 A run's log keeps the definition that it began with, so old ones are read for ever: a field may be added, with a
 default that says what held before there was one.
