@@ -27,7 +27,8 @@ class Models(NamedTuple):
 
     def for_agent(self, agent: AgentDefinition) -> ModelPort:
         """Raises ConfigurationError where the agent names an endpoint that there is not."""
-        name = self.default if agent.model == DEFAULT and DEFAULT not in self.endpoints else agent.model
+        first = agent.models[0]
+        name = self.default if first == DEFAULT and DEFAULT not in self.endpoints else first
         if (endpoint := self.endpoints.get(name)) is not None:
             return endpoint
         near = closest(name, self.endpoints)
