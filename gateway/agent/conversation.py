@@ -156,10 +156,9 @@ class RunStateData(msgspec.Struct, frozen=True):
     """Everything that a run's events say. `run` is the row that lists show.
 
     `items` came beside the turns, in the order of the log: messages, and outcomes of turns that were set aside;
-    each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had been
-    used when the last message came: limits count from there. `reached` is a limit outside the run's own, since then;
-    `made` are the effects of a retried run's parent behind their common events.
-    """
+    each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had
+    been used when the last message came: limits count from there. `reached` is a limit outside the run's own,
+    since then; `made` are the effects of a retried run's parent behind their common events."""
 
     run: Run
     tenant: str
@@ -175,6 +174,7 @@ class RunStateData(msgspec.Struct, frozen=True):
     seen: Seen = Seen()
     classified: ev.InputClassified | None = None
     reached: ev.LimitReached | None = None
+    cut: bool = False  # whether the model was given a result in part
     made: tuple[ev.EffectMade, ...] = ()
     parked: str = ""  # the request that the run itself waits for
     verdict: ev.InputAnswered | None = None  # what was answered to it, if not that it is to go on

@@ -35,8 +35,8 @@ def counted(state: RunStateData, event: ev.ModelReplied) -> RunStateData:
 
 
 def measured(state: RunStateData, seen: Seen) -> RunStateData:
-    """Where the model sees what was before in another form, that is measured anew. That an endpoint had found it too
-    long is settled then."""
+    """Where the model sees what was before in another form, that is measured anew. That an endpoint had found it
+    too long is settled then."""
     moved = msgspec.structs.replace(state, seen=seen)
     if moved.reached is not None and moved.reached.limit == "context":
         moved = msgspec.structs.replace(moved, reached=None)

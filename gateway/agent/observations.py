@@ -16,6 +16,9 @@ from toolward.types import (
 RESULT_LENGTH = 20_000
 """Characters of one result that the model sees at once."""
 
+WHOLE_LENGTH = 1_000_000
+"""Characters of one result that are kept, so that the model can read on."""
+
 
 class Observation(msgspec.Struct, frozen=True):
     """What the model is told of a call, and the stable code for it."""
@@ -60,6 +63,14 @@ def cut(text: str) -> str:
     return (
         f"{text[:RESULT_LENGTH]}\n[Cut here: these are the first {RESULT_LENGTH:,} of {len(text):,} characters."
         " Ask for less, or for a part.]"
+    )
+
+
+def cut_for(call_id: str, text: str) -> str:
+    """The beginning, and how the model reads on."""
+    return (
+        f"{text[:RESULT_LENGTH]}\n[Cut here: these are the first {RESULT_LENGTH:,} of {len(text):,} characters."
+        f" read_result with call_id {call_id} and offset {RESULT_LENGTH} gives the next; or ask for less.]"
     )
 
 

@@ -251,6 +251,8 @@ def _return(state: RunStateData, event: ev.ToolReturned) -> RunStateData:
     beside = state.turns[call.turn - 1].set_aside
     returned = msgspec.structs.replace(call, outcome=event, answers=(), asked=(), beside=beside)
     moved = sized(_with_call(state, returned), event.text)
+    if event.whole and not moved.cut:
+        moved = msgspec.structs.replace(moved, cut=True)
     if beside:
         moved = msgspec.structs.replace(moved, items=(*moved.items, Item(call_id=call.id)))
     if moved.run.state is RunState.INPUT_REQUIRED:
