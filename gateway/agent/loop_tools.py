@@ -21,6 +21,10 @@ FOUND = 8
 MOST_FOUND = 20
 
 
+READ_LENGTH = RESULT_LENGTH - 500
+"""Characters that one `read_result` gives at most: with what is said about them they are not cut again."""
+
+
 def _schema(required: list[str], **properties: JsonObject) -> JsonObject:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
@@ -60,8 +64,8 @@ READ: ModelTool = ModelTool(
         length={
             "type": "integer",
             "minimum": 1,
-            "maximum": RESULT_LENGTH,
-            "description": f"Characters to read; {RESULT_LENGTH} if not given.",
+            "maximum": READ_LENGTH,
+            "description": f"Characters to read; {READ_LENGTH} if not given.",
         },
     ),
 )
@@ -75,7 +79,7 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     call_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
-    length: Annotated[int, msgspec.Meta(ge=1, le=RESULT_LENGTH)] = RESULT_LENGTH
+    length: Annotated[int, msgspec.Meta(ge=1, le=READ_LENGTH)] = READ_LENGTH
 
 
 class _Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,9 +7,12 @@ from functools import cached_property
 from gateway.agent.conversation import RunStateData
 from gateway.agent.loop_tools import CALL, FIND, READ
 from gateway.agent.model_requests import tool_list
+from gateway.agent.observations import Observation
 from gateway.core.digests import text_digest
 from gateway.core.people import PEOPLE
 from gateway.core.ports import ModelTool
+from gateway.core.tool_search import Index
+from gateway.core.tool_search import shown as shown_tools
 from toolward.types import Tool
 
 OfferedTool = tuple[str, str, Tool]
@@ -38,6 +41,16 @@ class Offer:
     def shown(self, state: RunStateData) -> Shown:
         """In the next turn of a run."""
         return self._with_read if can_read(state) else self._plain
+
+    def find(self, query: str, limit: int) -> Observation:
+        """What `find_tools` answers."""
+        found = self._index.find(query, limit)
+        text = shown_tools(found) if found else "Nothing fits. Say it in other words, or more generally."
+        return Observation("ok", is_error=False, text=text, structured=bool(found), trust="trusted")
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index([_model_tool(alias, tool) for alias, _, tool in self.tools])
 
     @cached_property
     def _plain(self) -> Shown:

@@ -1,5 +1,5 @@
-"""What a run asks of models: its turns, summaries of old ones, a label for what it begins with. Each is on record as soon
-as it is there."""
+"""What a run asks of models: its turns, summaries of old ones, a label for what it begins with. Each is on record
+as soon as it is there."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ from functools import partial
 import msgspec
 
 from gateway.agent import events as ev
-from gateway.agent.classifying import classifier_request, label_in
+from gateway.agent.classifying import classifying, label_of
 from gateway.agent.context import Conversation
 from gateway.agent.definition import AgentDefinition, Limits
 from gateway.agent.loop import CallModel, Summarise, last_words
@@ -17,7 +17,7 @@ from gateway.agent.routing import Asked, endpoints_for, must_classify
 from gateway.agent.state import RunStateData
 from gateway.agent.stored import encode
 from gateway.agent.summarising import SUMMARY_TOKENS, plain_summary, summary_request
-from gateway.core.ports import ContextExceeded, Lease, ModelReply, ModelRequest, OnPiece, StoredEvent
+from gateway.core.ports import ContextExceeded, Lease, ModelReply, ModelRequest, OnPiece
 from gateway.runs.journal import Journal
 from gateway.runs.model_calls import ask
 from gateway.runs.ports import Ports
@@ -29,6 +29,9 @@ LONGEST_REPLY = 3_600.0
 
 LAST_SECONDS = 60.0
 """For the last turn of a run whose time is over."""
+
+_RUNNING = frozenset({RunState.RUNNING})
+_AT_WORK = frozenset({RunState.RUNNING, RunState.PAUSED})
 
 
 class Thinking:
@@ -117,12 +120,12 @@ class Thinking:
         assert agent.classifier is not None  # noqa: S101 -- it must be asked
         reply = ModelReply("")
         try:
-            request = classifier_request(self._state, agent.classifier)
+            request = classifying(self._state, agent.classifier)
             reply = await self._ask((agent.classifier.model,), agent, request)
         except ToolwardError:
             label = agent.classifier.fallback
         else:
-            label = label_in(reply.text, agent.classifier)
+            label = label_of(reply.text, agent.classifier)
         await self._note(
             ev.InputClassified(
                 turn=turn, label=label, usage=reply.usage, endpoint=reply.endpoint, cost=reply.cost
@@ -140,7 +143,7 @@ class Thinking:
             for name in names:
                 if not self._ports.endpoint(name).facts.priced:
                     raise ConfigurationError(
-                        f"The agent {agent.name} has a limit on cost, and the model endpoint {name!r} has no price.",
+                        f"The agent {agent.name} has a limit on cost, and the endpoint {name!r} has no price.",
                         hint=f"Set models.{name}.prices, or take the limit away.",
                     )
         return await ask(names, self._ports.endpoint, request, on_piece)
@@ -163,13 +166,11 @@ class Thinking:
         return ev.RunFailed(code=code, message=message, answer=last_words(state))
 
     async def _note(self, event: ev.Event) -> None:
-        """Unless the run has been paused or ended meanwhile."""
-
-        def decide(state: RunStateData) -> tuple[ev.Event, ...]:
-            return (event,) if state.run.state is RunState.RUNNING else ()
-
-        encoding: Callable[[ev.Event], StoredEvent] = encode
-        await self._journal.amend(decide, lease=self._lease, encoding=encoding)
+        """Unless the run has ended meanwhile, or is paused and would."""
+        states = _RUNNING if isinstance(event, ev.RunFailed) else _AT_WORK
+        await self._journal.amend(
+            lambda state: (event,) if state.run.state in states else (), lease=self._lease
+        )
 
     def _since(self, started: float) -> int:
         return round((self._ports.clock.monotonic() - started) * 1000)
