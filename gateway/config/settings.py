@@ -67,3 +67,8 @@ class Settings(Quiet, frozen=True, kw_only=True):
     reminders: tuple[ReminderSpec, ...] = ()
     checkpoints: Path | None = None  # the ledger's, outside its database; None = in the home directory
     keep_words_days: int = 0  # for which the ledger keeps words of what has ended; 0 = for ever
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The names by which agents may call model endpoints. `default` is always one, and so is the stand-in."""
+        return tuple(dict.fromkeys(("default", "offline", *(one.name for one in self.models))))
