@@ -11,7 +11,7 @@ from gateway.agent.definition import AgentDefinition
 from gateway.agent.state import begin
 from gateway.agent.stored import encode
 from gateway.core.catalog import UNKNOWN, ToolFacts
-from gateway.core.ports import Authorize, Caller, Clock, Ids, ModelPort, RunRecord
+from gateway.core.ports import Authorize, Caller, Clock, Ids, RunRecord
 from gateway.runs.access import Access
 from gateway.runs.answers import settle_answers
 from gateway.runs.asked import asked_in_turn
@@ -22,6 +22,7 @@ from gateway.runs.inbox import Inbox
 from gateway.runs.inputs import check_key, check_text
 from gateway.runs.journal import Journals
 from gateway.runs.leases import LEASE_SECONDS, Leases
+from gateway.runs.model_calls import FindEndpoint
 from gateway.runs.ports import Ports, RunLedger, ToolsFor
 from gateway.runs.work import LOOK_SECONDS, Gone, Rights, Work
 from toolward.errors import Conflict, NotFound
@@ -64,7 +65,7 @@ class Runs:
         ledger: RunLedger,
         dispatch: Caller,
         authorize: Authorize,
-        models: Callable[[AgentDefinition], ModelPort],
+        endpoint: FindEndpoint,
         tools_for: ToolsFor,
         clock: Clock,
         ids: Ids,
@@ -87,7 +88,7 @@ class Runs:
         self._feed = Feed()
         self._journals = Journals(ledger, clock, self._feed)
         self._leases = Leases(ledger, clock, holder or ids.new("gateway"), lease_seconds)
-        ports = Ports(ledger, dispatch, models, tools_for, facts, clock, ids, self._feed, self._leases)
+        ports = Ports(ledger, dispatch, endpoint, tools_for, facts, clock, ids, self._feed, self._leases)
         self._work = Work(agents, ports, self._journals, rights, gone, at_once)
         self._control = Control(self._access, ports, self._journals, self._work)
         self.inbox = Inbox(ledger, dispatch, self._access, clock, self._tell)

@@ -3,8 +3,9 @@
 import pytest
 
 from gateway.agent.answers import told
-from gateway.agent.context import LAST_TURN, RESULTS_ARE_DATA, messages, observed, refused
+from gateway.agent.context import LAST_TURN, RESULTS_ARE_DATA, messages
 from gateway.agent.events import InputAnswered, RunTakenUp
+from gateway.agent.observations import observed, refused
 from gateway.core.ports import Message
 from tests.run_logs import called, reply, returned, state_of, use
 from toolward.errors import Denied, InvalidArguments
