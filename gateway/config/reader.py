@@ -7,14 +7,12 @@ from typing import Any, TypeVar, cast
 
 from gateway.config.secrets import Substituted
 from gateway.config.source import Place, YamlSource
+from gateway.core.budgets import BILLION
 from toolward.errors import ConfigurationError
 from toolward.names import closest
 from toolward.types import Json, JsonObject
 
 ValueT = TypeVar("ValueT")
-
-BILLION = 1_000_000_000
-"""Costs are whole billionths of a US dollar: prices are in dollars for a million tokens."""
 
 MOST_DOLLARS = 1_000_000
 
