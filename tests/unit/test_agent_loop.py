@@ -14,9 +14,9 @@ from gateway.agent.loop import (
     Step,
     WaitForInput,
     next_step,
-    resolve,
 )
 from gateway.agent.observations import Observation
+from gateway.agent.resolving import resolve
 from gateway.core.ports import StopReason
 from tests.run_logs import answered, asked, called, reply, returned, state_of, use
 
