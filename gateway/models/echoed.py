@@ -1,12 +1,14 @@
 """What models wrote, fit to be read again: arguments that are an object, ids of calls that a wire takes."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from typing import cast
 
 import msgspec
 
-from gateway.core.ports import ToolUse
+from gateway.core.ports import ModelRequest, ModelTool, ToolUse
+from gateway.models.schemas import Adapted
 from toolward.types import JsonObject
 
 
@@ -40,6 +42,26 @@ def with_ids(uses: Iterable[ToolUse], turn: int, taken: re.Pattern[str]) -> tupl
         used.add(call_id)
         found.append(use if call_id == use.id else ToolUse(call_id, use.name, use.arguments_json))
     return tuple(found)
+
+
+def as_called(uses: Iterable[ToolUse], adapted: Mapping[str, Adapted]) -> tuple[ToolUse, ...]:
+    """Calls whose arguments fit the adapted schemas, as the tools want them."""
+    return tuple(
+        ToolUse(use.id, use.name, adapted[use.name].restored(use.arguments_json))
+        if use.name in adapted
+        else use
+        for use in uses
+    )
+
+
+def tools_so_far(request: ModelRequest, source: str) -> tuple[ModelTool, ...]:
+    """The tools of a request; where it has none, those of the one before in the same conversation."""
+    if request.memo is None:
+        return request.tools
+    kept = f"{source} tools"
+    if request.tools:
+        request.memo[kept] = request.tools
+    return cast(tuple[ModelTool, ...], request.memo.get(kept, ()))
 
 
 def json_list(pieces: Iterable[str]) -> str:

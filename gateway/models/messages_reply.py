@@ -1,13 +1,16 @@
 """A reply over the Anthropic Messages wire, put together from its blocks: whole, or as a stream tells them."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from gateway.core.ports import ModelReply, Native, OnPiece, StopReason, ToolUse, Usage
 from gateway.models import messages_shapes as shapes
-from gateway.models.echoed import arguments_object, json_list, with_ids
+from gateway.models.echoed import arguments_object, as_called, json_list, with_ids
 from gateway.models.messages_turns import CALL_ID
+from gateway.models.schemas import Adapted
 from gateway.models.spoken import Kind, Spoken, apart
-from gateway.models.wire import Reported
+from gateway.models.wire import Reader, Reported
 
 _STOPS: dict[str, StopReason] = {
     "max_tokens": "length",
@@ -105,10 +108,15 @@ class _Block:
         return _json(fields)
 
 
-class MessagesReader:
-    def __init__(self, source: str, turn: int, on_piece: OnPiece | None) -> None:
+class MessagesReader(Reader):
+    """See Reader."""
+
+    def __init__(
+        self, source: str, adapted: Mapping[str, Adapted], turn: int, on_piece: OnPiece | None
+    ) -> None:
         """`turn` is the number of messages before this reply: from it come ids where the endpoint gave none."""
         self._source = source
+        self._adapted = adapted
         self._turn = turn
         self._spoken = Spoken(on_piece)
         self._blocks: dict[int, _Block] = {}
@@ -131,7 +139,7 @@ class MessagesReader:
             raise ValueError("it is nested too deep") from None
 
     def _take(self, message: shapes.Message) -> None:
-        if message.error is not None or message.type == "error":
+        if message.error or message.type == "error":
             raise Reported(message.error)
         if message.content is None:
             raise ValueError("it holds no content")
@@ -168,7 +176,7 @@ class MessagesReader:
     def _message_event(self, event: shapes.Start | shapes.Changed | shapes.Stop | shapes.Failed) -> None:
         match event:
             case shapes.Start(message):
-                if message.error is not None:
+                if message.error:
                     raise Reported(message.error)
                 self._describe(message)
             case shapes.Changed(delta, usage):
@@ -199,7 +207,7 @@ class MessagesReader:
             text = self._explanation
         return ModelReply(
             text,
-            uses,
+            as_called(uses, self._adapted),
             stop,
             self._usage(),
             self._model,
