@@ -32,7 +32,7 @@ _SPEECHES: dict[str, Speech] = {
 _MODELS = b'{"object":"list","data":[{"id":"scripted","object":"model"}]}'
 _JSON = {"content-type": "application/json"}
 _STREAM = {"content-type": "text/event-stream; charset=utf-8"}
-_NO_UTF8 = b'data: {"text":"\xff\xfe"}\n\n'
+_NO_UTF8 = b'data: {"type":"\xff\xfe","id":"\xff\xfe"}\n\n'
 _NO_JSON = b'data: {"text": broken\n\n'
 
 
