@@ -48,7 +48,11 @@ class MessagesWire(Wire):
     def encode(self, request: ModelRequest, *, stream: bool) -> bytes:
         turns = self._turns(request)
         most = request.max_output_tokens or self._settings.max_output_tokens or DEFAULT_MAX_TOKENS
-        body = {"model": self._model, "max_tokens": b"%d" % most, **self._offer(request)}
+        body: dict[str, bytes | list[bytes]] = {
+            "model": self._model,
+            "max_tokens": b"%d" % most,
+            **self._offer(request),
+        }
         if system := turns.system(marked=self._settings.cache):
             body["system"] = system
         body["messages"] = turns.turns(marked=self._marks_turns)
