@@ -7,13 +7,12 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.core.ports import Message, ModelRequest, ModelTool, OnPiece, ToolUse
-from gateway.models.chat_reply import ChatReader
+from gateway.models.chat_reply import ChatReader, sent_back
 from gateway.models.encoded import PerTools, encoded_messages
 from gateway.models.schemas import Adapted, adapted
 from gateway.models.wire import Reader, Wire, WireSettings
 from toolward.types import JsonObject
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _BOUNDS = ("max_completion_tokens", "max_tokens")
 _NEEDS_NEW_BOUND = re.compile(r"(^|[/:])(o\d|gpt-([5-9]|\d\d))")
 _OPENAI = re.compile(r"^https://[^/]*(\.openai\.com|\.openai\.azure\.com)(:\d+)?(/|$)")
@@ -62,7 +61,7 @@ class ChatWire(Wire):
         native = message.native
         if native is not None and native.source == self._settings.source:
             return native.items.encode()
-        return msgspec.json.encode(chat_message(message))
+        return msgspec.json.encode(_chat_message(message))
 
     def _list(self, tools: tuple[ModelTool, ...]) -> _Listed:
         known = {tool.name: adapted(tool.input_schema, strict=self._settings.strict) for tool in tools}
@@ -78,31 +77,21 @@ def _bound_name(model: str, base_url: str) -> str:
     return "max_completion_tokens" if new else "max_tokens"
 
 
-def chat_message(message: Message) -> JsonObject:
+def _chat_message(message: Message) -> JsonObject:
     """A message as this wire has it."""
     if message.role == "tool":
         # This wire has no flag for a failed call: the model is told in words.
         text = f"The call failed: {message.text}" if message.is_error else message.text
         return {"role": "tool", "tool_call_id": message.tool_use_id, "content": text}
     if message.role == "assistant" and message.tool_uses:
-        calls = [tool_call(use) for use in message.tool_uses]
+        calls = [_tool_call(use) for use in message.tool_uses]
         return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
     return {"role": message.role, "content": message.text}
 
 
-def tool_call(use: ToolUse) -> JsonObject:
-    function = {"name": use.name, "arguments": echoed(use.arguments_json)}
+def _tool_call(use: ToolUse) -> JsonObject:
+    function = {"name": use.name, "arguments": sent_back(use.arguments_json)}
     return {"id": use.id, "type": "function", "function": function}
-
-
-def echoed(arguments_json: str) -> str:
-    """A model's own arguments, sent back to it. Several servers parse them again and refuse the whole
-    conversation when they are broken, so broken ones go back wrapped."""
-    try:
-        _OBJECT.decode(arguments_json)
-    except (msgspec.DecodeError, UnicodeError):
-        return msgspec.json.encode({"not_valid_json": arguments_json}).decode()
-    return arguments_json
 
 
 def _tool(tool: ModelTool, known: Adapted) -> JsonObject:
