@@ -1,16 +1,18 @@
-"""All wires, streamed and whole, against the scripted endpoint: one suite, so that a run cannot tell which it is on.
+"""All wires, streamed and whole, against the scripted endpoint: one suite, so that no run can tell which it is on.
 
 Whatever is sent here, the endpoint holds against the types of the services' own packages and against their rules,
 and fails the test for it.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as changed
 
 from gateway.core.ports import ContextExceeded, Message, ModelRequest, ModelTool, StopReason, ToolUse, Usage
 from tests.endpoints import (
@@ -434,8 +436,7 @@ async def test_cancelled_in_the_middle_it_closes_its_connection_at_once(case: Ca
     asking = asyncio.create_task(case.talk.ask("hello"))
     await case.endpoint.stalled.wait()
     if case.streamed:
-        while not case.talk.pieces:  # it has begun to speak
-            await asyncio.sleep(0)
+        await case.talk.spoken.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
@@ -448,7 +449,7 @@ async def test_an_endpoint_that_is_not_there(streamed: bool) -> None:
         url = gone.url
     for wire in WIRES:
         async with our_endpoint(wire, url, stream=streamed) as model:
-            with pytest.raises(Unavailable, match="'scripted' at .* cannot be reached: nothing"):
+            with pytest.raises(Unavailable, match=r"'scripted' at .* cannot be reached: nothing"):
                 await Talk(model).ask("hello")
 
 
@@ -456,13 +457,9 @@ async def test_an_endpoint_that_is_not_there(streamed: bool) -> None:
 
 
 def arguments(use: ToolUse) -> Any:
-    import json
-
     return json.loads(use.arguments_json)
 
 
 def replace_native(message: Message, source: str) -> Message:
-    from msgspec.structs import replace as changed
-
     assert message.native is not None
     return changed(message, native=changed(message.native, source=source))

@@ -1,6 +1,7 @@
 """Our side of the three wires, as the tests of them want it: an endpoint of ours for a scripted one, and a
 conversation that goes on as a run's does."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -51,6 +52,7 @@ class Talk:
         self.messages: list[Message] = [Message("system", system)] if system else []
         self.memo: dict[str, Any] = {}
         self.pieces: list[Piece] = []
+        self.spoken = asyncio.Event()  # a piece has come
 
     def request(self, **more: Any) -> ModelRequest:
         return ModelRequest(tuple(self.messages), self.tools, memo=self.memo, **more)
@@ -60,7 +62,7 @@ class Talk:
         if text:
             self.messages.append(Message("user", text))
         self.pieces = []
-        reply = await self.model.reply(self.request(**more), self.pieces.append)
+        reply = await self.model.reply(self.request(**more), self._hear)
         assert self._told("text") == reply.text
         assert self._told("reasoning") == reply.reasoning
         assert [piece.text for piece in self.pieces if piece.kind == "call"] == [
@@ -73,6 +75,10 @@ class Talk:
         self.messages += [
             Message("tool", text, tool_use_id=use.id, is_error=is_error) for use in reply.tool_uses
         ]
+
+    def _hear(self, piece: Piece) -> None:
+        self.pieces.append(piece)
+        self.spoken.set()
 
     def _told(self, kind: str) -> str:
         return "".join(piece.text for piece in self.pieces if piece.kind == kind)
