@@ -70,25 +70,20 @@ class MessagesReader(Reader):
             return True
         try:
             event = shapes.event_of(data)
-            if isinstance(event, shapes.BlockDelta | shapes.BlockStart | shapes.BlockStop):
-                self._block_event(event)
+            if isinstance(event, shapes.BlockDelta):  # most of them are
+                self._add(event.index, event.delta)
             elif event is not None:
-                self._message_event(event)
+                self._other_event(event)
         except RecursionError:
             raise ValueError("it is nested too deep") from None
         return isinstance(event, shapes.Stop)
 
-    def _block_event(self, event: shapes.BlockDelta | shapes.BlockStart | shapes.BlockStop) -> None:
+    def _other_event(self, event: shapes.Event) -> None:
         match event:
-            case shapes.BlockDelta(index, delta):
-                self._add(index, delta)
             case shapes.BlockStart(index, block):
                 self._begin(index, block)
             case shapes.BlockStop(index):
                 self._known(index).open = False
-
-    def _message_event(self, event: shapes.Start | shapes.Changed | shapes.Stop | shapes.Failed) -> None:
-        match event:
             case shapes.Start(message):
                 if message.error:
                     raise Reported(message.error)
@@ -101,6 +96,8 @@ class MessagesReader(Reader):
                 self._ended = True
             case shapes.Failed(error):
                 raise Reported(error)
+            case shapes.BlockDelta():
+                pass
 
     def reply(self) -> ModelReply:
         """Raises ValueError for a call without a name."""
