@@ -101,10 +101,7 @@ TOO_LONG = {
         n_ctx=4096,
     ),
     "Anthropic's route": Raw(
-        (
-            b'{"type":"error","error":{"type":"invalid_request_error",'
-            b'"message":"prompt is too long: 2 > 1 maximum"}}',
-        ),
+        (b'{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 2 > 1"}}',),
         400,
     ),
     "Gemini": Raw(

@@ -272,6 +272,45 @@ async def test_a_conversation_is_encoded_once(endpoint: ScriptedEndpoint, model:
     assert bodies[::2] == bodies[1::2]
 
 
+async def test_where_no_more_is_to_be_called_the_tools_are_still_told(
+    endpoint: ScriptedEndpoint, model: HttpEndpoint
+) -> None:
+    endpoint.script([says("x")] * 3)
+    memo: dict[str, Any] = {}
+    await model.reply(ModelRequest(HELLO.messages, TOOLS, memo=memo))
+    await model.reply(ModelRequest(HELLO.messages, (), memo=memo))
+    await model.reply(HELLO)
+    first, last, bare = (request.json for request in endpoint.requests)
+    assert last == first | {"tool_choice": "none"}
+    assert "tools" not in bare
+
+
+@pytest.mark.parametrize(
+    ("settings", "base", "longest"),
+    [({}, "", 99), ({}, "https://api.openai.com/v1", 40), ({"model": "mistral-large"}, "", 9)],
+)
+async def test_ids_that_an_endpoint_takes(
+    endpoint: ScriptedEndpoint, settings: dict[str, Any], base: str, longest: int
+) -> None:
+    """Mistral takes nine letters and digits, OpenAI forty characters, some hide a signature in longer ones."""
+    wanted = ["c1", "call_2_0_late", "abcDEF123", "x" * 99]
+    uses = tuple(ToolUse(name, "find", "{}") for name in wanted)
+    results = tuple(Message("tool", use.id, tool_use_id=use.id) for use in uses)
+    endpoint.script([says("x")])
+    async with chat(endpoint.url, settings=settings, base=base) as model:
+        await model.reply(ModelRequest((*HELLO.messages, Message("assistant", tool_uses=uses), *results)))
+    _, said, *answered = endpoint.requests[0].json["messages"]
+    sent = [call["id"] for call in said["tool_calls"]]
+    assert sent == [answer["tool_call_id"] for answer in answered]
+    assert len(set(sent)) == 4
+    if longest == 9:
+        assert all(len(one) == 9 and one.isalnum() for one in sent)
+        assert sent[2] == wanted[2]
+    else:
+        assert [one for one in sent if one in wanted] == [one for one in wanted if len(one) <= longest]
+        assert max(map(len, sent)) == longest
+
+
 async def test_one_connection_carries_a_conversation(endpoint: ScriptedEndpoint, model: HttpEndpoint) -> None:
     endpoint.script([says("x")] * 6)
     for streamed in (True, False) * 3:

@@ -115,6 +115,7 @@ def test_results_come_before_what_a_user_said_among_them() -> None:
         ({"parallel": False}, {"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}),
         ({"max_output_tokens": 99}, {"max_tokens": 99}),
         ({"extra": {"max_tokens": 7, "thinking": None}}, {"max_tokens": 7, "thinking": None}),
+        ({"extra": {"thinking": {"budget_tokens": 9}}}, {"max_tokens": DEFAULT_MAX_TOKENS + 9}),
         ({"extra": {"tools": []}}, {"tools": []}),
         ({"extra": {"quoted \" name": 1}}, {"quoted \" name": 1}),
         ({"stream": True}, {"stream": True}),
@@ -454,6 +455,9 @@ def test_a_failure_inside_a_reply_is_the_endpoints_own(error: Any, expected: typ
     event = {"type": "error", "error": error}
     with pytest.raises(Reported) as caught:
         fed(reader(), [event])
+    if error:
+        with pytest.raises(Reported):
+            fed(reader(), [{"error": error}])
     with pytest.raises(Reported) as again:
         reader().whole(json.dumps(event).encode())
     assert caught.value.error == again.value.error == error

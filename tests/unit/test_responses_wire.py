@@ -433,9 +433,11 @@ def test_arguments_of_a_strict_tool_are_what_the_tool_wants() -> None:
     [
         ({"type": "error", "code": "rate_limit_exceeded", "message": "Slow down"}, Overloaded),
         ({"type": "error", "error": {"code": "server_error", "message": "Internal"}}, Unavailable),
+        ({"error": {"code": "rate_limit_exceeded", "message": "Slow down"}}, Overloaded),
         (ended([], "failed", error={"code": "server_error", "message": "Internal"}), Unavailable),
         (ended([], "failed", error={"code": "rate_limit_exceeded", "message": "Slow down"}), Overloaded),
         (ended([], "failed", error={"code": "invalid_prompt", "message": "No"}), InvalidRequest),
+        (ended([], "failed", error={"code": "bio_policy", "message": "No"}), InvalidRequest),
         (ended([], "failed"), Unavailable),
     ],
 )
