@@ -4,18 +4,24 @@ Tool calls come in fragments that belong together by `index`. Servers that leave
 call (as Ollama does), are understood by the ids and names: a fragment that brings both begins a new call.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from gateway.core.ports import ModelReply, OnPiece, Piece, StopReason, ToolUse, Usage
-from gateway.models.chat_wire import Completion, Said, ToolCallPart
+from gateway.models.chat_shapes import Completion, Said, TokenCounts, ToolCallPart, decode
+from gateway.models.schemas import Adapted
+from gateway.models.wire import Reader, Reported
 
 _STOPS: dict[str, StopReason] = {
     "stop": "final",
     "tool_calls": "tool_use",
     "function_call": "tool_use",
     "length": "length",
-    "content_filter": "refusal",
+    "model_length": "context",  # Mistral
+    "content_filter": "content_filter",
 }
+_DONE = b"[DONE]"
 
 
 class _Call:
@@ -42,10 +48,16 @@ class _Call:
             self.arguments.append(msgspec.json.encode(function.arguments).decode())
 
 
-class ReplyBuilder:
-    """`add` the parts, then take the `reply`."""
+class ChatReader(Reader):
+    """See Reader."""
 
-    def __init__(self, on_piece: OnPiece | None = None) -> None:
+    def __init__(
+        self, source: str, adapted: Mapping[str, Adapted], turn: int, on_piece: OnPiece | None
+    ) -> None:
+        """`turn` is the number of messages before this reply: from it come ids where the endpoint gave none."""
+        self._source = source
+        self._adapted = adapted
+        self._turn = turn
         self._on_piece = on_piece
         self._text: list[str] = []
         self._calls: list[_Call] = []
@@ -54,34 +66,50 @@ class ReplyBuilder:
         self._refused = False
         self._usage = Usage()
         self._model = ""
+        self._id = ""
+
+    def whole(self, raw: bytes) -> None:
+        part = decode(raw)
+        if not part.choices and not part.error:
+            raise ValueError("it holds no choices")
+        self._add(part)
+
+    def event(self, name: str, data: bytes) -> bool:
+        if data == _DONE:
+            return True
+        self._add(decode(data))
+        return False
 
     @property
     def finished(self) -> bool:
-        """Whether the endpoint said why it stopped; a stream that ends without that was cut off."""
         return self._finish is not None
 
-    def add(self, part: Completion) -> None:
-        self._model = part.model or self._model
-        if part.usage is not None:
-            self._usage = Usage(part.usage.prompt_tokens or 0, part.usage.completion_tokens or 0)
-        for choice in part.choices or ():
-            if choice.index != 0:  # one reply was asked for
-                continue
-            said = choice.message or choice.delta
-            if said is not None:
-                self._add_said(said)
-            self._finish = choice.finish_reason or self._finish
-
-    def reply(self, turn: int) -> ModelReply:
-        """`turn` is the number of messages before this reply: from it come ids where the endpoint gave none.
-        Raises ValueError for a tool call without a name."""
-        uses = self._tool_uses(turn)
+    def reply(self) -> ModelReply:
+        """Raises ValueError for a tool call without a name."""
+        uses = self._tool_uses()
         stop = _STOPS.get(self._finish or "", "final")
         if self._refused:
             stop = "refusal"
         elif stop in ("final", "tool_use"):  # several servers say `stop` where there are calls
             stop = "tool_use" if uses else "final"
-        return ModelReply("".join(self._text), uses, stop, self._usage, self._model)
+        return ModelReply("".join(self._text), uses, stop, self._usage, self._model, response_id=self._id)
+
+    def _add(self, part: Completion) -> None:
+        if part.error:
+            raise Reported(part.error)
+        self._model = part.model or self._model
+        self._id = self._id or part.id or ""
+        if part.usage is not None:
+            self._usage = _usage(part.usage)
+        for choice in part.choices or ():
+            if choice.index != 0:  # one reply was asked for
+                continue
+            if choice.error:
+                raise Reported(choice.error)
+            said = choice.message or choice.delta
+            if said is not None:
+                self._add_said(said)
+            self._finish = choice.finish_reason or self._finish
 
     def _add_said(self, said: Said) -> None:
         self._refused = self._refused or bool(said.refusal)
@@ -114,13 +142,17 @@ class ReplyBuilder:
         self._calls.append(call)
         return call
 
-    def _tool_uses(self, turn: int) -> tuple[ToolUse, ...]:
+    def _tool_uses(self) -> tuple[ToolUse, ...]:
         uses: list[ToolUse] = []
         taken: set[str] = set()
         for place, call in enumerate(sorted(self._calls, key=lambda call: call.order)):
             if not call.name:
                 raise ValueError("a tool call has no name")
-            call_id = call.id if call.id and call.id not in taken else f"call_{turn}_{place}"
+            call_id = call.id if call.id and call.id not in taken else f"call_{self._turn}_{place}"
             taken.add(call_id)
             uses.append(ToolUse(call_id, call.name, "".join(call.arguments).strip() or "{}"))
         return tuple(uses)
+
+
+def _usage(counts: TokenCounts) -> Usage:
+    return Usage(counts.prompt_tokens or 0, counts.completion_tokens or 0)

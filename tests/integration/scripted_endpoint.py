@@ -2,7 +2,7 @@
 
     async with scripted_endpoint() as endpoint:
         endpoint.script([calls(("crm__get_record", {"id": "ORD-1007"})), says("It arrived damaged.")])
-        model = OpenAIChat("scripted", endpoint.url, "any")
+        model = HttpEndpoint("scripted", endpoint.url, ChatWire(settings))
 
 A `Turn` is sent as JSON or as a stream, as the request wants it. Every request is recorded in `requests`; one
 that the script has no reply for is answered with 500, so that no test passes by accident.

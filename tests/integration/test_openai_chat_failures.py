@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from gateway.core.ports import ModelRequest
-from gateway.models.openai_chat import OpenAIChat
-from tests.integration.asking import BOTH, HELLO, KEY, ask
+from gateway.models.http_endpoint import HttpEndpoint
+from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
 from tests.integration.scripted_endpoint import (
     Raw,
     ScriptedEndpoint,
@@ -47,8 +47,8 @@ async def endpoint() -> AsyncGenerator[ScriptedEndpoint]:
 
 
 @pytest.fixture
-async def model(endpoint: ScriptedEndpoint) -> AsyncGenerator[OpenAIChat]:
-    async with OpenAIChat("gpt", endpoint.url, "small", KEY, key_setting="SOME_KEY") as connected:
+async def model(endpoint: ScriptedEndpoint) -> AsyncGenerator[HttpEndpoint]:
+    async with chat(endpoint.url, KEY, key_setting="SOME_KEY") as connected:
         yield connected
 
 
@@ -69,7 +69,7 @@ async def model(endpoint: ScriptedEndpoint) -> AsyncGenerator[OpenAIChat]:
 )
 async def test_refusals_name_the_endpoint_and_the_remedy(
     endpoint: ScriptedEndpoint,
-    model: OpenAIChat,
+    model: HttpEndpoint,
     streamed: bool,
     status: int,
     error: type[ToolwardError],
@@ -102,7 +102,7 @@ async def test_refusals_name_the_endpoint_and_the_remedy(
     ],
 )
 async def test_when_to_come_back(
-    endpoint: ScriptedEndpoint, model: OpenAIChat, headers: dict[str, str], seconds: float | None
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, headers: dict[str, str], seconds: float | None
 ) -> None:
     endpoint.script([refuses(429, headers=headers)])
     with pytest.raises(Overloaded) as caught:
@@ -118,7 +118,7 @@ async def test_the_key_is_in_no_error_and_no_log_line(
     caplog.set_level(logging.DEBUG)
     extra = "secret-of-a-header"
     endpoint.script([refuses(status, f"bad key {KEY} with {extra}, Bearer {KEY} " + "x" * 250 + KEY)])
-    async with OpenAIChat("gpt", endpoint.url, "m", KEY, headers={"x-auth": extra}) as model:
+    async with chat(endpoint.url, KEY, headers={"x-auth": extra}) as model:
         with pytest.raises(ToolwardError) as caught:
             await ask(model, streamed)
         told = f"{caught.value.text} {caught.value!r} {model!r} {model} {caplog.text}"
@@ -142,7 +142,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("what", MALFORMED)
-async def test_malformed_replies(endpoint: ScriptedEndpoint, model: OpenAIChat, what: str) -> None:
+async def test_malformed_replies(endpoint: ScriptedEndpoint, model: HttpEndpoint, what: str) -> None:
     body, why = MALFORMED[what]
     endpoint.script([Raw((body,))])
     with pytest.raises(InvalidResult, match=f"'gpt' at .* sent a reply that cannot be read: .*{why}"):
@@ -171,20 +171,20 @@ STREAM = {"content-type": "text/event-stream"}
     ],
 )
 async def test_streams_that_fail_on_their_way(
-    endpoint: ScriptedEndpoint, model: OpenAIChat, reply: Raw, error: type[ToolwardError], why: str
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, reply: Raw, error: type[ToolwardError], why: str
 ) -> None:
     endpoint.script([reply])
     with pytest.raises(error, match=f"The model endpoint 'gpt' at .*{why}"):
         await ask(model, streamed=True)
 
 
-async def test_an_error_in_a_reply_of_status_200(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_an_error_in_a_reply_of_status_200(endpoint: ScriptedEndpoint, model: HttpEndpoint) -> None:
     endpoint.script([Raw((b'{"error": {"message": "no provider is free", "code": 429}}',))])
     with pytest.raises(Overloaded, match="no provider is free"):
         await model.reply(HELLO)
 
 
-async def test_a_reply_cut_off(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_a_reply_cut_off(endpoint: ScriptedEndpoint, model: HttpEndpoint) -> None:
     endpoint.script([Raw((b'{"choices":',), cut=True)])
     with pytest.raises(Unavailable, match="closed the connection before its reply was whole"):
         await model.reply(HELLO)
@@ -194,7 +194,7 @@ async def test_a_reply_cut_off(endpoint: ScriptedEndpoint, model: OpenAIChat) ->
 async def test_an_endpoint_that_is_not_there(streamed: bool) -> None:
     async with scripted_endpoint() as gone:
         url = gone.url
-    async with OpenAIChat("gpt", url, "m", KEY) as model:
+    async with chat(url, KEY) as model:
         with pytest.raises(
             Unavailable, match=r"'gpt' at .* cannot be reached: nothing .*: connection refused"
         ):
@@ -203,7 +203,7 @@ async def test_an_endpoint_that_is_not_there(streamed: bool) -> None:
 
 @BOTH
 async def test_an_endpoint_that_is_too_slow(
-    endpoint: ScriptedEndpoint, model: OpenAIChat, streamed: bool
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool
 ) -> None:
     endpoint.script([Silence()])
     with pytest.raises(DeadlineExceeded, match=r"'gpt' at .* did not finish within 0\.05 s"):
@@ -211,7 +211,9 @@ async def test_an_endpoint_that_is_too_slow(
     await endpoint.left.wait()
 
 
-async def test_a_cancelled_reply_closes_its_connection(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_a_cancelled_reply_closes_its_connection(
+    endpoint: ScriptedEndpoint, model: HttpEndpoint
+) -> None:
     first = asyncio.Event()
     text = "data: " + json.dumps(delta(content="x")) + "\n\n"
     endpoint.script([Raw((text.encode(), b": wait\n\n" * 3_000_000), 200, STREAM)])
@@ -240,5 +242,5 @@ async def test_settings_that_cannot_work_are_refused_at_once_and_not_repeated(
     url: str, key: str, headers: dict[str, str]
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        OpenAIChat("gpt", url, "m", key, headers=headers)
+        chat(url, key, headers=headers)
     assert "hunter2" not in caught.value.text
