@@ -19,9 +19,8 @@ class LeftAlone(Unavailable):
 
 
 class Gate:
-    """`said` names what is behind it: `the backend crm`. `verdict` says what a failure shows of it: that it is
-    well, that it is not, or nothing (None); `had_all` is as in `through`. `tell` hears what people should know of
-    the breaker; empty when it has closed. `now` is the event loop's clock."""
+    """`said` names what is behind it: `the backend crm`. `tell` hears what people should know of the breaker; empty
+    when it has closed. `now` is the event loop's clock."""
 
     def __init__(
         self,
@@ -29,22 +28,24 @@ class Gate:
         lane: Lane,
         breaker: Breaker,
         *,
-        verdict: Callable[[ToolwardError, bool], bool | None],
         tell: Callable[[str], None],
         now: Callable[[], float],
     ) -> None:
         self._said = said
         self._lane = lane
         self._breaker = breaker
-        self._verdict = verdict
         self._tell = tell
         self._now = now
 
     async def through(
-        self, work: Callable[[], Awaitable[ResultT]], *, until: float, had_all: bool
+        self,
+        work: Callable[[], Awaitable[ResultT]],
+        *,
+        until: float,
+        verdict: Callable[[ToolwardError], bool | None],
     ) -> ResultT:
-        """What `work` gives. `until` is by the loop's clock, for waiting; `had_all` says that the call has all the
-        time that calls ever have here, so that running out of it is not the caller's wish.
+        """What `work` gives. `until` is by the loop's clock, for waiting; `verdict` says what a failure shows of
+        what is behind the gate: that it is well, that it is not, or nothing (None).
 
         Raises LeftAlone while the breaker is open, Overloaded, DeadlineExceeded for a call that waited in vain,
         and what `work` raises."""
@@ -60,7 +61,7 @@ class Gate:
             well = True
             return result
         except ToolwardError as error:
-            well = self._verdict(error, had_all)
+            well = verdict(error)
             raise
         finally:
             self._lane.leave()
