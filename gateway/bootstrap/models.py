@@ -1,103 +1,230 @@
-"""Which model endpoint answers for which agent."""
+"""Model endpoints, made from what configuration and environment say, and by which name each is asked for."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import NamedTuple
+import asyncio
+import random
+import weakref
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple, Protocol
 
 from gateway.agent.definition import AgentDefinition
-from gateway.config.settings import ModelSettings
+from gateway.core.model_spec import ModelSpec, Rates
 from gateway.core.ports import EndpointFacts, ModelPort
 from gateway.models.detect import find_local, from_environment
+from gateway.models.guarded import Guarded
 from gateway.models.offline import OfflineModel
+from gateway.models.prices import Known, Tariff, is_near, look_up
+from gateway.models.providers import provider_of
 from toolward.errors import ConfigurationError
 from toolward.names import closest
-from toolward.outbound.reach import Reach
 
-DEFAULT = "default"
+DEFAULT, OFFLINE = "default", "offline"
+_FREE = Tariff(Rates(input=0, output=0))
 
-__all__ = ["Models", "find_local", "open_models"]
+__all__ = ["DEFAULT", "Models", "Prepared", "find_local", "open_models"]
 
 
-class Models(NamedTuple):
-    """Endpoints by name, and what `default` is, for people."""
+class _Closing(Protocol):
+    async def aclose(self) -> None: ...
 
+
+class Prepared(NamedTuple):
+    """Endpoints that are made and not yet in force. `default` is the name of the one that is asked where none is
+    named, `said` what it is, for people."""
+
+    specs: Mapping[str, ModelSpec]
     endpoints: Mapping[str, ModelPort]
     default: str
     said: str
 
-    def for_agent(self, agent: AgentDefinition) -> ModelPort:
-        """Raises ConfigurationError where the agent names an endpoint that there is not."""
-        name = self.default if agent.model == DEFAULT and DEFAULT not in self.endpoints else agent.model
-        if (endpoint := self.endpoints.get(name)) is not None:
-            return endpoint
-        near = closest(name, self.endpoints)
-        raise ConfigurationError(
-            f"The agent {agent.name} wants the model endpoint {name!r}, and there is none of that name.",
-            hint=f"Did you mean {near!r}?" if near else f"There are: {', '.join(self.endpoints)}.",
-        )
+
+class Models:
+    """Endpoints by name. Who was given one may ask it for as long as they hold it, whatever the configuration says
+    meanwhile: what is no longer in force is closed when nobody holds it any more."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._now = Prepared({}, {}, OFFLINE, "")
+        self._open: dict[_Closing, weakref.finalize[..., ModelPort]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def default(self) -> str:
+        """The name of the endpoint that is asked where none is named."""
+        return self._now.default
+
+    @property
+    def said(self) -> str:
+        """What that one is, for people."""
+        return self._now.said
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._now.endpoints)
+
+    @property
+    def specs(self) -> Mapping[str, ModelSpec]:
+        """What the endpoints are made from, by name."""
+        return self._now.specs
 
     @property
     def is_offline(self) -> bool:
-        return isinstance(self.endpoints[self.default], OfflineModel)
+        return self._now.specs[self.default].wire == OFFLINE
+
+    def endpoint(self, name: str) -> ModelPort:
+        """`default` is always there. Raises ConfigurationError where there is none of that name."""
+        known = self._now.endpoints
+        if (found := known.get(self.default if name == DEFAULT else name)) is not None:
+            return found
+        near = closest(name, known)
+        raise ConfigurationError(
+            f"There is no model endpoint {name!r}.",
+            hint=f"Did you mean {near!r}?" if near else f"There are: {', '.join(known)}.",
+        )
+
+    def for_agent(self, agent: AgentDefinition) -> ModelPort:
+        """Raises ConfigurationError where the agent names an endpoint that there is not."""
+        try:
+            return self.endpoint(agent.model)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"The agent {agent.name}: {error.message}", hint=error.hint) from None
+
+    async def prepare(self, configured: Iterable[ModelSpec]) -> Prepared:
+        """What is as it was stays the same endpoint. Raises ConfigurationError."""
+        specs, said = _chosen(configured, from_environment(self._environment))
+        new = [spec for name, spec in specs.items() if self._now.specs.get(name) != spec]
+        known = await _known(new)
+        endpoints = {
+            name: self._made(spec, known.get(spec.name)) if spec in new else self._now.endpoints[name]
+            for name, spec in specs.items()
+        }
+        return Prepared(specs, endpoints, DEFAULT if DEFAULT in specs else next(iter(specs)), said)
+
+    def use(self, prepared: Prepared) -> None:
+        self._now = prepared
+
+    async def aclose(self) -> None:
+        """Close all, whoever holds them."""
+        for finalizer in self._open.values():
+            finalizer.detach()
+        await asyncio.gather(*(one.aclose() for one in self._open), *self._closing)
+
+    def _made(self, spec: ModelSpec, known: Known | None) -> ModelPort:
+        endpoint, close = _endpoint(spec)
+        tariff = _tariff(spec, known)
+        guarded = Guarded(
+            endpoint,
+            _facts(spec, known, priced=tariff() is not None),
+            draw=random.random,
+            tariff=tariff,
+            timeout=spec.timeout,
+            concurrency=spec.concurrency,
+            retries=spec.retries,
+        )
+        if close is not None:
+            let_go = asyncio.get_running_loop().call_soon_threadsafe
+            self._open[close] = weakref.finalize(guarded, let_go, self._close, close)
+        return guarded
+
+    def _close(self, endpoint: _Closing) -> None:
+        if self._open.pop(endpoint, None) is not None:
+            task = asyncio.create_task(endpoint.aclose())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
 
 @asynccontextmanager
 async def open_models(
-    configured: Sequence[ModelSettings], environment: Mapping[str, str]
+    configured: Sequence[ModelSpec], environment: Mapping[str, str]
 ) -> AsyncGenerator[Models, None]:
-    """The environment's endpoint before the configured ones before the stand-in, as with all settings."""
-    async with AsyncExitStack() as stack:
-        endpoints: dict[str, ModelPort] = {"offline": OfflineModel()}
-        default, said = "offline", "offline (a deterministic stand-in, not a language model)"
-        for one in configured:
-            if one.wire == "offline":
-                endpoints[one.name] = OfflineModel()
-            else:
-                key = f"models.{one.name}.api_key"
-                endpoints[one.name] = await _chat(
-                    stack, one.name, one.base_url, one.model, one.api_key, key, one.networks, one.timeout
-                )
-        if configured:
-            first = next((one for one in configured if one.name == DEFAULT), configured[0])
-            default, said = first.name, f"{first.name} ({first.model or 'offline'})"
-        if (found := from_environment(environment)) is not None:
-            endpoints[DEFAULT] = await _chat(
-                stack,
-                found.name,
-                found.base_url,
-                found.model,
-                found.api_key,
-                found.key_setting,
-                found.networks,
-            )
-            default, said = DEFAULT, f"{found.model} at {found.base_url} (from the environment)"
-        yield Models(endpoints, default, said)
+    """The environment's endpoint before the configured ones before the stand-in, as with all settings. Raises
+    ConfigurationError."""
+    models = Models(environment)
+    try:
+        models.use(await models.prepare(configured))
+        yield models
+    finally:
+        await models.aclose()
 
 
-async def _chat(
-    stack: AsyncExitStack,
-    name: str,
-    base_url: str,
-    model: str,
-    api_key: str,
-    key_setting: str,
-    networks: Sequence[str],
-    timeout: float = 120.0,  # noqa: ASYNC109 -- handed on, not kept here
-) -> ModelPort:
-    # httpx takes a tenth of a second: only when used
-    from gateway.models.chat_wire import ChatWire
-    from gateway.models.http_endpoint import HttpEndpoint
-    from gateway.models.wire import WireSettings
+def _chosen(configured: Iterable[ModelSpec], found: ModelSpec | None) -> tuple[Mapping[str, ModelSpec], str]:
+    """By name, the default one first unless it is called so; and what it is."""
+    specs = {one.name: one for one in configured}
+    offline = ModelSpec(name=OFFLINE, wire=OFFLINE)
+    if found is not None:
+        where = f"{found.model} at {found.base_url}" if found.base_url else _SAID_OFFLINE
+        return {DEFAULT: found} | {OFFLINE: offline} | specs | {
+            DEFAULT: found
+        }, f"{where} (from the environment)"
+    if specs:
+        first = specs.get(DEFAULT) or next(iter(specs.values()))
+        return specs | {OFFLINE: offline}, f"{first.name} ({first.model or OFFLINE})"
+    return {OFFLINE: offline}, _SAID_OFFLINE
 
-    wire = ChatWire(WireSettings(source=f"{name} openai_chat {model}", model=model), base_url)
-    endpoint = HttpEndpoint(
-        name,
-        base_url,
-        wire,
-        api_key,
-        timeout=timeout,
-        key_setting=key_setting,
-        reach=Reach(networks),
-        facts=EndpointFacts(name=name, model=model, provider="openai"),
+
+_SAID_OFFLINE = "offline (a deterministic stand-in, not a language model)"
+
+
+async def _known(specs: Iterable[ModelSpec]) -> dict[str, Known]:
+    """What the list of known models says, where the configuration does not say all."""
+    open_ones = [
+        one
+        for one in specs
+        if one.wire != OFFLINE and not is_near(one.base_url) and not (one.rates and one.context_tokens)
+    ]
+    if not open_ones:
+        return {}
+
+    def look() -> dict[str, Known]:
+        found = ((one.name, look_up(str(one.base_url), str(one.model))) for one in open_ones)
+        return {name: known for name, known in found if known is not None}
+
+    return await asyncio.to_thread(look)
+
+
+def _tariff(spec: ModelSpec, known: Known | None) -> Callable[[], Tariff | None]:
+    if spec.wire == OFFLINE:
+        return lambda: _FREE
+    if spec.rates is not None:
+        configured = Tariff(spec.rates)
+        return lambda: configured
+    return _unpriced if known is None else known.tariff
+
+
+def _unpriced() -> None:
+    return None
+
+
+def _facts(spec: ModelSpec, known: Known | None, *, priced: bool) -> EndpointFacts:
+    return EndpointFacts(
+        name=spec.name,
+        model=str(spec.model) or OFFLINE,
+        provider=provider_of(spec.base_url, spec.wire),
+        context_tokens=spec.context_tokens or (known.context_tokens if known else 0),
+        max_output_tokens=spec.max_output_tokens,
+        priced=priced,
+        timeout=spec.timeout,
     )
-    return await stack.enter_async_context(endpoint)
+
+
+def _endpoint(spec: ModelSpec) -> tuple[ModelPort, _Closing | None]:
+    if spec.wire == OFFLINE:
+        return OfflineModel(), None
+    # Of these rooms httpx alone takes a tenth of a second: loaded where an endpoint is used.
+    from gateway.bootstrap.wires import make_wire
+    from gateway.models.http_endpoint import HttpEndpoint
+    from toolward.outbound.reach import Reach
+
+    made = HttpEndpoint(
+        spec.name,
+        str(spec.base_url),
+        make_wire(spec),
+        str(spec.api_key),
+        timeout=spec.timeout,
+        headers={name: str(value) for name, value in spec.headers.items()},
+        key_setting=spec.key_setting,
+        reach=Reach(spec.networks),
+        stream=spec.stream,
+        facts=EndpointFacts(model=str(spec.model)),
+    )
+    return made, made

@@ -56,7 +56,7 @@ class Known(NamedTuple):
 def look_up(base_url: str, model: str) -> Known | None:
     """None where the list does not have that model at that vendor. The first look loads the list, which takes a
     third of a second: not for the event loop."""
-    if _is_near(base_url):
+    if is_near(base_url):
         return None
     try:
         from genai_prices import Usage as ListUsage
@@ -131,7 +131,7 @@ def _or(rate: int | None, whole: int) -> int:
     return whole if rate is None else rate
 
 
-def _is_near(base_url: str) -> bool:
+def is_near(base_url: str) -> bool:
     """Whether it is a server of one's own, which no list knows."""
     host = urlsplit(base_url).hostname or ""
     try:
