@@ -1,0 +1,199 @@
+"""The scripted endpoint itself: a real HTTP server on loopback that speaks all three wires.
+
+    async with scripted_endpoint() as endpoint:
+        endpoint.script([calls(("crm__get", {"id": "ORD-1007"})), says("It arrived damaged.")])
+        ... a model at endpoint.url, by whichever wire ...
+
+The path says the wire. Each request is recorded, and held against the service's types and rules: one that breaks
+them is answered with 400 and makes the test fail when the endpoint closes. A request that the script has no reply
+for is answered with 500, so that no test passes by accident.
+"""
+
+import asyncio
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.endpoints.chat import ChatSpeech
+from tests.endpoints.messages import MessagesSpeech
+from tests.endpoints.responses import ResponsesSpeech
+from tests.endpoints.script import Failure, Raw, Reply, Sending, Silence, Step
+from tests.endpoints.speech import Event, Given, Speech
+from tests.integration.raw_server import Line, serving
+
+_SPEECHES: dict[str, Speech] = {
+    "/chat/completions": ChatSpeech(),
+    "/responses": ResponsesSpeech(),
+    "/messages": MessagesSpeech(),
+}
+_MODELS = b'{"object":"list","data":[{"id":"scripted","object":"model"}]}'
+_JSON = {"content-type": "application/json"}
+_STREAM = {"content-type": "text/event-stream; charset=utf-8"}
+_NO_UTF8 = b'data: {"text":"\xff\xfe"}\n\n'
+_NO_JSON = b'data: {"text": broken\n\n'
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]  # lower-case names
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class ScriptedEndpoint:
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.faults: list[str] = []
+        self.url = ""  # ends in /v1
+        self.left = asyncio.Event()  # a client has gone before it was answered
+        self.stalled = asyncio.Event()  # a reply has come to where it stalls
+        self._steps: list[Step] = []
+        self._given: list[Given] = []
+        self._count = 0
+
+    def script(self, steps: Iterable[Step]) -> None:
+        """Add to what is answered, one step for each request of a reply."""
+        self._steps.extend(steps)
+
+    async def behave(self, line: Line) -> None:
+        try:
+            while (request := await _read(line)) is not None:
+                if not await self._answer(request, line):
+                    break
+        except ConnectionError:
+            self.left.set()
+
+    async def _answer(self, request: Request, line: Line) -> bool:
+        """Whether the connection goes on."""
+        if request.path == "/v1/models":
+            return await _send(line, Raw((_MODELS,)))
+        self.requests.append(request)
+        speech = next((_SPEECHES[end] for end in _SPEECHES if request.path.endswith(end)), None)
+        if speech is None:
+            return await _send(line, Raw((b'{"error": {"message": "not found"}}',), 404))
+        if faults := self._faults(request, speech):
+            self.faults += faults
+            return await self._fail(line, speech, Failure(400, f"breaks the rules: {'; '.join(faults)}"))
+        step = self._steps.pop(0) if self._steps else Failure(500, "the script is at its end")
+        match step:
+            case Silence():
+                return await self._stall(line)
+            case Failure():
+                return await self._fail(line, speech, step)
+            case Raw():
+                return await _send(line, step)
+            case Reply():
+                return await self._say(line, speech, step, stream=bool(request.json.get("stream")))
+
+    def _faults(self, request: Request, speech: Speech) -> list[str]:
+        try:
+            body = request.json
+        except ValueError as error:
+            return [f"the body is no JSON: {error}"]
+        if not isinstance(body, dict):
+            return ["the body is no object"]
+        return speech.faults(body, request.headers, self._given)
+
+    async def _fail(self, line: Line, speech: Speech, failure: Failure) -> bool:
+        body = json.dumps(speech.failure(failure)).encode()
+        return await _send(line, Raw((body,), failure.status, _JSON | failure.headers))
+
+    async def _say(self, line: Line, speech: Speech, reply: Reply, *, stream: bool) -> bool:
+        self._count += 1
+        self._given.append(speech.given(reply, self._count))
+        how = reply.sending
+        if stream and not how.whole:
+            pieces = _pieces(speech, speech.streamed(reply, self._count), how)
+            await _open(line, _STREAM | {"cache-control": "no-cache"})
+        else:
+            body = json.dumps(speech.whole(reply, self._count), ensure_ascii=False).encode()
+            pieces = [body[: max(1, round(len(body) * how.until))]] if how.then else [body]
+            await _open(line, _JSON)
+        for piece in pieces:
+            for start in range(0, len(piece), how.size or len(piece)):
+                await line.send(_chunk(piece[start : start + (how.size or len(piece))]))
+        if how.then == "stall":
+            return await self._stall(line)
+        if how.then == "cut":  # in the middle of the body, as far as HTTP goes
+            return False
+        await line.send(b"0\r\n\r\n")
+        return True
+
+    async def _stall(self, line: Line) -> bool:
+        self.stalled.set()
+        await line.until_left()
+        self.left.set()
+        return False
+
+
+@contextlib.asynccontextmanager
+async def scripted_endpoint(tls: ssl.SSLContext | None = None) -> AsyncGenerator[ScriptedEndpoint]:
+    """An endpoint that nobody has scripted yet. Raises AssertionError at its end for requests that no service
+    would have taken; a test that wants such requests empties `faults`."""
+    endpoint = ScriptedEndpoint()
+    async with serving(endpoint.behave, tls) as served:
+        endpoint.url = f"{served.url}/v1"
+        yield endpoint
+    assert not endpoint.faults, "\n".join(endpoint.faults)
+
+
+async def _read(line: Line) -> Request | None:
+    try:
+        head, body = await line.request()
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.strip().split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return Request(method, path.partition("?")[0], headers, body)
+
+
+def _pieces(speech: Speech, events: list[Event], how: Sending) -> list[bytes]:
+    """A stream's events as bytes, with what comes between, and what ends them too early."""
+    end = "\r\n" if how.crlf else "\n"
+    encoded = [event.encode(end) for event in events]
+    if how.then:
+        encoded = encoded[: max(1, round(len(encoded) * how.until))]
+    if how.noise:
+        noise = speech.noise()
+        first, *rest = encoded
+        encoded = [first]
+        for place, event in enumerate(rest):
+            encoded += [noise[place % len(noise)], event]
+    encoded += {
+        "error": [speech.broken_off(how.error).encode(end)],
+        "invalid_utf8": [_NO_UTF8],
+        "no_json": [_NO_JSON],
+    }.get(how.then, [])
+    return [b"".join(encoded)] if how.size else encoded
+
+
+async def _open(line: Line, headers: dict[str, str]) -> None:
+    lines = ["HTTP/1.1 200 OK", *(f"{name}: {value}" for name, value in headers.items())]
+    await line.send("\r\n".join([*lines, "transfer-encoding: chunked", "", ""]).encode())
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def _send(line: Line, raw: Raw) -> bool:
+    """Whether the connection goes on."""
+    lines = [f"HTTP/1.1 {raw.status} Scripted", *(f"{name}: {value}" for name, value in raw.headers.items())]
+    streamed = "event-stream" in raw.headers.get("content-type", "")
+    size = sum(map(len, raw.pieces)) + (1 if raw.cut else 0)
+    lines.append("transfer-encoding: chunked" if streamed else f"content-length: {size}")
+    await line.send("\r\n".join([*lines, "", ""]).encode())
+    for piece in raw.pieces:
+        await line.send(_chunk(piece) if streamed else piece)
+    if streamed and not raw.cut:
+        await line.send(b"0\r\n\r\n")
+    return not raw.cut
