@@ -91,14 +91,14 @@ class Models:
 
     async def prepare(self, configured: Iterable[ModelSpec]) -> Prepared:
         """What is as it was stays the same endpoint. Raises ConfigurationError."""
-        specs, said = _chosen(configured, from_environment(self._environment))
-        new = [spec for name, spec in specs.items() if self._now.specs.get(name) != spec]
+        specs, default, said = _chosen(configured, from_environment(self._environment))
+        new = {name: spec for name, spec in specs.items() if self._now.specs.get(name) != spec}
         known = await _known(new)
         endpoints = {
-            name: self._made(spec, known.get(spec.name)) if spec in new else self._now.endpoints[name]
+            name: self._made(spec, known.get(name)) if name in new else self._now.endpoints[name]
             for name, spec in specs.items()
         }
-        return Prepared(specs, endpoints, DEFAULT if DEFAULT in specs else next(iter(specs)), said)
+        return Prepared(specs, endpoints, default, said)
 
     def use(self, prepared: Prepared) -> None:
         self._now = prepared
@@ -147,37 +147,37 @@ async def open_models(
         await models.aclose()
 
 
-def _chosen(configured: Iterable[ModelSpec], found: ModelSpec | None) -> tuple[Mapping[str, ModelSpec], str]:
-    """By name, the default one first unless it is called so; and what it is."""
-    specs = {one.name: one for one in configured}
-    offline = ModelSpec(name=OFFLINE, wire=OFFLINE)
+def _chosen(
+    configured: Iterable[ModelSpec], found: ModelSpec | None
+) -> tuple[Mapping[str, ModelSpec], str, str]:
+    """By name; which of them is the default one, and what that is."""
+    named = {one.name: one for one in configured}
+    specs = named | {OFFLINE: ModelSpec(name=OFFLINE, wire=OFFLINE)}
     if found is not None:
         where = f"{found.model} at {found.base_url}" if found.base_url else _SAID_OFFLINE
-        return {DEFAULT: found} | {OFFLINE: offline} | specs | {
-            DEFAULT: found
-        }, f"{where} (from the environment)"
-    if specs:
-        first = specs.get(DEFAULT) or next(iter(specs.values()))
-        return specs | {OFFLINE: offline}, f"{first.name} ({first.model or OFFLINE})"
-    return {OFFLINE: offline}, _SAID_OFFLINE
+        return specs | {DEFAULT: found}, DEFAULT, f"{where} (from the environment)"
+    if named:
+        default = DEFAULT if DEFAULT in named else next(iter(named))
+        return specs, default, f"{default} ({named[default].model or OFFLINE})"
+    return specs, OFFLINE, _SAID_OFFLINE
 
 
 _SAID_OFFLINE = "offline (a deterministic stand-in, not a language model)"
 
 
-async def _known(specs: Iterable[ModelSpec]) -> dict[str, Known]:
+async def _known(specs: Mapping[str, ModelSpec]) -> dict[str, Known]:
     """What the list of known models says, where the configuration does not say all."""
-    open_ones = [
-        one
-        for one in specs
+    wanted = {
+        name: one
+        for name, one in specs.items()
         if one.wire != OFFLINE and not is_near(one.base_url) and not (one.rates and one.context_tokens)
-    ]
-    if not open_ones:
+    }
+    if not wanted:
         return {}
 
     def look() -> dict[str, Known]:
-        found = ((one.name, look_up(str(one.base_url), str(one.model))) for one in open_ones)
-        return {name: known for name, known in found if known is not None}
+        found = {name: look_up(str(one.base_url), str(one.model)) for name, one in wanted.items()}
+        return {name: known for name, known in found.items() if known is not None}
 
     return await asyncio.to_thread(look)
 
