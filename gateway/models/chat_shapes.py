@@ -74,7 +74,7 @@ class TokenCounts(msgspec.Struct, frozen=True):
 class Completion(msgspec.Struct, frozen=True):
     """A whole reply, or one chunk of a streamed one."""
 
-    id: str | None = None
+    id: str | int | None = None
     model: str | None = None
     choices: list[Choice] | None = None
     usage: TokenCounts | None = None

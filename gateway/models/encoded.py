@@ -19,7 +19,7 @@ class _Seen:
 
     def __init__(self) -> None:
         self.messages: tuple[Message, ...] = ()
-        self.joined = bytearray()
+        self.joined = b""
         self.ends: list[int] = []
 
 
@@ -32,16 +32,17 @@ def encoded_messages(request: ModelRequest, source: str, encode: Callable[[Messa
         seen = _Seen()
     if messages[: len(seen.messages)] != seen.messages:
         _keep(seen, _in_common(messages, seen.messages))
+    pieces, end = [seen.joined] if seen.joined else [], len(seen.joined)
     for message in messages[len(seen.messages) :]:
         if made := encode(message):
-            if seen.joined:
-                seen.joined += b","
-            seen.joined += made
-        seen.ends.append(len(seen.joined))
+            end += len(made) + (1 if pieces else 0)
+            pieces.append(made)
+        seen.ends.append(end)
+    seen.joined = b",".join(pieces) if len(pieces) != 1 else pieces[0]
     seen.messages = messages
     if memo is not None:
         memo[source] = seen
-    return bytes(seen.joined)
+    return seen.joined
 
 
 def _in_common(one: tuple[Message, ...], other: tuple[Message, ...]) -> int:
@@ -54,7 +55,7 @@ def _in_common(one: tuple[Message, ...], other: tuple[Message, ...]) -> int:
 
 
 def _keep(seen: _Seen, count: int) -> None:
-    del seen.joined[seen.ends[count - 1] if count else 0 :]
+    seen.joined = seen.joined[: seen.ends[count - 1] if count else 0]
     del seen.ends[count:]
     seen.messages = seen.messages[:count]
 

@@ -2,6 +2,7 @@
 that name the endpoint. What is sent and what comes back is the wire's."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import NoReturn, Self, TypeVar
@@ -24,6 +25,7 @@ MAX_REPLY = 64 * 1024 * 1024
 _MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are looked at
 _SHORTEST_SECRET = 8  # characters; an extra header's shorter value is a flag
 _SENDABLE = re.compile(r"[!-~]*")
+_LAST_WORDS = 0.02  # seconds after a reply's last event, for the end that lets the connection be used again
 _NO_TIMEOUT = httpx.Timeout(None)  # one deadline is set around the whole reply
 
 _T = TypeVar("_T")
@@ -128,10 +130,12 @@ class HttpEndpoint(ModelPort):
     async def _read_events(self, response: httpx.Response, reader: Reader) -> None:
         events = EventReader(str(self._endpoint))
         any_came = False
-        async for piece in self._pieces(response):
+        pieces = self._pieces(response)
+        async for piece in pieces:
             for event in events.feed(piece):
                 any_came = True
                 if self._read(lambda event=event: reader.event(event.name, event.data)):
+                    await _see_the_end(pieces)
                     return
         if not any_came:
             raise self._endpoint.malformed("it holds no events")
@@ -183,6 +187,14 @@ def _url(base_url: str, path: str) -> str:
             "The base URL of a model endpoint can hold no query.", hint="Set such values as extra headers."
         )
     return base_url.rstrip("/") + path
+
+
+async def _see_the_end(pieces: AsyncIterator[bytes]) -> None:
+    """Whatever goes wrong here, the reply is whole."""
+    with contextlib.suppress(TimeoutError, httpx.HTTPError, InvalidResult):
+        async with asyncio.timeout(_LAST_WORDS):
+            async for _ in pieces:
+                pass
 
 
 async def _beginning(response: httpx.Response) -> bytes:

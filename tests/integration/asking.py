@@ -18,7 +18,8 @@ def chat(
     url: str, key: str = "", *, settings: dict[str, Any] | None = None, base: str = "", **more: Any
 ) -> HttpEndpoint:
     """An endpoint named `gpt` that serves the model `small` over chat completions."""
-    wire = ChatWire(WireSettings(source="gpt", model="small", **(settings or {})), base or url)
+    given: dict[str, Any] = {"source": "gpt", "model": "small", **(settings or {})}
+    wire = ChatWire(WireSettings(**given), base or url)
     return HttpEndpoint("gpt", url, wire, key, facts=EndpointFacts(model="small"), **more)
 
 

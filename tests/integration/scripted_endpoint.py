@@ -90,6 +90,7 @@ class ScriptedEndpoint:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.url = ""
+        self.connections = 0  # that were opened
         self.left = asyncio.Event()  # a client has gone before it was answered
         self._replies: list[Reply] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,6 +103,7 @@ class ScriptedEndpoint:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.connections += 1
         try:
             while (request := await _read(reader)) is not None:
                 if not await self._answer(request, reader, writer):

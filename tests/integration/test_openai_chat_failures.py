@@ -4,10 +4,11 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
-from gateway.core.ports import ModelRequest
+from gateway.core.ports import ContextExceeded, ModelRequest
 from gateway.models.http_endpoint import HttpEndpoint
 from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
 from tests.integration.scripted_endpoint import (
@@ -84,6 +85,78 @@ async def test_refusals_name_the_endpoint_and_the_remedy(
     assert says_so in caught.value.message
     assert remedy in caught.value.hint
     assert (await ask(model, streamed)).text == "still here"
+
+
+def error(message: str, status: int = 400, **more: Any) -> Raw:
+    said = json.dumps({"error": {"message": message, **more}}).encode()
+    return Raw((said,), status, {"content-type": "application/json"})
+
+
+TOO_LONG = {
+    "OpenAI": error(
+        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens.",
+        type="invalid_request_error",
+        code="context_length_exceeded",
+    ),
+    "vLLM": Raw(
+        (b'{"object":"error","message":"This model\'s maximum context length is 4096 tokens.","code":400}',),
+        400,
+    ),
+    "llama.cpp": error(
+        "the request exceeds the available context size, try increasing it",
+        code=400,
+        type="exceed_context_size_error",
+        n_ctx=4096,
+    ),
+    "Anthropic's route": Raw(
+        (b'{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 2 > 1"}}',),
+        400,
+    ),
+    "Gemini": Raw(
+        (
+            b'[{"error":{"code":400,"message":"The input token count (9) exceeds the maximum number of tokens"}}]',
+        ),
+        400,
+    ),
+    "TGI": error(
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000", 422
+    ),
+    "a proxy": error("Your input exceeds the context window of this model.", 413),
+    "in a reply of status 200": error("too many", 200, code="context_length_exceeded"),
+    "in a stream": events(
+        delta(content="x"), {"error": {"code": "context_length_exceeded", "message": "no"}}
+    ),
+}
+
+
+@pytest.mark.parametrize("who", TOO_LONG)
+async def test_a_conversation_that_is_too_long_is_an_error_of_its_own(
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, who: str
+) -> None:
+    endpoint.script([TOO_LONG[who]])
+    with pytest.raises(ContextExceeded, match=r"'gpt' at .* longer than 'small' takes"):
+        await ask(model, streamed=who == "in a stream")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (error("Invalid value for 'temperature'."), InvalidRequest),
+        (error("Request exceeds the maximum number of bytes", 413), TooLarge),
+        (error("Rate limit: too many tokens per minute", 429), Overloaded),
+        (error("Overloaded", 529), Overloaded),
+        (error("Overloaded", 200, type="overloaded_error"), Overloaded),
+        (error("no", 200, type="invalid_request_error"), InvalidRequest),
+        (error("no", 200, type="server_error"), Unavailable),
+    ],
+)
+async def test_what_is_not_the_length(
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, said: Raw, kind: type[ToolwardError]
+) -> None:
+    endpoint.script([said])
+    with pytest.raises(kind) as caught:
+        await model.reply(HELLO)
+    assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize(
