@@ -68,11 +68,12 @@ def json_list(pieces: Iterable[str]) -> str:
     return f"[{','.join(pieces)}]"
 
 
-def spliced(fields: dict[str, bytes], over: dict[str, bytes]) -> bytes:
-    """A JSON object of members that are JSON already; those of `over` count."""
+def spliced(fields: Mapping[str, bytes | list[bytes]], over: Mapping[str, bytes]) -> bytes:
+    """A JSON object of members that are JSON already, in one piece or several; those of `over` count."""
     pieces: list[bytes] = []
     for name, value in {**fields, **over}.items():
-        pieces += (b",", msgspec.json.encode(name), b":", value)
+        pieces += (b",", msgspec.json.encode(name), b":")
+        pieces += (value,) if isinstance(value, bytes) else value
     pieces[0] = b"{"
     pieces.append(b"}")
     return b"".join(pieces)

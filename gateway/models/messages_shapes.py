@@ -106,6 +106,11 @@ class _Kind(msgspec.Struct, frozen=True):
     type: str
 
 
+class _Untold(msgspec.Struct, frozen=True):
+    type: str | None = None
+    error: Any = None
+
+
 class _DeltaKind(msgspec.Struct, frozen=True):
     delta: _Kind
 
@@ -118,6 +123,7 @@ _message = msgspec.json.Decoder(Message)
 _block = msgspec.json.Decoder(Block)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _kind = msgspec.json.Decoder(_Kind)
+_untold = msgspec.json.Decoder(_Untold)
 _delta_kind = msgspec.json.Decoder(_DeltaKind)
 
 
@@ -126,8 +132,11 @@ def event_of(data: bytes) -> Event | None:
     try:
         return _event.decode(data)
     except msgspec.ValidationError:
-        kind = _kind.decode(data).type
-        if kind not in _EVENTS:
+        untold = _untold.decode(data)
+        kind = untold.type
+        if kind is None and untold.error:  # some gateways report a failure without saying that it is one
+            return Failed(untold.error)
+        if kind is not None and kind not in _EVENTS:
             return None
         if kind == "content_block_delta" and _delta_kind.decode(data).delta.type not in DELTAS:
             return None

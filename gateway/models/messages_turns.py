@@ -17,7 +17,7 @@ CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _MARK = b',"cache_control":{"type":"ephemeral"}'
 
 # A conversation must begin with the user; one that was cut may not.
-_BEGINNING = b'{"role":"user","content":[{"type":"text","text":"(Here the conversation begins.)"}]}'
+_BEGINNING = b'{"role":"user","content":[{"type":"text","text":"(Here the conversation begins.)"}]},'
 
 
 class _Text(msgspec.Struct, frozen=True, tag="text"):
@@ -46,7 +46,7 @@ class Turns:
         self._source = source
         self._messages: tuple[Message, ...] = ()
         self._system: list[bytes] = []
-        self._closed: list[bytes] = []  # turns that have another after them, whole
+        self._closed: list[bytes] = []  # turns that have another after them, and a comma
         self._ends: list[int] = []  # how many messages there are before the one that began the next turn
         self._begin("")
 
@@ -70,9 +70,9 @@ class Turns:
         last = mark(self._system[-1]) if marked else self._system[-1]
         return b"[%b]" % b",".join([*self._system[:-1], last])
 
-    def turns(self, *, marked: bool) -> bytes:
-        """The list of messages. Marked are the user's last turn and the one before it, which was the last of the
-        request before: what was written to the cache then is found however much came since."""
+    def turns(self, *, marked: bool) -> list[bytes]:
+        """The list of messages, in pieces. Marked are the user's last turn and the one before it, which was the
+        last of the request before: what was written to the cache then is found however much came since."""
         turns = [] if self._starts_with_user() else [_BEGINNING]
         turns += self._closed
         if self._role:
@@ -84,7 +84,8 @@ class Turns:
             for place in (last, last - 2):
                 if place >= 0:
                     turns[place] = _mark_last_block(turns[place])
-        return b"[%b]" % b",".join(turns)
+        turns[-1] = turns[-1].removesuffix(b",")
+        return [b"[", *turns, b"]"]
 
     def _starts_with_user(self) -> bool:
         return self._closed[0].startswith(b'{"role":"user"') if self._closed else self._role == "user"
@@ -108,7 +109,7 @@ class Turns:
 
     def _closing(self) -> bytes:
         blocks = b",".join(self._results + self._others)
-        return b'{"role":"%b","content":[%b]}' % (self._role.encode(), blocks)
+        return b'{"role":"%b","content":[%b]},' % (self._role.encode(), blocks)
 
     def _go_back(self, same: int) -> None:
         """To where a turn begins within the first `same` messages, so that nothing merges with what is kept."""
@@ -148,7 +149,7 @@ def mark(value: bytes) -> bytes:
 
 
 def _mark_last_block(turn: bytes) -> bytes:
-    return turn[:-3] + _MARK + turn[-3:]  # before }]}
+    return turn[:-4] + _MARK + turn[-4:]  # before }]},
 
 
 def _in_common(one: tuple[Message, ...], other: tuple[Message, ...]) -> int:

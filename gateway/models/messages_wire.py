@@ -38,6 +38,7 @@ class MessagesWire(Wire):
         self._settings = settings
         self._model = msgspec.json.encode(settings.model)
         self._extra = encoded_members(settings.extra)
+        self._most = DEFAULT_MAX_TOKENS + _thinking_budget(settings.extra)
         self._tools = PerTools(self._list)
         # One more mark comes with the body's own `cache_control`, and there may be four.
         self._marks_turns = settings.cache and "cache_control" not in settings.extra
@@ -47,8 +48,12 @@ class MessagesWire(Wire):
 
     def encode(self, request: ModelRequest, *, stream: bool) -> bytes:
         turns = self._turns(request)
-        most = request.max_output_tokens or self._settings.max_output_tokens or DEFAULT_MAX_TOKENS
-        body = {"model": self._model, "max_tokens": b"%d" % most, **self._offer(request)}
+        most = request.max_output_tokens or self._settings.max_output_tokens or self._most
+        body: dict[str, bytes | list[bytes]] = {
+            "model": self._model,
+            "max_tokens": b"%d" % most,
+            **self._offer(request),
+        }
         if system := turns.system(marked=self._settings.cache):
             body["system"] = system
         body["messages"] = turns.turns(marked=self._marks_turns)
@@ -122,6 +127,13 @@ def _unions(schema: Any) -> int:
     given = cast(JsonObject, schema)
     here = "anyOf" in given or isinstance(given.get("type"), list)
     return here + sum(map(_unions, given.values()))
+
+
+def _thinking_budget(extra: JsonObject) -> int:
+    """Tokens that thinking may take of the bound on the reply, which must be larger."""
+    thinking = extra.get("thinking")
+    budget = cast(JsonObject, thinking).get("budget_tokens") if isinstance(thinking, dict) else 0
+    return budget if isinstance(budget, int) else 0
 
 
 def _called(request: ModelRequest) -> list[str]:

@@ -97,7 +97,7 @@ class ResponsesReader(Reader):
     def whole(self, raw: bytes) -> None:
         try:
             response = shapes.response_of(raw)
-            if response.error:
+            if response.error or response.status == "failed":
                 raise Reported(response.error)
             if response.output is None:
                 raise ValueError("it holds no output")

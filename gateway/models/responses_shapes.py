@@ -138,6 +138,11 @@ class _Kind(msgspec.Struct, frozen=True):
     type: str
 
 
+class _Untold(msgspec.Struct, frozen=True):
+    type: str | None = None
+    error: Any = None
+
+
 _EVENTS = {kind.__struct_config__.tag for kind in get_args(Event)}
 _ITEMS = {"message", "function_call", "reasoning"}
 
@@ -146,6 +151,7 @@ _response = msgspec.json.Decoder(Response)
 _item = msgspec.json.Decoder(Item)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _kind = msgspec.json.Decoder(_Kind)
+_untold = msgspec.json.Decoder(_Untold)
 
 
 def event_of(data: bytes) -> Event | None:
@@ -153,7 +159,10 @@ def event_of(data: bytes) -> Event | None:
     try:
         return _event.decode(data)
     except msgspec.ValidationError:
-        if _kind.decode(data).type not in _EVENTS:
+        untold = _untold.decode(data)
+        if untold.type is None and untold.error:  # some gateways report a failure without saying that it is one
+            return Error(untold.error)
+        if untold.type is not None and untold.type not in _EVENTS:
             return None
         raise
 

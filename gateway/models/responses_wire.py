@@ -19,6 +19,9 @@ from gateway.models.schemas import Adapted, adapted
 from gateway.models.wire import Reader, Wire, WireSettings
 from toolward.types import JsonObject
 
+LEAST_OUTPUT = 16
+"""Tokens; a smaller bound is refused."""
+
 
 class _Said(msgspec.Struct, frozen=True, tag="message"):
     role: str
@@ -63,16 +66,15 @@ class ResponsesWire(Wire):
     def encode(self, request: ModelRequest, *, stream: bool) -> bytes:
         settings = self._settings
         said = _leading(request.messages)
-        body = {**self._head, **self._offer(request)}
+        body: dict[str, bytes | list[bytes]] = {**self._head, **self._offer(request)}
         if most := request.max_output_tokens or settings.max_output_tokens:
-            body["max_output_tokens"] = b"%d" % most
+            body["max_output_tokens"] = b"%d" % max(most, LEAST_OUTPUT)
         if said:
             body["instructions"] = _encode("\n\n".join(message.text for message in said))
         if stream:
             body["stream"] = b"true"
-        body["input"] = b"[%b]" % encoded_messages(
-            request, settings.source, partial(self._items, leading=said)
-        )
+        items = encoded_messages(request, settings.source, partial(self._items, leading=said))
+        body["input"] = [b"[", items, b"]"]
         return spliced(body, self._extra)
 
     def reader(self, request: ModelRequest, on_piece: OnPiece | None) -> Reader:

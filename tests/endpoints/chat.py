@@ -50,7 +50,7 @@ class ChatSpeech:
     def failure(self, failure: Failure) -> Any:
         return openai_error(failure)
 
-    def broken_off(self, failure: Failure) -> Event:
+    def broken_off(self, failure: Failure, number: int) -> Event:
         return Event(openai_error(failure))
 
     def noise(self) -> list[bytes]:

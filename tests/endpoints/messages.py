@@ -55,7 +55,7 @@ class MessagesSpeech:
         error = {"type": kind, "message": failure.message}
         return {"type": "error", "error": error, "request_id": "req_scripted"}
 
-    def broken_off(self, failure: Failure) -> Event:
+    def broken_off(self, failure: Failure, number: int) -> Event:
         return Event(self.failure(failure), "error")
 
     def noise(self) -> list[bytes]:

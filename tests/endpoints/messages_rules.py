@@ -13,6 +13,7 @@ from tests.endpoints.speech import Given
 from tests.endpoints.typed import type_faults
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
+_VERSIONS = ("2023-06-01", "2026-10-21")
 _MARKS = 4  # cache breakpoints of one request
 _THINKING = ("thinking", "redacted_thinking")
 
@@ -41,7 +42,7 @@ def _blocks(content: Any) -> list[dict[str, Any]]:
 
 def _beside(body: Any, headers: dict[str, str]) -> list[str]:
     faults: list[str] = []
-    if headers.get("anthropic-version") != "2023-06-01":
+    if headers.get("anthropic-version") not in _VERSIONS:
         faults.append(f"anthropic-version: {headers.get('anthropic-version')!r}")
     if not headers.get("content-type", "").startswith("application/json"):
         faults.append(f"content-type {headers.get('content-type')!r}")

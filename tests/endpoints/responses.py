@@ -42,11 +42,11 @@ class ResponsesSpeech:
     def failure(self, failure: Failure) -> Any:
         return openai_error(failure)
 
-    def broken_off(self, failure: Failure) -> Event:
+    def broken_off(self, failure: Failure, number: int) -> Event:
         """A failure that ends the response; a broken server says so with a bare `error`."""
         if failure.status >= 500:
             error = {"code": failure.code or "server_error", "message": failure.message}
-            response = _response(Reply(), 0, []) | {"status": "failed", "error": error, "usage": None}
+            response = _response(Reply(), number, []) | {"status": "failed", "error": error, "usage": None}
             event: dict[str, Any] = {"type": "response.failed", "response": response}
         else:
             found: dict[str, Any] = openai_error(failure)["error"]

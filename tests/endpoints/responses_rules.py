@@ -65,7 +65,7 @@ def _forgotten(body: Any, items: list[dict[str, Any]], given: list[Given]) -> li
         for item in reasoning
         if known.get(item.get("id", "")) != item
     ]
-    if known and body.get("store") is not False:
+    if reasoning and body.get("store") is not False:
         faults.append("store must be false where reasoning comes back by its encrypted content")
     for reply in given:
         places = [place for place, item in enumerate(items) if item.get("call_id") in reply.call_ids]

@@ -20,8 +20,8 @@ from typing import Any
 from tests.endpoints.chat import ChatSpeech
 from tests.endpoints.messages import MessagesSpeech
 from tests.endpoints.responses import ResponsesSpeech
-from tests.endpoints.script import Failure, Raw, Reply, Sending, Silence, Step
-from tests.endpoints.speech import Event, Given, Speech
+from tests.endpoints.script import Failure, Raw, Reply, Silence, Step
+from tests.endpoints.speech import Given, Speech
 from tests.integration.raw_server import Line, serving
 
 _SPEECHES: dict[str, Speech] = {
@@ -32,7 +32,7 @@ _SPEECHES: dict[str, Speech] = {
 _MODELS = b'{"object":"list","data":[{"id":"scripted","object":"model"}]}'
 _JSON = {"content-type": "application/json"}
 _STREAM = {"content-type": "text/event-stream; charset=utf-8"}
-_NO_UTF8 = b'data: {"text":"\xff\xfe"}\n\n'
+_NO_UTF8 = b'data: {"type":"\xff\xfe","id":"\xff\xfe"}\n\n'
 _NO_JSON = b'data: {"text": broken\n\n'
 
 
@@ -111,7 +111,7 @@ class ScriptedEndpoint:
         self._given.append(speech.given(reply, self._count))
         how = reply.sending
         if stream and not how.whole:
-            pieces = _pieces(speech, speech.streamed(reply, self._count), how)
+            pieces = _pieces(speech, reply, self._count)
             await _open(line, _STREAM | {"cache-control": "no-cache"})
         else:
             body = json.dumps(speech.whole(reply, self._count), ensure_ascii=False).encode()
@@ -156,20 +156,22 @@ async def _read(line: Line) -> Request | None:
     return Request(method, path.partition("?")[0], headers, body)
 
 
-def _pieces(speech: Speech, events: list[Event], how: Sending) -> list[bytes]:
+def _pieces(speech: Speech, reply: Reply, number: int) -> list[bytes]:
     """A stream's events as bytes, with what comes between, and what ends them too early."""
+    how = reply.sending
     end = "\r\n" if how.crlf else "\n"
-    encoded = [event.encode(end) for event in events]
+    encoded = [event.encode(end) for event in speech.streamed(reply, number)]
     if how.then:
         encoded = encoded[: max(1, round(len(encoded) * how.until))]
     if how.noise:
         noise = speech.noise()
         first, *rest = encoded
         encoded = [first]
-        for place, event in enumerate(rest):
+        for place, event in enumerate(rest[:-1]):
             encoded += [noise[place % len(noise)], event]
+        encoded += rest[-1:]  # nothing comes between the last two, as with the services
     encoded += {
-        "error": [speech.broken_off(how.error).encode(end)],
+        "error": [speech.broken_off(how.error, number).encode(end)],
         "invalid_utf8": [_NO_UTF8],
         "no_json": [_NO_JSON],
     }.get(how.then, [])

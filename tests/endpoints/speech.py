@@ -44,7 +44,7 @@ class Speech(Protocol):
         """The body of an error."""
         ...
 
-    def broken_off(self, failure: Failure) -> Event:
+    def broken_off(self, failure: Failure, number: int) -> Event:
         """The event of an error in the middle of a stream."""
         ...
 

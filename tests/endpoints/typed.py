@@ -4,7 +4,7 @@ The SDKs' types are for a checker of code; here they are read at run time, and n
 """
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import (
     Annotated,
@@ -41,7 +41,7 @@ def type_faults(value: Any, wanted: Any, at: str = "body") -> list[str]:
     if wanted is Any or wanted is object:
         return []
     if get_origin(wanted) in _UNIONS:
-        return _of_several(value, get_args(wanted), at)
+        return _of_several(value, wanted, at)
     if get_origin(wanted) in (Literal, typing_extensions.Literal):
         return [] if value in get_args(wanted) else [f"{at}: {value!r} is none of {get_args(wanted)}"]
     if wanted is None or wanted is type(None):
@@ -82,17 +82,21 @@ def _of_object(value: Any, wanted: Any, at: str) -> list[str]:
     return faults
 
 
-def _of_several(value: Any, kinds: Iterable[Any], at: str) -> list[str]:
-    """The faults of the kind that is probably meant."""
-    tried = [(_is_meant(value, kind), type_faults(value, kind, at)) for kind in _flat(kinds)]
-    if any(not faults for _, faults in tried):
-        return []
-    meant = [faults for is_meant, faults in tried if is_meant]
-    return min(meant or [faults for _, faults in tried], key=len)
+def _of_several(value: Any, union: Any, at: str) -> list[str]:
+    """The faults of the kind that is probably meant: by what says its type, else by its shape."""
+    kinds = _flat(union)
+    meant = [kind for kind in kinds if _is_meant(value, kind)]
+    tried: list[list[str]] = []
+    for kind in [*meant, *(kind for kind in kinds if not (meant and is_typeddict(kind)))]:
+        faults = type_faults(value, kind, at)
+        if not faults:
+            return []
+        if kind in meant or _has_shape(value, kind):
+            tried.append(faults)
+    return min(tried, key=len, default=[f"{at}: {value!r} is of no type that is taken"])
 
 
 def _is_meant(value: Any, kind: Any) -> bool:
-    kind = _bare(kind)
     if not isinstance(value, dict) or not is_typeddict(kind):
         return False
     found, hints = cast(dict[str, Any], value), _hints(kind)
@@ -100,13 +104,21 @@ def _is_meant(value: Any, kind: Any) -> bool:
     return bool(told) and all(key in hints and not type_faults(found[key], hints[key]) for key in told)
 
 
-def _flat(kinds: Iterable[Any]) -> Iterable[Any]:
-    for kind in kinds:
-        bare = _bare(kind)
-        if get_origin(bare) in _UNIONS:
-            yield from _flat(get_args(bare))
-        else:
-            yield bare
+def _has_shape(value: Any, kind: Any) -> bool:
+    if isinstance(value, dict):
+        return is_typeddict(kind) or get_origin(kind) is dict
+    if isinstance(value, list):
+        return get_origin(kind) not in (None, dict, Literal, typing_extensions.Literal)
+    return kind in _PLAIN or get_origin(kind) in (Literal, typing_extensions.Literal)
+
+
+@cache
+def _flat(union: Any) -> tuple[Any, ...]:
+    """The members of a union, and of those in it."""
+    found: list[Any] = []
+    for kind in map(_bare, get_args(union)):
+        found += _flat(kind) if get_origin(kind) in _UNIONS else [kind]
+    return tuple(found)
 
 
 def _bare(wanted: Any) -> Any:
@@ -122,4 +134,8 @@ def _hints(wanted: Any) -> dict[str, Any]:
 
 @cache
 def _required(wanted: Any) -> frozenset[str]:
-    return cast(frozenset[str], wanted.__required_keys__)
+    """Said by a wrapper, which Python does not see in annotations that are text, or by the class."""
+    hints = _hints(wanted)
+    wrapped = {key for key in hints if get_origin(hints[key]) in (Required, typing_extensions.Required)}
+    loose = {key for key in hints if get_origin(hints[key]) in (NotRequired, typing_extensions.NotRequired)}
+    return frozenset(wrapped | (set(cast(frozenset[str], wanted.__required_keys__)) - loose))
