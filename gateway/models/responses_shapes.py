@@ -160,7 +160,9 @@ def event_of(data: bytes) -> Event | None:
         return _event.decode(data)
     except msgspec.ValidationError:
         untold = _untold.decode(data)
-        if untold.type is None and untold.error:  # some gateways report a failure without saying that it is one
+        if (
+            untold.type is None and untold.error
+        ):  # some gateways report a failure without saying that it is one
             return Error(untold.error)
         if untold.type is not None and untold.type not in _EVENTS:
             return None
