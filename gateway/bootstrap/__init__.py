@@ -119,7 +119,7 @@ async def open_gateway(
             dispatch, lambda: (*backends.listings(), people.LISTING), settings, reload.now.policy, home
         )
         backends.on_change(upkeep.wake)
-        reload.rule(backends, upkeep)
+        reload.rule(backends, upkeep, models)
         runs = make_runs(dispatch, ledger, models, reload, presence, clock, ids)
         reminders = Reminders(lambda: reload.now.settings.reminders, ledger, webhooks, clock)
         info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
