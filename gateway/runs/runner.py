@@ -184,18 +184,21 @@ class Runs:
         NotFound, Denied."""
         with self._feed.watching(run_id, text=deltas) as watcher:
             ended = (await self.get_run(principal, run_id)).state.ended
-            seen, replied = after, 0
+            seen, replied, first = after, 0, True
             while True:
                 ended = ended or watcher.ended
                 said = watcher.taken()  # before the log is read: its reply may be there, and then it is stale
-                for event in await self._ledger.events(run_id, seen):
-                    seen = event.seq
-                    watcher.seq = max(watcher.seq, seen)
-                    if event.type == "model_replied":
-                        replied = event.data["turn"]
-                    yield event
-                if said is not None and said.turn > replied:
-                    yield said
+                if first or ended or watcher.seq > seen:  # not for every piece of text
+                    first = False
+                    for event in await self._ledger.events(run_id, seen):
+                        seen = event.seq
+                        watcher.seq = max(watcher.seq, seen)
+                        if event.type == "model_replied":
+                            replied = event.data["turn"]
+                        yield event
+                for piece in said:
+                    if piece.turn > replied:
+                        yield piece
                 if ended:
                     return
                 await watcher.beyond(seen)

@@ -115,13 +115,14 @@ def run_routes(agents: AgentProvider, who: Any) -> APIRouter:
     async def watch_run(
         run_id: Annotated[str, Depends(visible)],
         after: Annotated[int, Query(ge=0, description="events with a greater number are sent")] = 0,
-        deltas: Annotated[bool, Query(description="with pieces of the model's text as they come")] = False,
+        deltas: Annotated[bool, Query(description="with pieces of what the model says as they come")] = False,
         last_event_id: Annotated[int | None, Header()] = None,
         principal: Principal = who,
     ) -> AsyncIterator[ServerSentEvent]:
         """The run's events as server-sent events, old ones first; ends with the run. A client that lost its
         connection goes on by `Last-Event-ID`. With `deltas` also events `text_delta`, which have no id: they are
-        not stored, and a slow client misses some of them."""
+        not stored, and a slow client misses some of them. Their `kind` says what they are pieces of: the answer's
+        `text`, the model's `reasoning`, or `call`, the names of tools whose calls it begins to write."""
         start = after if last_event_id is None else last_event_id
         async for news in agents.watch_run(principal, run_id, start, deltas):
             text = msgspec.json.encode(news).decode()
