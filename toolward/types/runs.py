@@ -80,8 +80,8 @@ class RunEvent(msgspec.Struct, frozen=True):
 
 
 TextKind = Literal["text", "reasoning", "call"]
-"""What a piece is of: the answer's text, the model's reasoning, or the names of tools whose calls it begins to write,
-each with a line's end behind it."""
+"""What a piece is of: the answer's text, the model's reasoning, or the qualified names of tools whose calls it
+begins to write, each with a line feed behind it."""
 
 
 class TextDelta(msgspec.Struct, frozen=True):

@@ -1,5 +1,7 @@
 """Agents, runs and what their watchers get, as messages of `toolward/v1/agents.proto`."""
 
+from collections.abc import Mapping
+
 from toolward.types import Agent, Run, RunEvent, RunState, TextDelta, TextKind
 from toolward.v1 import agents_pb2 as pb
 from toolward.wire.grpc_rpc import Malformed, json_text, read_object
@@ -11,9 +13,12 @@ _KIND_TO_NUMBER: dict[TextKind, pb.TextKind.ValueType] = {
     "reasoning": pb.TEXT_KIND_REASONING,
     "call": pb.TEXT_KIND_CALL,
 }
-_NUMBER_TO_KIND: dict[pb.TextKind.ValueType, TextKind] = {
-    number: kind for kind, number in _KIND_TO_NUMBER.items()
-} | {pb.TEXT_KIND_UNSPECIFIED: "text"}
+_NUMBER_TO_KIND: Mapping[pb.TextKind.ValueType, TextKind] = {
+    pb.TEXT_KIND_UNSPECIFIED: "text",
+    pb.TEXT_KIND_TEXT: "text",
+    pb.TEXT_KIND_REASONING: "reasoning",
+    pb.TEXT_KIND_CALL: "call",
+}
 
 
 def to_agent(agent: Agent) -> pb.Agent:
