@@ -16,7 +16,13 @@ class Terminal(io.StringIO):
 
 
 def replied(turn: int = 1, *, calls: int = 0, cost: int | None = None, **usage: int) -> RunEvent:
-    data: dict[str, Any] = {"turn": turn, "tool_uses": [{}] * calls, "usage": usage, "model": "m", "duration_ms": 5}
+    data: dict[str, Any] = {
+        "turn": turn,
+        "tool_uses": [{}] * calls,
+        "usage": usage,
+        "model": "m",
+        "duration_ms": 5,
+    }
     return RunEvent("run_1", 3, "model_replied", 0, data | {"cost": cost})
 
 
