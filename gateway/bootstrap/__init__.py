@@ -179,6 +179,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
             yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port))
         finally:
             terms.readiness.state = "draining"
+            gateway.runs.stop_watching()  # else the doors would wait for runs to end
             await mcp.aclose()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from gateway.core.ports import OnPiece, Piece
-from toolward.errors import ToolwardError
+from toolward.errors import ToolwardError, Unavailable
 from toolward.types import TextDelta, TextKind
 
 PENDING_TEXT = 64 * 1024
@@ -90,6 +90,7 @@ class Feed:
 
     def __init__(self) -> None:
         self._watchers: dict[str, set[Watcher]] = {}
+        self._closed: ToolwardError | None = None
 
     def published(self, run_id: str, seq: int, *, ended: bool) -> None:
         for watcher in self._watchers.get(run_id, ()):
@@ -102,6 +103,14 @@ class Feed:
     def stopped(self, run_id: str, error: ToolwardError) -> None:
         for watcher in self._watchers.get(run_id, ()):
             watcher.fail(error)
+
+    def close(self) -> None:
+        """Nobody works on runs here any more: who watches one hears it, and can go on elsewhere, or later."""
+        self._closed = Unavailable(
+            "The gateway stops.", hint="Watch the run again behind the last event that you have."
+        )
+        for run_id in self._watchers:
+            self.stopped(run_id, self._closed)
 
     def speaker(self, run_id: str, turn: int, named: Callable[[str], str] = str) -> OnPiece:
         """Gets the pieces of one model reply as they come, from its beginning. `named` gives the qualified name of
@@ -138,6 +147,8 @@ class Feed:
     def watching(self, run_id: str, *, text: bool = False) -> Generator[Watcher]:
         """Begin before reading the log: what is stored between the two is then not missed."""
         watcher = Watcher(text)
+        if self._closed is not None:
+            watcher.fail(self._closed)
         self._watchers.setdefault(run_id, set()).add(watcher)
         try:
             yield watcher

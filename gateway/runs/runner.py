@@ -117,9 +117,14 @@ class Runs:
         self._beside.append(asyncio.create_task(self._work.keep_looking(self._look_seconds)))
         return await self._work.wake_ready()
 
+    def stop_watching(self) -> None:
+        """Who watches a run that goes on is told that the gateway stops, and so is who begins to."""
+        self._feed.close()
+
     async def close(self) -> None:
         """Stop working. The runs stay as they are in the ledger."""
         await self._work.close()
+        self.stop_watching()
         for task in self._beside:
             task.cancel()
         if self._beside:
