@@ -22,7 +22,7 @@ from gateway.runs.inbox import Inbox
 from gateway.runs.inputs import check_key, check_text
 from gateway.runs.journal import Journals
 from gateway.runs.leases import LEASE_SECONDS, Leases
-from gateway.runs.ports import Ports, RunLedger, ToolsFor
+from gateway.runs.ports import UNOBSERVED, Observer, Ports, RunLedger, ToolsFor
 from gateway.runs.work import LOOK_SECONDS, Gone, Rights, Work
 from toolward.errors import Conflict, NotFound
 from toolward.names import closest
@@ -75,6 +75,7 @@ class Runs:
         at_once: int = 256,
         lease_seconds: float = LEASE_SECONDS,
         look_seconds: float = LOOK_SECONDS,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         """`authorize` asks the policy in force; `tools_for` gives what an agent may be offered on behalf of a
         principal; `facts` what is known of a tool's effects, by qualified name; `rights` what a run's owner may
@@ -85,9 +86,12 @@ class Runs:
         self._clock = clock
         self._ids = ids
         self._feed = Feed()
-        self._journals = Journals(ledger, clock, self._feed)
+        self._journals = Journals(ledger, clock, self._feed, observer)
         self._leases = Leases(ledger, clock, holder or ids.new("gateway"), lease_seconds)
-        ports = Ports(ledger, dispatch, models, tools_for, facts, clock, ids, self._feed, self._leases)
+        ports = Ports(
+            ledger, dispatch, models, tools_for, facts, clock, ids, self._feed, self._leases, observer
+        )
+        self._observer = observer
         self._work = Work(agents, ports, self._journals, rights, gone, at_once)
         self._control = Control(self._access, ports, self._journals, self._work)
         self.inbox = Inbox(ledger, dispatch, self._access, clock, self._tell)
@@ -158,6 +162,8 @@ class Runs:
             raise Conflict(
                 f"The key {key!r} started another run ({run.id}).", hint="Use a new key for a new run."
             )
+        if run.id == state.run.id:
+            self._observer.started(run)
         if not run.state.ended:
             self._work.wake(run.id)
         return run

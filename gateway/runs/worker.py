@@ -1,7 +1,7 @@
 """Work on one run: look at its state, take the next step, record what came of it, again."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from gateway.agent import events as ev
@@ -20,7 +20,7 @@ from gateway.runs.answers import settle_answers
 from gateway.runs.calling import Calling
 from gateway.runs.journal import Decide, Journal
 from gateway.runs.parking import park, stuck
-from gateway.runs.ports import Ports
+from gateway.runs.ports import OfferedTool, Ports
 from toolward.errors import Internal, ToolwardError
 from toolward.types import Principal, RunState
 
@@ -127,7 +127,7 @@ class Worker:
         ]
         request = ModelRequest(asked, tuple(tool for _, _, tool in tools))
         try:
-            reply = await self._ask(step, agent, request)
+            reply = await self._ask(step, agent, request, partial(_named, offered))
         except ToolwardError as error:
             failed = ev.RunFailed(code=error.code, message=error.text)
             await self._write(lambda now: (failed,) if now.run.state is RunState.RUNNING else ())
@@ -141,10 +141,20 @@ class Worker:
         encoding = partial(encode, asked=new, tools=b"" if known else listed)
         await self._journal.amend(lambda _: (event,), lease=self._lease, encoding=encoding)
 
-    async def _ask(self, step: CallModel, agent: AgentDefinition, request: ModelRequest) -> ModelReply:
+    async def _ask(
+        self,
+        step: CallModel,
+        agent: AgentDefinition,
+        request: ModelRequest,
+        named: Callable[[str], str],
+    ) -> ModelReply:
         try:
-            on_piece = self._ports.feed.speaker(self._journal.run_id, step.turn)
-            return await self._ports.models(agent).reply(request, on_piece)
+            on_piece = self._ports.feed.speaker(self._journal.run_id, step.turn, named)
+            model = self._ports.models(agent)
+            with self._ports.observer.chat(self._state.run, model.facts, request) as asking:
+                reply = await model.reply(request, on_piece)
+                asking.replied(reply)
+            return reply
         except ToolwardError:
             raise
         except Exception:  # a bug in an adapter must not end the gateway's work
@@ -161,3 +171,8 @@ class Worker:
             return
         calling = Calling(self._journal, self._lease, self._principal, agent, self._ports, self._sources)
         await calling.go_on(step)
+
+
+def _named(offered: Sequence[OfferedTool], alias: str) -> str:
+    """What a model calls by this alias."""
+    return next((name for one, name, _ in offered if one == alias), alias)
