@@ -2,8 +2,9 @@
 each kind is kept for each, so a slow one costs no memory and stalls no run."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from gateway.core.ports import OnPiece, Piece
 from toolward.errors import ToolwardError, Unavailable
@@ -112,9 +113,9 @@ class Feed:
         for run_id in self._watchers:
             self.stopped(run_id, self._closed)
 
-    def speaker(self, run_id: str, turn: int, named: Callable[[str], str] = str) -> OnPiece:
-        """Gets the pieces of one model reply as they come, from its beginning. `named` gives the qualified name of
-        a tool that the model calls by its alias."""
+    def speaker(self, run_id: str, turn: int, names: Mapping[str, str] = MappingProxyType({})) -> OnPiece:
+        """Gets the pieces of one model reply as they come, from its beginning. `names` has the qualified name
+        of a tool that the model calls by its alias."""
         offsets = {"text": 0, "reasoning": 0, "call": 0}
         self._begin(run_id, turn)
 
@@ -124,7 +125,7 @@ class Feed:
                 offsets.update(dict.fromkeys(offsets, 0))
                 self._begin(run_id, turn)
                 return
-            text = f"{named(piece.text)}\n" if kind == "call" else piece.text
+            text = f"{names.get(piece.text, piece.text)}\n" if kind == "call" else piece.text
             if not text.isascii():  # JSON can smuggle in halves of surrogate pairs, which no UTF-8 has
                 text = text.encode(errors="replace").decode()
             offset = offsets[kind]

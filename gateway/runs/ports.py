@@ -1,11 +1,12 @@
 """What work on runs needs from the rest of the house."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
+from gateway.agent.offering import Offer
 from gateway.agent.state import RunStateData
 from gateway.core.catalog import ToolFacts
 from gateway.core.ports import (
@@ -15,19 +16,18 @@ from gateway.core.ports import (
     EndpointFacts,
     Ids,
     LedgerPort,
-    ModelPort,
     ModelReply,
     ModelRequest,
     RunLogPort,
 )
+from gateway.runs.budgets import Budgets
 from gateway.runs.feed import Feed
 from gateway.runs.leases import Leases
-from toolward.types import Principal, Run, Tool
+from gateway.runs.model_calls import FindEndpoint
+from toolward.types import Principal, Run
 
-OfferedTool = tuple[str, str, Tool]
-"""A tool as an agent gets it: alias, qualified name, tool."""
-
-ToolsFor = Callable[[Principal, AgentDefinition], Sequence[OfferedTool]]
+ToolsFor = Callable[[Principal, AgentDefinition], Offer]
+"""What an agent may be offered on behalf of somebody now; the same object as long as that is the same."""
 
 
 class RunLedger(LedgerPort, RunLogPort, Protocol):
@@ -120,11 +120,12 @@ UNOBSERVED: Observer = Unobserved()
 class Ports(NamedTuple):
     ledger: RunLedger
     dispatch: Caller
-    models: Callable[[AgentDefinition], ModelPort]
+    endpoint: FindEndpoint
     tools_for: ToolsFor
     facts: Callable[[str], ToolFacts]  # by qualified name
     clock: Clock
     ids: Ids
     feed: Feed
     leases: Leases
+    budgets: Budgets
     observer: Observer = UNOBSERVED

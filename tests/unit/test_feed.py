@@ -53,13 +53,14 @@ def test_whoever_follows_the_offsets_has_what_counts_of_every_kind(
     feed = Feed()
     counts, shown = dict.fromkeys(KINDS, ""), dict.fromkeys(KINDS, "")
     with feed.watching("r", text=True) as watcher:
-        say = feed.speaker("r", 1, lambda alias: alias.upper())
+        say = feed.speaker("r", 1, {"a": "x.y", "": "z"})
         for number, (kind, text) in enumerate(said):
             say(Piece(kind, text))
             if kind == "again":
                 counts = dict.fromkeys(KINDS, "")
             else:
-                counts[kind] += f"{text.upper()}\n" if kind == "call" else text
+                name = {"a": "x.y", "": "z"}.get(text, text)
+                counts[kind] += f"{name}\n" if kind == "call" else text
             for piece in watcher.taken() if number % 3 else ():
                 shown[piece.kind] = shown[piece.kind][: piece.offset] + piece.text
         for piece in watcher.taken():
