@@ -161,7 +161,7 @@ async def test_waiting_for_people_is_measured_and_lies_in_no_span(tmp_path: Path
     lines = scraped(telemetry)
     assert 'toolward_run_waited_seconds_sum{agent="support"} 120' in lines
     assert 'toolward_run_waited_seconds_count{agent="support"} 1' in lines
-    assert 'toolward_model_unpriced_total{agent="support",endpoint=""} 2' in lines
+    assert 'toolward_model_unpriced_total{agent="support",endpoint="default"} 2' in lines
     assert 'toolward_run_turn_seconds_count{agent="support"} 1' in lines  # that of the answer alone
 
 
