@@ -12,6 +12,7 @@ import msgspec
 from gateway.core.ports import EndpointFacts, ModelPort, ModelReply, ModelRequest, OnPiece
 from gateway.models.exchange import MAX_REPLY, Answer, ClientExchange, PoolExchange
 from gateway.models.failures import Endpoint
+from gateway.models.surrogates import whole_characters
 from gateway.models.wire import Reader, Reported, Wire
 from toolward.errors import ConfigurationError, ToolwardError
 from toolward.outbound.reach import PUBLIC, Reach
@@ -121,7 +122,7 @@ class HttpEndpoint(ModelPort):
                 await self._read_events(answer, reader)
             else:  # also where an endpoint does not stream
                 whole = b"".join([piece async for piece in self._pieces(answer)])
-                self._read(lambda: reader.whole(whole))
+                self._read(lambda: reader.whole(whole_characters(whole)))
 
     async def _read_events(self, answer: Answer, reader: Reader) -> None:
         events = EventReader(str(self._endpoint))
@@ -188,7 +189,7 @@ def _url(base_url: str, path: str) -> str:
 
 def _take(events: list[Event], reader: Reader) -> bool:
     """Whether the last one was among them."""
-    return any(reader.event(event.name, event.data) for event in events)
+    return any(reader.event(event.name, whole_characters(event.data)) for event in events)
 
 
 async def _see_the_end(pieces: AsyncIterator[bytes]) -> None:
