@@ -29,6 +29,7 @@ _MAX_WAIT = 86_400.0  # seconds; a longer Retry-After is a mistake
 _STATUS = re.compile(r"\b[45]\d\d\b")
 _STATUSES = {
     "authentication_error": 401,
+    "billing_error": 402,
     "permission_error": 403,
     "not_found_error": 404,
     "request_too_large": 413,
@@ -36,8 +37,13 @@ _STATUSES = {
     "rate_limit_exceeded": 429,
     "insufficient_quota": 429,
     "overloaded_error": 529,
+    "slow_down": 529,
+    "timeout_error": 504,
     "invalid_request_error": 400,
     "invalid_prompt": 400,
+    "bio_policy": 400,
+    "misalignment_policy_violation": 400,
+    "data_residency_mismatch": 400,
 }
 """What the codes of failures inside a reply of status 200 mean; of others it is 500."""
 
