@@ -108,7 +108,7 @@ class ResponsesReader(Reader):
 
     def event(self, name: str, data: bytes) -> bool:
         if data.strip() == b"[DONE]":  # some servers end all their streams so
-            return True
+            return self.finished
         try:
             event = shapes.event_of(data)
             if (kind := _TOLD.get(type(event))) is not None:  # most of them are

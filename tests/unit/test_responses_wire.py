@@ -422,6 +422,13 @@ def test_why_it_stopped(output: list[Json], also: Json, expected: str) -> None:
     assert streaming.reply().stop == expected
 
 
+def test_an_end_of_the_stream_is_no_end_of_the_reply() -> None:
+    cut_off = reader()
+    fed(cut_off, streamed(OUTPUT)[:-1])
+    assert not cut_off.event("", b"[DONE]")
+    assert not cut_off.finished
+
+
 def test_broken_arguments_come_back_so_that_they_can_be_sent_again() -> None:
     reply = whole([thought(), call(arguments='{"a": ')], status="incomplete")
     assert reply.tool_uses[0].arguments_json == '{"a":'
