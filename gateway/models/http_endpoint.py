@@ -118,9 +118,10 @@ class HttpEndpoint(ModelPort):
             if not 200 <= answer.status < 300:
                 said = await self._beginning(answer)
                 raise self._endpoint.refused(answer.status, answer.headers, said)
-            if streamed and "json" not in answer.headers.get("content-type", ""):
+            kind = answer.headers.get("content-type", "")
+            if "event-stream" in kind or (streamed and "json" not in kind):
                 await self._read_events(answer, reader)
-            else:  # also where an endpoint does not stream
+            else:  # also where an endpoint does not stream, as others stream unasked
                 whole = b"".join([piece async for piece in self._pieces(answer)])
                 self._read(lambda: reader.whole(whole_characters(whole)))
 
