@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.agent.loop_tools import CALL_TOOL, READ_RESULT, find_tools
@@ -115,6 +115,15 @@ def test_a_stuffed_description_does_not_win_every_search() -> None:
     assert firsts.count("evil__anything") == 0
 
 
+def test_a_huge_tool_costs_no_more_than_what_counts() -> None:
+    many: JsonObject = {
+        f"a{at}": {"description": "x " * 1_000, "enum": ["y" * 50] * 100} for at in range(500)
+    }
+    began = time.thread_time()
+    Index([tool(f"big__{at}", "z " * 100_000, **many) for at in range(20)]).find("w " * 100_000)
+    assert time.thread_time() - began < 0.5
+
+
 @given(st.text(max_size=300), st.integers(-5, 50))
 def test_any_text_can_be_asked_for(query: str, limit: int) -> None:
     found = INDEX.find(query, limit)
@@ -123,6 +132,7 @@ def test_any_text_can_be_asked_for(query: str, limit: int) -> None:
     json.loads(shown(found))
 
 
+@settings(max_examples=30)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.text(max_size=5),
