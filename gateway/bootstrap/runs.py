@@ -1,8 +1,8 @@
 """Runs as a gateway has them: what an agent is offered, what is known of tools, and what a run's owner may now."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
-from gateway.agent.definition import AgentDefinition
 from gateway.bootstrap.models import Models
 from gateway.bootstrap.reload import Reload
 from gateway.config.settings import Settings
@@ -10,10 +10,14 @@ from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
 from gateway.core.ports import Clock, Ids, RunRecord
 from gateway.ledger.ledger import Ledger
-from gateway.runs.ports import OfferedTool
+from gateway.runs.offers import Offers
+from gateway.runs.ports import Observer
 from gateway.runs.presence import Presence
 from gateway.runs.runner import Runs
-from toolward.types import Principal, RunScope
+from gateway.runs.telemetry import RunTelemetry
+from toolward.telemetry.metering import open_metering
+from toolward.telemetry.tracing import captures_content, open_tracing
+from toolward.types import Principal
 
 
 def make_runs(
@@ -24,27 +28,31 @@ def make_runs(
     presence: Presence,
     clock: Clock,
     ids: Ids,
+    observer: Observer,
 ) -> Runs:
     return Runs(
         agents=reload.agents,
         ledger=ledger,
         dispatch=dispatch,
         authorize=dispatch.authorize,
-        models=models.for_agent,
-        tools_for=lambda principal, agent: tuple(_offered(dispatch, principal, agent)),
+        endpoint=models.endpoint,
+        tools_for=Offers(dispatch).offer,
         facts=lambda name: _facts(dispatch, name),
+        budgets=lambda: reload.now.settings.budgets,
         rights=lambda record: _rights(reload.now.settings, record),
         holder=presence.name,
         gone=presence.gone,
         clock=clock,
         ids=ids,
+        observer=observer,
     )
 
 
-def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -> Iterator[OfferedTool]:
-    scope = RunScope("", agent.name, agent.tools, people=agent.people)
-    for entry in dispatch.visible(principal, scope):
-        yield entry.alias, entry.name, entry.tool
+@contextmanager
+def open_telemetry(service: str, environment: Mapping[str, str]) -> Generator[RunTelemetry, None, None]:
+    """As the environment asks for it; metrics for Prometheus are kept in any case. Raises ConfigurationError."""
+    with open_tracing(service, environment) as tracing, open_metering(service, environment) as metering:
+        yield RunTelemetry(tracing, metering=metering, content=captures_content(environment))
 
 
 def _facts(dispatch: Dispatch, name: str) -> ToolFacts:

@@ -11,6 +11,7 @@ from gateway.core.ports import (
     ApprovalGone,
     Clock,
     Lease,
+    ModelUse,
     RunAppend,
     RunLogPort,
     RunRecord,
@@ -19,6 +20,7 @@ from gateway.core.ports import (
     Superseded,
 )
 from gateway.runs.feed import Feed
+from gateway.runs.ports import UNOBSERVED, Observer
 from toolward.errors import Conflict, Overloaded
 
 Decide = Callable[[RunStateData], Sequence[Event]]
@@ -33,7 +35,13 @@ class Journal:
     process writes is read when an append meets it."""
 
     def __init__(
-        self, record: RunRecord, state: RunStateData, log: RunLogPort, clock: Clock, feed: Feed
+        self,
+        record: RunRecord,
+        state: RunStateData,
+        log: RunLogPort,
+        clock: Clock,
+        feed: Feed,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self.record = record
         self.state = state
@@ -42,6 +50,7 @@ class Journal:
         self._log = log
         self._clock = clock
         self._feed = feed
+        self._observer = observer
         self._lock = asyncio.Lock()
 
     @property
@@ -55,16 +64,17 @@ class Journal:
         *,
         lease: Lease | None = None,
         encoding: Encode = encode,
+        use: ModelUse | None = None,
     ) -> None:
         """Write what is decided from the state at that moment; returns when it is durable. Once begun it is
         finished, also when the caller is cancelled: memory and log never differ.
 
         `store`, where given, stores it together with something else; `lease` is that of the work from which it
-        comes. When another process was first, its events are read and it is decided again. Raises IllegalTransition
-        when the state does not allow the events, Superseded when the lease is not in force, Unavailable when the
-        ledger fails.
+        comes; `use` is what the events took of models. When another process was first, its events are read and it
+        is decided again. Raises IllegalTransition when the state does not allow the events, Superseded when the
+        lease is not in force, Unavailable when the ledger fails.
         """
-        storing = asyncio.create_task(self._store(decide, store or self._log.append, lease, encoding))
+        storing = asyncio.create_task(self._store(decide, store or self._log.append, lease, encoding, use))
         try:
             await asyncio.shield(storing)
         except asyncio.CancelledError:
@@ -80,18 +90,21 @@ class Journal:
                 return False
             return await self._catch_up()
 
-    async def _store(self, decide: Decide, store: Store, lease: Lease | None, encoding: Encode) -> None:
+    async def _store(
+        self, decide: Decide, store: Store, lease: Lease | None, encoding: Encode, use: ModelUse | None
+    ) -> None:
         async with self._lock:
             while events := decide(self.state):
                 # Never before the last event, whatever somebody did to the clock.
                 now = max(self._clock.now_ms(), self.state.run.updated_at)
-                state = self.state
+                state, states = self.state, [self.state]
                 for event in events:
                     state = advance(state, event, now)
+                    states.append(state)
                 encoded = tuple(map(encoding, events))
                 epoch = lease.epoch if lease else 0
                 try:
-                    await store(RunAppend(self.run_id, self.state.seq, encoded, state.run, epoch))
+                    await store(RunAppend(self.run_id, self.state.seq, encoded, state.run, epoch, use))
                 except _NOTHING_STORED:
                     raise
                 except Conflict as conflict:
@@ -103,6 +116,8 @@ class Journal:
                     self.broken = True
                     raise
                 self._move(state)
+                for before, after, event in zip(states, states[1:], events, strict=False):
+                    self._observer.moved(before, after, event)
                 return
 
     async def _catch_up(self) -> bool:
@@ -126,10 +141,11 @@ class Journal:
 class Journals:
     """The journals that are in use."""
 
-    def __init__(self, log: RunLogPort, clock: Clock, feed: Feed) -> None:
+    def __init__(self, log: RunLogPort, clock: Clock, feed: Feed, observer: Observer = UNOBSERVED) -> None:
         self._log = log
         self._clock = clock
         self._feed = feed
+        self._observer = observer
         self._open: dict[str, Journal] = {}
         self._loading: dict[str, asyncio.Task[Journal]] = {}
 
@@ -166,5 +182,6 @@ class Journals:
     async def _load(self, run_id: str) -> Journal:
         record, events = await self._log.load(run_id)
         state = fold(events)
-        journal = self._open[run_id] = Journal(record, state, self._log, self._clock, self._feed)
+        journal = Journal(record, state, self._log, self._clock, self._feed, self._observer)
+        self._open[run_id] = journal
         return journal

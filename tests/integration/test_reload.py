@@ -206,6 +206,20 @@ async def test_a_broken_configuration_changes_nothing_until_it_is_whole_again(tm
         assert it.gateway.reload.status()["restart_for"] == ("http",)
 
 
+async def test_the_instructions_beside_an_agent_are_watched_too(tmp_path: Path) -> None:
+    async with house(tmp_path, config()) as it:
+        it.write("helper.md", "Help.\n")
+        it.write("helper.yaml", "name: helper\ninstructions_file: helper.md\n")
+        it.write("toolward.yaml", config(rest="agents: [helper.yaml]\n"))
+        assert "agents (helper)" in await it.outcome()
+        it.write("helper.md", "Help at once.\n")
+        assert "agents (helper)" in await it.outcome()
+        assert it.gateway.reload.agents["helper"].instructions == "Help at once.\n"
+        it.write("helper.yaml", "name: helper\ninstructions: Help.\nmodel: nobody\n")
+        assert "names the model endpoint 'nobody'" in await it.outcome(failed=True)
+        assert it.gateway.reload.agents["helper"].models == ("default",)
+
+
 async def test_a_link_that_is_switched_is_a_change(tmp_path: Path) -> None:
     """As Kubernetes mounts config maps."""
     for name, text in (("v1", ALLOW), ("v2", DENY)):
@@ -296,3 +310,22 @@ async def test_a_found_configuration_that_changes_waits_for_trust(tmp_path: Path
         trust(path, read_settings(path, {}), home)
         assert await it.outcome() == "Now in force: added one"
         assert await it.pid("one")
+
+
+async def test_a_model_endpoint_that_changes_takes_effect_and_one_that_cannot_be_made_does_not(
+    tmp_path: Path,
+) -> None:
+    def model(name: str, **more: str) -> str:
+        known = {"wire": "openai_chat", "base_url": "http://127.0.0.1:1/v1", "model": name, **more}
+        return config(rest=f"models: {{main: {json.dumps(known)}}}\n")
+
+    async with house(tmp_path, model("one")) as it:
+        before = it.gateway.models.endpoint("main")
+        it.write("toolward.yaml", model("two", api_key="two words"))
+        assert "models.main.api_key holds what no key does" in await it.outcome(failed=True)
+        assert it.gateway.models.endpoint("main") is before
+        it.write("toolward.yaml", model("two"))
+        assert await it.outcome() == "Now in force: models"
+        assert it.gateway.models.endpoint("main").facts.model == "two"
+        assert before.facts.model == "one"
+        assert it.gateway.reload.restart == ()

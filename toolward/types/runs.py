@@ -34,7 +34,8 @@ class Agent(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A run as its clients see it. Times are Unix milliseconds."""
+    """A run as its clients see it. Times are Unix milliseconds. `cost` is in billionths of a US dollar, of the
+    replies that have a price; `unpriced` says that some have none."""
 
     id: str
     agent: str
@@ -48,6 +49,8 @@ class Run(msgspec.Struct, frozen=True):
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cost: int = 0
+    unpriced: bool = False
     created_at: int = 0
     updated_at: int = 0
     last_seq: int = 0  # of the newest event
@@ -79,17 +82,20 @@ class RunEvent(msgspec.Struct, frozen=True):
     data: JsonObject
 
 
+TextKind = Literal["text", "reasoning", "call"]
+"""What a piece is of: the answer's text, the model's reasoning, or the qualified names of tools whose calls it
+begins to write, each with a line feed behind it."""
+
+
 class TextDelta(msgspec.Struct, frozen=True):
     """A piece of the model's text as it comes. It is not stored, and may be left out: the whole text is in the
-    turn's `model_replied` event. `offset` counts the characters (Unicode code points) of this turn's text
-    before it; at 0 the text begins, also once more where the model was asked again. `kind` says what it is a piece
-    of: the answer's text, the model's reasoning, or names of tools whose calls it begins to write; offsets count
-    apart for each."""
+    turn's `model_replied` event. `offset` counts the characters (Unicode code points) of this turn's text of this
+    `kind` before it; at 0 that begins, also once more where the model was asked again, then maybe with nothing."""
 
     turn: int
     offset: int
     text: str
-    kind: Literal["text", "reasoning", "call"] = "text"
+    kind: TextKind = "text"
 
 
 class RunPage(msgspec.Struct, frozen=True):
