@@ -456,7 +456,7 @@ def test_budgets_are_read_strictly() -> None:
           - {principals: [], cost_per_day: 1, per: tenant}
           - {per: day}
           - {cost_per_day: 0, per: rule}
-          - {tokens_per_day: 1, per: rule, tokns: 2}
+          - {tokens_per_day: 1, per: rule, token_per_day: 2}
         """
     )
     assert said.splitlines() == [
@@ -467,7 +467,7 @@ def test_budgets_are_read_strictly() -> None:
         " or cost_per_day: 5.00",
         "toolward.yaml:5: budgets[2].per must be principal or tenant or rule, not 'day'",
         "toolward.yaml:6: budgets[3].cost_per_day must be above 0",
-        "toolward.yaml:7: budgets[4] has an unknown key 'tokns'; did you mean 'tokens_per_day'?",
+        "toolward.yaml:7: budgets[4] has an unknown key 'token_per_day'; did you mean 'tokens_per_day'?",
         "toolward.yaml:7: budgets[4].per are those of another budget; write one",
     ]
 
