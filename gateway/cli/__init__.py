@@ -116,20 +116,6 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "Example: toolward policy replay policies/mine.yaml --since 7d",
         ),
     ),
-    ("agent", "Agents, and what is wrong with their files."): (
-        _Command(
-            "list",
-            "gateway.cli.agent:list_agents",
-            "List the configured agents, the model endpoints that may answer them, and their limits.\n\n"
-            "Example: toolward agent list",
-        ),
-        _Command(
-            "check",
-            "gateway.cli.agent:check",
-            "Read agents' files and say what is wrong, with file and line. Nothing is started.\n\n"
-            "Example: toolward agent check agents/mine.yaml",
-        ),
-    ),
     ("config", "Which configuration is in force."): (
         _Command(
             "path",
@@ -242,6 +228,20 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "gateway.cli.ledger:rotate_key",
             "Sign checkpoints with a new key from now on; what the old one signed can still be checked.\n\n"
             "Example: toolward ledger rotate-key",
+        ),
+    ),
+    ("agent", "Agents, and what is wrong with their files."): (
+        _Command(
+            "list",
+            "gateway.cli.agent:list_agents",
+            "List the configured agents, the model endpoints that may answer them, and their limits.\n\n"
+            "Example: toolward agent list",
+        ),
+        _Command(
+            "check",
+            "gateway.cli.agent:check",
+            "Read agents' files and say what is wrong, with file and line. Nothing is started.\n\n"
+            "Example: toolward agent check agents/mine.yaml",
         ),
     ),
     ("run", "Runs of agents."): (
