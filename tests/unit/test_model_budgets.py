@@ -202,6 +202,15 @@ async def test_a_reply_whose_cost_nobody_knows_counts_as_what_was_held_for_it():
     assert await desk.taken() == Taken(5, 30)
 
 
+async def test_the_last_words_of_a_run_that_may_take_no_more_are_counted_and_hold_nothing():
+    desk = Desk(Budget((), 100))
+    with await desk.budgets.hold(ADA, 101, 0) as hold:
+        assert hold.reached
+        assert await desk.budgets.check(ADA, 100, 0) == ""
+        await desk.record(hold, 30)
+    assert await desk.taken() == Taken(30, 0)
+
+
 async def test_the_next_day_begins_anew():
     desk = Desk(Budget((), 100))
     with await desk.budgets.hold(ADA, 100, 0) as hold:
