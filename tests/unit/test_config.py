@@ -14,7 +14,8 @@ from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
 from gateway.config.shipped import shipped_policies
 from gateway.config.source import MAX_BYTES, load_yaml, parse_yaml
-from gateway.core.budgets import BILLION, Budget
+from gateway.core.budgets import Budget
+from gateway.core.model_spec import BILLION
 from gateway.core.spec import CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, StdioSpec
 from toolward.errors import ConfigurationError
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.budgets import BILLION, NOTHING, Budget, budgets_of, dollars, reached, scopes, use
+from gateway.core.budgets import NOTHING, Budget, budgets_of, dollars, reached, scopes, use
 from gateway.core.limits import DAY_MS, Per
+from gateway.core.model_spec import BILLION
 from gateway.core.ports import RunAppend, RunRecord, StoredEvent, Taken, Usage
 from gateway.runs.budgets import Budgets, Hold
 from tests.twins import START_MS, TwinClock, TwinRunLog
