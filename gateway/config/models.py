@@ -112,6 +112,17 @@ def _rates(at: Section) -> Rates:
     )
 
 
+def prices(rates: Rates) -> dict[str, float]:
+    """The same, as a file says it: US dollars for a million tokens."""
+    given = {
+        "input": rates.input,
+        "cached_input": rates.cached,
+        "cache_write": rates.cache_written,
+        "output": rates.output,
+    }
+    return {name: value / BILLION for name, value in given.items() if value is not None}
+
+
 def _rate(at: Section, key: str) -> int | None:
     """In billionths of a dollar for a million tokens."""
     if key not in at:

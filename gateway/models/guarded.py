@@ -24,7 +24,8 @@ QUEUE = 1024
 FAILURES = 5
 """In a row; then an endpoint is left alone."""
 
-_FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0  # seconds for which it is
+FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0  # seconds for which it is
+LONGEST_PAUSE = 30.0  # seconds before it is asked again
 _LEAST = 1.0  # seconds that must be left behind a pause
 _AGAIN = (Unavailable, Overloaded, InvalidResult)
 """A model that is asked twice does no harm; a request that is wrong stays wrong, and time that is over, over."""
@@ -50,12 +51,12 @@ class Guarded(ModelPort):
         self._endpoint = endpoint
         self._tariff = tariff
         self._timeout = timeout
-        self._retries = Retries(draw, RetryRules(attempts=1 + retries, wait=0.5, longest=30.0))
+        self._retries = Retries(draw, RetryRules(attempts=1 + retries, wait=0.5, longest=LONGEST_PAUSE))
         said = f"the model endpoint {facts.name!r}"
         self._gate = Gate(
             said,
             Lane(said, concurrency, QUEUE),
-            breaker or Breaker(FAILURES, _FIRST_WAIT, _LONGEST_WAIT),
+            breaker or Breaker(FAILURES, FIRST_WAIT, LONGEST_WAIT),
             tell=lambda _: None,
             now=_now,
         )

@@ -12,7 +12,7 @@ from gateway.config.reader import Section
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 ENVIRONMENT = dict.fromkeys(
-    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY"), "x"
+    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY", "STRONG_KEY"), "x"
 ) | {"PRINCIPAL_KEY": "k" * 40, "WEBHOOK_SECRET": "w" * 40}
 
 
@@ -77,16 +77,19 @@ def test_the_defaults_are_the_defaults() -> None:
     from gateway.backends.timing import Timing
     from gateway.config.mcp_servers import MAX_SERVERS
     from gateway.config.reminders import AFTER, AT_MOST, EVERY, SHORTEST_SECRET
-    from gateway.config.settings import CALL_TIMEOUT, GRPC, HTTP, MODEL_TIMEOUT
+    from gateway.config.settings import CALL_TIMEOUT, GRPC, HTTP
     from gateway.config.source import MAX_BYTES, MAX_DEPTH
+    from gateway.core.model_spec import MODEL_CONCURRENCY, MODEL_TIMEOUT, RETRIES
     from gateway.core.spec import CONCURRENCY, QUEUE
 
     said: list[tuple[str, Any]] = [
         ("| `http` | HOST:PORT | `{}` |", HTTP),
         ("| `grpc` | HOST:PORT | `{}` |", GRPC),
         ("| `timeout` | seconds | {:g} | of one call", CALL_TIMEOUT),
-        ("| `timeout` | seconds | {:g} | |", MODEL_TIMEOUT),
-        ("| `concurrency` | number | {} |", CONCURRENCY),
+        ("| `timeout` | seconds | {:g} | of one reply", MODEL_TIMEOUT),
+        ("| `concurrency` | number | {} | calls of it", CONCURRENCY),
+        ("| `concurrency` | number | {} | replies of it", MODEL_CONCURRENCY),
+        ("| `retries` | number | {} |", RETRIES),
         ("| `queue` | number | {} |", QUEUE),
         ("`turns` (1 to 1,000, default {})", Limits().turns),
         ("`calls` (0 to 10,000, default {})", Limits().calls),
