@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from gateway.agent.definition import AgentDefinition
 from gateway.bootstrap.endpoints import OFFLINE, Closing, Made, known_models, make_endpoint
 from gateway.core.model_spec import ModelSpec
 from gateway.core.ports import ModelPort
@@ -80,16 +79,9 @@ class Models:
             return found
         near = closest(name, known)
         raise ConfigurationError(
-            f"There is no model endpoint {name!r}.",
+            f"There is no model endpoint named {name!r}.",
             hint=f"Did you mean {near!r}?" if near else f"There are: {', '.join(known)}.",
         )
-
-    def for_agent(self, agent: AgentDefinition) -> ModelPort:
-        """Raises ConfigurationError where the agent names an endpoint that there is not."""
-        try:
-            return self.endpoint(agent.model)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"The agent {agent.name}: {error.message}", hint=error.hint) from None
 
     async def prepare(self, configured: Iterable[ModelSpec]) -> Prepared:
         """What is as it was stays the same endpoint. Raises ConfigurationError."""

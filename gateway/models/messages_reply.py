@@ -6,10 +6,11 @@ import msgspec
 
 from gateway.core.ports import ModelReply, Native, OnPiece, StopReason, ToolUse, Usage
 from gateway.models import messages_shapes as shapes
-from gateway.models.echoed import arguments_object, as_called, json_list, with_ids
+from gateway.models.echoed import as_called, json_list, with_ids
+from gateway.models.messages_blocks import SAID, Block
 from gateway.models.messages_turns import CALL_ID
 from gateway.models.schemas import Adapted
-from gateway.models.spoken import Kind, Spoken, apart
+from gateway.models.spoken import Spoken, apart
 from gateway.models.wire import Reader, Reported
 
 _STOPS: dict[str, StopReason] = {
@@ -18,94 +19,7 @@ _STOPS: dict[str, StopReason] = {
     "refusal": "refusal",
     "model_context_window_exceeded": "context",
 }
-_SAID: dict[str, Kind] = {"text": "text", "thinking": "reasoning"}
 _NEUTRAL = ("text", "tool_use")  # kinds of blocks that a neutral message holds whole
-
-_ADDED_TO = {
-    "text_delta": ("text",),
-    "citations_delta": ("text",),
-    "thinking_delta": ("thinking",),
-    "signature_delta": ("thinking",),
-}
-
-
-class _Block:
-    """A block, with what a stream adds to it."""
-
-    __slots__ = ("_added", "_citations", "_raw", "_signature", "begun", "kind", "open", "part")
-
-    def __init__(self, raw: msgspec.Raw, part: int) -> None:
-        self._raw = raw.copy()
-        self.kind = shapes.kind_of(raw)
-        self.part = part  # which of the texts it belongs to: a block of another kind between sets them apart
-        known = self.kind in ("text", "thinking", "tool_use")
-        self.begun = shapes.block_of(self._raw) if known else shapes.Block()
-        shapes.text_of(raw)
-        self.open = True
-        self._added: list[str] = []  # to its text, its thinking or its input
-        self._signature: list[str] = []
-        self._citations: list[str] = []
-
-    def add(self, delta: shapes.Delta) -> str:
-        """What is new to show."""
-        kinds = _ADDED_TO.get(delta.type)
-        if not self.open:
-            raise ValueError("a piece comes for a block that has ended")
-        if self.kind not in kinds if kinds else self.kind in _SAID:
-            raise ValueError(f"a {delta.type} comes for a block of kind {self.kind:.40}")
-        match delta.type:
-            case "text_delta":
-                new = delta.text
-            case "thinking_delta":
-                new = delta.thinking
-            case "input_json_delta":
-                new = delta.partial_json
-            case "signature_delta":
-                self._signature.append(delta.signature or "")
-                return ""
-            case _:
-                self._citations.append(shapes.text_of(delta.citation) or "null")
-                return ""
-        if new is None:
-            raise ValueError(f"a {delta.type} holds nothing")
-        self._added.append(new)
-        return new
-
-    @property
-    def text(self) -> str:
-        begun = self.begun.thinking if self.kind == "thinking" else self.begun.text
-        return (begun or "") + "".join(self._added)
-
-    @property
-    def arguments(self) -> str:
-        """A call's input as JSON text, as far as it came."""
-        given = "".join(self._added).strip() or shapes.text_of(self.begun.input).strip()
-        return "{}" if given in ("", "null") else given
-
-    @property
-    def signed(self) -> bool:
-        return bool(self.begun.signature or "".join(self._signature))
-
-    def native(self) -> str:
-        """As the endpoint would have written it in one piece."""
-        changed: dict[str, str] = {}
-        if self._added or self.kind == "tool_use":
-            match self.kind:
-                case "text" | "thinking":
-                    changed[self.kind] = _json(self.text)
-                case "tool_use":
-                    changed["input"] = arguments_object(self.arguments)
-                case _:
-                    changed["input"] = arguments_object("".join(self._added))
-        if self._signature:
-            changed["signature"] = _json("".join(self._signature))
-        if self._citations:
-            changed["citations"] = json_list(self._citations)
-        if not changed:
-            return shapes.text_of(self._raw)
-        fields = shapes.fields_of(self._raw)
-        fields.update((name, msgspec.Raw(value.encode())) for name, value in changed.items())
-        return _json(fields)
 
 
 class MessagesReader(Reader):
@@ -119,7 +33,7 @@ class MessagesReader(Reader):
         self._adapted = adapted
         self._turn = turn
         self._spoken = Spoken(on_piece)
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, Block] = {}
         self._parts = 0
         self._stop_reason: str | None = None
         self._explanation = ""
@@ -156,25 +70,20 @@ class MessagesReader(Reader):
             return True
         try:
             event = shapes.event_of(data)
-            if isinstance(event, shapes.BlockDelta | shapes.BlockStart | shapes.BlockStop):
-                self._block_event(event)
+            if isinstance(event, shapes.BlockDelta):  # most of them are
+                self._add(event.index, event.delta)
             elif event is not None:
-                self._message_event(event)
+                self._other_event(event)
         except RecursionError:
             raise ValueError("it is nested too deep") from None
         return isinstance(event, shapes.Stop)
 
-    def _block_event(self, event: shapes.BlockDelta | shapes.BlockStart | shapes.BlockStop) -> None:
+    def _other_event(self, event: shapes.Event) -> None:
         match event:
-            case shapes.BlockDelta(index, delta):
-                self._add(index, delta)
             case shapes.BlockStart(index, block):
                 self._begin(index, block)
             case shapes.BlockStop(index):
                 self._known(index).open = False
-
-    def _message_event(self, event: shapes.Start | shapes.Changed | shapes.Stop | shapes.Failed) -> None:
-        match event:
             case shapes.Start(message):
                 if message.error:
                     raise Reported(message.error)
@@ -187,6 +96,8 @@ class MessagesReader(Reader):
                 self._ended = True
             case shapes.Failed(error):
                 raise Reported(error)
+            case shapes.BlockDelta():
+                pass
 
     def reply(self) -> ModelReply:
         """Raises ValueError for a call without a name."""
@@ -216,7 +127,7 @@ class MessagesReader(Reader):
             response_id=self._id,
         )
 
-    def _native(self, blocks: list[_Block], stop: StopReason) -> Native | None:
+    def _native(self, blocks: list[Block], stop: StopReason) -> Native | None:
         """Blank text is refused when it comes back, and so is thinking that was cut off before its signature."""
         if all(block.kind in _NEUTRAL for block in blocks):
             return None
@@ -232,13 +143,13 @@ class MessagesReader(Reader):
     def _begin(self, index: int, raw: msgspec.Raw) -> None:
         if index in self._blocks:
             raise ValueError(f"its block {index} begins twice")
-        block = _Block(raw, self._parts)
+        block = Block(raw, self._parts)
         if block.kind != "text":
             self._parts += 1
         self._blocks[index] = block
         if block.kind == "tool_use" and block.begun.name:
             self._spoken.call(block.begun.name)
-        elif kind := _SAID.get(block.kind):
+        elif kind := SAID.get(block.kind):
             self._spoken.say(kind, block.part, block.text)
 
     def _add(self, index: int, delta: shapes.Delta) -> None:
@@ -246,10 +157,10 @@ class MessagesReader(Reader):
             return
         block = self._known(index)
         new = block.add(delta)
-        if new and (kind := _SAID.get(block.kind)):
+        if new and (kind := SAID.get(block.kind)):
             self._spoken.say(kind, block.part, new)
 
-    def _known(self, index: int) -> _Block:
+    def _known(self, index: int) -> Block:
         block = self._blocks.get(index)
         if block is None:
             raise ValueError(f"its block {index} was never begun")
@@ -294,7 +205,3 @@ class MessagesReader(Reader):
             cache_written_tokens=written,
             reasoning_tokens=counted("thinking", 0),
         )
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
@@ -15,7 +16,7 @@ from gateway.models.wire import Reader, Reported
 CALL_ID = re.compile(r".{1,64}", re.DOTALL)
 """What OpenAI takes as the id of a call."""
 
-_KINDS = {  # of items, for each kind of delta
+_KINDS: dict[type, str] = {  # of items, for each kind of delta
     shapes.TextDelta: "message",
     shapes.RefusalDelta: "message",
     shapes.SummaryDelta: "reasoning",
@@ -111,7 +112,11 @@ class ResponsesReader(Reader):
         if data.strip() == b"[DONE]":  # some servers end all their streams so
             return True
         try:
-            match shapes.event_of(data):
+            event = shapes.event_of(data)
+            if (kind := _KINDS.get(type(event))) is not None:  # most of them are
+                self._tell(cast(shapes.Delta, event), kind)
+                return False
+            match event:
                 case shapes.Began(index, item):
                     self._begin(index, item)
                 case shapes.Done(index, item):
@@ -124,10 +129,8 @@ class ResponsesReader(Reader):
                     raise Reported(response.error)
                 case shapes.Error() as failed:
                     raise Reported(failed.error or {"code": failed.code, "message": failed.message})
-                case None:
+                case _:
                     pass
-                case delta:
-                    self._tell(delta)
         except RecursionError:
             raise ValueError("it is nested too deep") from None
         return self.finished
@@ -171,8 +174,8 @@ class ResponsesReader(Reader):
         if item.type == "function_call" and item.name:
             self._spoken.call(item.name)
 
-    def _tell(self, delta: shapes.Delta) -> None:
-        index, kind = delta.output_index, _KINDS[type(delta)]
+    def _tell(self, delta: shapes.Delta, kind: str) -> None:
+        index = delta.output_index
         if self._begun.get(index) != kind or index in self._done:
             raise ValueError(f"a piece of a {kind} comes for its item {index}, which is none")
         match delta:

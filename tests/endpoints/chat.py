@@ -152,4 +152,4 @@ def _fragments(reply: Reply, number: int, size: int) -> list[dict[str, Any]]:
 
 
 def _finish(reply: Reply) -> str:
-    return _FINISH.get(reply.why, reply.why)
+    return reply.finish or _FINISH.get(reply.why, reply.why)

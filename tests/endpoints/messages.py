@@ -167,4 +167,4 @@ def _usage_at_the_end(tokens: Tokens) -> dict[str, Any]:
 
 
 def _stop(reply: Reply) -> str:
-    return _STOPS.get(reply.why, reply.why)
+    return reply.finish or _STOPS.get(reply.why, reply.why)

@@ -70,6 +70,7 @@ class Reply:
     tokens: Tokens = Tokens()
     sending: Sending = Sending()
     vendor: Literal["reasoning_content", "reasoning"] = "reasoning_content"  # the field of a chat endpoint
+    finish: str = ""  # the wire's own word for why it stopped, where a test wants another
 
     @property
     def why(self) -> Stop:

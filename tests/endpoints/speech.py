@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from tests.endpoints.script import Failure, Reply
 
-MODEL = "scripted-1"
+MODEL = "scripted"
 CREATED = 1_780_000_000
 
 

@@ -125,7 +125,7 @@ async def test_nothing_to_check_and_nobody_of_that_name(commands: Commands) -> N
     assert "No model endpoint is configured" in err
     code, _, err = await commands.run(check, "offline")
     assert (code, "stand-in that understands no language" in err) == (0, True)
-    with pytest.raises(ConfigurationError, match="no model endpoint 'offlin'"):
+    with pytest.raises(ConfigurationError, match="no model endpoint named 'offlin'"):
         await commands.run(check, "offlin")
 
 

@@ -63,7 +63,7 @@ async def test_names_and_the_default() -> None:
         assert models.said == "small (scripted)"
         assert models.endpoint("default").facts.name == "small"
         assert not models.endpoint("big").facts.priced
-        with pytest.raises(ConfigurationError, match="no model endpoint 'bigg'") as caught:
+        with pytest.raises(ConfigurationError, match="no model endpoint named 'bigg'") as caught:
             models.endpoint("bigg")
         assert caught.value.hint == "Did you mean 'big'?"
     async with open_models([spec(url, "default")], {"OPENAI_API_KEY": "sk-1"}) as models:
@@ -101,7 +101,7 @@ async def test_a_change_makes_what_changed_anew_and_who_holds_an_endpoint_keeps_
                 await old.lines[0].closed.wait()
             await change(models)
             assert models.is_offline
-            with pytest.raises(ConfigurationError, match="There is no model endpoint 'big'"):
+            with pytest.raises(ConfigurationError, match="There is no model endpoint named 'big'"):
                 models.endpoint("big")
         async with asyncio.timeout(5):
             for line in (*old.lines, *new.lines):

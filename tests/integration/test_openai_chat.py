@@ -8,16 +8,9 @@ import pytest
 
 from gateway.core.ports import Message, ModelReply, ModelRequest, ModelTool, ToolUse, Usage
 from gateway.models.http_endpoint import HttpEndpoint
+from tests.endpoints import Raw, ScriptedEndpoint, calls, says, scripted_endpoint
+from tests.endpoints.chat import delta, events
 from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
-from tests.integration.scripted_endpoint import (
-    Raw,
-    ScriptedEndpoint,
-    calls,
-    delta,
-    events,
-    says,
-    scripted_endpoint,
-)
 
 pytestmark = pytest.mark.anyio
 
@@ -150,7 +143,7 @@ async def test_text(endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: b
         stop="final",
         usage=Usage(11, 7),
         model="scripted",
-        response_id="" if streamed else "cmpl",
+        response_id="chatcmpl-1",
         endpoint="gpt",
     )
 
@@ -160,7 +153,7 @@ async def test_one_call(endpoint: ScriptedEndpoint, model: HttpEndpoint, streame
     endpoint.script([calls(("crm__get", {"id": "ORD-1007"}), text="Let me look.")])
     reply = await ask(model, streamed)
     assert (reply.text, reply.stop) == ("Let me look.", "tool_use")
-    assert reply.tool_uses == (ToolUse("call_0", "crm__get", '{"id": "ORD-1007"}'),)
+    assert reply.tool_uses == (ToolUse("call_1_0", "crm__get", '{"id": "ORD-1007"}'),)
 
 
 @BOTH

@@ -10,17 +10,9 @@ import pytest
 
 from gateway.core.ports import ContextExceeded, ModelRequest
 from gateway.models.http_endpoint import HttpEndpoint
+from tests.endpoints import Raw, ScriptedEndpoint, Silence, refuses, says, scripted_endpoint
+from tests.endpoints.chat import delta, events
 from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
-from tests.integration.scripted_endpoint import (
-    Raw,
-    ScriptedEndpoint,
-    Silence,
-    delta,
-    events,
-    refuses,
-    says,
-    scripted_endpoint,
-)
 from toolward.errors import (
     ConfigurationError,
     DeadlineExceeded,
