@@ -205,6 +205,16 @@ async def test_a_failure_in_other_places_of_a_stream(
         await ask(model, streamed=True)
 
 
+@BOTH
+async def test_half_a_character_costs_no_reply(
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool
+) -> None:
+    said = r"\\ud83d a\ud83d\ude00 b\uD83d \ude00c \u00fc"
+    part = '{"choices":[{"%s":{"content":"' + said + '"},"finish_reason":"stop"}]}'
+    endpoint.script([events(part % "delta") if streamed else Raw(((part % "message").encode(),))])
+    assert (await ask(model, streamed)).text == "\\ud83d a😀 b\ufffd \ufffdc ü"
+
+
 # --- what is asked ------------------------------------------------------------------------------------------
 
 
