@@ -83,6 +83,13 @@ class Models:
             hint=f"Did you mean {near!r}?" if near else f"There are: {', '.join(known)}.",
         )
 
+    def status(self) -> list[dict[str, str]]:
+        """As JSON, for operators."""
+        return [
+            {"name": name, "wire": one.spec.wire, "model": one.port.facts.model, "problem": one.port.problem}
+            for name, one in self._now.made.items()
+        ]
+
     async def prepare(self, configured: Iterable[ModelSpec]) -> Prepared:
         """What is as it was stays the same endpoint. Raises ConfigurationError."""
         specs, default, said = _chosen(configured, from_environment(self._environment))

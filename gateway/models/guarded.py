@@ -48,6 +48,9 @@ class Guarded(ModelPort):
         breaker: Breaker | None = None,
     ) -> None:
         self.facts = facts
+        self._told = (
+            _Told()
+        )  # no method of ours: a circle would keep this alive when nobody holds it any more
         self._endpoint = endpoint
         self._tariff = tariff
         self._timeout = timeout
@@ -57,7 +60,7 @@ class Guarded(ModelPort):
             said,
             Lane(said, concurrency, QUEUE),
             breaker or Breaker(FAILURES, FIRST_WAIT, LONGEST_WAIT),
-            tell=lambda _: None,
+            tell=self._told.hear,
             now=_now,
         )
 
@@ -87,6 +90,11 @@ class Guarded(ModelPort):
             if heard is not None:
                 heard.forget()
 
+    @property
+    def problem(self) -> str:
+        """Why it is left alone now; empty where it is not."""
+        return self._told.problem
+
     async def _once(self, request: ModelRequest, heard: "_Heard | None", until: float) -> ModelReply:
         left = 0.0
 
@@ -104,6 +112,13 @@ class Guarded(ModelPort):
         tariff = self._tariff()
         cost = None if tariff is None else tariff.cost(reply.usage)
         return replace(reply, endpoint=self.facts.name, cost=cost)
+
+
+class _Told:
+    problem = ""
+
+    def hear(self, problem: str) -> None:
+        self.problem = problem
 
 
 class _Heard:
