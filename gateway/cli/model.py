@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from msgspec.structs import replace
 
 from gateway.bootstrap.models import Check, Finding, Made, Models, Question, open_models
 from gateway.cli.output import (
@@ -60,8 +59,7 @@ def check(
 
 async def _check(names: Sequence[str], common: Common) -> int:
     settings, _ = settings_of(common)
-    once = [replace(one, retries=0) for one in settings.models]  # what fails now and then shall be seen
-    async with open_models(once, os.environ) as models:
+    async with open_models(settings.models, os.environ, once=True) as models:
         wanted = dict.fromkeys(names or [name for name in models.names if not _is_offline(models, name)])
         made = {name: models.made(name) for name in wanted}
         if not made and not common.json:
