@@ -283,7 +283,8 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "gateway.cli.run:watch",
             "Watch a run to its end, from its beginning or from behind an event.\n\n"
             "What it asks, you are asked here; without a terminal, or while it is paused, the exit code is 5.\n"
-            "Any number of people can watch a run. --deltas shows what the model says while it says it.\n\n"
+            "Any number of people can watch a run. --deltas shows what the model says while it says it, and which\n"
+            "calls it begins to write; --reasoning its reasoning, too.\n\n"
             "Example: toolward run watch run_1m7w… --deltas\n"
             "Example: toolward run watch run_1m7w… --after 12 --json",
         ),
