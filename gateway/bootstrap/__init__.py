@@ -122,7 +122,7 @@ async def open_gateway(
             dispatch, lambda: (*backends.listings(), people.LISTING), settings, reload.now.policy, home
         )
         backends.on_change(upkeep.wake)
-        reload.rule(backends, upkeep)
+        reload.rule(backends, upkeep, models)
         runs = make_runs(dispatch, ledger, models, reload, presence, clock, ids, telemetry)
         reminders = Reminders(lambda: reload.now.settings.reminders, ledger, webhooks, clock)
         async with (

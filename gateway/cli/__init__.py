@@ -116,6 +116,22 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "Example: toolward policy replay policies/mine.yaml --since 7d",
         ),
     ),
+    ("model", "Model endpoints."): (
+        _Command(
+            "list",
+            "gateway.cli.model:list_models",
+            "List the model endpoints, with what they cost; none of them is asked anything.\n\n"
+            "Example: toolward model list --json",
+        ),
+        _Command(
+            "check",
+            "gateway.cli.model:check",
+            "Ask model endpoints whether they answer, stream and call tools: three small requests each.\n\n"
+            "Without names it asks all. The exit code is 1 where one does not do what its configuration says.\n\n"
+            "Example: toolward model check\n"
+            "Example: toolward model check strong --json",
+        ),
+    ),
     ("config", "Which configuration is in force."): (
         _Command(
             "path",
