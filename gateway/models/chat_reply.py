@@ -114,9 +114,13 @@ class ChatReader(Reader):
             self._finish = choice.finish_reason or self._finish
 
     def _add_said(self, said: Said) -> None:
-        self._add_reasoning(said)
-        self._refused = self._refused or bool(said.refusal)
-        if text := said.text or said.refusal or "":
+        if said.reasoning_content or said.reasoning or said.reasoning_details:
+            self._add_reasoning(said)
+        text = said.content if isinstance(said.content, str) else said.text
+        if said.refusal:
+            self._refused = True
+            text = text or said.refusal
+        if text:
             self._text.append(text)
             self._tell("text", text)
         for part in said.tool_calls or ():

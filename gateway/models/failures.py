@@ -21,6 +21,7 @@ from toolward.errors import (
     Unauthenticated,
     Unavailable,
 )
+from toolward.outbound.connection import Interrupted
 
 _QUOTED = 300  # characters of an endpoint's own words
 _MAX_WAIT = 86_400.0  # seconds; a longer Retry-After is a mistake
@@ -137,6 +138,23 @@ class Endpoint:
             f"{self} cannot be reached: {why[:1].lower()}{why[1:]}.",
             hint="Start it, or correct its base URL.",
         )
+
+    def broke(self, error: ToolwardError) -> ToolwardError:
+        """The error for an exchange that did not come to its end."""
+        match error:
+            case Interrupted():
+                return self.interrupted()
+            case Unavailable():
+                return self.unreachable(error.message)
+            case InvalidResult() if not error.message.startswith(str(self)):
+                return self.malformed(error.message.rstrip("."))
+            case Overloaded():
+                return Overloaded(
+                    f"Too many requests wait for a connection to {self.name!r}.",
+                    retry_after=error.retry_after,
+                )
+            case _:
+                return error
 
     def interrupted(self) -> Unavailable:
         return Unavailable(f"{self} closed the connection before its reply was whole.", hint="Try again.")
