@@ -5,13 +5,16 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway.agent import events as ev
+from gateway.agent.context import Asked
 from gateway.agent.definition import AgentDefinition, Limits
 from gateway.agent.loop import CallModel
 from gateway.agent.making import model_replied
+from gateway.agent.model_requests import request_digest
 from gateway.agent.state import RunStateData, advance, begin
 from gateway.agent.stored import encode
 from gateway.core.ports import ModelPort, ModelReply, ModelRequest, RunAppend, RunRecord, ToolUse, Usage
@@ -25,6 +28,8 @@ AGENT = AgentDefinition(
 STARTED = ev.RunStarted(
     agent="support", owner="ada", tenant="default", input="Where is my order ORD-1003?", definition=AGENT
 )
+
+NOTHING_ASKED = Asked((), (), partial(request_digest, ()))
 
 
 class Size(NamedTuple):
@@ -87,7 +92,7 @@ def _event(state: RunStateData, number: int) -> ev.Event:
         case 0:
             use = ToolUse(f"use_{number}", "crm__get", f'{{"id":"ORD-{number:04d}"}}')
             reply = ModelReply(f"I look at order {number}.", (use,), "tool_use", Usage(900, 40), "bench")
-            return model_replied(state, CallModel(turn + 1), reply, (), "tools", 5)
+            return model_replied(state, CallModel(turn + 1), reply, NOTHING_ASKED, "tools", 5)
         case 1:
             return ev.ToolCalled(
                 turn=turn, index=0, call_id=f"call_{state.run.id}_{number}", use_id=f"use_{number - 1}",

@@ -1,8 +1,8 @@
 """What the model is told of a person's answer, where that itself settles the call."""
 
-from gateway.agent.context import Observation, cut
 from gateway.agent.conversation import Call
 from gateway.agent.events import InputAnswered
+from gateway.agent.observations import Observation, cut
 from gateway.core.questions import DID_NOT_HAPPEN, HAPPENED
 from toolward.types import RequestKind
 

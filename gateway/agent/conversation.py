@@ -105,14 +105,60 @@ class Item(msgspec.Struct, frozen=True):
     call_id: str = ""
 
 
+class Spent(msgspec.Struct, frozen=True):
+    """What a run took: `cost` in billionths of a US dollar, `ms` while it was worked on (not while it waited for
+    people)."""
+
+    turns: int = 0
+    calls: int = 0
+    tokens: int = 0
+    cost: int = 0
+    ms: int = 0
+
+    def without(self, other: "Spent") -> "Spent":
+        return Spent(
+            self.turns - other.turns,
+            self.calls - other.calls,
+            self.tokens - other.tokens,
+            self.cost - other.cost,
+            self.ms - other.ms,
+        )
+
+
+BYTES_A_TOKEN = 3
+"""A cautious guess where no endpoint has counted: in UTF-8, so that it fits other scripts, too."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """How much of its log the model sees: results of the turns up to `folded` only as a line, `summary` in place of
+    the turns up to its own. `size` is all of that in bytes of UTF-8; `sent` is what it was when an endpoint counted
+    `counted` tokens in it (0: none has)."""
+
+    folded: int = 0
+    summary: ev.TurnsSummarised | None = None
+    size: int = 0
+    sent: int = 0
+    counted: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Of the next request, as far as can be told."""
+        if not self.counted:
+            return self.size // BYTES_A_TOKEN
+        return max(self.counted + (self.size - self.sent) // BYTES_A_TOKEN, 0)
+
+    @property
+    def summarised(self) -> int:
+        return self.summary.turn if self.summary is not None else 0
+
+
 class RunStateData(msgspec.Struct, frozen=True):
     """Everything that a run's events say. `run` is the row that lists show.
 
     `items` came beside the turns, in the order of the log: messages, and outcomes of turns that were set aside;
-    each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had been
-    used (turns, calls) when the last message came: limits count from there. `made` are the effects of a retried
-    run's parent behind their common events.
-    """
+    each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had
+    been used when the last message came: limits count from there. `reached` is a limit outside the run's own,
+    since then; `made` are the effects of a retried run's parent behind their common events."""
 
     run: Run
     tenant: str
@@ -123,7 +169,12 @@ class RunStateData(msgspec.Struct, frozen=True):
     items: tuple[Item, ...] = ()
     refs: tuple[MessageRef, ...] = ()
     tools: str = ""
-    since: tuple[int, int] = (0, 0)
+    ms: int = 0  # at work
+    since: Spent = Spent()
+    seen: Seen = Seen()
+    classified: ev.InputClassified | None = None
+    reached: ev.LimitReached | None = None
+    cut: bool = False  # whether the model was given a result in part
     made: tuple[ev.EffectMade, ...] = ()
     parked: str = ""  # the request that the run itself waits for
     verdict: ev.InputAnswered | None = None  # what was answered to it, if not that it is to go on
@@ -138,6 +189,16 @@ class RunStateData(msgspec.Struct, frozen=True):
         """Ids of the input requests that wait for an answer."""
         ids = (request for turn in self.open_turns for call in turn.begun for request in call.asked)
         return tuple(dict.fromkeys((*ids, *((self.parked,) if self.parked else ()))))
+
+    @property
+    def spent(self) -> Spent:
+        """Since the last message."""
+        return self.used.without(self.since)
+
+    @property
+    def used(self) -> Spent:
+        run = self.run
+        return Spent(len(self.turns), run.calls, run.input_tokens + run.output_tokens, run.cost, self.ms)
 
     @property
     def unheard(self) -> bool:

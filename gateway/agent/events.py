@@ -5,6 +5,7 @@ A field may be added with a default under the same version. Any other change is 
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -47,8 +48,10 @@ class MessageReceived(Event, frozen=True, kw_only=True):
 class ModelReplied(Event, frozen=True, kw_only=True):
     """One reply of the model begins turn `turn` (1, 2, 3 …). On the `last` turn no tools were offered.
 
-    `request` is what it was asked; `heard` says how much of what came beside the turns was in it (messages and late
-    outcomes, in the order of the log)."""
+    `request` is what it was asked; `heard` says how much of what came beside the turns was in it (messages and
+    late outcomes, in the order of the log). `endpoint` answered, after those that were `passed_over`; `native` is
+    the reply as it wrote it, where that holds more than the other fields, and goes back to `native_source` alone.
+    `cost` is in billionths of a US dollar."""
 
     turn: int
     text: str
@@ -60,6 +63,13 @@ class ModelReplied(Event, frozen=True, kw_only=True):
     last: bool = False
     heard: int = 0
     request: RequestChange | None = None
+    endpoint: str = ""
+    passed_over: tuple[str, ...] = ()
+    reasoning: str = ""
+    native: str = ""
+    native_source: str = ""
+    response_id: str = ""
+    cost: int | None = None
 
 
 class ToolCalled(Event, frozen=True, kw_only=True):
@@ -83,7 +93,8 @@ class ToolReturned(Event, frozen=True, kw_only=True):
     """How a call ended, in the words that the model sees. `code` is `ok`, `tool_error`, `outcome_unknown`,
     `limit_reached` or an error's code; `structured` says that the text is JSON; `effect` and `rule` are what
     policy decided, empty where it was not asked. `late`: it was made by a gateway whose lease was over, and came
-    while another waited for a person to say what had become of the call."""
+    while another waited for a person to say what had become of the call. Where the text is cut, `whole` is the
+    digest of all of it, `length` characters."""
 
     call_id: str
     code: str
@@ -95,6 +106,8 @@ class ToolReturned(Event, frozen=True, kw_only=True):
     rule: str = ""
     duration_ms: int = 0
     late: bool = False
+    whole: str = ""
+    length: int = 0
 
 
 class InputRequested(Event, frozen=True, kw_only=True):
@@ -127,6 +140,44 @@ class InputAnswered(Event, frozen=True, kw_only=True):
     again: bool = False
     choice: str = ""
     handed_back: bool = False
+
+
+class ResultsFolded(Event, frozen=True, kw_only=True):
+    """From now on the model sees of the results of the turns up to `turn` that they were there, and how to read
+    them again."""
+
+    turn: int
+
+
+class TurnsSummarised(Event, frozen=True, kw_only=True):
+    """From now on the model sees this `text` in place of the turns up to `turn`, which a model wrote from them
+    (none, where `endpoint` is empty). What people said in them it goes on to see."""
+
+    turn: int
+    text: str
+    usage: Usage
+    endpoint: str = ""
+    model: str = ""
+    cost: int | None = None
+    duration_ms: int = 0
+
+
+class InputClassified(Event, frozen=True, kw_only=True):
+    """A small model's word for what turn `turn` begins with; it decides which endpoint answers."""
+
+    turn: int
+    label: str
+    usage: Usage
+    endpoint: str = ""
+    cost: int | None = None
+
+
+class LimitReached(Event, frozen=True, kw_only=True):
+    """A limit outside the run's own: `budget` (of its owner's day), or `context`, where an endpoint says that what
+    it is sent is too long."""
+
+    limit: Literal["budget", "context"]
+    message: str
 
 
 class RunPaused(Event, frozen=True, kw_only=True):
@@ -173,7 +224,8 @@ class RunCompleted(Event, frozen=True, kw_only=True):
 
 class RunFailed(Event, frozen=True, kw_only=True):
     """It ended without a full answer: `code` is an error's code, or `limit_reached`, `repeated_failure`,
-    `refusal`, `truncated`, `empty_reply`. `answer` is what there is of one."""
+    `no_progress`, `refusal`, `content_filter`, `truncated`, `context_exceeded`, `empty_reply`, `given_up`.
+    `answer` is what there is of one."""
 
     code: str
     message: str
@@ -193,6 +245,10 @@ TYPES: Mapping[str, type[Event]] = {
     "tool_returned": ToolReturned,
     "input_requested": InputRequested,
     "input_answered": InputAnswered,
+    "results_folded": ResultsFolded,
+    "turns_summarised": TurnsSummarised,
+    "input_classified": InputClassified,
+    "limit_reached": LimitReached,
     "run_paused": RunPaused,
     "run_resumed": RunResumed,
     "run_retried": RunRetried,

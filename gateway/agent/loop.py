@@ -8,16 +8,12 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.agent.context import Observation
-from gateway.agent.conversation import Call, Turn
+from gateway.agent.conversation import Call, RunStateData, Turn
 from gateway.agent.definition import Limits
 from gateway.agent.events import InputAnswered
-from gateway.agent.state import RunStateData
+from gateway.agent.folding import room
+from gateway.agent.stopping import SAME_FAILURES, SAME_TURNS, goes_round, limit, repeated_failure
 from gateway.core.ports import ToolUse
-from toolward.names import closest
-
-SAME_FAILURES = 3
-"""Turns in which the same call may fail in the same way before the run ends."""
 
 
 class CallModel(msgspec.Struct, frozen=True):
@@ -25,6 +21,18 @@ class CallModel(msgspec.Struct, frozen=True):
 
     turn: int
     last: bool = False
+
+
+class Fold(msgspec.Struct, frozen=True):
+    """Fold the results of the turns up to this one."""
+
+    turn: int
+
+
+class Summarise(msgspec.Struct, frozen=True):
+    """Have a summary made of the turns up to this one."""
+
+    turn: int
 
 
 class CallTools(msgspec.Struct, frozen=True):
@@ -55,7 +63,7 @@ class Fail(msgspec.Struct, frozen=True):
     answer: str = ""
 
 
-Step = CallModel | CallTools | WaitForInput | Complete | Fail
+Step = CallModel | CallTools | Fold | Summarise | WaitForInput | Complete | Fail
 
 
 def next_step(state: RunStateData, limits: Limits) -> Step:
@@ -72,24 +80,38 @@ def next_step(state: RunStateData, limits: Limits) -> Step:
 
 def _converse(state: RunStateData, limits: Limits) -> Step:
     if not state.turns:
-        return CallModel(1)
+        return _next_turn(state, limits)
     turn = state.turns[-1]
     if turn.reply.last and not state.unheard:
-        return _at_limit(state, turn, limits)
+        return _at_limit(state, limits)
     if not turn.over:
         return WaitForInput(state.asked)
-    if (repeated := _repeated_failure(state)) is not None:
-        return repeated
-    if turn.reply.tool_uses or state.unheard:
-        return _next_turn(state, turn, limits)
+    if (stuck := _stuck(state)) is not None:
+        return stuck
+    if turn.reply.tool_uses or turn.reply.stop == "paused" or state.unheard:
+        return _next_turn(state, limits)
     return WaitForInput(state.asked) if state.asked else _end(turn)
 
 
-def _next_turn(state: RunStateData, turn: Turn, limits: Limits) -> CallModel:
-    number = turn.number + 1
-    turns, calls = state.since
-    spent = number - turns > limits.turns or state.run.calls - calls >= limits.calls
-    return CallModel(number, last=spent)
+def _next_turn(state: RunStateData, limits: Limits) -> Step:
+    number = len(state.turns) + 1
+    reached = limit(state, limits)
+    if reached is not None and not reached.fits:
+        return Fail("limit_reached", reached.message, last_words(state))
+    fold, summarise = room(state, limits.context_tokens)
+    if fold:
+        return Fold(fold)
+    if summarise:
+        return Summarise(summarise)
+    if state.reached is not None and state.reached.limit == "context":
+        return Fail("context_exceeded", state.reached.message, last_words(state))
+    return CallModel(number, last=reached is not None)
+
+
+def last_words(state: RunStateData) -> str:
+    """What there is of an answer: what the model said last, since somebody wrote to it."""
+    said = (turn.reply.text for turn in reversed(state.turns[state.since.turns :]))
+    return next((text for text in said if text.strip()), "")
 
 
 def _go_on(turn: Turn) -> CallTools:
@@ -103,96 +125,42 @@ def _given_up(verdict: InputAnswered) -> Fail:
     return Fail("given_up", f"Work on the run stopped again and again at the same place, and {said}.")
 
 
+_CUT_SHORT: Mapping[str, tuple[str, str]] = {
+    "refusal": ("refusal", "The model endpoint refused to answer."),
+    "content_filter": ("content_filter", "The model endpoint's content filter stopped the answer."),
+    "length": ("truncated", "The answer was cut off at the model endpoint's length limit."),
+    "context": (
+        "context_exceeded",
+        "The answer was cut off: the conversation fills all that the model can take.",
+    ),
+}
+
+
 def _end(turn: Turn) -> Step:
     reply = turn.reply
-    if reply.stop == "refusal":
-        return Fail("refusal", "The model endpoint refused to answer.", reply.text)
-    if reply.stop == "length":
-        return Fail("truncated", "The answer was cut off at the model endpoint's length limit.", reply.text)
+    if (cut_short := _CUT_SHORT.get(reply.stop)) is not None:
+        return Fail(*cut_short, reply.text)
     if not reply.text.strip():
         return Fail("empty_reply", "The model answered with nothing: no text and no tool call.")
     return Complete(reply.text)
 
 
-def _at_limit(state: RunStateData, turn: Turn, limits: Limits) -> Fail:
-    spent = state.run.calls - state.since[1] >= limits.calls
-    reached = f"{limits.calls} tool calls" if spent else f"{limits.turns} turns"
-    return Fail("limit_reached", f"The run reached its limit of {reached}.", turn.reply.text)
+def _at_limit(state: RunStateData, limits: Limits) -> Fail:
+    reached = limit(state, limits)
+    message = reached.message if reached is not None else "The run reached a limit."
+    return Fail("limit_reached", message, last_words(state))
 
 
-def _repeated_failure(state: RunStateData) -> Fail | None:
-    """Whether a call of the last turn has failed in the same way in the last turns that made it."""
-    for call in state.turns[-1].begun:
-        if call.outcome is not None and call.outcome.is_error and _failures(state, call) >= SAME_FAILURES:
-            return Fail(
-                "repeated_failure",
-                f"The same call of {call.tool or call.alias} failed {SAME_FAILURES} times in the same way:"
-                f" {call.outcome.text[:500]}",
-                state.turns[-1].reply.text,
-            )
-    return None
-
-
-def _failures(state: RunStateData, failed: Call) -> int:
-    """Turns, counted back from the last, in which this call was made and failed like this; another outcome of
-    it ends the count. Several in one turn are one: the model had not seen the first fail."""
-    count = 0
-    for turn in reversed(state.turns):
-        same = [call for call in turn.begun if _same_call(call, failed)]
-        if not same:
-            continue
-        if not all(_same_outcome(call, failed) for call in same):
-            break
-        count += 1
-    return count
-
-
-def _same_call(one: Call, other: Call) -> bool:
-    return one.alias == other.alias and one.arguments_json == other.arguments_json
-
-
-def _same_outcome(one: Call, other: Call) -> bool:
-    mine, its = one.outcome, other.outcome
-    return mine is not None and its is not None and (mine.code, mine.text) == (its.code, its.text)
-
-
-def resolve(
-    use: ToolUse, offered: Mapping[str, str], *, calls_made: int, limits: Limits
-) -> str | Observation:
-    """The qualified name of the tool that the model means, or what it is told instead.
-
-    `offered` maps aliases to qualified names; a model that writes a qualified name is understood too.
-    """
-    if calls_made >= limits.calls:
-        return _mistake("limit_reached", f"No more tools can be called: {limits.calls} calls were made.")
-    if use.name in offered:
-        tool = offered[use.name]
-    elif use.name in offered.values():
-        tool = use.name
-    else:
-        near = closest(use.name, offered)
-        known = f"Did you mean {near!r}?" if near else f"The tools are: {', '.join(offered) or 'none'}."
-        return _mistake("unknown_tool", f"There is no tool named {use.name[:128]!r}. {known}")
-    if (flaw := _flaw(arguments_of(use))) is not None:
-        return _mistake(
-            "invalid_arguments",
-            f"The arguments of {use.name} {flaw}. Call again with one JSON object that fits the input schema.",
+def _stuck(state: RunStateData) -> Fail | None:
+    if (call := repeated_failure(state)) is not None:
+        assert call.outcome is not None  # noqa: S101 -- it has failed
+        message = (
+            f"The same call of {call.tool or call.alias} failed {SAME_FAILURES} times in the same way:"
+            f" {call.outcome.text[:500]}"
         )
-    return tool
-
-
-def arguments_of(use: ToolUse) -> str:
-    """Some endpoints send nothing where there are no arguments."""
-    return use.arguments_json.strip() or "{}"
-
-
-def _flaw(arguments_json: str) -> str | None:
-    try:
-        value = msgspec.json.decode(arguments_json.encode(errors="replace"))
-    except (msgspec.DecodeError, RecursionError) as error:
-        return f"are not valid JSON ({error})"
-    return None if isinstance(value, dict) else "must be a JSON object"
-
-
-def _mistake(code: str, text: str) -> Observation:
-    return Observation(code, is_error=True, text=text, trust="trusted")
+        return Fail("repeated_failure", message, last_words(state))
+    if goes_round(state):
+        names = ", ".join(dict.fromkeys(call.tool or call.alias for call in state.turns[-1].begun))
+        message = f"No progress: {SAME_TURNS} turns made the same calls ({names}) with the same outcomes."
+        return Fail("no_progress", message, last_words(state))
+    return None

@@ -4,12 +4,13 @@ A request is a list of messages and a list of tools. The log has the digests of 
 what was said in it, however long the conversation is; the request can be rebuilt bit by bit.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.core.digests import text_digest
-from gateway.core.ports import Message, ModelTool, ToolUse
+from gateway.core.digests import short_digest, text_digest
+from gateway.core.ports import Message, ModelTool, Native, ToolUse
 from toolward.errors import NotFound
 
 
@@ -27,6 +28,13 @@ class MessageRef(msgspec.Struct, frozen=True, array_like=True):
     uses: tuple[UseRef, ...] = ()
     tool_use_id: str = ""
     is_error: bool = False
+    native: tuple[str, str] | None = None  # source, digest of the items
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Digests of all that it consists of."""
+        native = (self.native[1],) if self.native else ()
+        return (*((self.text,) if self.text else ()), *(use.arguments for use in self.uses), *native)
 
 
 class RequestChange(msgspec.Struct, frozen=True):
@@ -49,22 +57,54 @@ class ListedTool(msgspec.Struct, frozen=True, array_like=True):
     input_schema: msgspec.Raw
 
 
+class RequestDigest:
+    """The digest of a request that grows: what was hashed once is not hashed again."""
+
+    __slots__ = ("_count", "_hash")
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256(b"[[")
+        self._count = 0
+
+    def add(self, ref: MessageRef) -> None:
+        self._hash.update(b"," + _encoded(ref) if self._count else _encoded(ref))
+        self._count += 1
+
+    def of(self, more: Sequence[MessageRef], tools: str) -> str:
+        """Of what was added and `more`, with the list of tools of this digest. Nothing is added."""
+        whole = RequestDigest()
+        whole._hash, whole._count = self._hash.copy(), self._count
+        for ref in more:
+            whole.add(ref)
+        whole._hash.update(b"]," + msgspec.json.encode(tools) + b"]")
+        return short_digest(whole._hash.digest())
+
+
 def refs(messages: Sequence[Message]) -> tuple[MessageRef, ...]:
-    return tuple(map(_ref, messages))
+    return tuple(map(ref_of, messages))
 
 
-def change(base: int, before: Sequence[MessageRef], now: tuple[MessageRef, ...], tools: str) -> RequestChange:
-    """What makes the messages `now` of those `before`, which turn `base` was asked with."""
+def change(
+    base: int, before: Sequence[MessageRef], now: tuple[MessageRef, ...], tools: str, digest: str = ""
+) -> RequestChange:
+    """What makes the messages `now` of those `before`, which turn `base` was asked with. `digest` is that of the
+    request, where it is known."""
     keep = 0
     for one, other in zip(before, now, strict=False):
-        if one != other:
+        if one is not other and one != other:
             break
         keep += 1
-    return RequestChange(base if keep else 0, keep, now[keep:], tools, request_digest(now, tools))
+    return RequestChange(base if keep else 0, keep, now[keep:], tools, digest or request_digest(now, tools))
 
 
-def request_digest(messages: tuple[MessageRef, ...], tools: str) -> str:
-    return text_digest(msgspec.json.encode((messages, tools)))
+def request_digest(messages: Sequence[MessageRef], tools: str) -> str:
+    return RequestDigest().of(messages, tools)
+
+
+def _encoded(ref: MessageRef) -> bytes:
+    """As it was before there was `native`, where there is none: digests on record stay what they are."""
+    body = msgspec.json.encode(ref)
+    return body if ref.native is not None else body[: -len(b",null]")] + b"]"
 
 
 def apply(before: Sequence[MessageRef], changed: RequestChange) -> tuple[MessageRef, ...]:
@@ -87,17 +127,20 @@ def rebuilt(messages: Sequence[MessageRef], texts: Mapping[str, bytes]) -> tuple
     return tuple(_message(ref, texts) for ref in messages)
 
 
-def _ref(message: Message) -> MessageRef:
+def ref_of(message: Message) -> MessageRef:
     uses = tuple(
         UseRef(use.id, use.name, text_digest(use.arguments_json.encode())) for use in message.tool_uses
     )
     text = text_digest(message.text.encode()) if message.text else ""
-    return MessageRef(message.role, text, uses, message.tool_use_id, message.is_error)
+    native = message.native
+    kept = (native.source, text_digest(native.items.encode())) if native is not None else None
+    return MessageRef(message.role, text, uses, message.tool_use_id, message.is_error, kept)
 
 
 def _message(ref: MessageRef, texts: Mapping[str, bytes]) -> Message:
     uses = tuple(ToolUse(use.id, use.name, _words(use.arguments, texts)) for use in ref.uses)
     text = _words(ref.text, texts) if ref.text else ""
+    native = Native(ref.native[0], _words(ref.native[1], texts)) if ref.native else None
     return msgspec.convert(
         {
             "role": ref.role,
@@ -105,6 +148,7 @@ def _message(ref: MessageRef, texts: Mapping[str, bytes]) -> Message:
             "tool_uses": uses,
             "tool_use_id": ref.tool_use_id,
             "is_error": ref.is_error,
+            "native": native,
         },
         Message,
     )

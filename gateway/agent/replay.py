@@ -14,15 +14,30 @@ import msgspec
 
 from gateway.agent import events as ev
 from gateway.agent.answers import people_said
-from gateway.agent.context import Observation, messages
+from gateway.agent.context import Conversation
 from gateway.agent.conversation import Call
-from gateway.agent.loop import CallModel, CallTools, Complete, Fail, Step, WaitForInput, next_step, resolve
+from gateway.agent.folding import KEEP, fold_to, summarise_to
+from gateway.agent.loop import (
+    CallModel,
+    CallTools,
+    Complete,
+    Fail,
+    Fold,
+    Step,
+    Summarise,
+    WaitForInput,
+    last_words,
+    next_step,
+)
+from gateway.agent.loop_tools import CALL
 from gateway.agent.making import called_again, first_called, model_replied, returned
 from gateway.agent.model_requests import tool_list
+from gateway.agent.observations import Observation
+from gateway.agent.resolving import OWN, resolve
 from gateway.agent.state import IllegalTransition, RunStateData, follow
 from gateway.agent.stored import UnreadableEvent, decode
 from gateway.core.digests import text_digest
-from gateway.core.ports import ModelReply, ToolUse
+from gateway.core.ports import ModelReply, Native, ToolUse
 from gateway.core.questions import CANCEL
 from toolward.types import RequestKind, RunEvent, RunState
 
@@ -32,7 +47,17 @@ Offered = Mapping[str, Mapping[str, str]]
 NO_TOOLS = text_digest(tool_list([]))
 
 LOOP_FAILURES = frozenset(
-    {"limit_reached", "repeated_failure", "refusal", "truncated", "empty_reply", "given_up"}
+    {
+        "limit_reached",
+        "repeated_failure",
+        "no_progress",
+        "refusal",
+        "content_filter",
+        "truncated",
+        "context_exceeded",
+        "empty_reply",
+        "given_up",
+    }
 )
 """Codes of failures that the loop itself decides."""
 
@@ -112,6 +137,8 @@ class _Replay:
                 yield from self._returned(event, now)
             case ev.InputRequested():
                 yield from _requested(event, now)
+            case ev.ResultsFolded() | ev.TurnsSummarised():
+                yield from self._shortened(event)
             case ev.RunCompleted():
                 if isinstance(step := _step(now), Complete):
                     yield ev.RunCompleted(answer=step.answer)
@@ -141,7 +168,15 @@ class _Replay:
         if event.code in MAY_NOT_GO_ON or (
             event.code not in LOOP_FAILURES and any(isinstance(one, CallModel) for one in steps)
         ):
-            yield msgspec.structs.replace(event, answer="")
+            yield msgspec.structs.replace(event, answer=last_words(now))
+
+    def _shortened(self, event: ev.ResultsFolded | ev.TurnsSummarised) -> Iterator[ev.Event]:
+        """When there is too much depends on the endpoint; what goes then does not."""
+        to = fold_to if isinstance(event, ev.ResultsFolded) else summarise_to
+        for state in reversed(self._states):
+            for keep in (KEEP, 1):
+                if turn := to(state, keep):
+                    yield msgspec.structs.replace(event, turn=turn)
 
     # --- tools
 
@@ -166,13 +201,13 @@ class _Replay:
 
     def _first_call(
         self, event: ev.ToolCalled | Call, state: RunStateData, step: CallTools
-    ) -> Iterator[tuple[ToolUse, str | Observation]]:
+    ) -> Iterator[tuple[ToolUse, str | Observation | None]]:
         """What was made of the wish, if it was uncalled then."""
-        for made, (index, use) in enumerate(step.uses, state.run.calls - state.since[1]):
+        for made, (index, use) in enumerate(step.uses, state.spent.calls):
             if index != event.index:
                 continue
             offered = self._tools_of(state, event.turn)
-            if offered is None:
+            if offered is None or use.name == CALL:  # what a search was over is not in the log
                 yield use, event.tool
             else:
                 yield use, resolve(use, offered, calls_made=made, limits=state.definition.limits)
@@ -192,7 +227,7 @@ class _Replay:
         call = _call(now, event.call_id)
         if call.ready:
             yield _of_ready(call)
-        elif not call.tool and self._tools_of(now, call.turn) is not None:
+        elif not call.tool and self._tools_of(now, call.turn) is not None and not _of_loop(now, call):
             for state, step in self._steps(call.turn):
                 if isinstance(step, CallTools) and step.turn == call.turn:
                     targets = (target for _, target in self._first_call(call, state, step))
@@ -200,6 +235,11 @@ class _Replay:
         else:
             late = call.waits and call.kind is RequestKind.UNKNOWN_OUTCOME
             yield msgspec.structs.replace(event, late=late)
+
+
+def _of_loop(state: RunStateData, call: Call) -> bool:
+    """Whether it is of a tool of the loop itself, whose answer is taken from the log."""
+    return state.turns[call.turn - 1].reply.tool_uses[call.index].name in (*OWN, CALL)
 
 
 def _requested(event: ev.InputRequested, now: RunStateData) -> Iterator[ev.Event]:
@@ -218,11 +258,24 @@ def _of_ready(call: Call) -> ev.Event:
 
 def _reply(event: ev.ModelReplied, state: RunStateData, step: CallModel, *, known: bool) -> ev.Event:
     tools = event.request.tools if event.request is not None else ""
+    native = Native(event.native_source, event.native) if event.native else None
     made = model_replied(
         state,
         step,
-        ModelReply(event.text, event.tool_uses, event.stop, event.usage, event.model),
-        messages(state, last=step.last),
+        ModelReply(
+            event.text,
+            event.tool_uses,
+            event.stop,
+            event.usage,
+            event.model,
+            native,
+            event.reasoning,
+            event.response_id,
+            event.cost,
+            event.endpoint,
+            event.passed_over,
+        ),
+        Conversation().asked(state, last=step.last),
         NO_TOOLS if step.last else tools,
         event.duration_ms,
     )
@@ -247,6 +300,10 @@ def _would(step: Step | None, state: RunStateData) -> str:
             return f"model_replied: turn {turn}{', the last' if last else ''}"
         case CallTools(turn):
             return f"calls of turn {turn}"
+        case Fold(turn):
+            return f"results_folded: up to turn {turn}"
+        case Summarise(turn):
+            return f"turns_summarised: up to turn {turn}"
         case WaitForInput(requests):
             return f"nothing before somebody answers {', '.join(requests)}"
         case Complete():

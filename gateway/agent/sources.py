@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from gateway.agent import events as ev
 from gateway.agent.conversation import Call
+from gateway.agent.loop_tools import READ
 from gateway.agent.state import RunStateData
 from gateway.core.provenance import Source, Sources
 
@@ -77,7 +78,12 @@ def _written(call: Call) -> Source:
 def _came(call: Call) -> Iterator[Source]:
     """What came of a call; nothing where that is in our own words."""
     outcome = call.outcome
-    if outcome is None or not call.tool:
+    if outcome is None:
+        return
+    if not call.tool:
+        if call.alias == READ and outcome.code == "ok":  # more of a result, with its label
+            label = "trusted" if outcome.trust == "trusted" else "untrusted"
+            yield Source(label, outcome.text, f"more of a result ({call.id})")
         return
     if not outcome.effect and outcome.code in _OF_PEOPLE and outcome.trust == "trusted":
         yield Source("trusted", outcome.text, f"a person's answer ({call.id})", by_person=True)

@@ -10,6 +10,10 @@
                       input_required (a late one)           queued
     input_requested   running, paused                       the same, or input_required
     input_answered    running, input_required, paused       queued from input_required, otherwise the same
+    results_folded    running, paused                       the same
+    turns_summarised  running, paused                       the same
+    input_classified  running, paused                       the same
+    limit_reached     running, paused                       the same
     run_paused        queued, running, input_required       paused
     run_resumed       paused                                queued, or input_required
     run_retried       any but an ended one (of the parent)  queued, as another run
@@ -30,7 +34,9 @@ from typing import Any
 import msgspec
 
 from gateway.agent import events as ev
-from gateway.agent.conversation import Call, Item, RunStateData, Turn
+from gateway.agent.context import utf8
+from gateway.agent.conversation import Call, Item, RunStateData, Seen, Spent, Turn
+from gateway.agent.measuring import charged, counted, measured, sized
 from gateway.agent.model_requests import apply
 from gateway.agent.stored import decode
 from gateway.core.questions import GO_ON
@@ -38,6 +44,9 @@ from toolward.errors import Internal
 from toolward.types import Run, RunEvent, RunState
 
 __all__ = ["IllegalTransition", "RunStateData", "advance", "begin", "fold", "follow", "retried"]
+
+LONGEST_STEP = 600_000
+"""Milliseconds between two events that count as work at most: while a gateway was down nobody worked."""
 
 _UNFINISHED = frozenset(state for state in RunState if not state.ended)
 _RUNNING = frozenset({RunState.RUNNING})
@@ -51,6 +60,10 @@ _ALLOWED: Mapping[type[ev.Event], frozenset[RunState]] = {
     ev.ToolReturned: _AT_WORK | {RunState.INPUT_REQUIRED},
     ev.InputRequested: _AT_WORK,
     ev.InputAnswered: _AT_WORK | {RunState.INPUT_REQUIRED},
+    ev.ResultsFolded: _AT_WORK,
+    ev.TurnsSummarised: _AT_WORK,
+    ev.InputClassified: _AT_WORK,
+    ev.LimitReached: _AT_WORK,
     ev.RunPaused: frozenset({RunState.QUEUED, RunState.RUNNING, RunState.INPUT_REQUIRED}),
     ev.RunResumed: frozenset({RunState.PAUSED}),
     ev.RunRetried: _UNFINISHED,
@@ -112,7 +125,8 @@ def begin(run_id: str, event: ev.Event, at: int) -> RunStateData:
         updated_at=at,
         last_seq=1,
     )
-    return RunStateData(run, event.tenant, event.definition, seq=1)
+    seen = Seen(size=utf8(event.definition.instructions) + utf8(event.input))
+    return RunStateData(run, event.tenant, event.definition, seq=1, seen=seen)
 
 
 def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> RunStateData:
@@ -130,6 +144,8 @@ def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> 
         calls=sum(len(turn.begun) for turn in turns),
         input_tokens=0,
         output_tokens=0,
+        cost=0,
+        unpriced=False,
         created_at=at,
         updated_at=at,
         last_seq=state.seq + 1,
@@ -141,7 +157,9 @@ def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> 
         seq=state.seq + 1,
         turns=turns,
         unsettled=tuple(turn.number for turn in turns if not turn.settled),
-        since=(len(turns), run.calls),
+        ms=0,
+        since=Spent(len(turns), run.calls),
+        reached=None,
         made=(*state.made, *event.effects),
         parked="",
         verdict=None,
@@ -153,7 +171,8 @@ def advance(state: RunStateData, event: ev.Event, at: int) -> RunStateData:
     _check(state, event)
     moved = _call(state, event, at) if isinstance(event, ev.ToolCalled) else _STEPS[type(event)](state, event)
     run = msgspec.structs.replace(moved.run, updated_at=at, last_seq=state.seq + 1)
-    return msgspec.structs.replace(moved, run=run, seq=state.seq + 1)
+    worked = min(at - state.run.updated_at, LONGEST_STEP) if state.run.state is RunState.RUNNING else 0
+    return msgspec.structs.replace(moved, run=run, seq=state.seq + 1, ms=moved.ms + max(worked, 0))
 
 
 def _check(state: RunStateData, event: ev.Event) -> None:
@@ -167,8 +186,9 @@ def _take_up(state: RunStateData, _event: ev.RunTakenUp) -> RunStateData:
 
 def _message(state: RunStateData, event: ev.MessageReceived) -> RunStateData:
     items = (*state.items, Item(message=event))
-    since = (len(state.turns), state.run.calls)
-    moved = msgspec.structs.replace(state, items=items, since=since, verdict=None)
+    moved = msgspec.structs.replace(
+        sized(state, event.text), items=items, since=state.used, reached=None, verdict=None
+    )
     if state.run.state is RunState.INPUT_REQUIRED and not state.parked:
         moved = _with_run(_set_aside(moved), state=RunState.QUEUED)
     elif state.run.state.ended:
@@ -182,13 +202,9 @@ def _reply(state: RunStateData, event: ev.ModelReplied) -> RunStateData:
     if event.heard > len(state.items):
         raise _illegal(state, event, f"it heard {event.heard} things and there were {len(state.items)}")
     turn = Turn(event, (None,) * len(event.tool_uses))
-    run = msgspec.structs.replace(
-        state.run,
-        turns=event.turn,
-        input_tokens=state.run.input_tokens + event.usage.input_tokens,
-        output_tokens=state.run.output_tokens + event.usage.output_tokens,
-    )
+    run = msgspec.structs.replace(charged(state.run, event), turns=event.turn)
     asked = event.request
+    state = counted(state, event)
     return _rest(
         msgspec.structs.replace(
             state,
@@ -234,7 +250,9 @@ def _return(state: RunStateData, event: ev.ToolReturned) -> RunStateData:
         raise _illegal(state, event, f"the call {call.id} waits for an answer")
     beside = state.turns[call.turn - 1].set_aside
     returned = msgspec.structs.replace(call, outcome=event, answers=(), asked=(), beside=beside)
-    moved = _with_call(state, returned)
+    moved = sized(_with_call(state, returned), event.text)
+    if event.whole and not moved.cut:
+        moved = msgspec.structs.replace(moved, cut=True)
     if beside:
         moved = msgspec.structs.replace(moved, items=(*moved.items, Item(call_id=call.id)))
     if moved.run.state is RunState.INPUT_REQUIRED:
@@ -271,6 +289,32 @@ def _unpark(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
         for call in turn.begun:
             state = _with_call(state, msgspec.structs.replace(call, crashes=0))
     return msgspec.structs.replace(state, parked="")
+
+
+def _folded(state: RunStateData, event: ev.ResultsFolded) -> RunStateData:
+    if not state.seen.folded < event.turn <= len(state.turns):
+        raise _illegal(state, event, f"the results up to turn {state.seen.folded} are folded")
+    return measured(state, msgspec.structs.replace(state.seen, folded=event.turn))
+
+
+def _summarised(state: RunStateData, event: ev.TurnsSummarised) -> RunStateData:
+    if not state.seen.summarised < event.turn <= len(state.turns):
+        raise _illegal(state, event, f"the turns up to {state.seen.summarised} are summarised")
+    if any(turn.number <= event.turn for turn in state.open_turns):
+        raise _illegal(state, event, f"a call of the turns up to {event.turn} has no outcome")
+    paid = msgspec.structs.replace(state, run=charged(state.run, event))
+    folded = max(state.seen.folded, event.turn)
+    return measured(paid, msgspec.structs.replace(state.seen, folded=folded, summary=event))
+
+
+def _classified(state: RunStateData, event: ev.InputClassified) -> RunStateData:
+    if event.turn != len(state.turns) + 1:
+        raise _illegal(state, event, f"turn {event.turn} does not begin now")
+    return msgspec.structs.replace(state, classified=event, run=charged(state.run, event))
+
+
+def _reached(state: RunStateData, event: ev.LimitReached) -> RunStateData:
+    return msgspec.structs.replace(state, reached=event)
 
 
 def _pause(state: RunStateData, _event: ev.RunPaused) -> RunStateData:
@@ -316,6 +360,10 @@ _STEPS: Mapping[type[ev.Event], Callable[[RunStateData, Any], RunStateData]] = {
     ev.ToolReturned: _return,
     ev.InputRequested: _request,
     ev.InputAnswered: _answer,
+    ev.ResultsFolded: _folded,
+    ev.TurnsSummarised: _summarised,
+    ev.InputClassified: _classified,
+    ev.LimitReached: _reached,
     ev.RunPaused: _pause,
     ev.RunResumed: _resume,
     ev.RunRated: _rate,

@@ -23,11 +23,13 @@ class UnreadableEvent(Internal):
 _WORDS: Mapping[type[ev.Event], tuple[str, ...]] = {
     ev.RunStarted: ("input",),
     ev.MessageReceived: ("text",),
-    ev.ModelReplied: ("text",),  # and the arguments of its tool uses
+    ev.ModelReplied: ("text", "reasoning", "native"),  # and the arguments of its tool uses
     ev.ToolCalled: ("arguments_json",),
     ev.ToolReturned: ("text",),
     ev.InputRequested: ("prompt",),
     ev.InputAnswered: ("text", "reason", "arguments_json", "void"),
+    ev.TurnsSummarised: ("text",),
+    ev.LimitReached: ("message",),
     ev.RunPaused: ("reason",),
     ev.RunRated: ("comment",),
     ev.RunCompleted: ("answer",),
@@ -36,8 +38,11 @@ _WORDS: Mapping[type[ev.Event], tuple[str, ...]] = {
 _SHARED: Mapping[type[ev.Event], tuple[str, ...]] = {ev.RunStarted: ("definition",)}
 
 
-def encode(event: ev.Event, asked: Iterable[Message] = (), tools: bytes = b"") -> StoredEvent:
-    """`asked` are the messages, and `tools` the list of tools, that the event's `request` names by digest."""
+def encode(
+    event: ev.Event, asked: Iterable[Message] = (), tools: bytes = b"", whole: Iterable[str] = ()
+) -> StoredEvent:
+    """`asked` are the messages, and `tools` the list of tools, that the event's `request` names by digest; `whole`
+    are texts that it names otherwise."""
     kind = type(event)
     data: JsonObject = msgspec.to_builtins(event)
     texts: dict[str, bytes] = {}
@@ -46,8 +51,12 @@ def encode(event: ev.Event, asked: Iterable[Message] = (), tools: bytes = b"") -
     for message in asked:
         for text in (message.text, *(use.arguments_json for use in message.tool_uses)):
             _kept(texts, text.encode())
+        if message.native is not None:
+            _kept(texts, message.native.items.encode())
     if tools:
         _kept(texts, tools)
+    for text in whole:
+        _kept(texts, text.encode())
     return StoredEvent(ev.NAMES[kind], event.version, msgspec.json.encode(data), words, shared, texts)
 
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
-from gateway.agent.definition import AgentDefinition
 from gateway.config.settings import ModelSettings
 from gateway.core.ports import EndpointFacts, ModelPort
 from gateway.models.detect import find_local, from_environment
@@ -25,14 +24,15 @@ class Models(NamedTuple):
     default: str
     said: str
 
-    def for_agent(self, agent: AgentDefinition) -> ModelPort:
-        """Raises ConfigurationError where the agent names an endpoint that there is not."""
-        name = self.default if agent.model == DEFAULT and DEFAULT not in self.endpoints else agent.model
+    def endpoint(self, name: str) -> ModelPort:
+        """Raises ConfigurationError where there is none of that name."""
+        if name == DEFAULT and DEFAULT not in self.endpoints:
+            name = self.default
         if (endpoint := self.endpoints.get(name)) is not None:
             return endpoint
         near = closest(name, self.endpoints)
         raise ConfigurationError(
-            f"The agent {agent.name} wants the model endpoint {name!r}, and there is none of that name.",
+            f"There is no model endpoint named {name!r}.",
             hint=f"Did you mean {near!r}?" if near else f"There are: {', '.join(self.endpoints)}.",
         )
 

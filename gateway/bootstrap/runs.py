@@ -1,8 +1,5 @@
 """Runs as a gateway has them: what an agent is offered, what is known of tools, and what a run's owner may now."""
 
-from collections.abc import Iterator
-
-from gateway.agent.definition import AgentDefinition
 from gateway.bootstrap.models import Models
 from gateway.bootstrap.reload import Reload
 from gateway.config.settings import Settings
@@ -10,10 +7,10 @@ from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.dispatch import Dispatch
 from gateway.core.ports import Clock, Ids, RunRecord
 from gateway.ledger.ledger import Ledger
-from gateway.runs.ports import OfferedTool
+from gateway.runs.offers import Offers
 from gateway.runs.presence import Presence
 from gateway.runs.runner import Runs
-from toolward.types import Principal, RunScope
+from toolward.types import Principal
 
 
 def make_runs(
@@ -30,21 +27,16 @@ def make_runs(
         ledger=ledger,
         dispatch=dispatch,
         authorize=dispatch.authorize,
-        models=models.for_agent,
-        tools_for=lambda principal, agent: tuple(_offered(dispatch, principal, agent)),
+        endpoint=models.endpoint,
+        tools_for=Offers(dispatch).offer,
         facts=lambda name: _facts(dispatch, name),
+        budgets=lambda: reload.now.settings.budgets,
         rights=lambda record: _rights(reload.now.settings, record),
         holder=presence.name,
         gone=presence.gone,
         clock=clock,
         ids=ids,
     )
-
-
-def _offered(dispatch: Dispatch, principal: Principal, agent: AgentDefinition) -> Iterator[OfferedTool]:
-    scope = RunScope("", agent.name, agent.tools, people=agent.people)
-    for entry in dispatch.visible(principal, scope):
-        yield entry.alias, entry.name, entry.tool
 
 
 def _facts(dispatch: Dispatch, name: str) -> ToolFacts:

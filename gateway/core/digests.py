@@ -26,5 +26,10 @@ def arguments_digest(arguments: dict[str, Any]) -> str:
 
 
 def text_digest(body: bytes) -> str:
-    """What a run's log keeps a text by: the first 24 bytes of its SHA-256, as 32 characters of base64url."""
-    return base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:24]).decode()
+    """What a run's log keeps a text by: see `short_digest`."""
+    return short_digest(hashlib.sha256(body).digest())
+
+
+def short_digest(hashed: bytes) -> str:
+    """The first 24 bytes of a SHA-256, as 32 characters of base64url."""
+    return base64.urlsafe_b64encode(hashed[:24]).decode()

@@ -46,5 +46,10 @@ _TO_3 = (
     "CREATE INDEX call_records_by_run ON call_records (run_id, tool)",
 )
 
-STEPS: Mapping[int, tuple[str, ...]] = {3: _TO_3}
+_TO_4 = (
+    "ALTER TABLE runs ADD COLUMN cost BIGINT DEFAULT '0' NOT NULL",
+    "ALTER TABLE runs ADD COLUMN unpriced BOOLEAN DEFAULT '0' NOT NULL",
+)
+
+STEPS: Mapping[int, tuple[str, ...]] = {3: _TO_3, 4: _TO_4}
 """The statements that lead to each schema."""

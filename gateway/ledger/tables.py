@@ -99,6 +99,8 @@ runs = Table(
     Column("parent", Text, nullable=False, server_default=""),  # the run that this one retries
     Column("parent_seq", Integer, nullable=False, server_default="0"),  # up to where the log is the parent's
     Column("erased_seq", Integer, nullable=False, server_default="0"),  # up to where the words are erased
+    Column("cost", BigInteger, nullable=False, server_default="0"),  # billionths of a US dollar
+    Column("unpriced", Boolean, nullable=False, server_default="0"),
     UniqueConstraint("tenant", "owner", "key", name="runs_by_key"),  # NULLs never collide
     Index("runs_by_owner", "tenant", "owner", "created_at", "id"),
     Index("runs_by_time", "tenant", "created_at", "id"),

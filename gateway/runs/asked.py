@@ -23,7 +23,7 @@ async def asked_in_turn(log: RunLogPort, run_id: str, turn: int) -> TurnRequest:
     """Raises NotFound where there is no such turn, or its words were erased; Internal where what is there does not
     fit the digest."""
     refs, changed = _request(await log.events(run_id), run_id, turn)
-    words = {digest for ref in refs for digest in (ref.text, *(use.arguments for use in ref.uses)) if digest}
+    words = {digest for ref in refs for digest in ref.words}
     texts = await log.texts(run_id, sorted({*words, changed.tools}))
     if changed.tools not in texts:
         raise NotFound("The list of tools of this request is not there any more: it was erased.")

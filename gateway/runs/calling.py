@@ -7,21 +7,25 @@ is recorded in one piece, what changes things or may have been approved each in 
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
 from gateway.agent import events as ev
 from gateway.agent.answers import people_said
-from gateway.agent.context import Observation, observed, refused
 from gateway.agent.conversation import Call
 from gateway.agent.definition import AgentDefinition
-from gateway.agent.loop import CallTools, resolve
-from gateway.agent.making import called_again, first_called, offered_names, requested, returned
+from gateway.agent.loop import CallTools
+from gateway.agent.making import called_again, first_called, requested, returned, whole_of
+from gateway.agent.observations import Observation, observed, refused
+from gateway.agent.resolving import resolve
 from gateway.agent.sources import RunSources
 from gateway.agent.state import RunStateData
+from gateway.agent.stored import encode
 from gateway.core.ports import Called, Joining, Lease, Store, Superseded
 from gateway.core.retrying import may_repeat
 from gateway.runs.journal import Journal
+from gateway.runs.own_tools import answer_own
 from gateway.runs.parking import crashed
 from gateway.runs.ports import Ports
 from gateway.runs.recovery import Recovery
@@ -64,7 +68,7 @@ class Calling:
 
     async def go_on(self, step: CallTools) -> None:
         """Raises Superseded, and what the ledger raises, when all calls have come to their ends."""
-        settled, begun, unknown = self._plan(step)
+        settled, begun, unknown = await self._plan(step)
         together = [called for called in begun if not self._ports.facts(called.tool).changes]
         in_order = [called for called in begun if self._ports.facts(called.tool).changes]
         again = {call.id for call in step.ready}
@@ -80,7 +84,7 @@ class Calling:
             if failure is not None:  # all others have ended: no outcome is lost
                 raise failure
 
-    def _plan(self, step: CallTools) -> tuple[list[ev.Event], list[ev.ToolCalled], list[Call]]:
+    async def _plan(self, step: CallTools) -> tuple[list[ev.Event], list[ev.ToolCalled], list[Call]]:
         """What is settled without a call, the calls to make, and those of which people must say what became of
         them."""
         settled: list[ev.Event] = []
@@ -96,14 +100,16 @@ class Calling:
                 begun.append(called_again(call, ended=not crashed(self._lease)))
             else:
                 unknown.append(call)
-        offered = offered_names(self._ports.tools_for(self._principal, self._agent))
+        offer = self._ports.tools_for(self._principal, self._agent)
         state = self._journal.state
-        for made, (index, use) in enumerate(step.uses, state.run.calls - state.since[1]):
-            target = resolve(use, offered, calls_made=made, limits=self._agent.limits)
+        for made, (index, use) in enumerate(step.uses, state.spent.calls):
+            target = resolve(use, offer.names, calls_made=made, limits=self._agent.limits)
             name = target if isinstance(target, str) else ""
             called = first_called(
                 self._journal.run_id, step.turn, index, use, name, self._ports.ids.new("call")
             )
+            if target is None:
+                target = await answer_own(use, state, offer, self._ports.ledger)
             if isinstance(target, Observation):
                 settled += [called, returned(called.call_id, target)]
             else:
@@ -126,8 +132,11 @@ class Calling:
             await self._journal.amend(lambda state: _begin(state, called), store, lease=self._lease)
             begun = True
 
+        whole = ""
         try:
-            came = self._came_of(called, await self._dispatch(called, None if begun else join), started)
+            came, whole = self._came_of(
+                called, await self._dispatch(called, None if begun else join), started
+            )
         except _Waits:
             return
         except Superseded:
@@ -135,27 +144,30 @@ class Calling:
         except ToolwardError as error:
             came = (returned(called.call_id, refused(error), self._since(started)),)
         try:
-            await self._store(called, came, begun=begun)
+            await self._store(called, came, begun=begun, whole=whole)
         except Superseded:
             await self._recovery.came_late(called.call_id, came)
             raise
 
-    async def _store(self, called: ev.ToolCalled, came: Sequence[ev.Event], *, begun: bool) -> None:
-        if begun:
-            await self._journal.amend(lambda _: came, lease=self._lease)
-        else:
-            await self._journal.amend(
-                lambda state: () if _waits(state, called) else (called, *came), lease=self._lease
-            )
+    async def _store(
+        self, called: ev.ToolCalled, came: Sequence[ev.Event], *, begun: bool, whole: str
+    ) -> None:
+        """`whole` is all of a text that is cut in the event."""
+        encoding = partial(encode, whole=(whole,)) if whole else encode
+        await self._journal.amend(
+            lambda state: came if begun else () if _waits(state, called) else (called, *came),
+            lease=self._lease,
+            encoding=encoding,
+        )
 
-    def _came_of(self, called: ev.ToolCalled, made: Called, started: float) -> Sequence[ev.Event]:
+    def _came_of(self, called: ev.ToolCalled, made: Called, started: float) -> tuple[Sequence[ev.Event], str]:
         outcome = made.outcome
         if isinstance(outcome, InputRequired):
-            return [requested(called.call_id, request) for request in outcome.requests]
+            return [requested(called.call_id, request) for request in outcome.requests], ""
         if isinstance(outcome, Deferred):
             outcome = text_result(f"The run {outcome.run_id} was started. It works on its own.")
         seen = msgspec.structs.replace(observed(outcome, made.note), effect=made.effect, rule=made.rule)
-        return [returned(called.call_id, seen, self._since(started))]
+        return [returned(called.call_id, seen, self._since(started))], whole_of(seen)
 
     async def _dispatch(self, called: ev.ToolCalled, joining: Joining | None) -> Called:
         call = ToolCall(called.tool, called.arguments_json.encode(), called.call_id, called.key)

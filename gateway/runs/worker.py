@@ -2,26 +2,31 @@
 
 import logging
 from collections.abc import Mapping
-from functools import partial
 
 from gateway.agent import events as ev
-from gateway.agent.context import messages
 from gateway.agent.definition import AgentDefinition
-from gateway.agent.loop import CallModel, CallTools, Complete, Fail, Step, WaitForInput, next_step
-from gateway.agent.making import model_replied
-from gateway.agent.model_requests import tool_list
+from gateway.agent.loop import (
+    CallModel,
+    CallTools,
+    Complete,
+    Fail,
+    Fold,
+    Step,
+    Summarise,
+    WaitForInput,
+    next_step,
+)
+from gateway.agent.offering import Offer
 from gateway.agent.sources import RunSources
 from gateway.agent.state import IllegalTransition, RunStateData
-from gateway.agent.stored import encode
-from gateway.core.digests import text_digest
-from gateway.core.ports import Lease, ModelReply, ModelRequest, ModelTool
+from gateway.core.ports import Lease
 from gateway.core.questions import CANCEL
 from gateway.runs.answers import settle_answers
 from gateway.runs.calling import Calling
 from gateway.runs.journal import Decide, Journal
 from gateway.runs.parking import park, stuck
 from gateway.runs.ports import Ports
-from toolward.errors import Internal, ToolwardError
+from gateway.runs.thinking import Thinking
 from toolward.types import Principal, RunState
 
 log = logging.getLogger(__name__)
@@ -44,6 +49,7 @@ class Worker:
         self._agents = agents
         self._ports = ports
         self._sources = RunSources()
+        self._thinking = Thinking(journal, lease, principal, ports, self._offer)
 
     @property
     def _state(self) -> RunStateData:
@@ -80,7 +86,7 @@ class Worker:
 
     async def _go_on(self, state: RunStateData) -> bool:
         agent = self._agents.get(state.run.agent)
-        step = next_step(state, (agent or state.definition).limits)
+        step = next_step(state, self._thinking.limits(agent or state.definition))
         if agent is None:
             text = f"There is no agent named {state.run.agent} any more."
             step = Fail("not_found", text)
@@ -90,7 +96,11 @@ class Worker:
     async def _take(self, step: Step, agent: AgentDefinition) -> None:
         match step:
             case CallModel():
-                await self._call_model(step, agent)
+                await self._thinking.call_model(step, agent)
+            case Fold(turn):
+                await self._write(lambda now: _if_running(now, ev.ResultsFolded(turn=turn)))
+            case Summarise():
+                await self._thinking.summarise(step, agent)
             case CallTools():
                 await self._call_tools(step, agent)
             case Complete(answer):
@@ -107,51 +117,15 @@ class Worker:
         def still(state: RunStateData) -> tuple[ev.Event, ...]:
             if state.run.state is not RunState.RUNNING:
                 return ()
-            return (event,) if gone or next_step(state, agent.limits) == step else ()
+            return (event,) if gone or next_step(state, self._thinking.limits(agent)) == step else ()
 
         await self._write(still)
 
+    def _offer(self, agent: AgentDefinition) -> Offer:
+        return self._ports.tools_for(self._principal, agent)
+
     async def _write(self, decide: Decide) -> None:
         await self._journal.amend(decide, lease=self._lease)
-
-    # --- the model
-
-    async def _call_model(self, step: CallModel, agent: AgentDefinition) -> None:
-        state = self._state
-        started = self._ports.clock.monotonic()
-        asked = messages(state, last=step.last)
-        offered = () if step.last else self._ports.tools_for(self._principal, agent)
-        tools = [
-            (alias, name, ModelTool(alias, tool.description, tool.input_schema))
-            for alias, name, tool in offered
-        ]
-        request = ModelRequest(asked, tuple(tool for _, _, tool in tools))
-        try:
-            reply = await self._ask(step, agent, request)
-        except ToolwardError as error:
-            failed = ev.RunFailed(code=error.code, message=error.text)
-            await self._write(lambda now: (failed,) if now.run.state is RunState.RUNNING else ())
-            return
-        listed = tool_list(tools)
-        duration = round((self._ports.clock.monotonic() - started) * 1000)
-        event = model_replied(state, step, reply, asked, text_digest(listed), duration)
-        assert event.request is not None  # noqa: S101 -- it was made just now
-        new = asked[event.request.keep :]
-        known = event.request.tools == state.tools
-        encoding = partial(encode, asked=new, tools=b"" if known else listed)
-        await self._journal.amend(lambda _: (event,), lease=self._lease, encoding=encoding)
-
-    async def _ask(self, step: CallModel, agent: AgentDefinition, request: ModelRequest) -> ModelReply:
-        try:
-            on_piece = self._ports.feed.speaker(self._journal.run_id, step.turn)
-            return await self._ports.models(agent).reply(request, on_piece)
-        except ToolwardError:
-            raise
-        except Exception:  # a bug in an adapter must not end the gateway's work
-            log.exception("the model endpoint of %s failed inside", agent.name)
-            raise Internal("The model endpoint's adapter failed inside.", hint="The log says why.") from None
-
-    # --- tools
 
     async def _call_tools(self, step: CallTools, agent: AgentDefinition) -> None:
         cancelled = [one for call in step.ready for one in call.answers if one.choice == CANCEL]
@@ -161,3 +135,7 @@ class Worker:
             return
         calling = Calling(self._journal, self._lease, self._principal, agent, self._ports, self._sources)
         await calling.go_on(step)
+
+
+def _if_running(state: RunStateData, event: ev.Event) -> tuple[ev.Event, ...]:
+    return (event,) if state.run.state is RunState.RUNNING else ()

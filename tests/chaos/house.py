@@ -14,7 +14,7 @@ from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
 from gateway.core.ports import Listing, ModelPort, ModelReply, ModelRequest, OnPiece, Piece
-from gateway.runs.ports import OfferedTool
+from gateway.runs.offers import Offers
 from gateway.runs.presence import present
 from gateway.runs.runner import Runs
 from tests.chaos.ledger import PointedLedger
@@ -22,7 +22,7 @@ from tests.chaos.points import LEDGER, Points
 from tests.chaos.tools import Asked, Strike, ask
 from tests.policies import policy
 from toolward.errors import Unavailable
-from toolward.types import CallContext, Principal, RunScope, ToolCall, ToolResult
+from toolward.types import CallContext, Principal, ToolCall, ToolResult
 
 ADA = Principal("ada", ("support",))
 LEA = Principal("lea", ("lead",))
@@ -143,10 +143,6 @@ async def opened(
         dispatch.replace(catalog, bind(POLICY, catalog))
         await dispatch.recall()
 
-        def tools_for(principal: Principal, agent: AgentDefinition) -> list[OfferedTool]:
-            scope = RunScope("", agent.name, agent.tools)
-            return [(tool.alias, tool.name, tool.tool) for tool in dispatch.visible(principal, scope)]
-
         def facts(name: str) -> ToolFacts:
             return tool.facts if (tool := catalog.find(name)) else UNKNOWN
 
@@ -155,8 +151,8 @@ async def opened(
             ledger=ledger,
             dispatch=dispatch,
             authorize=dispatch.authorize,
-            models=lambda _: Script(replies, points),
-            tools_for=tools_for,
+            endpoint=lambda _: Script(replies, points),
+            tools_for=Offers(dispatch).offer,
             clock=clock,
             ids=ids,
             facts=facts,

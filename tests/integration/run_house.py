@@ -16,7 +16,7 @@ from gateway.core.policy import bind
 from gateway.core.ports import ModelPort, ModelReply, RunRecord, ToolUse, Usage
 from gateway.ledger.leases import DATABASE_CLOCK
 from gateway.ledger.ledger import Ledger
-from gateway.runs.ports import OfferedTool
+from gateway.runs.offers import Offers
 from gateway.runs.presence import present
 from gateway.runs.runner import Runs
 from tests.policies import policy
@@ -28,7 +28,6 @@ from toolward.types import (
     Principal,
     Run,
     RunEvent,
-    RunScope,
     Tool,
     ToolCall,
     ToolResult,
@@ -104,10 +103,6 @@ class House:
             catalog = build_catalog(listings, {**FACTS, **people.FACTS})
             dispatch.replace(catalog, bind(policy(self.rules), catalog))
 
-            def tools_for(principal: Principal, agent: AgentDefinition) -> list[OfferedTool]:
-                scope = RunScope("", agent.name, agent.tools)
-                return [(tool.alias, tool.name, tool.tool) for tool in dispatch.visible(principal, scope)]
-
             def facts(name: str) -> ToolFacts:
                 return tool.facts if (tool := catalog.find(name)) else UNKNOWN
 
@@ -116,8 +111,8 @@ class House:
                 ledger=self.ledger,
                 dispatch=dispatch,
                 authorize=dispatch.authorize,
-                models=lambda _: self.model,
-                tools_for=tools_for,
+                endpoint=lambda _: self.model,
+                tools_for=Offers(dispatch).offer,
                 clock=self.clock,
                 ids=self.ids,
                 facts=facts,

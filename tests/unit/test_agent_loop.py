@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.agent import events as ev
-from gateway.agent.context import Observation
 from gateway.agent.definition import Limits
 from gateway.agent.loop import (
     CallModel,
@@ -15,8 +14,9 @@ from gateway.agent.loop import (
     Step,
     WaitForInput,
     next_step,
-    resolve,
 )
+from gateway.agent.observations import Observation
+from gateway.agent.resolving import resolve
 from gateway.core.ports import StopReason
 from tests.run_logs import answered, asked, called, reply, returned, state_of, use
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from gateway.agent import events as ev
 from gateway.agent.context import messages
-from gateway.agent.loop import CallModel, CallTools, Complete, Fail, WaitForInput, next_step
+from gateway.agent.loop import CallModel, CallTools, Complete, Fail, Fold, Summarise, WaitForInput, next_step
 from gateway.agent.model_requests import MessageRef, apply, change, rebuilt, refs, request_digest
 from gateway.agent.state import IllegalTransition, RunStateData, advance, begin, fold, retried
 from gateway.agent.stored import UnreadableEvent
 from gateway.core.digests import text_digest
-from gateway.core.ports import Message
+from gateway.core.ports import Message, Usage
 from tests.run_logs import (
     DEFINITION,
     STARTED,
@@ -359,6 +359,10 @@ def _by_the_loop(state: RunStateData, data: st.DataObject, number: int) -> ev.Ev
             return ev.RunCompleted(answer=answer)
         case Fail(code, message, answer):
             return ev.RunFailed(code=code, message=message, answer=answer)
+        case Fold(turn):
+            return ev.ResultsFolded(turn=turn)
+        case Summarise(turn):
+            return ev.TurnsSummarised(turn=turn, text="what was", usage=Usage(20, 5))
         case WaitForInput():
             raise AssertionError("waits for nothing")
 

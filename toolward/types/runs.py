@@ -34,7 +34,8 @@ class Agent(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A run as its clients see it. Times are Unix milliseconds."""
+    """A run as its clients see it. Times are Unix milliseconds. `cost` is in billionths of a US dollar, of the
+    replies that have a price; `unpriced` says that some have none."""
 
     id: str
     agent: str
@@ -48,6 +49,8 @@ class Run(msgspec.Struct, frozen=True):
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cost: int = 0
+    unpriced: bool = False
     created_at: int = 0
     updated_at: int = 0
     last_seq: int = 0  # of the newest event

@@ -98,6 +98,8 @@ class Run(_message.Message):
     UPDATED_AT_MS_FIELD_NUMBER: _builtins.int
     LAST_SEQ_FIELD_NUMBER: _builtins.int
     PARENT_FIELD_NUMBER: _builtins.int
+    COST_NANOUSD_FIELD_NUMBER: _builtins.int
+    UNPRICED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     agent: _builtins.str
     owner: _builtins.str
@@ -120,6 +122,10 @@ class Run(_message.Message):
     """The sequence number of the newest event."""
     parent: _builtins.str
     """The run that this one retries from an event; empty for others."""
+    cost_nanousd: _builtins.int
+    """In billionths of a US dollar, of the model replies that have a price."""
+    unpriced: _builtins.bool
+    """Whether some of its replies have none."""
     def __init__(
         self,
         *,
@@ -139,10 +145,12 @@ class Run(_message.Message):
         updated_at_ms: _builtins.int = ...,
         last_seq: _builtins.int = ...,
         parent: _builtins.str = ...,
+        cost_nanousd: _builtins.int = ...,
+        unpriced: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answer", b"answer", "calls", b"calls", "created_at_ms", b"created_at_ms", "error_code", b"error_code", "error_message", b"error_message", "id", b"id", "input", b"input", "input_tokens", b"input_tokens", "last_seq", b"last_seq", "output_tokens", b"output_tokens", "owner", b"owner", "parent", b"parent", "state", b"state", "turns", b"turns", "updated_at_ms", b"updated_at_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "answer", b"answer", "calls", b"calls", "cost_nanousd", b"cost_nanousd", "created_at_ms", b"created_at_ms", "error_code", b"error_code", "error_message", b"error_message", "id", b"id", "input", b"input", "input_tokens", b"input_tokens", "last_seq", b"last_seq", "output_tokens", b"output_tokens", "owner", b"owner", "parent", b"parent", "state", b"state", "turns", b"turns", "unpriced", b"unpriced", "updated_at_ms", b"updated_at_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

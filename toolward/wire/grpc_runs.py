@@ -34,6 +34,8 @@ def to_run(run: Run) -> pb.Run:
         updated_at_ms=run.updated_at,
         last_seq=run.last_seq,
         parent=run.parent,
+        cost_nanousd=run.cost,
+        unpriced=run.unpriced,
     )
 
 
@@ -56,6 +58,8 @@ def from_run(found: pb.Run) -> Run:
         updated_at=found.updated_at_ms,
         last_seq=found.last_seq,
         parent=found.parent,
+        cost=found.cost_nanousd,
+        unpriced=found.unpriced,
     )
 
 
