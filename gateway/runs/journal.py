@@ -20,6 +20,7 @@ from gateway.core.ports import (
     Superseded,
 )
 from gateway.runs.feed import Feed
+from gateway.runs.ports import UNOBSERVED, Observer
 from toolward.errors import Conflict, Overloaded
 
 Decide = Callable[[RunStateData], Sequence[Event]]
@@ -34,7 +35,13 @@ class Journal:
     process writes is read when an append meets it."""
 
     def __init__(
-        self, record: RunRecord, state: RunStateData, log: RunLogPort, clock: Clock, feed: Feed
+        self,
+        record: RunRecord,
+        state: RunStateData,
+        log: RunLogPort,
+        clock: Clock,
+        feed: Feed,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self.record = record
         self.state = state
@@ -43,6 +50,7 @@ class Journal:
         self._log = log
         self._clock = clock
         self._feed = feed
+        self._observer = observer
         self._lock = asyncio.Lock()
 
     @property
@@ -89,9 +97,10 @@ class Journal:
             while events := decide(self.state):
                 # Never before the last event, whatever somebody did to the clock.
                 now = max(self._clock.now_ms(), self.state.run.updated_at)
-                state = self.state
+                state, states = self.state, [self.state]
                 for event in events:
                     state = advance(state, event, now)
+                    states.append(state)
                 encoded = tuple(map(encoding, events))
                 epoch = lease.epoch if lease else 0
                 try:
@@ -107,6 +116,8 @@ class Journal:
                     self.broken = True
                     raise
                 self._move(state)
+                for before, after, event in zip(states, states[1:], events, strict=False):
+                    self._observer.moved(before, after, event)
                 return
 
     async def _catch_up(self) -> bool:
@@ -130,10 +141,11 @@ class Journal:
 class Journals:
     """The journals that are in use."""
 
-    def __init__(self, log: RunLogPort, clock: Clock, feed: Feed) -> None:
+    def __init__(self, log: RunLogPort, clock: Clock, feed: Feed, observer: Observer = UNOBSERVED) -> None:
         self._log = log
         self._clock = clock
         self._feed = feed
+        self._observer = observer
         self._open: dict[str, Journal] = {}
         self._loading: dict[str, asyncio.Task[Journal]] = {}
 
@@ -170,5 +182,6 @@ class Journals:
     async def _load(self, run_id: str) -> Journal:
         record, events = await self._log.load(run_id)
         state = fold(events)
-        journal = self._open[run_id] = Journal(record, state, self._log, self._clock, self._feed)
+        journal = Journal(record, state, self._log, self._clock, self._feed, self._observer)
+        self._open[run_id] = journal
         return journal
