@@ -183,10 +183,11 @@ class Endpoint:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from Retry-After: a number, or a date, which is measured against the reply's own Date."""
-    given = headers.get("retry-after", "").strip()
+    """Seconds from Retry-After: a number, or a date, which is measured against the reply's own Date. OpenAI says
+    it finer in a header of its own."""
+    given, finer = headers.get("retry-after", "").strip(), headers.get("retry-after-ms", "").strip()
     try:
-        seconds = float(given)
+        seconds = float(finer) / 1000 if finer else float(given)
     except ValueError:
         then, now = _date(given), _date(headers.get("date", ""))
         if then is None or now is None:

@@ -12,6 +12,7 @@ import msgspec
 from gateway.core.ports import EndpointFacts, ModelPort, ModelReply, ModelRequest, OnPiece
 from gateway.models.exchange import MAX_REPLY, Answer, ClientExchange, PoolExchange
 from gateway.models.failures import Endpoint
+from gateway.models.surrogates import whole_characters
 from gateway.models.wire import Reader, Reported, Wire
 from toolward.errors import ConfigurationError, ToolwardError
 from toolward.outbound.reach import PUBLIC, Reach
@@ -117,11 +118,12 @@ class HttpEndpoint(ModelPort):
             if not 200 <= answer.status < 300:
                 said = await self._beginning(answer)
                 raise self._endpoint.refused(answer.status, answer.headers, said)
-            if streamed and "json" not in answer.headers.get("content-type", ""):
+            kind = answer.headers.get("content-type", "")
+            if "event-stream" in kind or (streamed and "json" not in kind):
                 await self._read_events(answer, reader)
-            else:  # also where an endpoint does not stream
+            else:  # also where an endpoint does not stream, as others stream unasked
                 whole = b"".join([piece async for piece in self._pieces(answer)])
-                self._read(lambda: reader.whole(whole))
+                self._read(lambda: reader.whole(whole_characters(whole)))
 
     async def _read_events(self, answer: Answer, reader: Reader) -> None:
         events = EventReader(str(self._endpoint))
@@ -188,7 +190,7 @@ def _url(base_url: str, path: str) -> str:
 
 def _take(events: list[Event], reader: Reader) -> bool:
     """Whether the last one was among them."""
-    return any(reader.event(event.name, event.data) for event in events)
+    return any(reader.event(event.name, whole_characters(event.data)) for event in events)
 
 
 async def _see_the_end(pieces: AsyncIterator[bytes]) -> None:
