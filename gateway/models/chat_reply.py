@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.ports import ModelReply, Native, OnPiece, Piece, StopReason, ToolUse, Usage
 from gateway.models.chat_calls import Call, Calls
 from gateway.models.chat_shapes import Completion, Said, TokenCounts, decode
+from gateway.models.echoed import arguments_object
 from gateway.models.schemas import Adapted
 from gateway.models.wire import Reader, Reported
 from toolward.types import JsonObject
@@ -28,7 +29,6 @@ _BROKE_OFF = {
     "abort": "the reply was aborted",  # vLLM
     "insufficient_system_resource": "it has not the resources to go on",  # DeepSeek
 }
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _DONE = b"[DONE]"
 _GROWING = ("text", "summary", "data")  # of a reasoning detail
 
@@ -174,18 +174,8 @@ class ChatReader(Reader):
             self._on_piece(Piece(kind, text))
 
 
-def sent_back(arguments_json: str) -> str:
-    """A model's own arguments, sent back to it. Several servers parse them again and refuse the whole
-    conversation when they are broken, so broken ones go back wrapped."""
-    try:
-        _OBJECT.decode(arguments_json)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return msgspec.json.encode({"not_valid_json": arguments_json}).decode()
-    return arguments_json
-
-
 def _as_it_came(call: Call) -> JsonObject:
-    function = {"name": call.name, "arguments": sent_back(call.arguments)}
+    function = {"name": call.name, "arguments": arguments_object(call.arguments)}
     extra = {} if call.extra is None else {"extra_content": call.extra}
     return {"id": call.id, "type": "function", "function": function, **extra}
 

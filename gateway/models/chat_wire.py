@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from hashlib import sha256
-from typing import NamedTuple
 
 import msgspec
 
 from gateway.core.ports import Message, ModelRequest, ModelTool, OnPiece, ToolUse
-from gateway.models.chat_reply import ChatReader, sent_back
-from gateway.models.encoded import PerTool, PerTools, encoded_messages
-from gateway.models.schemas import Adapted, adapted
+from gateway.models.chat_reply import ChatReader
+from gateway.models.echoed import arguments_object, sent_id
+from gateway.models.encoded import encoded_messages
+from gateway.models.schemas import adapted
+from gateway.models.tool_lists import Made, ToolLists, tools_so_far
 from gateway.models.wire import Reader, Wire, WireSettings
 from toolward.types import JsonObject
 
@@ -23,13 +23,6 @@ _MISTRAL = re.compile(r"[a-z]+stral\b|\.mistral\.ai\b", re.IGNORECASE)
 _OPENAI = re.compile(r"^https://[^/]*(\.openai\.com|\.openai\.azure\.com)(:\d+)?(/|$)")
 
 
-class _Listed(NamedTuple):
-    """A list of tools as it is sent, and how arguments that fit it become those of the tools."""
-
-    encoded: bytes
-    adapted: Mapping[str, Adapted]
-
-
 class ChatWire(Wire):
     path = "/chat/completions"
 
@@ -40,22 +33,21 @@ class ChatWire(Wire):
         self._ids = _OPENAI_ID if _OPENAI.match(base_url) else _ID
         if _MISTRAL.search(f"{base_url} {settings.model}"):
             self._ids = _MISTRAL_ID
-        self._lists = PerTools(self._list)
-        self._tools = PerTool(self._tool)
+        self._tools = ToolLists(self._tool)
 
     def headers(self, key: str) -> Mapping[str, str]:
         return {"authorization": f"Bearer {key}"} if key else {}
 
     def encode(self, request: ModelRequest, *, stream: bool) -> bytes:
-        tools = self._tools_so_far(request)
+        tools = tools_so_far(request, self._settings.source)
         pieces = [msgspec.json.encode(self._fields(request, stream, offered=bool(tools)))[:-1]]
         if tools and "tools" not in self._settings.extra:
-            pieces += (b',"tools":', self._lists.of(tools).encoded)
+            pieces += (b',"tools":', self._tools.of(tools).encoded)
         messages = encoded_messages(request, self._settings.source, self._message)
         return b"".join((*pieces, b',"messages":[', messages, b"]}"))
 
     def reader(self, request: ModelRequest, on_piece: OnPiece | None) -> Reader:
-        known = self._lists.of(request.tools).adapted
+        known = self._tools.of(request.tools).adapted
         return ChatReader(self._settings.source, known, len(request.messages), on_piece)
 
     def _fields(self, request: ModelRequest, stream: bool, *, offered: bool) -> JsonObject:
@@ -72,28 +64,13 @@ class ChatWire(Wire):
             fields["parallel_tool_calls"] = False
         return fields | settings.extra
 
-    def _tools_so_far(self, request: ModelRequest) -> tuple[ModelTool, ...]:
-        """Those of the turn before where no more are to be called: the beginning stays the same, as caches of
-        prompts want it, and some vendors refuse calls in a conversation without tools."""
-        if request.memo is None:
-            return request.tools
-        kept = f"{self._settings.source} tools"
-        if request.tools:
-            request.memo[kept] = request.tools
-        return request.memo.get(kept, ())
-
     def _message(self, message: Message) -> bytes:
         native = message.native
         if native is not None and native.source == self._settings.source:
             return native.items.encode()
         return msgspec.json.encode(_chat_message(message, self._ids))
 
-    def _list(self, tools: tuple[ModelTool, ...]) -> _Listed:
-        made = [self._tools.of(tool) for tool in tools]
-        known = {tool.name: shown for tool, (_, shown) in zip(tools, made, strict=True)}
-        return _Listed(b"[%b]" % b",".join(encoded for encoded, _ in made), known)
-
-    def _tool(self, tool: ModelTool) -> tuple[bytes, Adapted]:
+    def _tool(self, tool: ModelTool) -> Made:
         shown = adapted(tool.input_schema, strict=self._settings.strict)
         function: JsonObject = {
             "name": tool.name,
@@ -124,13 +101,9 @@ def _chat_message(message: Message, ids: re.Pattern[str]) -> JsonObject:
 
 
 def _tool_call(use: ToolUse, ids: re.Pattern[str]) -> JsonObject:
-    function = {"name": use.name, "arguments": sent_back(use.arguments_json)}
+    function = {"name": use.name, "arguments": arguments_object(use.arguments_json)}
     return {"id": _sent_id(use.id, ids), "type": "function", "function": function}
 
 
 def _sent_id(call_id: str, ids: re.Pattern[str]) -> str:
-    """Another wire's id, or one of our own, may not be what this endpoint takes. The same id becomes the same one
-    each time, so that a call and its result still belong together."""
-    if ids.fullmatch(call_id):
-        return call_id
-    return sha256(call_id.encode("utf-8", "replace")).hexdigest()[: 9 if ids is _MISTRAL_ID else 40]
+    return sent_id(call_id, ids, most=9 if ids is _MISTRAL_ID else 40)

@@ -32,7 +32,7 @@ def encoded_messages(request: ModelRequest, source: str, encode: Callable[[Messa
     if not isinstance(seen, _Seen):
         seen = _Seen()
     if messages[: len(seen.messages)] != seen.messages:
-        _keep(seen, _in_common(messages, seen.messages))
+        _keep(seen, in_common(messages, seen.messages))
     pieces, end = [seen.joined] if seen.joined else [], len(seen.joined)
     for message in messages[len(seen.messages) :]:
         if made := encode(message):
@@ -46,7 +46,8 @@ def encoded_messages(request: ModelRequest, source: str, encode: Callable[[Messa
     return seen.joined
 
 
-def _in_common(one: tuple[Message, ...], other: tuple[Message, ...]) -> int:
+def in_common(one: tuple[Message, ...], other: tuple[Message, ...]) -> int:
+    """How many messages both begin with."""
     count = 0
     for mine, its in zip(one, other, strict=False):
         if mine is not its and mine != its:
