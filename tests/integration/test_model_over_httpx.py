@@ -4,8 +4,9 @@ import httpx
 import pytest
 
 from gateway.core.ports import ModelRequest
+from tests.endpoints import Raw, Silence, refuses, says, scripted_endpoint
+from tests.endpoints.chat import delta, events
 from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
-from tests.integration.scripted_endpoint import Raw, Silence, delta, events, refuses, says, scripted_endpoint
 from toolward.errors import DeadlineExceeded, Overloaded, Unavailable
 
 pytestmark = pytest.mark.anyio
