@@ -16,8 +16,7 @@ from gateway.config.secrets import Substituted, as_written
 from gateway.config.settings import Settings
 from gateway.config.source import shown
 from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as, would_start
-from gateway.core.budgets import BILLION
-from gateway.core.model_spec import ModelSpec
+from gateway.core.model_spec import BILLION, ModelSpec
 from gateway.core.spec import GrpcSpec, Launch, ReminderSpec, Spec, StdioSpec
 
 _IN_FILE = "(in the file)"
