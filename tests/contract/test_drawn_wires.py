@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -37,7 +37,7 @@ _REPLIES = st.builds(
 
 @pytest.mark.parametrize("wire", WIRES)
 @given(reply=_REPLIES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_streamed_is_what_comes_whole(wire: WireName, reply: Reply) -> None:
     ours, request = our_wire(wire), ModelRequest((Message("user", "hello"),), TOOLS)
     pieces: list[Piece] = []
@@ -52,7 +52,7 @@ _ROUNDS = st.lists(st.one_of(_REPLIES, st.text("ab \n", max_size=3)), min_size=1
 
 @pytest.mark.parametrize("wire", WIRES)
 @given(rounds=_ROUNDS, cut=st.integers(0, 5), without_tools=st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_each_request_of_a_conversation_is_one_that_the_service_takes(
     wire: WireName, rounds: list[Reply | str], cut: int, without_tools: bool
 ) -> None:

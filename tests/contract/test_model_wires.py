@@ -323,6 +323,34 @@ async def test_any_tools_are_offered_as_the_service_takes_them(wire: WireName, s
         await talk.ask()
 
 
+@pytest.mark.parametrize("wire", WIRES)
+async def test_calls_as_json_where_an_endpoint_has_no_tools(wire: WireName, streamed: bool) -> None:
+    """Cut up as any reply may be; what people see is never JSON, and reasoning goes back all the same."""
+    both = '{"type":"tools","calls":[{"name":"get","arguments":{"id":"é"}},{"name":"now","arguments":{}}]}'
+    async with (
+        scripted_endpoint() as endpoint,
+        our_endpoint(wire, endpoint.url, {"actions": True}, stream=streamed) as model,
+    ):
+        endpoint.script(
+            [
+                says(f"I look. 😀\n{both}", reasoning="First é.", sealed=True, tokens=COUNTED).sent(size=3),
+                says('{"type": "tool", "name": "get", "arguments": {"id": ', stop="length"),
+                says('{"type": "final", "answer": "Two \\"things\\", ü 😀."}').sent(noise=True, crlf=True),
+            ]
+        )
+        talk = Talk(model)
+        reply = await talk.ask("Which orders?")
+        assert (reply.text, reply.reasoning, reply.stop) == ("I look. 😀", "First é.", "tool_use")
+        assert [(use.name, arguments(use)) for use in reply.tool_uses] == [("get", {"id": "é"}), ("now", {})]
+        assert reply.usage.input_tokens == 1000
+        talk.answer(reply, "It says ü.")
+        talk.answer(await talk.ask(), "That was cut off.", is_error=True)
+        last = await talk.ask()
+        assert (last.text, last.stop, last.tool_uses) == ('Two "things", ü 😀.', "final", ())
+        assert not any("tools" in request.json for request in endpoint.requests)
+        assert "It says ü." in endpoint.requests[1].body.decode()
+
+
 # --- failures -------------------------------------------------------------------------------------------
 
 STATUSES: dict[int, type[ToolwardError]] = {
@@ -440,7 +468,7 @@ async def test_cancelled_in_the_middle_it_closes_its_connection_at_once(case: Ca
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    await asyncio.wait_for(case.endpoint.left.wait(), 0.2)
+    await asyncio.wait_for(case.endpoint.left.wait(), 2)  # no sooner for the sake of slow machines
     assert (await case.talk.ask("hello")).text == "still here"
 
 
