@@ -41,8 +41,8 @@ REPLIES = {
 async def test_official_clients_read_what_the_script_says(wire: WireName, stream: bool) -> None:
     sendings: list[dict[str, Any]] = [{}, {"size": 3, "crlf": True}, {"noise": True}] if stream else [{}]
     async with scripted_endpoint() as endpoint, official(wire, endpoint.url) as ask:
-        for reply in REPLIES.values():
-            for how in sendings:
+        for name, reply in REPLIES.items():
+            for how in sendings if name == "reasoning and calls" else sendings[:1]:
                 endpoint.script([reply.sent(**how)])
                 assert await ask(stream) == _readable(wire, reply), how
 
