@@ -22,9 +22,6 @@ USUAL_URLS: Mapping[str, str] = {"openai_responses": OPENAI_URL, "anthropic_mess
 """Where a wire leads that one vendor speaks. Chat completions are everybody's: there the address must be said, for
 a key goes there."""
 
-BILLION = 10**9
-"""Money is counted in whole billionths of a US dollar."""
-
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """Prices in billionths of a US dollar: of a million tokens, and of a request. `None` = as the whole that it is

@@ -4,14 +4,15 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.core.ports import Message, ModelReply, ModelRequest, ModelTool, Piece, ToolUse, Usage
 from gateway.models.http_endpoint import HttpEndpoint
-from tests.endpoints import Raw, ScriptedEndpoint, calls, says, scripted_endpoint
+from tests.endpoints import Raw, ScriptedEndpoint, Silence, calls, refuses, says, scripted_endpoint
 from tests.endpoints.chat import delta, events
 from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
-from toolward.errors import ToolwardError, Unavailable
+from toolward.errors import DeadlineExceeded, Overloaded, ToolwardError, Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -326,3 +327,30 @@ async def test_one_connection_carries_a_conversation(endpoint: ScriptedEndpoint,
     for streamed in (True, False) * 3:
         await ask(model, streamed)
     assert endpoint.connections == 1
+
+
+# --- over a transport of httpx's ---------------------------------------------------------------------------------
+
+
+@BOTH
+async def test_a_transport_of_httpx_that_is_given(endpoint: ScriptedEndpoint, streamed: bool) -> None:
+    """Httpx's own failures are told as those of our pool are."""
+    cut_off = events(delta(content="x"), cut=True) if streamed else Raw((b'{"choices":',), cut=True)
+    endpoint.script([says("Grüße."), cut_off, refuses(429, "slow down", {"retry-after": "3"}), Silence()])
+    async with httpx.AsyncHTTPTransport() as transport, chat(endpoint.url, KEY, transport=transport) as model:
+        assert (await ask(model, streamed)).text == "Grüße."
+        with pytest.raises(
+            Unavailable, match=r"'gpt' at .* closed the connection before its reply was whole"
+        ):
+            await ask(model, streamed)
+        with pytest.raises(Overloaded, match="slow down") as caught:
+            await ask(model, streamed)
+        assert caught.value.retry_after == 3.0
+        with pytest.raises(DeadlineExceeded):
+            await ask(model, streamed, ModelRequest(HELLO.messages, timeout=0.05))
+    async with (
+        httpx.AsyncHTTPTransport() as transport,
+        chat("http://127.0.0.1:9", transport=transport) as gone,
+    ):
+        with pytest.raises(Unavailable, match=r"'gpt' at .* cannot be reached: "):
+            await ask(gone, streamed)
