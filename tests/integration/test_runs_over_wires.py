@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace as changed
 
+from gateway.agent.definition import Limits
 from tests.endpoints import Call, Reply, ScriptedEndpoint, Tokens, says, scripted_endpoint
 from tests.endpoints.official import WIRES, WireName
 from tests.endpoints.script import Step
 from tests.endpoints.talking import our_endpoint
-from tests.integration.run_house import ADA, LEAD, House, ended, waiting
+from tests.integration.run_house import ADA, LEAD, SUPPORT, House, ended, waiting
 from toolward.types import Answer, Run, RunState
 
 FIRST = Reply(
@@ -98,3 +100,24 @@ async def test_a_run_asks_the_same_after_a_restart(tmp_path: Path, wire: WireNam
     assert done.run.answer == whole.run.answer
     assert sorted(done.made) == sorted(whole.made)
     assert done.bodies == [first, second, second, third, third]
+
+
+LAST_WORDS = (FIRST, says("x y z").sent(then="stall", until=0.5), says("That is all I have."))
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_at_its_limit_a_run_asks_the_same_after_a_restart(tmp_path: Path, wire: WireName) -> None:
+    """Without tools, but the beginning of the conversation stays the one that the endpoint has in its cache."""
+    async with house_at(tmp_path / "house", wire, True, LAST_WORDS) as (house, endpoint):
+        house.agents = {"support": changed(SUPPORT, limits=Limits(turns=1, calls=20))}
+        async with house.open() as runs:
+            run = await runs.start_run(ADA, "support", "What of A, ü and B?")
+            await endpoint.stalled.wait()
+        async with house.open() as runs:
+            await runs.resume_unfinished()
+            run = await ended(runs, run)
+    assert (run.state, run.answer) == (RunState.FAILED, "That is all I have.")
+    _, last, again = endpoint.requests
+    assert again.body == last.body
+    assert last.json["tool_choice"] == ({"type": "none"} if wire == "anthropic_messages" else "none")
+    assert last.json["tools"] == endpoint.requests[0].json["tools"]
