@@ -22,8 +22,7 @@ from gateway.cli.output import (
 from gateway.cli.session import Common, settings_of
 from gateway.config.models import prices
 from gateway.config.secrets import as_written
-from gateway.core.budgets import BILLION
-from gateway.core.model_spec import ModelSpec
+from gateway.core.model_spec import BILLION, ModelSpec
 
 UNPRICED = "unpriced"
 _OFFLINE = "It is a stand-in that understands no language; there is nothing to check."

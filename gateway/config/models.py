@@ -7,8 +7,8 @@ from typing import cast, get_args
 
 from gateway.config.convert import networks, url
 from gateway.config.reader import Section
-from gateway.core.budgets import BILLION
 from gateway.core.model_spec import (
+    BILLION,
     MODEL_CONCURRENCY,
     MODEL_TIMEOUT,
     RETRIES,

@@ -2,7 +2,7 @@
 it, or whatever transport somebody gives (one that goes through a proxy, or speaks HTTP/2).
 
 A client of httpx is not between: of what it adds (cookies, redirects, hooks) nothing is wanted here, and it takes
-as much CPU as all the rest of a turn. Whatever goes wrong underneath is a ToolwardError here. """
+as much CPU as all the rest of a turn. Whatever goes wrong underneath is a ToolwardError here."""
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping

@@ -9,8 +9,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from gateway.core.budgets import BILLION
-from gateway.core.model_spec import Rates
+from gateway.core.model_spec import BILLION, Rates
 from gateway.core.ports import Usage
 
 if TYPE_CHECKING:
