@@ -11,11 +11,10 @@ from msgspec.structs import replace
 
 from gateway.core.ports import Message, ModelReply, ModelRequest, Piece
 from gateway.models.wire import Wire
-from tests.contract.test_scripted_rules import SPEECHES
 from tests.endpoints import Call, Reply, Tokens
-from tests.endpoints.official import WIRES, WireName
 from tests.endpoints.script import Sending
-from tests.endpoints.speech import Given
+from tests.endpoints.server import SPEECHES
+from tests.endpoints.speech import WIRES, Given, WireName
 from tests.endpoints.talking import TOOLS, our_wire, said
 from toolward.outbound.sse import EventReader
 

@@ -21,13 +21,18 @@ from tests.endpoints.chat import ChatSpeech
 from tests.endpoints.messages import MessagesSpeech
 from tests.endpoints.responses import ResponsesSpeech
 from tests.endpoints.script import Failure, Raw, Reply, Silence, Step
-from tests.endpoints.speech import Given, Speech
+from tests.endpoints.speech import Given, Speech, WireName
 from tests.integration.raw_server import Line, serving
 
-_SPEECHES: dict[str, Speech] = {
-    "/chat/completions": ChatSpeech(),
-    "/responses": ResponsesSpeech(),
-    "/messages": MessagesSpeech(),
+SPEECHES: dict[WireName, Speech] = {
+    "openai_chat": ChatSpeech(),
+    "openai_responses": ResponsesSpeech(),
+    "anthropic_messages": MessagesSpeech(),
+}
+_PATHS: dict[str, WireName] = {
+    "/chat/completions": "openai_chat",
+    "/responses": "openai_responses",
+    "/messages": "anthropic_messages",
 }
 _MODELS = b'{"object":"list","data":[{"id":"scripted","object":"model"}]}'
 _JSON = {"content-type": "application/json"}
@@ -80,8 +85,8 @@ class ScriptedEndpoint:
             return await _send(line, Raw((_MODELS,)))
         self.requests.append(request)
         path = request.path.partition("?")[0]
-        known = next((_SPEECHES[end] for end in _SPEECHES if path.endswith(end)), None)
-        speech = known or _SPEECHES["/chat/completions"]  # elsewhere, what a script says is sent as it is
+        known = next((_PATHS[end] for end in _PATHS if path.endswith(end)), None)
+        speech = SPEECHES[known] if known else SPEECHES["openai_chat"]  # at another path, what a script says is sent as it is
         if known and self._checks and (faults := self._faults(request, speech)):
             self.faults += faults
             return await self._fail(line, speech, Failure(400, f"breaks the rules: {'; '.join(faults)}"))

@@ -12,7 +12,7 @@ from gateway.models.json_actions import JsonActions
 from gateway.models.messages_wire import MessagesWire
 from gateway.models.responses_wire import ResponsesWire
 from gateway.models.wire import Wire, WireSettings
-from tests.endpoints.official import WireName
+from tests.endpoints.speech import WireName
 
 KEY = "sk-scripted-0123456789"
 MODEL = "small"

@@ -11,8 +11,8 @@ from msgspec.structs import replace as changed
 
 from gateway.agent.definition import Limits
 from tests.endpoints import Call, Reply, ScriptedEndpoint, Tokens, says, scripted_endpoint
-from tests.endpoints.official import WIRES, WireName
 from tests.endpoints.script import Step
+from tests.endpoints.speech import WIRES, WireName
 from tests.endpoints.talking import our_endpoint
 from tests.integration.run_house import ADA, LEAD, SUPPORT, House, ended, waiting
 from toolward.types import Answer, Run, RunState
