@@ -85,8 +85,8 @@ class ScriptedEndpoint:
             return await _send(line, Raw((_MODELS,)))
         self.requests.append(request)
         path = request.path.partition("?")[0]
-        known = next((_PATHS[end] for end in _PATHS if path.endswith(end)), None)
-        speech = SPEECHES[known] if known else SPEECHES["openai_chat"]  # at another path, what a script says is sent as it is
+        known: WireName | None = next((_PATHS[end] for end in _PATHS if path.endswith(end)), None)
+        speech = SPEECHES[known or "openai_chat"]  # at another path, what a script says is sent as it is
         if known and self._checks and (faults := self._faults(request, speech)):
             self.faults += faults
             return await self._fail(line, speech, Failure(400, f"breaks the rules: {'; '.join(faults)}"))
