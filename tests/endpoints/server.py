@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,12 +63,17 @@ class ScriptedEndpoint:
         self.left = asyncio.Event()  # a client has gone before it was answered
         self.stalled = asyncio.Event()  # a reply has come to where it stalls
         self._steps: list[Step] = []
+        self._answer_with: Callable[[Request], Step] | None = None
         self._given: list[Given] = []
         self._count = 0
 
     def script(self, steps: Iterable[Step]) -> None:
         """Add to what is answered, one step for each request of a reply."""
         self._steps.extend(steps)
+
+    def answer_with(self, step: Callable[[Request], Step]) -> None:
+        """What answers a request that the script has no step for."""
+        self._answer_with = step
 
     async def behave(self, line: Line) -> None:
         self.connections += 1
@@ -90,16 +95,20 @@ class ScriptedEndpoint:
         if known and self._checks and (faults := self._faults(request, speech)):
             self.faults += faults
             return await self._fail(line, speech, Failure(400, f"breaks the rules: {'; '.join(faults)}"))
-        step = self._steps.pop(0) if self._steps else Failure(500, "the script is at its end")
-        match step:
+        match self._next(request):
             case Silence():
                 return await self._stall(line)
-            case Failure():
-                return await self._fail(line, speech, step)
-            case Raw():
-                return await _send(line, step)
-            case Reply():
-                return await self._say(line, speech, step, stream=bool(request.json.get("stream")))
+            case Failure() as failure:
+                return await self._fail(line, speech, failure)
+            case Raw() as raw:
+                return await _send(line, raw)
+            case Reply() as reply:
+                return await self._say(line, speech, reply, stream=bool(request.json.get("stream")))
+
+    def _next(self, request: Request) -> Step:
+        if self._steps:
+            return self._steps.pop(0)
+        return self._answer_with(request) if self._answer_with else Failure(500, "the script is at its end")
 
     def _faults(self, request: Request, speech: Speech) -> list[str]:
         try:
