@@ -124,7 +124,7 @@ async def test_at_its_limit_a_run_asks_the_same_after_a_restart(tmp_path: Path, 
 
 
 class Long:
-    """A model that goes on for some rounds, each with two large results, and sums up when it has no tools. Its tokens
+    """A model that goes on for some rounds, with two large results each, and sums up when it has no tools. Tokens
     are counted by the bytes that it is sent, so that a run comes to fold."""
 
     def __init__(self, endpoint: ScriptedEndpoint, stalls_at: int) -> None:
