@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -15,6 +15,7 @@ from sqlalchemy.exc import (
 
 from toolward.errors import ConfigurationError, ToolwardError
 from toolward.store.failures import HOW_TO_CHOOSE, reason_of
+from toolward.store.prepared import Prepared
 
 WRITES = "toolward_writes"
 """The execution option of a connection whose transactions take the write lock at their start."""
@@ -65,6 +66,33 @@ def write_transaction(engine: Engine) -> Generator[Connection]:
         connection.begin(),
     ):
         yield connection
+
+
+class KeptConnection:
+    """What writes often keeps its connection from one transaction to the next: taking one from the pool and giving
+    it back is more work than a small transaction. For one thread; it closes it, too."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Generator[Connection]:
+        """As `write_transaction`."""
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self._engine.connect().execution_options(**{WRITES: True})
+        try:
+            with _unused_after_failure(connection), connection.begin():
+                yield connection
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 @contextmanager
@@ -133,6 +161,9 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous=FULL")
 
 
+_BEGIN, _BEGIN_WRITING = Prepared(text("BEGIN")), Prepared(text("BEGIN IMMEDIATE"))
+
+
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    (_BEGIN_WRITING if writes else _BEGIN).run(connection, {})
