@@ -75,8 +75,10 @@ class Calling:
         plain = [called for called in together if called.call_id not in again]
         for call in unknown:
             await self._recovery.ask(call)
-        if settled or plain:
+        if settled:
             await self._journal.amend(lambda _: (*settled, *plain), lease=self._lease)
+        elif plain:
+            await self._journal.amend_soon(lambda _: plain, lease=self._lease)
         work = [self._perform(called, begun=called.call_id not in again) for called in together]
         if in_order:
             work.append(self._perform_in_order(in_order))

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from gateway.agent.events import Event
 from gateway.agent.state import RunStateData, advance, fold, follow
 from gateway.agent.stored import encode
@@ -19,10 +21,13 @@ from gateway.core.ports import (
     Superseded,
 )
 from gateway.runs.feed import Feed
-from toolward.errors import Conflict, Overloaded
+from toolward.errors import Conflict, Overloaded, ToolwardError
 
 Decide = Callable[[RunStateData], Sequence[Event]]
 Encode = Callable[[Event], StoredEvent]
+
+SOON = 0.01
+"""Seconds until what can wait is stored, unless something is written before."""
 
 _NOTHING_STORED = (ApprovalGone, Overloaded)
 """What a store refuses with while nobody else has written."""
@@ -37,6 +42,10 @@ class Journal:
     ) -> None:
         self.record = record
         self.state = state
+        self._stored = state  # what the log has; `state` may have more for a moment
+        self._waiting: list[RunAppend] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
         self.broken = False  # the log may have moved without us: read it again
         self.holders = 0
         self._log = log
@@ -72,26 +81,34 @@ class Journal:
             storing.exception()  # whoever has given up does not hear of it
             raise
 
+    async def amend_soon(self, decide: Decide, *, lease: Lease) -> None:
+        """As `amend`, for what does no harm when it is lost: that something begins which may be done again. It
+        counts at once, and is stored with what is written next, or SOON seconds later; watchers hear of it then.
+        Where another process was first, it is lost."""
+        async with self._lock:
+            if events := decide(self.state):
+                state, append = self._moved_by(events, lease, encode)
+                self._waiting.append(append)
+                self.state = state
+                if self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(SOON, self._write_waiting)
+
     async def catch_up(self, length: int | None = None) -> bool:
         """Read what others have written; whether there was anything. Where the log's length is known, nothing is
         read when that is known here, too. Raises as `fold`."""
         async with self._lock:
-            if length is not None and length <= self.state.seq:
+            if length is not None and length <= self._stored.seq:
                 return False
             return await self._catch_up()
 
     async def _store(self, decide: Decide, store: Store, lease: Lease | None, encoding: Encode) -> None:
         async with self._lock:
             while events := decide(self.state):
-                # Never before the last event, whatever somebody did to the clock.
-                now = max(self._clock.now_ms(), self.state.run.updated_at)
-                state = self.state
-                for event in events:
-                    state = advance(state, event, now)
-                encoded = tuple(map(encoding, events))
-                epoch = lease.epoch if lease else 0
+                state, append = self._moved_by(events, lease, encoding)
+                if self._waiting:
+                    append = replace(append, before=tuple(self._waiting))
                 try:
-                    await store(RunAppend(self.run_id, self.state.seq, encoded, state.run, epoch))
+                    await store(append)
                 except _NOTHING_STORED:
                     raise
                 except Conflict as conflict:
@@ -105,10 +122,38 @@ class Journal:
                 self._move(state)
                 return
 
-    async def _catch_up(self) -> bool:
+    def _moved_by(
+        self, events: Sequence[Event], lease: Lease | None, encoding: Encode
+    ) -> tuple[RunStateData, RunAppend]:
+        # Never before the last event, whatever somebody did to the clock.
+        now = max(self._clock.now_ms(), self.state.run.updated_at)
+        state = self.state
+        for event in events:
+            state = advance(state, event, now)
+        epoch = lease.epoch if lease else 0
+        encoded = tuple(map(encoding, events))
+        return state, RunAppend(self.run_id, self.state.seq, encoded, state.run, epoch)
+
+    def _write_waiting(self) -> None:
+        self._timer = None
+        if self._waiting:
+            self._writing = asyncio.create_task(self._store_waiting())
+
+    async def _store_waiting(self) -> None:
         try:
-            events = await self._log.events(self.run_id, self.state.seq)
-            state = self.state
+            async with self._lock:
+                if self._waiting:
+                    *before, last = self._waiting
+                    await self._log.append(replace(last, before=tuple(before)))
+                    self._move(self.state)
+        except ToolwardError:
+            pass  # whoever writes next hears of it; where nobody does, nothing is lost
+
+    async def _catch_up(self) -> bool:
+        """Whether others have written. What waited to be stored is forgotten."""
+        try:
+            events = await self._log.events(self.run_id, self._stored.seq)
+            state = self._stored
             for event in events:
                 state = follow(state, event)
         except BaseException:
@@ -116,10 +161,14 @@ class Journal:
             raise
         if events:
             self._move(state)
+        else:
+            self._waiting, self.state = [], state
         return bool(events)
 
     def _move(self, state: RunStateData) -> None:
-        self.state = state
+        """The log has come to this."""
+        self.state = self._stored = state
+        self._waiting = []
         self._feed.published(self.run_id, state.seq, ended=state.run.state.ended)
 
 

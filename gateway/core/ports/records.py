@@ -92,13 +92,14 @@ class RequestSpec(msgspec.Struct, frozen=True):
 class RunAppend(msgspec.Struct, frozen=True):
     """Events to store behind sequence number `after` of a run, and what its row is then. `epoch` is that of the
     lease under which the run is worked on; 0 for what does not come from that work: an answer, a message, a
-    cancel."""
+    cancel. `before` is what is to be stored before it, with it or not at all."""
 
     run_id: str
     after: int
     events: tuple["StoredEvent", ...]
     run: Run
     epoch: int = 0
+    before: tuple["RunAppend", ...] = ()
 
 
 class Superseded(Conflict):
