@@ -781,14 +781,11 @@ async def test_after_a_kill_a_call_that_may_be_repeated_is_made_again_with_its_k
     run_id, key = await killed_in_a_call(house, tool)
     model = house.script(says("Done."))
     events = await resumed(house, run_id)
-    assert types(events)[3:] == [
-        "tool_called",
-        "tool_called",
-        "tool_returned",
-        "model_replied",
-        "run_completed",
-    ]
-    assert events[3].data == events[4].data
+    # What only reads may be sent before its intent is on record, and is then not known to have been sent.
+    on_record = types(events).count("tool_called")
+    assert on_record == 2 or (tool == "get" and on_record == 1)
+    assert types(events)[3 + on_record :] == ["tool_returned", "model_replied", "run_completed"]
+    assert on_record == 1 or events[3].data == events[4].data
     assert [call.idempotency_key for _, call, _ in house.backends.calls] == [key]
     assert told(model) == [("done", False)]
 
