@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.limits import exceeded
+from gateway.core.limits import DAY_MS, exceeded
 from gateway.core.ports import (
     ApprovalGone,
     Binding,
@@ -29,6 +29,7 @@ from gateway.core.ports import (
     Spend,
     StoredEvent,
     Superseded,
+    Taken,
 )
 from gateway.core.requests import SOURCES, expired
 from toolward.errors import Conflict, InvalidRequest, NotFound, Overloaded, ToolwardError, Unavailable
@@ -282,6 +283,7 @@ class TwinRunLog:
         self._events: dict[str, list[RunEvent]] = {}  # a run's own
         self._texts: dict[str, dict[str, bytes]] = {}
         self._leases: dict[str, _TwinLease] = {}
+        self._taken: dict[tuple[str, int], Taken] = {}  # by scope and day
 
     async def create(self, record: RunRecord, events: Sequence[StoredEvent]) -> RunRecord:
         for known in self._records.values():
@@ -313,6 +315,11 @@ class TwinRunLog:
             kept = {**await self._texts_of(record), **event.texts}
             data = restored(event, {digest: body.decode() for digest, body in kept.items()})
             log.append(RunEvent(more.run_id, seq, event.type, more.run.updated_at, data))
+        if more.use is not None:
+            for scope in more.use.scopes:
+                budget = (scope, more.run.updated_at // DAY_MS)
+                tokens, cost = self._taken.get(budget, Taken())
+                self._taken[budget] = Taken(tokens + more.use.tokens, cost + more.use.cost)
         if lease is not None:
             lease.attempts = 1 if lease.holder else 0
         run = msgspec.structs.replace(more.run, parent=record.run.parent)
@@ -367,6 +374,10 @@ class TwinRunLog:
             start = ids.index(cursor) + 1
         page = tuple(runs[start : start + size])
         return RunPage(page, page[-1].id if start + size < len(runs) else None)
+
+    async def taken(self, scopes: Sequence[str], day: int) -> Mapping[str, Taken]:
+        found = {scope: self._taken.get((scope, day), Taken()) for scope in scopes}
+        return {scope: taken for scope, taken in found.items() if any(taken)}
 
     async def take(self, run_id: str, holder: str, seconds: float) -> Lease | None:
         known = self._leases.get(run_id) or _TwinLease()

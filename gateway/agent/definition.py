@@ -13,6 +13,8 @@ from toolward.types import Agent
 
 AGENT_NAME = r"^[a-z][a-z0-9_-]{0,63}$"
 
+TOOL_SEARCH = 40
+
 Whole = Annotated[int, msgspec.Meta(ge=0)]
 Names = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
@@ -76,7 +78,7 @@ class AgentDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     people: tuple[str, ...] = ("self",)
     routes: tuple[Route, ...] = ()
     classifier: Classifier | None = None
-    tool_search: Whole = 40
+    tool_search: Whole = TOOL_SEARCH
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -1,119 +1,187 @@
-"""The tools of the loop itself. A model that has too many tools to be shown gets a search in their place, and says
-by `call_tool` which it wants: that one is called, decided and recorded. `read_result` gives what was cut or
-folded."""
+"""Tools of the loop itself: searching a large catalog, calling what was found, reading on in a result that was cut.
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+They are resolved in the loop and go to no server. Of `call_tool` the tool that it names is what is decided, called
+and recorded. What is wrong with their arguments is said so that the model can write them again.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
-from gateway.agent.observations import RESULT_LENGTH, Observation
 from gateway.core.ports import ModelTool, ToolUse
+from gateway.core.tool_search import MOST, OFFERED
+from toolward.errors import InvalidArguments, NotFound
 from toolward.types import JsonObject
 
-FIND_TOOLS = "find_tools"
-CALL_TOOL = "call_tool"
-READ_RESULT = "read_result"
+FIND, CALL, READ = "find_tools", "call_tool", "read_result"
+NAMES = frozenset((FIND, CALL, READ))
+"""No alias of a server's tool is like them: those have `__` in them."""
 
-FOUND = 8
-"""Tools that one search gives, where the model does not say how many."""
+READ_LENGTH = 20_000
+"""Characters of a result that are read at once, at most."""
 
-MOST_FOUND = 20
-
-
-READ_LENGTH = RESULT_LENGTH - 500
-"""Characters that one `read_result` gives at most: with what is said about them they are not cut again."""
+_SERVERS = 60  # that are named in the description of find_tools
+_QUERY = 500  # characters
 
 
-def _schema(required: list[str], **properties: JsonObject) -> JsonObject:
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+class Find(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    query: str
+    limit: int = OFFERED
 
 
-FIND: ModelTool = ModelTool(
-    FIND_TOOLS,
-    "Find tools by what they do. There are more tools than are listed here: look for one before you say"
-    " that something cannot be done. Describe one task in a few words, with its object (`refund a"
-    " payment`). Gives names, descriptions and input schemas; call what fits with call_tool.",
-    _schema(
+class Read(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    call_id: str
+    offset: int = 0
+    length: int = READ_LENGTH
+
+
+class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    arguments: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+def _tool(name: str, description: str, required: list[str], /, **properties: JsonObject) -> ModelTool:
+    schema: JsonObject = {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+    return ModelTool(name, description, schema)
+
+
+CALL_TOOL = _tool(
+    CALL,
+    "Call a tool that find_tools has found. It is checked, decided and recorded as that tool's own call.",
+    ["name", "arguments"],
+    name={"type": "string", "description": "The tool's name exactly as find_tools gave it."},
+    arguments={
+        "type": "object",
+        "description": "What the tool's input_schema asks for; {} if it asks for nothing.",
+    },
+)
+
+READ_RESULT = _tool(
+    READ,
+    "Read on in the result of an earlier call that was cut or folded away. Costs no new call of the tool.",
+    ["call_id"],
+    call_id={"type": "string", "description": "As the note at the cut or folded result says it."},
+    offset={"type": "integer", "minimum": 0, "description": "The first character to read; 0 if left out."},
+    length={
+        "type": "integer",
+        "minimum": 1,
+        "maximum": READ_LENGTH,
+        "description": f"How many characters; {READ_LENGTH} if left out.",
+    },
+)
+
+
+def find_tools(count: int, servers: Sequence[str] = ()) -> ModelTool:
+    """The search over `count` tools of these servers, whose names help the model to word a query."""
+    known = f" There are {count:,} tools." if count else ""
+    if servers:
+        more = ", …" if len(servers) > _SERVERS else ""
+        known += f" They are of: {', '.join(servers[:_SERVERS])}{more}."
+    return _tool(
+        FIND,
+        "Find tools by what they do. Only a few tools are shown to you; search whenever you need another, before"
+        " you say that something cannot be done. The answer has the names and input schemas of the best matches;"
+        f" call one with call_tool.{known}",
         ["query"],
-        query={"type": "string", "description": "One task, in a few words."},
+        query={
+            "type": "string",
+            "maxLength": _QUERY,
+            "description": "What the tool does, in a few plain words: the action and what it is done to, best with"
+            " another word for each, like 'refund return payment to customer'. No sentence of the user's, no names"
+            " and no values.",
+        },
         limit={
             "type": "integer",
             "minimum": 1,
-            "maximum": MOST_FOUND,
-            "description": f"Tools at most; {FOUND} if left out.",
+            "maximum": MOST,
+            "description": f"How many tools at most; {OFFERED} if left out.",
         },
-    ),
-)
-CALL: ModelTool = ModelTool(
-    CALL_TOOL,
-    "Call a tool that find_tools gave, by its name, with arguments that fit its input schema.",
-    _schema(
-        ["name", "arguments"],
-        name={"type": "string", "description": "The tool's name, as find_tools gave it."},
-        arguments={"type": "object", "description": "The tool's own arguments."},
-    ),
-)
-READ: ModelTool = ModelTool(
-    READ_RESULT,
-    "Read a result of an earlier call that was cut or left out, from an offset on.",
-    _schema(
-        ["call_id"],
-        call_id={"type": "string", "description": "As it stands where the result was cut or left out."},
-        offset={"type": "integer", "minimum": 0, "description": "Characters to leave out; 0 if not given."},
-        length={
-            "type": "integer",
-            "minimum": 1,
-            "maximum": READ_LENGTH,
-            "description": f"Characters to read; {READ_LENGTH} if not given.",
-        },
-    ),
-)
+    )
 
 
-class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    query: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_FOUND)] = FOUND
+def asked_to_find(use: ToolUse) -> Find:
+    """Raises InvalidArguments."""
+    asked = _read(use, Find, '{"query": "refund payment", "limit": 5}')
+    if not asked.query.strip():
+        raise _wrong(use, "its query is empty", '{"query": "refund payment"}')
+    if not 1 <= asked.limit <= MOST:
+        raise _wrong(
+            use, f"its limit is {asked.limit}, and must be 1 to {MOST}", '{"query": "refund payment"}'
+        )
+    return asked
 
 
-class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    call_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
-    length: Annotated[int, msgspec.Meta(ge=1, le=READ_LENGTH)] = READ_LENGTH
+def asked_to_call(use: ToolUse) -> ToolUse:
+    """The wish for the real tool, with the id of this one. Raises InvalidArguments."""
+    example = '{"name": "crm__get_record", "arguments": {"record_id": "C-1"}}'
+    wish = _read(use, _Wish, example, hint="The tool's own arguments stand under `arguments`.")
+    if wish.name in NAMES:
+        raise _wrong(use, f"{wish.name} is called directly, not through {CALL}", example)
+    return ToolUse(use.id, wish.name, _object(use, bytes(wish.arguments), example))
 
 
-class _Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-    arguments: dict[str, msgspec.Raw] | str = {}
+def asked_to_read(use: ToolUse) -> Read:
+    """Raises InvalidArguments."""
+    example = '{"call_id": "call_…", "offset": 20000}'
+    asked = _read(use, Read, example)
+    if asked.offset < 0:
+        raise _wrong(use, f"its offset is {asked.offset}, and must be 0 or more", example)
+    if not 1 <= asked.length <= READ_LENGTH:
+        raise _wrong(use, f"its length is {asked.length}, and must be 1 to {READ_LENGTH}", example)
+    return asked
 
 
-_DECODERS: Mapping[type, msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (Query, Reading, _Call)
-}
+def part(text: str, asked: Read) -> str:
+    """The part of a result that was asked for, and where it stands in the whole. Raises NotFound where the text
+    ends before."""
+    if asked.offset >= len(text) and asked.offset:
+        raise NotFound(
+            f"The result of {asked.call_id[:128]} has {len(text):,} characters, so there are none from"
+            f" {asked.offset:,} on.",
+            hint="Ask for a smaller offset.",
+        )
+    end = min(asked.offset + asked.length, len(text))
+    rest = f" The rest begins at offset {end}." if end < len(text) else " This is the end."
+    return f"[Characters {asked.offset:,} to {end:,} of {len(text):,}.{rest}]\n{text[asked.offset : end]}"
 
 
-def query_of(use: ToolUse) -> Query | Observation:
-    return _read(use, Query)
+T = TypeVar("T")
 
 
-def reading_of(use: ToolUse) -> Reading | Observation:
-    return _read(use, Reading)
-
-
-def meant_by(use: ToolUse) -> ToolUse | Observation:
-    """The wish inside a `call_tool`. Arguments that are JSON text in a string are taken as meant: models do
-    that."""
-    found = _read(use, _Call)
-    if isinstance(found, Observation):
-        return found
-    arguments = found.arguments
-    text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
-    return ToolUse(use.id, found.name, text)
-
-
-def _read(use: ToolUse, kind: type) -> Any:
+def _read(use: ToolUse, kind: type[T], example: str, hint: str = "") -> T:
+    written = use.arguments_json.strip() or "{}"
     try:
-        return _DECODERS[kind].decode(use.arguments_json.encode(errors="replace") or b"{}")
+        return msgspec.json.decode(written.encode(errors="replace"), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:
-        text = f"The arguments of {use.name} cannot be taken: {error}. Call again with one JSON object that fits."
-        return Observation("invalid_arguments", is_error=True, text=text, trust="trusted")
+        said = str(error)[:200]
+        raise _wrong(use, f"{said[:1].lower()}{said[1:]}", example, hint) from None
+
+
+def _object(use: ToolUse, written: bytes, example: str) -> str:
+    """The text of the object; some models write it as a text in which it stands."""
+    try:
+        value = msgspec.json.decode(written)
+        if isinstance(value, str):
+            written = value.strip().encode(errors="replace") or b"{}"
+            value = msgspec.json.decode(written)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise _wrong(use, f"what stands under `arguments` is no JSON ({str(error)[:200]})", example) from None
+    if value is None:
+        return "{}"
+    if not isinstance(value, dict):
+        raise _wrong(use, "what stands under `arguments` is no JSON object", example)
+    return written.decode()
+
+
+def _wrong(use: ToolUse, flaw: str, example: str, hint: str = "") -> InvalidArguments:
+    said = f"{hint} " if hint else ""
+    return InvalidArguments(
+        f"The arguments of {use.name[:128]} do not fit: {flaw.rstrip('.')}.",
+        hint=f"{said}Write them like {example}",
+    )

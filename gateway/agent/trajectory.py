@@ -17,7 +17,8 @@ SCHEMA = "toolward.trajectory/1"
 
 
 class About(msgspec.Struct, frozen=True):
-    """The run itself. `parent` is the run that it retries from an event; tokens are what it used itself."""
+    """The run itself. `parent` is the run that it retries from an event; tokens are what it used itself, and `cost`
+    what its replies with a price took, in billionths of a US dollar."""
 
     id: str
     agent: str
@@ -31,6 +32,8 @@ class About(msgspec.Struct, frozen=True):
     input_tokens: int
     output_tokens: int
     parent: str = ""
+    cost: int = 0
+    unpriced: bool = False
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -135,7 +138,8 @@ class Reply(msgspec.Struct, frozen=True):
 
 class TurnTold(msgspec.Struct, frozen=True):
     """One reply of the model and the calls that it made. On the `last` one no tools were offered. `at` is when the
-    reply was recorded, `duration_ms` how long it took. `prompt` is null in runs from before it was recorded."""
+    reply was recorded, `duration_ms` how long it took. `prompt` is null in runs from before it was recorded.
+    `endpoint` answered after those that were `passed_over`; `cost` is null where it has no price."""
 
     turn: int
     seq: int
@@ -148,6 +152,12 @@ class TurnTold(msgspec.Struct, frozen=True):
     duration_ms: int
     last: bool
     calls: tuple[Called, ...]
+    reasoning: str = ""
+    endpoint: str = ""
+    passed_over: tuple[str, ...] = ()
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: int | None = None
 
 
 class Wrote(msgspec.Struct, frozen=True):
@@ -197,6 +207,20 @@ class Rated(msgspec.Struct, frozen=True):
     comment: str
 
 
+class Noted(msgspec.Struct, frozen=True):
+    """What was decided beside the turns: results of turns up to `turn` folded, a summary in their place, a label
+    for what turn `turn` begins with, a limit outside the run. `text` is the summary, the label or what was
+    reached."""
+
+    seq: int
+    at: int
+    type: Literal["results_folded", "turns_summarised", "input_classified", "limit_reached"]
+    turn: int = 0
+    text: str = ""
+    endpoint: str = ""
+    cost: int | None = None
+
+
 class End(msgspec.Struct, frozen=True):
     """How it ended last. `code` and `message` are empty where it is complete."""
 
@@ -229,6 +253,7 @@ class TrajectoryLine(msgspec.Struct, frozen=True):
     end: End | None
     event_versions: dict[str, int]
     erased: bool
+    notes: tuple[Noted, ...] = ()
 
 
 def json_schema() -> JsonObject:

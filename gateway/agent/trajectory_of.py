@@ -73,6 +73,7 @@ def trajectory_of(
         end=told.end if run.state.ended else None,
         event_versions={stored.type: event.version for stored, event in events},
         erased=erased,
+        notes=tuple(told.notes),
     )
 
 
@@ -93,6 +94,7 @@ class _Telling:
         self.pauses: list[tr.Stopped] = []
         self.retries: list[tr.Branched] = []
         self.ratings: list[tr.Rated] = []
+        self.notes: list[tr.Noted] = []
         self.end: tr.End | None = None
 
     def take(self, stored: RunEvent, event: ev.Event) -> None:
@@ -110,6 +112,14 @@ class _Telling:
                 self._answered(event, at)
             case ev.MessageReceived():
                 self.messages.append(tr.Wrote(seq, at, event.by, event.text))
+            case ev.ResultsFolded(turn=turn):
+                self.notes.append(tr.Noted(seq, at, "results_folded", turn))
+            case ev.TurnsSummarised(turn=turn, text=text, endpoint=endpoint, cost=cost):
+                self.notes.append(tr.Noted(seq, at, "turns_summarised", turn, text, endpoint, cost))
+            case ev.InputClassified(turn=turn, label=label, endpoint=endpoint, cost=cost):
+                self.notes.append(tr.Noted(seq, at, "input_classified", turn, label, endpoint, cost))
+            case ev.LimitReached(message=message):
+                self.notes.append(tr.Noted(seq, at, "limit_reached", text=message))
             case _:
                 self._take_of_run(event, seq, at)
 
@@ -164,6 +174,12 @@ class _Telling:
                     )
                     for call in turn.begun
                 ),
+                reasoning=event.reasoning,
+                endpoint=event.endpoint,
+                passed_over=event.passed_over,
+                cached_tokens=event.usage.cached_tokens,
+                reasoning_tokens=event.usage.reasoning_tokens,
+                cost=event.cost,
             )
 
     def _prompt(self, event: ev.ModelReplied) -> tr.Prompt | None:

@@ -38,17 +38,19 @@ _Stamps = Mapping[Path, tuple[int, ...] | None]
 
 
 class InForce(NamedTuple):
-    """Everything that a gateway takes from files, read together."""
+    """Everything that a gateway takes from files, read together. `beside` are files that agents name."""
 
     settings: Settings
     policy: Policy
     agents: Mapping[str, AgentDefinition]
+    beside: tuple[Path, ...] = ()
 
 
 def read(settings: Settings) -> InForce:
     """With the files that the settings name. Raises ConfigurationError."""
-    agents = {agent.name: agent for agent in load_agents(settings.agents)}
-    return InForce(settings, load_policy(settings.policies), agents)
+    beside: list[Path] = []
+    agents = {agent.name: agent for agent in load_agents(settings.agents, settings.endpoints, beside)}
+    return InForce(settings, load_policy(settings.policies), agents, tuple(beside))
 
 
 class Reload:
@@ -149,7 +151,7 @@ class Reload:
 
     def _watched(self) -> tuple[Path, ...]:
         settings = self.now.settings
-        return (*settings.watched, *settings.policies, *settings.agents)
+        return (*settings.watched, *settings.policies, *settings.agents, *self.now.beside)
 
     async def _again(self, load: Load, *, nudged: bool) -> None:
         try:

@@ -30,6 +30,7 @@ def make_runs(
         endpoint=models.endpoint,
         tools_for=Offers(dispatch).offer,
         facts=lambda name: _facts(dispatch, name),
+        budgets=lambda: reload.now.settings.budgets,
         rights=lambda record: _rights(reload.now.settings, record),
         holder=presence.name,
         gone=presence.gone,

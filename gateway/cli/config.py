@@ -15,6 +15,7 @@ from gateway.config.secrets import Substituted, as_written
 from gateway.config.settings import Settings
 from gateway.config.source import shown
 from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as, would_start
+from gateway.core.budgets import BILLION
 from gateway.core.spec import GrpcSpec, Launch, ReminderSpec, Spec, StdioSpec
 
 _IN_FILE = "(in the file)"
@@ -134,6 +135,15 @@ def _settings(settings: Settings) -> dict[str, Any]:
         ],
         "http": str(settings.http),
         "grpc": str(settings.grpc),
+        "budgets": [
+            _filled(
+                principals=list(one.principals),
+                tokens_per_day=one.tokens_per_day,
+                cost_per_day=one.cost_per_day / BILLION,
+                per=one.per,
+            )
+            for one in settings.budgets
+        ],
         "inbox": {"reminders": [_reminder(one) for one in settings.reminders]},
     }  # fmt: skip
 

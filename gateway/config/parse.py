@@ -24,6 +24,7 @@ lock: require                       # no tool that is not in tools.lock; left ou
 ledger:
   checkpoints: /mnt/elsewhere/checkpoints.jsonl   # left out = checkpoints.jsonl in the home directory
   keep_words_days: 90                             # left out = for ever
+budgets: [{principals: ["role:support"], tokens_per_day: 2_000_000, cost_per_day: 5.00}]   # of models
 inbox: {reminders: [{url: https://hooks.example/toolward, secret: "${env:WEBHOOK_SECRET}", after: 1h}]}
 """
 
@@ -34,6 +35,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from gateway.config.backends import PEOPLE_ARE_OURS, BackendsReader
+from gateway.config.budgets import read_budgets
 from gateway.config.convert import address, networks, url
 from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.mcp_servers import McpServersReader
@@ -98,7 +100,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock", "ledger", "inbox",
+            "lock", "ledger", "inbox", "budgets",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -127,6 +129,7 @@ class _File:
             checkpoints=self._checkpoints(),
             keep_words_days=self._root.section("ledger").count("keep_words_days", 0, least=0, most=36_500),
             reminders=read_reminders(root.section("inbox")),
+            budgets=read_budgets(root),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:

@@ -2,15 +2,19 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from gateway.config.secrets import Substituted
 from gateway.config.source import Place, YamlSource
+from gateway.core.budgets import BILLION
 from toolward.errors import ConfigurationError
 from toolward.names import closest
 from toolward.types import Json, JsonObject
 
 ValueT = TypeVar("ValueT")
+
+MOST_DOLLARS = 1_000_000
 
 _SHOWN = 60  # characters of a wrong value that a message quotes
 
@@ -148,6 +152,14 @@ class Section:
         self.wrong(key, f"must be a whole number from {least} to {most:,}, not {said_of(value)}")
         return default
 
+    def dollars(self, key: str) -> int:
+        """An amount of US dollars, in billionths; 0 where there is none."""
+        value = self._values.get(key, 0)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_DOLLARS:
+            return round(Decimal(str(value)) * BILLION)
+        self.wrong(key, f"must be a number of US dollars, from 0 to {MOST_DOLLARS:,}, not {said_of(value)}")
+        return 0
+
     def one_of(self, key: str, *choices: str) -> str:
         """One of `choices`; it must be there."""
         if key not in self:
@@ -170,6 +182,16 @@ class Section:
             else:
                 self._problems.add(place, f"must be text, not {said_of(value)}")
         return tuple(found)
+
+    def names(self, key: str, default: str) -> tuple[str, ...]:
+        """One text, or a list of them with at least one."""
+        value = self._values.get(key, default)
+        if isinstance(value, str) and value:
+            return (value,)
+        if isinstance(value, list) and value:
+            return self.texts(key) or (default,)
+        self.wrong(key, f"must be a name or a list of them, and not empty, not {said_of(value)}")
+        return (default,)
 
     def sections(self, key: str) -> "list[Section]":
         """A list of mappings."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from gateway.core.budgets import Budget
 from gateway.core.catalog import ToolFacts
 from gateway.core.lock import LockMode
 from gateway.core.spec import CALL_TIMEOUT, Quiet, ReminderSpec, Spec
@@ -66,4 +67,10 @@ class Settings(Quiet, frozen=True, kw_only=True):
     digest: str = ""
     reminders: tuple[ReminderSpec, ...] = ()
     checkpoints: Path | None = None  # the ledger's, outside its database; None = in the home directory
+    budgets: tuple[Budget, ...] = ()
     keep_words_days: int = 0  # for which the ledger keeps words of what has ended; 0 = for ever
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The names by which agents may call model endpoints. `default` is always one, and so is the stand-in."""
+        return tuple(dict.fromkeys(("default", "offline", *(one.name for one in self.models))))

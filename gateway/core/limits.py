@@ -95,7 +95,7 @@ class Limiter:
         time of the call, in Unix ms."""
         if limits is NO_LIMITS:
             return NOTHING_HELD
-        scope = _scope(limits.per, principal)
+        scope = scope_of(limits.per, principal)
         spends = tuple(_spends(rule, limits, scope, arguments, now_ms // DAY_MS))
         if limits.rate is None and not limits.concurrency:
             return Hold(rule, limits, spends, None, self._clock)
@@ -226,7 +226,7 @@ def _spends(rule: str, limits: Limits, scope: str, arguments: JsonObject, day: i
         yield Spend(rule, _SUM + name, scope, day, abs(int(arguments[name])), at_most, limits.per)
 
 
-def _scope(per: Per, principal: Principal) -> str:
+def scope_of(per: Per, principal: Principal) -> str:
     """Who shares a limit, as one text that nobody else has."""
     parts: dict[Per, Sequence[str]] = {
         "principal": (per, principal.tenant, principal.id),

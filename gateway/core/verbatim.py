@@ -2,7 +2,8 @@
 
 Normalised is NFKC, case folded, white space collapsed, so `pay-5007` is `PAY-5007`. A value must not go on to the
 left or right: `50` is not in `1500`, `50.01` or `12-50`, `PAY-5007` not in `XPAY-5007` or `PAY-5007-B`, `x.example`
-not in `evil.x.example`, `env` not in `.env`. Text in JSON is found in its escaped and in its plain form.
+not in `evil.x.example`, `env` not in `.env`. Text in JSON is found in its escaped and in its plain form. What
+`gateway.core.neutral` takes out or breaks before a model reads a text makes no difference.
 
 Money is not understood: `50.00 EUR` is the number 50, not 5000 cents, and `1,500` is no number. In scripts without
 spaces between words a value is found where it is of other letters than what is around it.
@@ -17,6 +18,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.core.neutral import plain
+
 _ROUNDS = 4  # of folding and composing until nothing changes; two are enough for every text that we know of
 _FALSE_STARTS = 1_000  # places inside longer words that are looked at before a text is given up
 _JOINS = frozenset("-./\\~@+'’&#%")  # between two words they make one of both
@@ -29,7 +32,8 @@ _LITERAL = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)', re.DOTALL)
 
 
 def normalise(text: str) -> str:
-    """The same again for what is normalised already."""
+    """The same again for what is normalised already, and for what a model was shown in its place."""
+    text = plain(text)
     if text.isascii():
         return " ".join(text.lower().split())
     for _ in range(_ROUNDS):

@@ -1,15 +1,40 @@
-"""Budgets a day: what calls have taken of them, counted in the transaction that records their intent."""
+"""Budgets a day: what calls have taken of them, counted in the transaction that records their intent, and what
+models have, in the one that records their reply."""
 
-from sqlalchemy import Connection, delete, insert, select
+from collections.abc import Sequence
 
-from gateway.core.limits import exceeded
-from gateway.core.ports import Spend
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from gateway.core.limits import DAY_MS, exceeded
+from gateway.core.ports import ModelUse, Spend, Taken
 from gateway.ledger.tables import budget_spends
+from toolward.store import Prepared
 
 KEPT = 31
 """Days for which it is remembered what was taken."""
 
+MODELS = ""
+"""Stands for the rule where models have taken something: no rule of a policy has this id."""
+
+_TOKENS, _COST = "tokens", "cost"
+_MOST = 2**62
+
 _spent = budget_spends.c
+# Prepared: they run in every turn of a run that has a budget.
+_TOTAL = Prepared(
+    select(_spent.total)
+    .where(
+        _spent.rule == MODELS,
+        _spent.measure == bindparam("of"),
+        _spent.scope == bindparam("shared"),
+        _spent.day == bindparam("on"),
+    )
+    .order_by(_spent.id.desc())
+    .limit(1)
+)
+_ADD = Prepared(
+    insert(budget_spends), [column.name for column in budget_spends.columns if column.name != "id"]
+)
 
 
 def spend(connection: Connection, call_id: str, spends: tuple[Spend, ...], now: int) -> None:
@@ -59,3 +84,43 @@ def _used(connection: Connection, one: Spend) -> int | None:
         .limit(1)
     )
     return connection.execute(query).scalar_one_or_none()
+
+
+def count(connection: Connection, name: str, use: ModelUse, at: int) -> None:
+    """Add what models have taken on the day of `at` (Unix ms). It is taken already, so nothing is refused here.
+    `name` is of the append that it belongs to."""
+    day = at // DAY_MS
+    for scope in use.scopes:
+        for measure, amount in ((_TOKENS, use.tokens), (_COST, use.cost)):
+            if not amount:
+                continue
+            found = _TOTAL.run(connection, {"of": measure, "shared": scope, "on": day}).fetchone()
+            if found is None:
+                connection.execute(delete(budget_spends).where(_spent.day < day - KEPT))
+            before = found[0] if found else 0
+            _ADD.run(
+                connection,
+                {
+                    "call_id": name,
+                    "rule": MODELS,
+                    "measure": measure,
+                    "scope": scope,
+                    "day": day,
+                    "amount": amount,
+                    "total": min(before + amount, _MOST),
+                },
+            )
+
+
+def taken(connection: Connection, scopes: Sequence[str], day: int) -> dict[str, Taken]:
+    """By scope; without those in which nothing was taken on that day."""
+    found = {
+        scope: (_total(connection, _TOKENS, scope, day), _total(connection, _COST, scope, day))
+        for scope in scopes
+    }
+    return {scope: Taken(*both) for scope, both in found.items() if any(both)}
+
+
+def _total(connection: Connection, measure: str, scope: str, day: int) -> int:
+    row = _TOTAL.run(connection, {"of": measure, "shared": scope, "on": day}).fetchone()
+    return row[0] if row else 0

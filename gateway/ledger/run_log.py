@@ -7,8 +7,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.core.ports import Lease, RunAppend, RunRecord, StoredEvent
-from gateway.ledger import leases, listing, run_events, runs
+from gateway.core.ports import Lease, RunAppend, RunRecord, StoredEvent, Taken
+from gateway.ledger import budgets, leases, listing, run_events, runs
 from gateway.ledger.batch import Batch
 from toolward.store import Writer, closed, explain, place, read_transaction
 from toolward.types import RunEvent, RunFilter, RunPage
@@ -53,6 +53,9 @@ class RunLog:
         return await self._read(
             lambda connection: listing.find(connection, tenant, only, size=size, cursor=cursor)
         )
+
+    async def taken(self, scopes: Sequence[str], day: int) -> Mapping[str, Taken]:
+        return await self._read(lambda connection: budgets.taken(connection, scopes, day))
 
     # --- leases
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core.ports import RunAppend, RunRecord, StoredEvent
-from gateway.ledger import leases, tables
+from gateway.ledger import budgets, leases, tables
 from gateway.ledger.batch import Batch
 from gateway.ledger.run_events import add_events, not_found
 from toolward.errors import Conflict
@@ -71,6 +71,8 @@ def append(connection: Connection, batch: Batch, more: RunAppend) -> None:
                 hint="Read its events again.",
             )
     add_events(batch, more.run_id, more.after, more.events, more.run.updated_at)
+    if more.use is not None:
+        budgets.count(connection, f"{more.run_id}/{more.after}", more.use, more.run.updated_at)
 
 
 def get(connection: Connection, run_id: str) -> RunRecord:

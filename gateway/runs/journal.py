@@ -13,6 +13,7 @@ from gateway.core.ports import (
     ApprovalGone,
     Clock,
     Lease,
+    ModelUse,
     RunAppend,
     RunLogPort,
     RunRecord,
@@ -64,16 +65,17 @@ class Journal:
         *,
         lease: Lease | None = None,
         encoding: Encode = encode,
+        use: ModelUse | None = None,
     ) -> None:
         """Write what is decided from the state at that moment; returns when it is durable. Once begun it is
         finished, also when the caller is cancelled: memory and log never differ.
 
         `store`, where given, stores it together with something else; `lease` is that of the work from which it
-        comes. When another process was first, its events are read and it is decided again. Raises IllegalTransition
-        when the state does not allow the events, Superseded when the lease is not in force, Unavailable when the
-        ledger fails.
+        comes; `use` is what the events took of models. When another process was first, its events are read and it
+        is decided again. Raises IllegalTransition when the state does not allow the events, Superseded when the
+        lease is not in force, Unavailable when the ledger fails.
         """
-        storing = asyncio.create_task(self._store(decide, store or self._log.append, lease, encoding))
+        storing = asyncio.create_task(self._store(decide, store or self._log.append, lease, encoding, use))
         try:
             await asyncio.shield(storing)
         except asyncio.CancelledError:
@@ -101,12 +103,13 @@ class Journal:
                 return False
             return await self._catch_up()
 
-    async def _store(self, decide: Decide, store: Store, lease: Lease | None, encoding: Encode) -> None:
+    async def _store(
+        self, decide: Decide, store: Store, lease: Lease | None, encoding: Encode, use: ModelUse | None
+    ) -> None:
         async with self._lock:
             while events := decide(self.state):
                 state, append = self._moved_by(events, lease, encoding)
-                if self._waiting:
-                    append = replace(append, before=tuple(self._waiting))
+                append = replace(append, use=use, before=tuple(self._waiting))
                 try:
                     await store(append)
                 except _NOTHING_STORED:

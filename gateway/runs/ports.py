@@ -7,6 +7,7 @@ from gateway.agent.definition import AgentDefinition
 from gateway.agent.offering import Offer
 from gateway.core.catalog import ToolFacts
 from gateway.core.ports import Caller, Clock, Ids, LedgerPort, RunLogPort
+from gateway.runs.budgets import Budgets
 from gateway.runs.feed import Feed
 from gateway.runs.leases import Leases
 from gateway.runs.model_calls import FindEndpoint
@@ -30,3 +31,4 @@ class Ports(NamedTuple):
     ids: Ids
     feed: Feed
     leases: Leases
+    budgets: Budgets

@@ -1,7 +1,7 @@
 """Runs: started, watched, controlled by people; worked on by one task each while they can go on."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
 
 from msgspec.structs import replace
@@ -10,11 +10,13 @@ from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.state import begin
 from gateway.agent.stored import encode
+from gateway.core.budgets import Budget
 from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.ports import Authorize, Caller, Clock, Ids, RunRecord
 from gateway.runs.access import Access
 from gateway.runs.answers import settle_answers
 from gateway.runs.asked import asked_in_turn
+from gateway.runs.budgets import Budgets
 from gateway.runs.control import Control
 from gateway.runs.feed import Feed
 from gateway.runs.following import follow
@@ -71,6 +73,7 @@ class Runs:
         ids: Ids,
         facts: Callable[[str], ToolFacts] = _unknown_facts,
         rights: Rights = _as_started,
+        budgets: Callable[[], Sequence[Budget]] = lambda: (),
         holder: str = "",
         gone: Gone = lambda _: False,
         at_once: int = 256,
@@ -79,7 +82,7 @@ class Runs:
     ) -> None:
         """`authorize` asks the policy in force; `tools_for` gives what an agent may be offered on behalf of a
         principal; `facts` what is known of a tool's effects, by qualified name; `rights` what a run's owner may
-        now; at most `at_once` runs are worked on at the same time."""
+        now; `budgets` those in force; at most `at_once` runs are worked on at the same time."""
         self._agents = agents
         self._ledger = ledger
         self._access = Access(authorize)
@@ -88,7 +91,10 @@ class Runs:
         self._feed = Feed()
         self._journals = Journals(ledger, clock, self._feed)
         self._leases = Leases(ledger, clock, holder or ids.new("gateway"), lease_seconds)
-        ports = Ports(ledger, dispatch, endpoint, tools_for, facts, clock, ids, self._feed, self._leases)
+        held = Budgets(budgets, ledger, clock)
+        ports = Ports(
+            ledger, dispatch, endpoint, tools_for, facts, clock, ids, self._feed, self._leases, held
+        )
         self._work = Work(agents, ports, self._journals, rights, gone, at_once)
         self._control = Control(self._access, ports, self._journals, self._work)
         self.inbox = Inbox(ledger, dispatch, self._access, clock, self._tell)

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from sqlalchemy import BigInteger, bindparam
 
 from gateway.core.digests import text_digest
-from gateway.core.ports import Lease, RunAppend, RunLogPort, RunRecord, StoredEvent, Superseded
+from gateway.core.limits import DAY_MS
+from gateway.core.ports import (
+    Lease,
+    ModelUse,
+    RunAppend,
+    RunLogPort,
+    RunRecord,
+    StoredEvent,
+    Superseded,
+    Taken,
+)
 from gateway.ledger.ledger import Ledger
 from tests.twins import TwinClock, TwinRunLog
 from toolward.errors import Conflict, NotFound
@@ -114,6 +124,41 @@ async def test_an_id_is_used_once(log: RunLogPort):
     await begin(log)
     with pytest.raises(Conflict, match="run_1"):
         await begin(log)
+
+
+# --- what models took -----------------------------------------------------------------------------------
+
+
+def took(
+    after: int, tokens: int, cost: int = 0, *scopes: str, name: str = "run_1", day: int = 0
+) -> RunAppend:
+    appended = msgspec.structs.replace(run(name), updated_at=day * DAY_MS + 5)
+    return RunAppend(name, after, (said("Hi"),), appended, use=ModelUse(scopes or ("ada",), tokens, cost))
+
+
+async def test_what_models_took_is_counted_with_the_reply_in_every_scope_on_its_day(log: RunLogPort):
+    await begin(log)
+    await begin(log, "run_2")
+    await log.append(took(1, 100, 7, "ada", "acme"))
+    await log.append(took(1, 10, 0, "bo", "acme", name="run_2"))
+    await log.append(took(2, 1, 2, "ada", "acme", day=1))
+    assert await log.taken(("ada", "bo", "acme", "eve"), 0) == {
+        "ada": Taken(100, 7),
+        "bo": Taken(10, 0),
+        "acme": Taken(110, 7),
+    }
+    assert await log.taken(("ada", "bo"), 1) == {"ada": Taken(1, 2)}
+    assert await log.taken((), 0) == {}
+
+
+async def test_a_reply_that_is_not_stored_took_nothing(log: RunLogPort):
+    await begin(log)
+    for again in (0, 5):
+        with pytest.raises(Conflict):
+            await log.append(took(again, 100))
+    with pytest.raises(Superseded):
+        await log.append(msgspec.structs.replace(took(1, 100), epoch=3))
+    assert await log.taken(("ada",), 0) == {}
 
 
 # --- retried runs ---------------------------------------------------------------------------------------

@@ -206,6 +206,20 @@ async def test_a_broken_configuration_changes_nothing_until_it_is_whole_again(tm
         assert it.gateway.reload.status()["restart_for"] == ("http",)
 
 
+async def test_the_instructions_beside_an_agent_are_watched_too(tmp_path: Path) -> None:
+    async with house(tmp_path, config()) as it:
+        it.write("helper.md", "Help.\n")
+        it.write("helper.yaml", "name: helper\ninstructions_file: helper.md\n")
+        it.write("toolward.yaml", config(rest="agents: [helper.yaml]\n"))
+        assert "agents (helper)" in await it.outcome()
+        it.write("helper.md", "Help at once.\n")
+        assert "agents (helper)" in await it.outcome()
+        assert it.gateway.reload.agents["helper"].instructions == "Help at once.\n"
+        it.write("helper.yaml", "name: helper\ninstructions: Help.\nmodel: nobody\n")
+        assert "names the model endpoint 'nobody'" in await it.outcome(failed=True)
+        assert it.gateway.reload.agents["helper"].models == ("default",)
+
+
 async def test_a_link_that_is_switched_is_a_change(tmp_path: Path) -> None:
     """As Kubernetes mounts config maps."""
     for name, text in (("v1", ALLOW), ("v2", DENY)):

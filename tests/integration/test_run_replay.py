@@ -41,11 +41,19 @@ GIVEN: Mapping[str, frozenset[str]] = {
     "run_started": frozenset({"agent", "owner", "tenant", "input", "definition"}),
     "run_taken_up": frozenset(),
     "message_received": frozenset({"text", "by", "key"}),
-    "model_replied": frozenset({"text", "tool_uses", "stop", "usage", "model", "duration_ms"}),
+    "model_replied": frozenset(
+        {"text", "tool_uses", "stop", "usage", "model", "duration_ms", "endpoint", "passed_over", "reasoning"}
+        | {"native", "native_source", "response_id", "cost"}
+    ),
     "tool_called": frozenset({"call_id"}),
     "tool_returned": frozenset(
         {"call_id", "code", "is_error", "text", "structured", "trust", "effect", "rule", "duration_ms"}
+        | {"whole", "length"}
     ),
+    "results_folded": frozenset(),
+    "turns_summarised": frozenset({"text", "usage", "endpoint", "model", "cost", "duration_ms"}),
+    "input_classified": frozenset({"turn", "label", "usage", "endpoint", "cost"}),
+    "limit_reached": frozenset({"limit", "message"}),
     "input_requested": frozenset(
         {"call_id", "request_id", "kind", "prompt", "approvers", "expires_at", "choices"}
     ),
@@ -83,7 +91,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trajectory, ...]:
 
 def test_a_run_with_something_of_everything_replays(told: tuple[Trajectory, ...]):
     types = {event.type for one in told for event in one.events}
-    assert set(ev.TYPES) - types == {"run_cancelled"}
+    assert set(ev.TYPES) - types == {"run_cancelled", "input_classified", "limit_reached"}
     assert [one.run.state.value for one in told] == ["completed", "failed"]
     assert [replayed(one) for one in told] == [None, None]
 

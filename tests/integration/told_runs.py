@@ -3,6 +3,8 @@ made of logs."""
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from gateway.agent.definition import AgentDefinition, Limits
 from gateway.core.ports import ModelReply, ToolUse, Usage
 from gateway.runs.runner import Runs
@@ -13,7 +15,7 @@ CLERK = AgentDefinition(
     name="support",
     instructions="Help.",
     tools=("crm.*", "people.*"),
-    limits=Limits(turns=4, calls=7),
+    limits=Limits(turns=6, calls=20, context_tokens=1_000),
     people=("self", "role:lead"),
 )
 QUESTION = ToolUse("use_1", "people__ask_person", '{"question":"Which of the two?"}')
@@ -35,6 +37,7 @@ def told_house(path: Path) -> House:
     house.rules = (
         RULES + "  - {id: asking, principals: ['role:support'], tools: ['people.*'], effect: allow}\n"
     )
+    house.backends.answers["crm.save"] = text_result("Saved. " + "It has many fields. " * 40)
     house.backends.answers["crm.get"] = text_result("It is A. 😀")
     return house
 
@@ -48,7 +51,9 @@ async def tell(house: House, runs: Runs) -> tuple[str, str]:
         wishes(QUESTION),
         says("All is done."),
         says("You are welcome."),
-        *[calls(("get", str(number)), ("save", str(number))) for number in range(4)],
+        *[_long(number) for number in range(5)],
+        says("They looked for records, and saved them."),
+        _long(5),
         says("That is all I could do."),
     )
     run_id = (await runs.start_run(ADA, "support", "Refund it. 😀")).id
@@ -67,6 +72,12 @@ async def tell(house: House, runs: Runs) -> tuple[str, str]:
     retried = (await runs.retry_run(ADA, run_id, after)).id
     await until(runs, retried)
     return run_id, retried
+
+
+def _long(number: int) -> ModelReply:
+    """A turn after which the conversation is longer than it may be."""
+    made = calls(("get", str(number)), ("save", str(number)))
+    return replace(made, usage=Usage(3_000, 5))
 
 
 async def _answered(runs: Runs, run_id: str, seen: int, answer: Answer) -> int:

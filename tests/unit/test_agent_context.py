@@ -2,10 +2,12 @@
 
 import pytest
 
+from gateway.agent import making
 from gateway.agent.answers import told
 from gateway.agent.context import LAST_TURN, RESULTS_ARE_DATA, messages
 from gateway.agent.events import InputAnswered, RunTakenUp
 from gateway.agent.observations import observed, refused
+from gateway.core.digests import text_digest
 from gateway.core.ports import Message
 from tests.run_logs import called, reply, returned, state_of, use
 from toolward.errors import Denied, InvalidArguments
@@ -56,10 +58,12 @@ def test_what_is_no_text_is_named():
 
 def test_a_long_result_is_cut_with_a_note():
     seen = observed(ToolResult(structured_json=b'"' + b"x" * 25_000 + b'"'))
-    assert seen.text.startswith('"xxx')
-    assert "first 20,000 of 25,002 characters" in seen.text
-    assert len(seen.text) < 20_200
-    assert not seen.structured
+    event = making.returned("call_1", seen)
+    assert event.text.startswith('"xxx')
+    assert "first 20,000 of 25,002 characters. read_result with call_id call_1" in event.text
+    assert len(event.text) < 20_200
+    assert not event.structured
+    assert (event.whole, event.length) == (text_digest(making.whole_of(seen).encode()), 25_002)
 
 
 def test_an_error_says_what_was_wrong_and_what_to_do():

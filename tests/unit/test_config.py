@@ -7,7 +7,6 @@ from textwrap import dedent
 
 import pytest
 
-from gateway.config.agents import load_agents
 from gateway.config.builtin import builtin_settings
 from gateway.config.find import find_config, home_directory, load_settings, make_home
 from gateway.config.parse import read_settings
@@ -433,49 +432,6 @@ def test_the_built_in_configuration(tmp_path: Path) -> None:
         assert launch is not None
         assert os.access(launch.command[0], os.X_OK)
         assert not any("token" in word.lower() for word in launch.command)
-
-
-def test_agents_are_read_strictly() -> None:
-    good = write(
-        """
-        name: support
-        instructions: |
-          Help.
-        tools: ["crm.*", "people.*"]
-        limits: {turns: 3}
-        people: [self, "role:*-lead"]
-        """,
-        "support.yaml",
-    )
-    (agent,) = load_agents([good])
-    assert (agent.name, agent.instructions, agent.tools) == ("support", "Help.\n", ("crm.*", "people.*"))
-    assert agent.people == ("self", "role:*-lead")
-    assert (agent.model, agent.limits.turns, agent.limits.calls) == ("default", 3, 60)
-
-    bad = write(
-        "name: Support!\ntool: [x]\ntools: [crm__x]\nlimits: {turns: 0}\npeople: [self, lea, 'rle:x']",
-        "bad.yaml",
-    )
-    with pytest.raises(ConfigurationError) as caught:
-        load_agents([bad])
-    assert caught.value.text == (
-        "bad.yaml:1: name is 'Support!'; use a-z, 0-9, _ and -, at most 64 of them, a letter first\n"
-        "bad.yaml:1: the file lacks the key 'instructions'; write, for example, instructions: You help customers.\n"
-        "bad.yaml:2: the file has an unknown key 'tool'; did you mean 'tools'?\n"
-        "bad.yaml:3: tools[0] is an alias: write crm.x\n"
-        "bad.yaml:4: limits.turns must be a whole number from 1 to 1,000, not 0\n"
-        "bad.yaml:5: people[1] is none of user:NAME, role:NAME, tenant:NAME\n"
-        "bad.yaml:5: people[2] is none of user:NAME, role:NAME, tenant:NAME; did you mean role:x?"
-    )
-    (usual,) = load_agents([write("name: a\ninstructions: x\n", "usual.yaml")])
-    assert usual.people == ("self",)
-    nobody = write("name: a\ninstructions: x\npeople: []\n", "nobody.yaml")
-    with pytest.raises(ConfigurationError, match="people names nobody"):
-        load_agents([nobody])
-    with pytest.raises(
-        ConfigurationError, match=r"name is 'support', as in support\.yaml; give each agent its own"
-    ):
-        load_agents([good, write("name: support\ninstructions: x\n", "other.yaml")])
 
 
 def test_a_policy_says_where_it_is_wrong() -> None:

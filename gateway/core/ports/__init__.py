@@ -26,12 +26,14 @@ from gateway.core.ports.records import (
     CallOutcome,
     CallRecord,
     Lease,
+    ModelUse,
     RequestSpec,
     RunAppend,
     RunRecord,
     Spend,
     StoredEvent,
     Superseded,
+    Taken,
 )
 from gateway.core.ports.runs import RunLogPort
 from gateway.core.ports.tools import Authorize, BackendPort, Called, Caller, Joining, Listing, Store
@@ -59,6 +61,7 @@ __all__ = [
     "ModelReply",
     "ModelRequest",
     "ModelTool",
+    "ModelUse",
     "Native",
     "OnPiece",
     "Piece",
@@ -71,6 +74,7 @@ __all__ = [
     "Store",
     "StoredEvent",
     "Superseded",
+    "Taken",
     "ToolUse",
     "Usage",
 ]

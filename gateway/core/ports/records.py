@@ -89,16 +89,33 @@ class RequestSpec(msgspec.Struct, frozen=True):
         return Principal(self.principal, self.roles, self.tenant)
 
 
+class Taken(NamedTuple):
+    """Of models on one day. `cost` is in billionths of a US dollar."""
+
+    tokens: int = 0
+    cost: int = 0
+
+
+class ModelUse(msgspec.Struct, frozen=True):
+    """What a model's replies took, to be counted in each of these scopes (`gateway.core.budgets`)."""
+
+    scopes: tuple[str, ...]
+    tokens: int
+    cost: int  # billionths of a US dollar
+
+
 class RunAppend(msgspec.Struct, frozen=True):
     """Events to store behind sequence number `after` of a run, and what its row is then. `epoch` is that of the
     lease under which the run is worked on; 0 for what does not come from that work: an answer, a message, a
-    cancel. `before` is what is to be stored before it, with it or not at all."""
+    cancel. `use` is what the events took of models, on the day of `run.updated_at`. `before` is what is to be stored
+    before it, with it or not at all."""
 
     run_id: str
     after: int
     events: tuple["StoredEvent", ...]
     run: Run
     epoch: int = 0
+    use: ModelUse | None = None
     before: tuple["RunAppend", ...] = ()
 
 

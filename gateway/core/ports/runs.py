@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from gateway.core.ports.records import Lease, RunAppend, RunRecord, StoredEvent
+from gateway.core.ports.records import Lease, RunAppend, RunRecord, StoredEvent, Taken
 from toolward.types import (
     RunEvent,
     RunFilter,
@@ -41,6 +41,11 @@ class RunLogPort(Protocol):
 
     async def find(self, tenant: str, only: RunFilter, *, size: int, cursor: str | None) -> RunPage:
         """Newest first. Raises InvalidRequest for a cursor that is none of ours."""
+        ...
+
+    async def taken(self, scopes: Sequence[str], day: int) -> Mapping[str, Taken]:
+        """What the appends of a day (since 1970, UTC) took of models in these scopes, whichever process made them;
+        without those in which nothing was taken."""
         ...
 
     # Leases expire by the ledger's clock. One that would last longer than leases do was given before the clock was
