@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from gateway.agent.observations import RESULT_LENGTH
 from gateway.core.ports import ModelTool, ToolUse
 from gateway.core.tool_search import MOST, OFFERED
 from toolward.errors import InvalidArguments, NotFound
@@ -18,8 +19,8 @@ FIND, CALL, READ = "find_tools", "call_tool", "read_result"
 NAMES = frozenset((FIND, CALL, READ))
 """No alias of a server's tool is like them: those have `__` in them."""
 
-READ_LENGTH = 20_000
-"""Characters of a result that are read at once, at most."""
+READ_LENGTH = RESULT_LENGTH - 500
+"""Characters of a result that are read at once, at most: with what is said about them they are not cut again."""
 
 _SERVERS = 60  # that are named in the description of find_tools
 _QUERY = 500  # characters

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.core.neutral import neutral
 from toolward.errors import Denied, ToolwardError
 from toolward.types import (
     AudioContent,
@@ -43,7 +44,7 @@ def observed(result: ToolResult, note: str = "") -> Observation:
     return Observation(
         code="tool_error" if result.is_error else "ok",
         is_error=result.is_error,
-        text=f"[{note}]\n{text}" if note else text,
+        text=f"[{note}]\n{neutral(text)}" if note else neutral(text),
         structured=structured and not note,
         trust=result.trust,
     )
@@ -52,7 +53,7 @@ def observed(result: ToolResult, note: str = "") -> Observation:
 def refused(error: ToolwardError) -> Observation:
     """A call that was not made, or came to no result: what was wrong and what to do."""
     effect = "deny" if isinstance(error, Denied) else ""
-    text = cut(error.text)
+    text = cut(neutral(error.text))
     return Observation(error.code, is_error=True, text=text, trust="trusted", effect=effect, rule=error.rule)
 
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from gateway.agent.conversation import RunStateData
-from gateway.agent.loop_tools import CALL, FIND, READ
+from gateway.agent.loop_tools import CALL_TOOL, READ_RESULT, find_tools
 from gateway.agent.model_requests import tool_list
 from gateway.agent.observations import Observation
 from gateway.core.digests import text_digest
+from gateway.core.neutral import neutral_tool
 from gateway.core.people import PEOPLE
 from gateway.core.ports import ModelTool
 from gateway.core.tool_search import Index
@@ -50,7 +51,8 @@ class Offer:
 
     @cached_property
     def _index(self) -> Index:
-        return Index([_model_tool(alias, tool) for alias, _, tool in self.tools])
+        names = [name for _, name, _ in self.tools]
+        return Index([_model_tool(alias, tool) for alias, _, tool in self.tools], names)
 
     @cached_property
     def _plain(self) -> Shown:
@@ -58,7 +60,7 @@ class Offer:
 
     @cached_property
     def _with_read(self) -> Shown:
-        return Shown((*self._listed, _own(READ)))
+        return Shown((*self._listed, _own(READ_RESULT)))
 
     @property
     def _listed(self) -> tuple[tuple[str, str, ModelTool], ...]:
@@ -66,7 +68,10 @@ class Offer:
         if self.searched:
             shown = tuple(one for one in shown if one[1].startswith(f"{PEOPLE}."))
         listed = tuple((alias, name, _model_tool(alias, tool)) for alias, name, tool in shown)
-        return (*listed, _own(FIND), _own(CALL)) if self.searched else listed
+        if not self.searched:
+            return listed
+        servers = tuple(dict.fromkeys(name.partition(".")[0] for _, name, _ in self.tools))
+        return (*listed, _own(find_tools(len(self.tools), servers)), _own(CALL_TOOL))
 
 
 def can_read(state: RunStateData) -> bool:
@@ -79,4 +84,4 @@ def _own(tool: ModelTool) -> tuple[str, str, ModelTool]:
 
 
 def _model_tool(alias: str, tool: Tool) -> ModelTool:
-    return ModelTool(alias, tool.description, tool.input_schema)
+    return neutral_tool(ModelTool(alias, tool.description, tool.input_schema))

@@ -29,7 +29,7 @@ from gateway.agent.loop import (
     last_words,
     next_step,
 )
-from gateway.agent.loop_tools import CALL_TOOL
+from gateway.agent.loop_tools import CALL
 from gateway.agent.making import called_again, first_called, model_replied, returned
 from gateway.agent.model_requests import tool_list
 from gateway.agent.observations import Observation
@@ -207,7 +207,7 @@ class _Replay:
             if index != event.index:
                 continue
             offered = self._tools_of(state, event.turn)
-            if offered is None or use.name == CALL_TOOL:  # what a search was over is not in the log
+            if offered is None or use.name == CALL:  # what a search was over is not in the log
                 yield use, event.tool
             else:
                 yield use, resolve(use, offered, calls_made=made, limits=state.definition.limits)
@@ -239,7 +239,7 @@ class _Replay:
 
 def _of_loop(state: RunStateData, call: Call) -> bool:
     """Whether it is of a tool of the loop itself, whose answer is taken from the log."""
-    return state.turns[call.turn - 1].reply.tool_uses[call.index].name in (*OWN, CALL_TOOL)
+    return state.turns[call.turn - 1].reply.tool_uses[call.index].name in (*OWN, CALL)
 
 
 def _requested(event: ev.InputRequested, now: RunStateData) -> Iterator[ev.Event]:

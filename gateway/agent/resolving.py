@@ -8,19 +8,22 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.agent.definition import Limits
-from gateway.agent.loop_tools import CALL_TOOL, FIND_TOOLS, READ_RESULT, meant_by
+from gateway.agent.loop_tools import CALL, FIND, READ, asked_to_call
 from gateway.agent.observations import Observation
 from gateway.core.ports import ToolUse
+from toolward.errors import InvalidArguments
 from toolward.names import closest
 
-OWN = frozenset({FIND_TOOLS, READ_RESULT})
+OWN = frozenset({FIND, READ})
 """Tools that the loop answers itself."""
 
 
 def meant(use: ToolUse) -> ToolUse:
-    """The tool that is wished for, where that is said by `call_tool`; as it is where that cannot be read."""
-    found = meant_by(use) if use.name == CALL_TOOL else use
-    return found if isinstance(found, ToolUse) else use
+    """The wish that stands inside `call_tool`; as it is where that cannot be read."""
+    try:
+        return asked_to_call(use) if use.name == CALL else use
+    except InvalidArguments:
+        return use
 
 
 def resolve(
@@ -35,11 +38,10 @@ def resolve(
         return _mistake("limit_reached", f"No more tools can be called: {limits.calls} calls were made.")
     if use.name in OWN:
         return None
-    if use.name == CALL_TOOL:
-        found = meant_by(use)
-        if isinstance(found, Observation):
-            return found
-        use = found
+    try:
+        use = asked_to_call(use) if use.name == CALL else use
+    except InvalidArguments as error:
+        return _mistake("invalid_arguments", error.text)
     if use.name in offered:
         tool = offered[use.name]
     elif use.name in offered.values():

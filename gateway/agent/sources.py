@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from gateway.agent import events as ev
 from gateway.agent.conversation import Call
-from gateway.agent.loop_tools import READ_RESULT
+from gateway.agent.loop_tools import READ
 from gateway.agent.state import RunStateData
 from gateway.core.provenance import Source, Sources
 
@@ -81,7 +81,7 @@ def _came(call: Call) -> Iterator[Source]:
     if outcome is None:
         return
     if not call.tool:
-        if call.alias == READ_RESULT and outcome.code == "ok":  # more of a result, with its label
+        if call.alias == READ and outcome.code == "ok":  # more of a result, with its label
             label = "trusted" if outcome.trust == "trusted" else "untrusted"
             yield Source(label, outcome.text, f"more of a result ({call.id})")
         return

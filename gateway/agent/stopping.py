@@ -22,34 +22,34 @@ _WINDOW = 40  # turns that are looked back on
 class Reached(msgspec.Struct, frozen=True):
     """A limit. `fits` says whether one more turn, without tools, does."""
 
-    what: str
+    message: str
     fits: bool = True
-
-    @property
-    def message(self) -> str:
-        return f"The run reached its limit of {self.what}."
 
 
 def limit(state: RunStateData, limits: Limits) -> Reached | None:
     """The first that another turn with tools would break."""
     spent = state.spent
     if state.reached is not None and state.reached.limit == "budget":
-        return Reached(state.reached.message.rstrip("."), fits=spent.turns > 0)
+        return Reached(state.reached.message, fits=spent.turns > 0)
     if spent.calls >= limits.calls:
-        return Reached(f"{limits.calls} tool calls")
+        return _of(f"{limits.calls} tool calls")
     if spent.turns >= limits.turns:
-        return Reached(f"{limits.turns} turns")
+        return _of(f"{limits.turns} turns")
     if limits.seconds and spent.ms >= limits.seconds * 1000:
-        return Reached(f"{limits.seconds:,} seconds of work")
-    tokens, cost = _ahead(state)
+        return _of(f"{limits.seconds:,} seconds of work")
+    tokens, cost = ahead(state)
     if limits.tokens and spent.tokens + 2 * tokens > limits.tokens:
-        return Reached(f"{limits.tokens:,} tokens", fits=spent.tokens + tokens <= limits.tokens)
+        return _of(f"{limits.tokens:,} tokens", fits=spent.tokens + tokens <= limits.tokens)
     if limits.cost and spent.cost + 2 * cost > limits.cost:
-        return Reached(f"US$ {limits.cost / 1e9:g}", fits=spent.cost + cost <= limits.cost)
+        return _of(f"US$ {limits.cost / 1e9:g}", fits=spent.cost + cost <= limits.cost)
     return None
 
 
-def _ahead(state: RunStateData) -> tuple[int, int]:
+def _of(what: str, fits: bool = True) -> Reached:
+    return Reached(f"The run reached its limit of {what}.", fits)
+
+
+def ahead(state: RunStateData) -> tuple[int, int]:
     """Tokens and cost of the next turn, as far as the last one tells."""
     if not state.turns:
         return state.seen.tokens, 0

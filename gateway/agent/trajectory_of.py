@@ -112,6 +112,11 @@ class _Telling:
                 self._answered(event, at)
             case ev.MessageReceived():
                 self.messages.append(tr.Wrote(seq, at, event.by, event.text))
+            case _:
+                self._take_of_run(event, seq, at)
+
+    def _note(self, event: ev.Event, seq: int, at: int) -> None:
+        match event:
             case ev.ResultsFolded(turn=turn):
                 self.notes.append(tr.Noted(seq, at, "results_folded", turn))
             case ev.TurnsSummarised(turn=turn, text=text, endpoint=endpoint, cost=cost):
@@ -121,7 +126,7 @@ class _Telling:
             case ev.LimitReached(message=message):
                 self.notes.append(tr.Noted(seq, at, "limit_reached", text=message))
             case _:
-                self._take_of_run(event, seq, at)
+                pass
 
     def _take_of_run(self, event: ev.Event, seq: int, at: int) -> None:
         match event:
@@ -143,7 +148,7 @@ class _Telling:
                 message = f"Cancelled by {event.by}."
                 self.end = tr.End(seq, at, RunState.CANCELLED, code="cancelled", message=message)
             case _:
-                pass
+                self._note(event, seq, at)
 
     def _answered(self, event: ev.InputAnswered, at: int) -> None:
         answer = msgspec.convert(msgspec.structs.asdict(event) | {"at": at}, tr.Answered)

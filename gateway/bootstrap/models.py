@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
 from gateway.config.settings import ModelSettings
-from gateway.core.ports import ModelPort
+from gateway.core.ports import EndpointFacts, ModelPort
 from gateway.models.detect import find_local, from_environment
 from gateway.models.offline import OfflineModel
 from toolward.errors import ConfigurationError
@@ -84,9 +84,20 @@ async def _chat(
     networks: Sequence[str],
     timeout: float = 120.0,  # noqa: ASYNC109 -- handed on, not kept here
 ) -> ModelPort:
-    from gateway.models.openai_chat import OpenAIChat  # httpx takes a tenth of a second: only when used
+    # httpx takes a tenth of a second: only when used
+    from gateway.models.chat_wire import ChatWire
+    from gateway.models.http_endpoint import HttpEndpoint
+    from gateway.models.wire import WireSettings
 
-    endpoint = OpenAIChat(
-        name, base_url, model, api_key, timeout=timeout, key_setting=key_setting, reach=Reach(networks)
+    wire = ChatWire(WireSettings(source=f"{name} openai_chat {model}", model=model), base_url)
+    endpoint = HttpEndpoint(
+        name,
+        base_url,
+        wire,
+        api_key,
+        timeout=timeout,
+        key_setting=key_setting,
+        reach=Reach(networks),
+        facts=EndpointFacts(name=name, model=model, provider="openai"),
     )
     return await stack.enter_async_context(endpoint)

@@ -86,6 +86,9 @@ _ENDS_OF_BRACKETS = (b"ST]", b"TS]", b"AS]", b"TT]", b"I]")  # of `_BRACKET`, of
 _BEGINNINGS_OF_SPEAKERS = (b"H:", b"A:", b"S:")
 
 
+_CLOSED = "\n<<<end of data>>>"
+
+
 def neutral(text: str) -> str:
     """See the top of this file."""
     left = _telling(text)
@@ -109,7 +112,14 @@ def marked(text: str, source: str, trusted: bool) -> str:
     if "<<<" in text:
         text = neutral(text)
     label = "trusted" if trusted else "untrusted"
-    return f"<<<data from {_name(source)} ({label})>>>\n{text}\n<<<end of data>>>"
+    return f"<<<data from {_name(source)} ({label})>>>\n{text}{_CLOSED}"
+
+
+def unmarked(text: str) -> str:
+    """What stands in the envelope, where there is one."""
+    if not (text.startswith("<<<data from ") and text.endswith(_CLOSED)):
+        return text
+    return text.partition("\n")[2][: -len(_CLOSED)]
 
 
 def neutral_tool(tool: ModelTool) -> ModelTool:

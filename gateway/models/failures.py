@@ -1,6 +1,7 @@
 """What a model endpoint's failures mean, said with its name and what to do. Whatever is quoted from an endpoint
 is shortened and cleared of our secrets first; of a refused key nothing is quoted at all."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -8,6 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
+from gateway.core.ports import ContextExceeded
 from toolward.errors import (
     ConfigurationError,
     DeadlineExceeded,
@@ -23,13 +25,46 @@ from toolward.errors import (
 _QUOTED = 300  # characters of an endpoint's own words
 _MAX_WAIT = 86_400.0  # seconds; a longer Retry-After is a mistake
 
+_STATUS = re.compile(r"\b[45]\d\d\b")
+_STATUSES = {
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "overloaded_error": 529,
+    "slow_down": 529,
+    "timeout_error": 504,
+    "invalid_request_error": 400,
+    "invalid_prompt": 400,
+    "bio_policy": 400,
+    "misalignment_policy_violation": 400,
+    "data_residency_mismatch": 400,
+}
+"""What the codes of failures inside a reply of status 200 mean; of others it is 500."""
+
+_MAY_BE_TOO_LONG = frozenset({400, 413, 422, 500})
+_LONG_CODES = re.compile(r"context_length_exceeded|exceed_context_size|context_window_exceeded")
+_LONG_WORDS = re.compile(
+    r"context_length_exceeded|maximum (context|prompt|model) length|prompt is too long|exceed context limit"
+    r"|exceeds? the (available |model's )?(context (size|window)|maximum number of tokens)|context window"
+    r"|input is too long|input token count|too large for model with|must be <= \d+|context length of only"
+    r"|reduce the length of the (messages|input|prompt)|too many (input )?tokens",
+    re.IGNORECASE,
+)
+
 
 class Endpoint:
     """Names one endpoint in errors, and makes them."""
 
     def __init__(
-        self, name: str, base_url: str, model: str, *, key_setting: str, secrets: Iterable[str]
+        self, name: str, base_url: str, model: str, *, path: str, key_setting: str, secrets: Iterable[str]
     ) -> None:
+        """`path` is the wire's."""
+        self._path = path
         self.name = name
         self.base_url = base_url
         self.model = model
@@ -42,18 +77,27 @@ class Endpoint:
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ToolwardError:
         """The error for a reply whose status is not 2xx; `headers` with lower-case names."""
-        said = self._quote(body)
+        return self._refused(status, headers, *_words_in(body))
+
+    def _refused(self, status: int, headers: Mapping[str, str], codes: str, words: str) -> ToolwardError:
+        said = self._quote(words)
         if status in (401, 403):
             return self._unauthenticated(status)
+        if _is_too_long(status, codes, words):
+            return ContextExceeded(
+                f"{self} says that the conversation is longer than {self.model!r} takes (HTTP {status}){said}",
+                hint="Set the endpoint's context size, so that conversations are shortened in time, or take a model"
+                " with a larger one.",
+            )
         if status == 404:
             return ConfigurationError(
                 f"{self} does not know the model {self.model!r}, or that is not its address (HTTP 404){said}",
                 hint="Check the model's name, and that the base URL ends as the endpoint's documents say "
                 "(often in /v1).",
             )
-        if status == 429:
+        if status in (429, 529):
             return Overloaded(
-                f"{self} takes no more requests for now (HTTP 429){said}",
+                f"{self} takes no more requests for now (HTTP {status}){said}",
                 hint="Wait, or raise the limits of the account.",
                 retry_after=retry_after(headers),
             )
@@ -73,16 +117,18 @@ class Endpoint:
 
     def reported(self, error: object) -> ToolwardError:
         """The error for a failure that came inside a reply of status 200."""
-        found = cast(dict[str, Any], error) if isinstance(error, dict) else {"message": str(error)}
-        code = found.get("code")
-        status = code if isinstance(code, int) and 400 <= code < 600 else 500
-        return self.refused(status, {}, msgspec.json.encode({"error": found}))
+        codes, words = _words_of(error)
+        if (number := _STATUS.search(codes)) is not None:
+            status = int(number[0])
+        else:
+            status = next((_STATUSES[code] for code in codes.split() if code in _STATUSES), 500)
+        return self._refused(status, {}, codes, words)
 
     def malformed(self, why: str) -> InvalidResult:
         return InvalidResult(
             f"{self} sent a reply that cannot be read: {self.clear(why)}.",
-            hint="Check that it speaks OpenAI chat completions, and that the base URL is right "
-            "(often it ends in /v1).",
+            hint=f"Check that its wire is the right one (it was asked at {self._path}), and that the base URL is "
+            "right (often it ends in /v1).",
         )
 
     def unreachable(self, why: str) -> Unavailable:
@@ -109,9 +155,9 @@ class Endpoint:
         why = "does not accept the API key" if status == 401 else "does not let this API key do that"
         return Unauthenticated(f"{self} {why} (HTTP {status}).", hint=f"Set {self._key_setting}.")
 
-    def _quote(self, body: bytes) -> str:
+    def _quote(self, words: str) -> str:
         """`: its own words.`, or a full stop. Cleared before it is cut, so that no part of a secret is left."""
-        words = " ".join(self.clear(_message_in(body)).split())
+        words = " ".join(self.clear(words).split())
         if not words:
             return "."
         short = words if len(words) <= _QUOTED else f"{words[:_QUOTED]}…"
@@ -139,14 +185,38 @@ def _date(text: str) -> datetime | None:
     return found if found.tzinfo is not None else None
 
 
-def _message_in(body: bytes) -> str:
-    """The message of `{"error": {"message": …}}`, of its usual variants, or the text itself."""
+def _words_in(body: bytes) -> tuple[str, str]:
+    """The codes and the message of `{"error": {"code": …, "type": …, "message": …}}` and its usual variants; the
+    text itself where it is no JSON."""
     try:
         found: Any = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace").strip()
-        return "" if text.startswith("<") else text  # a page of HTML says nothing to anybody here
+        return "", "" if text.startswith("<") else text  # a page of HTML says nothing to anybody here
+    if isinstance(found, list) and len(cast(list[Any], found)) == 1:  # Gemini's
+        found = cast(list[Any], found)[0]
+    return _words_of(found)
+
+
+def _words_of(found: Any) -> tuple[str, str]:
+    """Its codes with spaces between, lower-case, and its message."""
+    codes: list[str] = []
     for key in ("error", "message", "detail"):
+        codes += _codes(found)
         if isinstance(found, dict) and key in found:
             found = cast(dict[str, Any], found)[key]
-    return found if isinstance(found, str) else msgspec.json.encode(found).decode()
+    words = found if isinstance(found, str) else msgspec.json.encode(found).decode()
+    return " ".join(dict.fromkeys(codes)).lower(), words
+
+
+def _codes(found: Any) -> list[str]:
+    if not isinstance(found, dict):
+        return []
+    given = cast(dict[str, Any], found)
+    return [str(given[name]) for name in ("code", "type", "status") if given.get(name)]
+
+
+def _is_too_long(status: int, codes: str, words: str) -> bool:
+    """There is no one code for it; these are the words of OpenAI, Anthropic, Gemini, Mistral, xAI, vLLM, llama.cpp,
+    TGI and LM Studio."""
+    return status in _MAY_BE_TOO_LONG and bool(_LONG_CODES.search(codes) or _LONG_WORDS.search(words))

@@ -1,39 +1,27 @@
 """What the loop's own tools answer: a search over the tools of an agent, more of a result."""
 
 from gateway.agent.conversation import Call, RunStateData
-from gateway.agent.loop_tools import FIND_TOOLS, Reading, query_of, reading_of
-from gateway.agent.observations import Observation
+from gateway.agent.loop_tools import FIND, asked_to_find, asked_to_read, part
+from gateway.agent.observations import Observation, refused
 from gateway.agent.offering import Offer
 from gateway.core.ports import RunLogPort, ToolUse
+from toolward.errors import InvalidArguments, NotFound
 
 
 async def answer_own(use: ToolUse, state: RunStateData, offer: Offer, log: RunLogPort) -> Observation:
     """For `find_tools` and `read_result`. Raises what the ledger raises."""
-    if use.name == FIND_TOOLS:
-        query = query_of(use)
-        return query if isinstance(query, Observation) else offer.find(query.query, query.limit)
-    reading = reading_of(use)
-    return reading if isinstance(reading, Observation) else await _read(reading, state, log)
-
-
-async def _read(reading: Reading, state: RunStateData, log: RunLogPort) -> Observation:
-    call = next((one for one in state.calls() if one.id == reading.call_id), None)
-    if call is None or call.outcome is None:
-        return Observation(
-            "not_found",
-            is_error=True,
-            text=f"There is no result of a call {reading.call_id!r} in this conversation.",
-            trust="trusted",
-        )
-    text = await _whole(call, state.run.id, log)
-    part = text[reading.offset : reading.offset + reading.length]
-    if not part:
-        said = f"The result has {len(text):,} characters; there are none from {reading.offset:,} on."
-        return Observation("not_found", is_error=True, text=said, trust="trusted")
-    end = reading.offset + len(part)
-    rest = "" if end >= len(text) else f"; the next begin at offset {end}"
-    head = f"[Characters {reading.offset:,} to {end:,} of {len(text):,}{rest}]"
-    return Observation("ok", is_error=False, text=f"{head}\n{part}", trust=call.outcome.trust)
+    try:
+        if use.name == FIND:
+            query = asked_to_find(use)
+            return offer.find(query.query, query.limit)
+        asked = asked_to_read(use)
+        call = next((one for one in state.calls() if one.id == asked.call_id), None)
+        if call is None or call.outcome is None:
+            raise NotFound(f"There is no result of a call {asked.call_id[:128]!r} in this conversation.")
+        text = part(await _whole(call, state.run.id, log), asked)
+    except (InvalidArguments, NotFound) as error:
+        return refused(error)
+    return Observation("ok", is_error=False, text=text, trust=call.outcome.trust)
 
 
 async def _whole(call: Call, run_id: str, log: RunLogPort) -> str:

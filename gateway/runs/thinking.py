@@ -1,7 +1,8 @@
 """What a run asks of models: its turns, summaries of old ones, a label for what it begins with. Each is on record
 as soon as it is there."""
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import msgspec
@@ -15,9 +16,11 @@ from gateway.agent.making import model_replied, summarised
 from gateway.agent.offering import NO_TOOLS, Offer
 from gateway.agent.routing import Asked, endpoints_for, must_classify
 from gateway.agent.state import RunStateData
+from gateway.agent.stopping import ahead
 from gateway.agent.stored import encode
 from gateway.agent.summarising import SUMMARY_TOKENS, plain_summary, summary_request
-from gateway.core.ports import ContextExceeded, Lease, ModelReply, ModelRequest, OnPiece
+from gateway.core.ports import ContextExceeded, Lease, ModelReply, ModelRequest, ModelUse, OnPiece
+from gateway.runs.budgets import Hold
 from gateway.runs.journal import Journal
 from gateway.runs.model_calls import ask
 from gateway.runs.ports import Ports
@@ -78,6 +81,16 @@ class Thinking:
             await self._classify(step.turn, agent)
             return
         names = endpoints_for(state, agent, about, label)
+        async with self._room(names) as room:
+            if room.reached and not step.last:
+                await self._note(ev.LimitReached(limit="budget", message=room.reached))
+            else:
+                await self._turn(step, agent, names, room)
+
+    async def _turn(
+        self, step: CallModel, agent: AgentDefinition, names: tuple[str, ...], room: Hold
+    ) -> None:
+        state = self._state
         started = self._ports.clock.monotonic()
         asked = self._conversation.asked(state, last=step.last)
         shown = NO_TOOLS if step.last else self._offer(agent).shown(state)
@@ -96,7 +109,8 @@ class Thinking:
         known = event.request.tools == state.tools
         new = asked.messages[event.request.keep :]
         encoding = partial(encode, asked=new, tools=b"" if known else shown.listed)
-        await self._journal.amend(lambda _: (event,), lease=self._lease, encoding=encoding)
+        use = room.took(reply.usage, reply.cost)
+        await self._journal.amend(lambda _: (event,), lease=self._lease, encoding=encoding, use=use)
 
     async def summarise(self, step: Summarise, agent: AgentDefinition) -> None:
         """Where no model gives one, a list of calls stands in its place. Raises as `call_model`."""
@@ -107,30 +121,49 @@ class Thinking:
             summary_request(state, step.turn), timeout=LONGEST_REPLY, max_output_tokens=SUMMARY_TOKENS
         )
         reply: ModelReply | None = None
-        try:
-            reply = await self._ask(names, agent, request)
-        except ToolwardError:
-            text = plain_summary(state, step.turn)
-        else:
-            text = reply.text.strip() or plain_summary(state, step.turn)
-        await self._note(summarised(step, text, reply, self._since(started)))
+        async with self._room(names) as room:
+            if not room.reached:
+                with suppress(ToolwardError):
+                    reply = await self._ask(names, agent, request)
+            text = (reply.text.strip() if reply else "") or plain_summary(state, step.turn)
+            use = room.took(reply.usage, reply.cost) if reply else None
+            await self._note(summarised(step, text, reply, self._since(started)), use)
 
     async def _classify(self, turn: int, agent: AgentDefinition) -> None:
         """An endpoint that fails has said nothing: the classifier's default holds."""
         assert agent.classifier is not None  # noqa: S101 -- it must be asked
         reply = ModelReply("")
-        try:
-            request = classifying(self._state, agent.classifier)
-            reply = await self._ask((agent.classifier.model,), agent, request)
-        except ToolwardError:
-            label = agent.classifier.fallback
-        else:
-            label = label_of(reply.text, agent.classifier)
-        await self._note(
-            ev.InputClassified(
-                turn=turn, label=label, usage=reply.usage, endpoint=reply.endpoint, cost=reply.cost
+        names = (agent.classifier.model,)
+        async with self._room(names) as room:
+            if not room.reached:
+                with suppress(ToolwardError):
+                    reply = await self._ask(names, agent, classifying(self._state, agent.classifier))
+            classified = ev.InputClassified(
+                turn=turn,
+                label=label_of(reply.text, agent.classifier),
+                usage=reply.usage,
+                endpoint=reply.endpoint,
+                cost=reply.cost,
             )
+            await self._note(classified, room.took(reply.usage, reply.cost) if reply.endpoint else None)
+
+    @asynccontextmanager
+    async def _room(self, names: tuple[str, ...]) -> AsyncGenerator[Hold]:
+        """In the budgets of the run's owner, for one question to one of these endpoints."""
+        tokens, cost = ahead(self._state)
+        held = await self._ports.budgets.hold(
+            self._principal, tokens, None if self._without_price(names) else cost
         )
+        with held as hold:
+            yield hold
+
+    def _without_price(self, names: tuple[str, ...]) -> str:
+        """The first of them that has none; one that is not there says so when it is asked."""
+        for name in names:
+            with suppress(ConfigurationError):
+                if not self._ports.endpoint(name).facts.priced:
+                    return name
+        return ""
 
     async def _ask(
         self,
@@ -139,13 +172,11 @@ class Thinking:
         request: ModelRequest,
         on_piece: OnPiece | None = None,
     ) -> ModelReply:
-        if agent.limits.cost:
-            for name in names:
-                if not self._ports.endpoint(name).facts.priced:
-                    raise ConfigurationError(
-                        f"The agent {agent.name} has a limit on cost, and the endpoint {name!r} has no price.",
-                        hint=f"Set models.{name}.prices, or take the limit away.",
-                    )
+        if agent.limits.cost and (name := self._without_price(names)):
+            raise ConfigurationError(
+                f"The agent {agent.name} has a limit on cost, and the model endpoint {name!r} has no price.",
+                hint=f"Set models.{name}.prices, or take the limit away.",
+            )
         return await ask(names, self._ports.endpoint, request, on_piece)
 
     def _asked(self, agent: AgentDefinition, *, last: bool) -> Asked:
@@ -165,11 +196,11 @@ class Thinking:
             code, message = "limit_reached", f"The run reached its limit of {seconds:,} seconds of work."
         return ev.RunFailed(code=code, message=message, answer=last_words(state))
 
-    async def _note(self, event: ev.Event) -> None:
+    async def _note(self, event: ev.Event, use: ModelUse | None = None) -> None:
         """Unless the run has ended meanwhile, or is paused and would."""
         states = _RUNNING if isinstance(event, ev.RunFailed) else _AT_WORK
         await self._journal.amend(
-            lambda state: (event,) if state.run.state in states else (), lease=self._lease
+            lambda state: (event,) if state.run.state in states else (), lease=self._lease, use=use
         )
 
     def _since(self, started: float) -> int:

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tests.e2e.command import toolward
-from tests.integration.scripted_endpoint import calls, says, scripted_endpoint
+from tests.endpoints import calls, says, scripted_endpoint
 
 
 async def test_the_environment_puts_an_endpoint_in_place_and_it_is_shown_the_tools(tmp_path: Path) -> None:

@@ -1,12 +1,26 @@
 """What the tests of a model wire ask."""
 
+from typing import Any
+
 import pytest
 
-from gateway.core.ports import Message, ModelPort, ModelReply, ModelRequest, Piece
+from gateway.core.ports import EndpointFacts, Message, ModelPort, ModelReply, ModelRequest, Piece
+from gateway.models.chat_wire import ChatWire
+from gateway.models.http_endpoint import HttpEndpoint
+from gateway.models.wire import WireSettings
 
 KEY = "sk-scripted-0123456789"
 HELLO = ModelRequest((Message("user", "hello"),))
 BOTH = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+
+
+def chat(
+    url: str, key: str = "", *, settings: dict[str, Any] | None = None, base: str = "", **more: Any
+) -> HttpEndpoint:
+    """An endpoint named `gpt` that serves the model `small` over chat completions."""
+    given: dict[str, Any] = {"source": "gpt", "model": "small", **(settings or {})}
+    wire = ChatWire(WireSettings(**given), base or url)
+    return HttpEndpoint("gpt", url, wire, key, facts=EndpointFacts(model="small"), **more)
 
 
 async def ask(model: ModelPort, streamed: bool, request: ModelRequest = HELLO) -> ModelReply:

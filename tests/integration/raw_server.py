@@ -22,7 +22,8 @@ class Line:
     async def request(self) -> tuple[str, bytes]:
         """Head and body of the next request. Raises IncompleteReadError when there is none."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
-        sizes = [line.split(":")[1] for line in head.split("\r\n") if line.startswith("content-length:")]
+        lines = [line.lower() for line in head.split("\r\n")]
+        sizes = [line.split(":")[1] for line in lines if line.startswith("content-length:")]
         return head, await self.reader.readexactly(int(sizes[0]) if sizes else 0)
 
     async def send(self, data: bytes) -> None:

@@ -13,7 +13,7 @@ from gateway.models.detect import (
     find_local,
     from_environment,
 )
-from tests.integration.scripted_endpoint import scripted_endpoint
+from tests.endpoints import scripted_endpoint
 from toolward.errors import ConfigurationError
 
 pytestmark = pytest.mark.anyio

@@ -7,17 +7,10 @@ from typing import Any
 import pytest
 
 from gateway.core.ports import Message, ModelReply, ModelRequest, ModelTool, ToolUse, Usage
-from gateway.models.openai_chat import OpenAIChat
-from tests.integration.asking import BOTH, HELLO, KEY, ask
-from tests.integration.scripted_endpoint import (
-    Raw,
-    ScriptedEndpoint,
-    calls,
-    delta,
-    events,
-    says,
-    scripted_endpoint,
-)
+from gateway.models.http_endpoint import HttpEndpoint
+from tests.endpoints import Raw, ScriptedEndpoint, calls, says, scripted_endpoint
+from tests.endpoints.chat import delta, events
+from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
 
 pytestmark = pytest.mark.anyio
 
@@ -34,8 +27,8 @@ async def endpoint() -> AsyncGenerator[ScriptedEndpoint]:
 
 
 @pytest.fixture
-async def model(endpoint: ScriptedEndpoint) -> AsyncGenerator[OpenAIChat]:
-    async with OpenAIChat("gpt", endpoint.url, "small", KEY, key_setting="SOME_KEY") as connected:
+async def model(endpoint: ScriptedEndpoint) -> AsyncGenerator[HttpEndpoint]:
+    async with chat(endpoint.url, KEY, key_setting="SOME_KEY") as connected:
         yield connected
 
 
@@ -59,7 +52,7 @@ CONVERSATION = ModelRequest(
 )
 
 
-async def test_a_conversation_on_the_wire(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_a_conversation_on_the_wire(endpoint: ScriptedEndpoint, model: HttpEndpoint) -> None:
     endpoint.script([says("Fine.")])
     await model.reply(CONVERSATION)
     [request] = endpoint.requests
@@ -109,7 +102,7 @@ async def test_a_conversation_on_the_wire(endpoint: ScriptedEndpoint, model: Ope
     }
 
 
-async def test_a_stream_is_asked_for_with_its_usage(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_a_stream_is_asked_for_with_its_usage(endpoint: ScriptedEndpoint, model: HttpEndpoint) -> None:
     endpoint.script([says("x"), says("x")])
     await ask(model, streamed=True)
     await ask(model, streamed=False)
@@ -120,7 +113,7 @@ async def test_a_stream_is_asked_for_with_its_usage(endpoint: ScriptedEndpoint, 
     assert "tools" not in whole
 
 
-async def test_each_request_has_the_tools_of_its_own(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_each_request_has_the_tools_of_its_own(endpoint: ScriptedEndpoint, model: HttpEndpoint) -> None:
     endpoint.script([says("x")] * 100)
     kept = (ModelTool("kept", "", {}),)
     for number in range(50):  # a list that is gone may leave its place in memory to the next
@@ -132,7 +125,7 @@ async def test_each_request_has_the_tools_of_its_own(endpoint: ScriptedEndpoint,
 
 async def test_without_a_key_none_is_sent_and_extra_headers_are(endpoint: ScriptedEndpoint) -> None:
     endpoint.script([says("x")])
-    async with OpenAIChat("local", endpoint.url, "m", headers={"x-title": "Toolward"}) as model:
+    async with chat(endpoint.url, headers={"x-title": "Toolward"}) as model:
         await model.reply(HELLO)
     assert "authorization" not in endpoint.requests[0].headers
     assert endpoint.requests[0].headers["x-title"] == "Toolward"
@@ -142,24 +135,30 @@ async def test_without_a_key_none_is_sent_and_extra_headers_are(endpoint: Script
 
 
 @BOTH
-async def test_text(endpoint: ScriptedEndpoint, model: OpenAIChat, streamed: bool) -> None:
+async def test_text(endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool) -> None:
     endpoint.script([says("Grüße, the order is on its way.")])
-    assert await ask(model, streamed) == ModelReply(
-        "Grüße, the order is on its way.", stop="final", usage=Usage(11, 7), model="scripted"
+    reply = await ask(model, streamed)
+    assert reply == ModelReply(
+        "Grüße, the order is on its way.",
+        stop="final",
+        usage=Usage(11, 7),
+        model="scripted",
+        response_id="chatcmpl-1",
+        endpoint="gpt",
     )
 
 
 @BOTH
-async def test_one_call(endpoint: ScriptedEndpoint, model: OpenAIChat, streamed: bool) -> None:
+async def test_one_call(endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool) -> None:
     endpoint.script([calls(("crm__get", {"id": "ORD-1007"}), text="Let me look.")])
     reply = await ask(model, streamed)
     assert (reply.text, reply.stop) == ("Let me look.", "tool_use")
-    assert reply.tool_uses == (ToolUse("call_0", "crm__get", '{"id": "ORD-1007"}'),)
+    assert reply.tool_uses == (ToolUse("call_1_0", "crm__get", '{"id": "ORD-1007"}'),)
 
 
 @BOTH
 async def test_parallel_calls_whose_fragments_take_turns(
-    endpoint: ScriptedEndpoint, model: OpenAIChat, streamed: bool
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool
 ) -> None:
     wanted: list[tuple[str, dict[str, Any]]] = [
         ("a", {"long": "x" * 50}),
@@ -175,10 +174,15 @@ async def test_parallel_calls_whose_fragments_take_turns(
 @BOTH
 @pytest.mark.parametrize(
     ("finish", "stop"),
-    [("stop", "final"), ("length", "length"), ("content_filter", "refusal"), ("something_new", "final")],
+    [
+        ("stop", "final"),
+        ("length", "length"),
+        ("content_filter", "content_filter"),
+        ("something_new", "final"),
+    ],
 )
 async def test_why_it_stopped(
-    endpoint: ScriptedEndpoint, model: OpenAIChat, streamed: bool, finish: str, stop: str
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool, finish: str, stop: str
 ) -> None:
     endpoint.script([says("x", finish=finish)])
     assert (await ask(model, streamed)).stop == stop
@@ -228,7 +232,7 @@ LIBERTIES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str]]]] = {
 
 @pytest.mark.parametrize("liberty", LIBERTIES)
 async def test_liberties_of_streaming_servers(
-    endpoint: ScriptedEndpoint, model: OpenAIChat, liberty: str
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, liberty: str
 ) -> None:
     fragments, wanted = LIBERTIES[liberty]
     chunks = [delta(tool_calls=[fragment]) for fragment in fragments]
@@ -240,7 +244,7 @@ async def test_liberties_of_streaming_servers(
     assert all(use.id for use in reply.tool_uses)
 
 
-async def test_other_liberties(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_other_liberties(endpoint: ScriptedEndpoint, model: HttpEndpoint) -> None:
     parts: dict[str, Any] = {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
     refusal = {"content": None, "refusal": "I will not."}
     endpoint.script(

@@ -4,22 +4,15 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
-from gateway.core.ports import ModelRequest
-from gateway.models.openai_chat import OpenAIChat
-from tests.integration.asking import BOTH, HELLO, KEY, ask
-from tests.integration.scripted_endpoint import (
-    Raw,
-    ScriptedEndpoint,
-    Silence,
-    delta,
-    events,
-    refuses,
-    says,
-    scripted_endpoint,
-)
+from gateway.core.ports import ContextExceeded, ModelRequest
+from gateway.models.http_endpoint import HttpEndpoint
+from tests.endpoints import Raw, ScriptedEndpoint, Silence, refuses, says, scripted_endpoint
+from tests.endpoints.chat import delta, events
+from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
 from toolward.errors import (
     ConfigurationError,
     DeadlineExceeded,
@@ -47,8 +40,8 @@ async def endpoint() -> AsyncGenerator[ScriptedEndpoint]:
 
 
 @pytest.fixture
-async def model(endpoint: ScriptedEndpoint) -> AsyncGenerator[OpenAIChat]:
-    async with OpenAIChat("gpt", endpoint.url, "small", KEY, key_setting="SOME_KEY") as connected:
+async def model(endpoint: ScriptedEndpoint) -> AsyncGenerator[HttpEndpoint]:
+    async with chat(endpoint.url, KEY, key_setting="SOME_KEY") as connected:
         yield connected
 
 
@@ -69,7 +62,7 @@ async def model(endpoint: ScriptedEndpoint) -> AsyncGenerator[OpenAIChat]:
 )
 async def test_refusals_name_the_endpoint_and_the_remedy(
     endpoint: ScriptedEndpoint,
-    model: OpenAIChat,
+    model: HttpEndpoint,
     streamed: bool,
     status: int,
     error: type[ToolwardError],
@@ -84,6 +77,78 @@ async def test_refusals_name_the_endpoint_and_the_remedy(
     assert says_so in caught.value.message
     assert remedy in caught.value.hint
     assert (await ask(model, streamed)).text == "still here"
+
+
+def error(message: str, status: int = 400, **more: Any) -> Raw:
+    said = json.dumps({"error": {"message": message, **more}}).encode()
+    return Raw((said,), status, {"content-type": "application/json"})
+
+
+TOO_LONG = {
+    "OpenAI": error(
+        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens.",
+        type="invalid_request_error",
+        code="context_length_exceeded",
+    ),
+    "vLLM": Raw(
+        (b'{"object":"error","message":"This model\'s maximum context length is 4096 tokens.","code":400}',),
+        400,
+    ),
+    "llama.cpp": error(
+        "the request exceeds the available context size, try increasing it",
+        code=400,
+        type="exceed_context_size_error",
+        n_ctx=4096,
+    ),
+    "Anthropic's route": Raw(
+        (b'{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 2 > 1"}}',),
+        400,
+    ),
+    "Gemini": Raw(
+        (
+            b'[{"error":{"code":400,"message":"The input token count (9) exceeds the maximum number of tokens"}}]',
+        ),
+        400,
+    ),
+    "TGI": error(
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000", 422
+    ),
+    "a proxy": error("Your input exceeds the context window of this model.", 413),
+    "in a reply of status 200": error("too many", 200, code="context_length_exceeded"),
+    "in a stream": events(
+        delta(content="x"), {"error": {"code": "context_length_exceeded", "message": "no"}}
+    ),
+}
+
+
+@pytest.mark.parametrize("who", TOO_LONG)
+async def test_a_conversation_that_is_too_long_is_an_error_of_its_own(
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, who: str
+) -> None:
+    endpoint.script([TOO_LONG[who]])
+    with pytest.raises(ContextExceeded, match=r"'gpt' at .* longer than 'small' takes"):
+        await ask(model, streamed=who == "in a stream")
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (error("Invalid value for 'temperature'."), InvalidRequest),
+        (error("Request exceeds the maximum number of bytes", 413), TooLarge),
+        (error("Rate limit: too many tokens per minute", 429), Overloaded),
+        (error("Overloaded", 529), Overloaded),
+        (error("Overloaded", 200, type="overloaded_error"), Overloaded),
+        (error("no", 200, type="invalid_request_error"), InvalidRequest),
+        (error("no", 200, type="server_error"), Unavailable),
+    ],
+)
+async def test_what_is_not_the_length(
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, said: Raw, kind: type[ToolwardError]
+) -> None:
+    endpoint.script([said])
+    with pytest.raises(kind) as caught:
+        await model.reply(HELLO)
+    assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize(
@@ -102,7 +167,7 @@ async def test_refusals_name_the_endpoint_and_the_remedy(
     ],
 )
 async def test_when_to_come_back(
-    endpoint: ScriptedEndpoint, model: OpenAIChat, headers: dict[str, str], seconds: float | None
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, headers: dict[str, str], seconds: float | None
 ) -> None:
     endpoint.script([refuses(429, headers=headers)])
     with pytest.raises(Overloaded) as caught:
@@ -118,7 +183,7 @@ async def test_the_key_is_in_no_error_and_no_log_line(
     caplog.set_level(logging.DEBUG)
     extra = "secret-of-a-header"
     endpoint.script([refuses(status, f"bad key {KEY} with {extra}, Bearer {KEY} " + "x" * 250 + KEY)])
-    async with OpenAIChat("gpt", endpoint.url, "m", KEY, headers={"x-auth": extra}) as model:
+    async with chat(endpoint.url, KEY, headers={"x-auth": extra}) as model:
         with pytest.raises(ToolwardError) as caught:
             await ask(model, streamed)
         told = f"{caught.value.text} {caught.value!r} {model!r} {model} {caplog.text}"
@@ -142,7 +207,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("what", MALFORMED)
-async def test_malformed_replies(endpoint: ScriptedEndpoint, model: OpenAIChat, what: str) -> None:
+async def test_malformed_replies(endpoint: ScriptedEndpoint, model: HttpEndpoint, what: str) -> None:
     body, why = MALFORMED[what]
     endpoint.script([Raw((body,))])
     with pytest.raises(InvalidResult, match=f"'gpt' at .* sent a reply that cannot be read: .*{why}"):
@@ -171,20 +236,20 @@ STREAM = {"content-type": "text/event-stream"}
     ],
 )
 async def test_streams_that_fail_on_their_way(
-    endpoint: ScriptedEndpoint, model: OpenAIChat, reply: Raw, error: type[ToolwardError], why: str
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, reply: Raw, error: type[ToolwardError], why: str
 ) -> None:
     endpoint.script([reply])
     with pytest.raises(error, match=f"The model endpoint 'gpt' at .*{why}"):
         await ask(model, streamed=True)
 
 
-async def test_an_error_in_a_reply_of_status_200(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_an_error_in_a_reply_of_status_200(endpoint: ScriptedEndpoint, model: HttpEndpoint) -> None:
     endpoint.script([Raw((b'{"error": {"message": "no provider is free", "code": 429}}',))])
     with pytest.raises(Overloaded, match="no provider is free"):
         await model.reply(HELLO)
 
 
-async def test_a_reply_cut_off(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_a_reply_cut_off(endpoint: ScriptedEndpoint, model: HttpEndpoint) -> None:
     endpoint.script([Raw((b'{"choices":',), cut=True)])
     with pytest.raises(Unavailable, match="closed the connection before its reply was whole"):
         await model.reply(HELLO)
@@ -194,7 +259,7 @@ async def test_a_reply_cut_off(endpoint: ScriptedEndpoint, model: OpenAIChat) ->
 async def test_an_endpoint_that_is_not_there(streamed: bool) -> None:
     async with scripted_endpoint() as gone:
         url = gone.url
-    async with OpenAIChat("gpt", url, "m", KEY) as model:
+    async with chat(url, KEY) as model:
         with pytest.raises(
             Unavailable, match=r"'gpt' at .* cannot be reached: nothing .*: connection refused"
         ):
@@ -203,7 +268,7 @@ async def test_an_endpoint_that_is_not_there(streamed: bool) -> None:
 
 @BOTH
 async def test_an_endpoint_that_is_too_slow(
-    endpoint: ScriptedEndpoint, model: OpenAIChat, streamed: bool
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool
 ) -> None:
     endpoint.script([Silence()])
     with pytest.raises(DeadlineExceeded, match=r"'gpt' at .* did not finish within 0\.05 s"):
@@ -211,7 +276,9 @@ async def test_an_endpoint_that_is_too_slow(
     await endpoint.left.wait()
 
 
-async def test_a_cancelled_reply_closes_its_connection(endpoint: ScriptedEndpoint, model: OpenAIChat) -> None:
+async def test_a_cancelled_reply_closes_its_connection(
+    endpoint: ScriptedEndpoint, model: HttpEndpoint
+) -> None:
     first = asyncio.Event()
     text = "data: " + json.dumps(delta(content="x")) + "\n\n"
     endpoint.script([Raw((text.encode(), b": wait\n\n" * 3_000_000), 200, STREAM)])
@@ -240,5 +307,5 @@ async def test_settings_that_cannot_work_are_refused_at_once_and_not_repeated(
     url: str, key: str, headers: dict[str, str]
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        OpenAIChat("gpt", url, "m", key, headers=headers)
+        chat(url, key, headers=headers)
     assert "hunter2" not in caught.value.text

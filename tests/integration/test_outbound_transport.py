@@ -8,8 +8,8 @@ import httpx
 import httpx2
 import pytest
 
+from tests.endpoints import Raw, Silence, refuses, scripted_endpoint
 from tests.integration.certificates import tls_pair
-from tests.integration.scripted_endpoint import Raw, Silence, refuses, scripted_endpoint
 from toolward.errors import ConfigurationError, Denied, InvalidResult
 from toolward.outbound.egress import Origin, Origins
 from toolward.outbound.for_httpx import HttpxTransport

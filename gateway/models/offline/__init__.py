@@ -7,6 +7,7 @@ import re
 import msgspec
 from msgspec.structs import replace
 
+from gateway.core.neutral import unmarked
 from gateway.core.people import ASK, ESCALATE
 from gateway.core.ports import Message, ModelPort, ModelReply, ModelRequest, OnPiece, Piece, ToolUse, Usage
 from gateway.models.offline.answer import HOW_TO_CONFIGURE, described, parsed, short, told
@@ -38,7 +39,9 @@ class OfflineModel(ModelPort):
 
 
 def _next(request: ModelRequest) -> ToolUse | str:
-    messages = [replace(one, text=one.text.encode(errors="replace").decode()) for one in request.messages]
+    messages = [
+        replace(one, text=unmarked(one.text.encode(errors="replace").decode())) for one in request.messages
+    ]
     asked = max((place for place, one in enumerate(messages) if one.role == "user"), default=0)
     text = messages[asked].text if messages else ""
     results = {use.id: _LOST for message in messages for use in message.tool_uses}

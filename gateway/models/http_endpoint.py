@@ -1,18 +1,18 @@
-"""A model endpoint that speaks OpenAI chat completions: OpenAI, vLLM, Ollama, llama.cpp, LM Studio, LiteLLM and
-most hosted vendors."""
+"""A model endpoint over HTTP, whatever wire it speaks: the exchange, its bounds and its deadline, and the errors
+that name the endpoint. What is sent and what comes back is the wire's."""
 
 import asyncio
+import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
-from typing import NoReturn, Self
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import NoReturn, Self, TypeVar
 
 import httpx
 import msgspec
 
-from gateway.core.ports import ModelPort, ModelReply, ModelRequest, ModelTool, OnPiece
-from gateway.models.chat_reply import ReplyBuilder
-from gateway.models.chat_wire import Completion, decode, encode_request, encode_tools
+from gateway.core.ports import EndpointFacts, ModelPort, ModelReply, ModelRequest, OnPiece
 from gateway.models.failures import Endpoint
+from gateway.models.wire import Reader, Reported, Wire
 from toolward.errors import ConfigurationError, InvalidResult
 from toolward.outbound.egress import Origins
 from toolward.outbound.for_httpx import HttpxTransport
@@ -23,20 +23,22 @@ MAX_REPLY = 64 * 1024 * 1024
 """Bytes of one reply, streamed or whole."""
 
 _MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are looked at
-_TOOL_LISTS = 64  # encoded lists that are kept; one per agent is the usual number
 _SHORTEST_SECRET = 8  # characters; an extra header's shorter value is a flag
 _SENDABLE = re.compile(r"[!-~]*")
+_LAST_WORDS = 0.02  # seconds after a reply's last event, for the end that lets the connection be used again
 _NO_TIMEOUT = httpx.Timeout(None)  # one deadline is set around the whole reply
 
+_T = TypeVar("_T")
 
-class OpenAIChat(ModelPort):
+
+class HttpEndpoint(ModelPort):
     """One endpoint and one model. Its API key is sent in a header and stands in no error, log line or repr."""
 
     def __init__(
         self,
         name: str,
         base_url: str,
-        model: str,
+        wire: Wire,
         api_key: str = "",
         *,
         timeout: float = 120.0,
@@ -44,11 +46,13 @@ class OpenAIChat(ModelPort):
         client: httpx.AsyncClient | None = None,
         key_setting: str = "",
         reach: Reach = PUBLIC,
+        stream: bool = True,
+        facts: EndpointFacts | None = None,
     ) -> None:
-        """`base_url` is what comes before `/chat/completions` and mostly ends in `/v1`. `timeout` in seconds
-        bounds every reply, whatever a request allows. `key_setting` says in errors where the key is set.
-        `reach` says where the endpoint's name may lead. A `client` that is given stays the giver's to close.
-        Raises ConfigurationError."""
+        """`base_url` is what comes before the wire's path and mostly ends in `/v1`. `timeout` in seconds bounds
+        every reply, whatever a request allows. `key_setting` says in errors where the key is set. `reach` says
+        where the endpoint's name may lead. `stream` says whether replies are streamed to who asks for pieces.
+        A `client` that is given stays the giver's to close. Raises ConfigurationError."""
         key = api_key.strip()
         extra = dict(headers or {})
         setting = key_setting or f"the api_key of the model endpoint {name!r}"
@@ -56,26 +60,29 @@ class OpenAIChat(ModelPort):
         for header, value in extra.items():
             _check_sendable(value.replace(" ", ""), f"header {header!r} of the model endpoint {name!r}", "it")
         origins = Origins([base_url])
-        self._url = _url(base_url)
-        self._model = model
+        self._url = httpx.URL(_url(base_url, wire.path))
+        self._wire = wire
         self._timeout = timeout
+        self._stream = stream
+        self.facts = msgspec.structs.replace(facts or EndpointFacts(), name=name)
         self._headers = {
             "content-type": "application/json",
             "accept-encoding": "identity",
             "user-agent": "toolward",
-            **({"authorization": f"Bearer {key}"} if key else {}),
-            **extra,
+            **wire.headers(key),
+            **{header.lower(): value for header, value in extra.items()},
         }
         secrets = [key, *(value for value in extra.values() if len(value) >= _SHORTEST_SECRET)]
-        self._endpoint = Endpoint(name, base_url, model, key_setting=setting, secrets=secrets)
-        self._tool_lists: dict[int, tuple[tuple[ModelTool, ...], msgspec.Raw]] = {}
+        self._endpoint = Endpoint(
+            name, base_url, self.facts.model, path=wire.path, key_setting=setting, secrets=secrets
+        )
         self._owns_client = client is None
         self._client = client or httpx.AsyncClient(
             transport=HttpxTransport(origins, max_body=MAX_REPLY, reach=reach), trust_env=False
         )
 
     def __repr__(self) -> str:
-        return f"<OpenAIChat {self._endpoint.name!r} at {self._endpoint.base_url}, model {self._model!r}>"
+        return f"<HttpEndpoint {self.facts.name!r} at {self._endpoint.base_url}, model {self.facts.model!r}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,26 +95,25 @@ class OpenAIChat(ModelPort):
             await self._client.aclose()
 
     async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
-        """One reply, streamed where `on_piece` is given. Raises what ModelPort says, and ConfigurationError for
-        an unknown model or address (404), InvalidRequest for a request that the endpoint refuses (400).
+        """One reply, streamed where `on_piece` is given and the endpoint streams; where it does not, the text is
+        one piece at the end. Raises what ModelPort says.
 
         A reply of stop `length` was cut off: its last tool call may be incomplete."""
         seconds = min(self._timeout, request.timeout)
-        body = encode_request(self._model, request.messages, self._tools(request.tools), on_piece is not None)
-        builder = ReplyBuilder(on_piece)
+        streamed = on_piece is not None and self._stream
+        body = self._wire.encode(request, stream=streamed)
+        reader = self._wire.reader(request, on_piece)
         try:
             async with asyncio.timeout(seconds):
-                await self._exchange(body, builder, streamed=on_piece is not None)
+                await self._exchange(body, reader, streamed=streamed)
         except TimeoutError:
             raise self._endpoint.too_late(seconds) from None
         except httpx.HTTPError as error:
             self._raise_for(error, seconds)
-        try:
-            return builder.reply(len(request.messages))
-        except ValueError as error:
-            raise self._endpoint.malformed(str(error)) from None
+        reply = self._read(reader.reply)
+        return msgspec.structs.replace(reply, endpoint=self.facts.name)
 
-    async def _exchange(self, body: bytes, builder: ReplyBuilder, *, streamed: bool) -> None:
+    async def _exchange(self, body: bytes, reader: Reader, *, streamed: bool) -> None:
         headers = {**self._headers, "accept": "text/event-stream" if streamed else "application/json"}
         async with self._client.stream(
             "POST", self._url, content=body, headers=headers, timeout=_NO_TIMEOUT, follow_redirects=False
@@ -116,22 +122,24 @@ class OpenAIChat(ModelPort):
                 said = await _beginning(response)
                 raise self._endpoint.refused(response.status_code, response.headers, said)
             if streamed and "json" not in response.headers.get("content-type", ""):
-                await self._read_events(response, builder)
+                await self._read_events(response, reader)
             else:  # also where an endpoint does not stream
-                self._add(b"".join([piece async for piece in self._pieces(response)]), builder, whole=True)
+                whole = b"".join([piece async for piece in self._pieces(response)])
+                self._read(lambda: reader.whole(whole))
 
-    async def _read_events(self, response: httpx.Response, builder: ReplyBuilder) -> None:
+    async def _read_events(self, response: httpx.Response, reader: Reader) -> None:
         events = EventReader(str(self._endpoint))
         any_came = False
-        async for piece in self._pieces(response):
+        pieces = self._pieces(response)
+        async for piece in pieces:
             for event in events.feed(piece):
-                if event.data == b"[DONE]":
-                    return
                 any_came = True
-                self._add(event.data, builder, whole=False)
+                if self._read(lambda event=event: reader.event(event.name, event.data)):
+                    await _see_the_end(pieces)
+                    return
         if not any_came:
             raise self._endpoint.malformed("it holds no events")
-        if not builder.finished:
+        if not reader.finished:
             raise self._endpoint.interrupted()
 
     async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
@@ -142,27 +150,16 @@ class OpenAIChat(ModelPort):
                 raise self._endpoint.malformed(f"it is over {MAX_REPLY:,} bytes")
             yield piece
 
-    def _add(self, raw: bytes, builder: ReplyBuilder, *, whole: bool) -> None:
+    def _read(self, read: Callable[[], _T]) -> _T:
+        """What a reader says of what came, its ValueErrors as ours."""
         try:
-            part: Completion = decode(raw)
+            return read()
+        except Reported as failure:
+            raise self._endpoint.reported(failure.error) from None
+        except RecursionError:
+            raise self._endpoint.malformed("it is nested too deep") from None
         except ValueError as error:  # no UTF-8, no JSON, not the shape
             raise self._endpoint.malformed(_reason(error)) from None
-        if part.error:
-            raise self._endpoint.reported(part.error)
-        if whole and not part.choices:
-            raise self._endpoint.malformed("it holds no choices")
-        builder.add(part)
-
-    def _tools(self, tools: tuple[ModelTool, ...]) -> msgspec.Raw | None:
-        """Encoded once for as long as the same tuple comes: of hundreds of tools that is most of a turn."""
-        if not tools:
-            return None
-        kept = self._tool_lists.get(id(tools))  # the tuple is kept with it, so the id stays its own
-        if kept is None:
-            if len(self._tool_lists) >= _TOOL_LISTS:
-                self._tool_lists.clear()
-            kept = self._tool_lists[id(tools)] = (tools, encode_tools(tools))
-        return kept[1]
 
     def _raise_for(self, error: httpx.HTTPError, seconds: float) -> NoReturn:
         if isinstance(error.__cause__, InvalidResult):
@@ -184,12 +181,20 @@ def _check_sendable(value: str, what: str, setting: str) -> None:
         )
 
 
-def _url(base_url: str) -> str:
+def _url(base_url: str, path: str) -> str:
     if "?" in base_url or "#" in base_url:
         raise ConfigurationError(
             "The base URL of a model endpoint can hold no query.", hint="Set such values as extra headers."
         )
-    return f"{base_url.rstrip('/')}/chat/completions"
+    return base_url.rstrip("/") + path
+
+
+async def _see_the_end(pieces: AsyncIterator[bytes]) -> None:
+    """Whatever goes wrong here, the reply is whole."""
+    with contextlib.suppress(TimeoutError, httpx.HTTPError, InvalidResult):
+        async with asyncio.timeout(_LAST_WORDS):
+            async for _ in pieces:
+                pass
 
 
 async def _beginning(response: httpx.Response) -> bytes:
