@@ -5,18 +5,20 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import NoReturn, Self, TypeVar
+from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
 from gateway.core.ports import EndpointFacts, ModelPort, ModelReply, ModelRequest, OnPiece
+from gateway.models.content_encoding import decoded
 from gateway.models.failures import Endpoint
 from gateway.models.wire import Reader, Reported, Wire
-from toolward.errors import ConfigurationError, InvalidResult
-from toolward.outbound.egress import Origins
-from toolward.outbound.for_httpx import HttpxTransport
+from toolward.errors import ConfigurationError, DeadlineExceeded, InvalidResult, ToolwardError, Unavailable
+from toolward.outbound.connection import Interrupted
+from toolward.outbound.pool import Pool
 from toolward.outbound.reach import PUBLIC, Reach
+from toolward.outbound.replies import StreamedResponse
 from toolward.outbound.sse import EventReader
 
 MAX_REPLY = 64 * 1024 * 1024
@@ -26,7 +28,6 @@ _MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are looked at
 _SHORTEST_SECRET = 8  # characters; an extra header's shorter value is a flag
 _SENDABLE = re.compile(r"[!-~]*")
 _LAST_WORDS = 0.02  # seconds after a reply's last event, for the end that lets the connection be used again
-_NO_TIMEOUT = httpx.Timeout(None)  # one deadline is set around the whole reply
 
 _T = TypeVar("_T")
 
@@ -43,7 +44,6 @@ class HttpEndpoint(ModelPort):
         *,
         timeout: float = 120.0,
         headers: Mapping[str, str] | None = None,
-        client: httpx.AsyncClient | None = None,
         key_setting: str = "",
         reach: Reach = PUBLIC,
         stream: bool = True,
@@ -52,15 +52,15 @@ class HttpEndpoint(ModelPort):
         """`base_url` is what comes before the wire's path and mostly ends in `/v1`. `timeout` in seconds bounds
         every reply, whatever a request allows. `key_setting` says in errors where the key is set. `reach` says
         where the endpoint's name may lead. `stream` says whether replies are streamed to who asks for pieces.
-        A `client` that is given stays the giver's to close. Raises ConfigurationError."""
+        Raises ConfigurationError."""
         key = api_key.strip()
         extra = dict(headers or {})
         setting = key_setting or f"the api_key of the model endpoint {name!r}"
         _check_sendable(key, f"API key of the model endpoint {name!r}", setting)
         for header, value in extra.items():
             _check_sendable(value.replace(" ", ""), f"header {header!r} of the model endpoint {name!r}", "it")
-        origins = Origins([base_url])
-        self._url = httpx.URL(_url(base_url, wire.path))
+        self._path = urlsplit(_url(base_url, wire.path)).path
+        self._pool = Pool(base_url, max_body=MAX_REPLY, reach=reach)
         self._wire = wire
         self._timeout = timeout
         self._stream = stream
@@ -76,10 +76,6 @@ class HttpEndpoint(ModelPort):
         self._endpoint = Endpoint(
             name, base_url, self.facts.model, path=wire.path, key_setting=setting, secrets=secrets
         )
-        self._owns_client = client is None
-        self._client = client or httpx.AsyncClient(
-            transport=HttpxTransport(origins, max_body=MAX_REPLY, reach=reach), trust_env=False
-        )
 
     def __repr__(self) -> str:
         return f"<HttpEndpoint {self.facts.name!r} at {self._endpoint.base_url}, model {self.facts.model!r}>"
@@ -91,8 +87,7 @@ class HttpEndpoint(ModelPort):
         await self.aclose()
 
     async def aclose(self) -> None:
-        if self._owns_client:
-            await self._client.aclose()
+        await self._pool.aclose()
 
     async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
         """One reply, streamed where `on_piece` is given and the endpoint streams; where it does not, the text is
@@ -108,29 +103,34 @@ class HttpEndpoint(ModelPort):
                 await self._exchange(body, reader, streamed=streamed)
         except TimeoutError:
             raise self._endpoint.too_late(seconds) from None
-        except httpx.HTTPError as error:
-            self._raise_for(error, seconds)
         reply = self._read(reader.reply)
         return msgspec.structs.replace(reply, endpoint=self.facts.name)
 
     async def _exchange(self, body: bytes, reader: Reader, *, streamed: bool) -> None:
         headers = {**self._headers, "accept": "text/event-stream" if streamed else "application/json"}
-        async with self._client.stream(
-            "POST", self._url, content=body, headers=headers, timeout=_NO_TIMEOUT, follow_redirects=False
-        ) as response:
-            if not response.is_success:
-                said = await _beginning(response)
-                raise self._endpoint.refused(response.status_code, response.headers, said)
-            if streamed and "json" not in response.headers.get("content-type", ""):
-                await self._read_events(response, reader)
-            else:  # also where an endpoint does not stream
-                whole = b"".join([piece async for piece in self._pieces(response)])
-                self._read(lambda: reader.whole(whole))
+        answered = False
+        try:
+            async with self._pool.stream("POST", self._path, headers, body, timeout=None) as response:
+                answered = True
+                await self._take(response, reader, streamed=streamed)
+        except ToolwardError as error:
+            if answered:
+                raise
+            raise self._meant(error) from None
 
-    async def _read_events(self, response: httpx.Response, reader: Reader) -> None:
+    async def _take(self, response: StreamedResponse, reader: Reader, *, streamed: bool) -> None:
+        pieces = self._pieces(response)
+        if not 200 <= response.status < 300:
+            raise self._endpoint.refused(response.status, response.headers, await _beginning(pieces))
+        if streamed and "json" not in response.headers.get("content-type", ""):
+            await self._read_events(pieces, reader)
+        else:  # also where an endpoint does not stream
+            whole = b"".join([piece async for piece in pieces])
+            self._read(lambda: reader.whole(whole))
+
+    async def _read_events(self, pieces: AsyncIterator[bytes], reader: Reader) -> None:
         events = EventReader(str(self._endpoint))
         any_came = False
-        pieces = self._pieces(response)
         async for piece in pieces:
             for event in events.feed(piece):
                 any_came = True
@@ -142,13 +142,16 @@ class HttpEndpoint(ModelPort):
         if not reader.finished:
             raise self._endpoint.interrupted()
 
-    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _pieces(self, response: StreamedResponse) -> AsyncIterator[bytes]:
         size = 0
-        async for piece in response.aiter_bytes():
-            size += len(piece)
-            if size > MAX_REPLY:
-                raise self._endpoint.malformed(f"it is over {MAX_REPLY:,} bytes")
-            yield piece
+        try:
+            async for piece in decoded(response, response.headers.get("content-encoding", "")):
+                size += len(piece)
+                if size > MAX_REPLY:
+                    raise InvalidResult(f"it is over {MAX_REPLY:,} bytes")
+                yield piece
+        except ToolwardError as error:
+            raise self._meant(error) from None
 
     def _read(self, read: Callable[[], _T]) -> _T:
         """What a reader says of what came, its ValueErrors as ours."""
@@ -161,16 +164,15 @@ class HttpEndpoint(ModelPort):
         except ValueError as error:  # no UTF-8, no JSON, not the shape
             raise self._endpoint.malformed(_reason(error)) from None
 
-    def _raise_for(self, error: httpx.HTTPError, seconds: float) -> NoReturn:
-        if isinstance(error.__cause__, InvalidResult):
-            raise self._endpoint.malformed(error.__cause__.message.rstrip(".")) from None
-        if isinstance(error, httpx.DecodingError):
-            raise self._endpoint.malformed("its content encoding is broken") from None
-        if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
-            raise self._endpoint.too_late(seconds) from None
-        if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError):
-            raise self._endpoint.interrupted() from None
-        raise self._endpoint.unreachable(str(error) or type(error).__name__) from None
+    def _meant(self, error: ToolwardError) -> ToolwardError:
+        """What went wrong on the way, as this endpoint's."""
+        if isinstance(error, InvalidResult):
+            return self._endpoint.malformed(error.message.rstrip("."))
+        if isinstance(error, Interrupted):  # before the rest: it is an Unavailable too
+            return self._endpoint.interrupted()
+        if isinstance(error, Unavailable | DeadlineExceeded):
+            return self._endpoint.unreachable(error.message)
+        return error
 
 
 def _check_sendable(value: str, what: str, setting: str) -> None:
@@ -191,16 +193,16 @@ def _url(base_url: str, path: str) -> str:
 
 async def _see_the_end(pieces: AsyncIterator[bytes]) -> None:
     """Whatever goes wrong here, the reply is whole."""
-    with contextlib.suppress(TimeoutError, httpx.HTTPError, InvalidResult):
+    with contextlib.suppress(TimeoutError, ToolwardError):
         async with asyncio.timeout(_LAST_WORDS):
             async for _ in pieces:
                 pass
 
 
-async def _beginning(response: httpx.Response) -> bytes:
+async def _beginning(pieces: AsyncIterator[bytes]) -> bytes:
     """As much of a refusal as is worth reading."""
     found = b""
-    async for piece in response.aiter_bytes():
+    async for piece in pieces:
         found += piece
         if len(found) >= _MAX_REFUSAL:
             break
