@@ -41,6 +41,7 @@ _AGENT = """
 name: turns-{turns}
 instructions: You look orders up, one after the other, and say what became of them.
 tools: ["desk.*"]
+tool_search: 0
 model: turns-{turns}
 limits: {{turns: {most}, calls: {most}}}
 """
