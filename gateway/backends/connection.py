@@ -11,13 +11,13 @@ from typing import cast
 
 import msgspec
 
-from gateway.backends.breaker import Breaker
 from gateway.backends.children import Child
-from gateway.backends.gate import Gate, NotConnected
-from gateway.backends.lane import Lane
+from gateway.backends.gate import BackendGate, NotConnected
 from gateway.backends.opening import Opening
 from gateway.backends.paging import GATEWAY, every_tool
 from gateway.backends.timing import Timing
+from gateway.core.breaker import Breaker
+from gateway.core.lane import Lane
 from gateway.core.ports import Listing
 from gateway.core.spec import Spec
 from toolward.auth.on_behalf import OnBehalf
@@ -69,7 +69,7 @@ class Connection:
         self.attempted = asyncio.Event()
         """Set when the first attempt has ended, either way."""
         self.listing = Listing(spec.name, spec.transport, spec.address, problem="it has not answered yet")
-        self._gate = Gate(
+        self._gate = BackendGate(
             spec.name,
             Lane(spec.name, spec.concurrency, spec.queue),
             Breaker(first_wait=timing.first_refusal, longest_wait=timing.longest_refusal),

@@ -7,7 +7,7 @@ import logging
 import os
 import random
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from gateway.backends.pool import Backends
 from gateway.bootstrap.models import Models, open_models
 from gateway.bootstrap.reload import Load, Reload
-from gateway.bootstrap.runs import make_runs
+from gateway.bootstrap.runs import make_runs, open_telemetry
 from gateway.bootstrap.system import SystemClock, SystemIds
 from gateway.bootstrap.upkeep import Upkeep
 from gateway.config.find import make_home
@@ -29,6 +29,7 @@ from gateway.ledger.retention import keep_erasing
 from gateway.runs.presence import present
 from gateway.runs.reminders import Reminders
 from gateway.runs.runner import Runs
+from gateway.runs.telemetry import RunTelemetry
 from gateway.runs.webhook import Webhooks
 from toolward.auth import Authenticate, bearer, local_secret
 from toolward.doors.address import allowed_names
@@ -36,7 +37,6 @@ from toolward.doors.entrance import Entrance
 from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.errors import ToolwardError
-from toolward.telemetry.tracing import Tracing, open_tracing
 from toolward.types import Headers, Principal, ServerInfo
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Gateway(NamedTuple):
     ledger: Ledger
     models: Models
     reminders: Reminders
-    tracing: Tracing | None
+    telemetry: RunTelemetry
 
     @property
     def settings(self) -> Settings:
@@ -106,23 +106,25 @@ async def open_gateway(
     reload = Reload(settings, load)
     make_home(home)
     clock, ids = SystemClock(), SystemIds()
+    info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
     async with (
+        AsyncExitStack() as stack,
         present(home / "gateways") as presence,
         Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
         Webhooks() as webhooks,
         Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
     ):
+        telemetry = stack.enter_context(open_telemetry(info.name, environment))
         dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=_state_key(home))
         await dispatch.recall()
         upkeep = Upkeep(
             dispatch, lambda: (*backends.listings(), people.LISTING), settings, reload.now.policy, home
         )
         backends.on_change(upkeep.wake)
-        reload.rule(backends, upkeep)
-        runs = make_runs(dispatch, ledger, models, reload, presence, clock, ids)
+        reload.rule(backends, upkeep, models)
+        runs = make_runs(dispatch, ledger, models, reload, presence, clock, ids, telemetry)
         reminders = Reminders(lambda: reload.now.settings.reminders, ledger, webhooks, clock)
-        info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
         async with (
             upkeep,
             runs,
@@ -131,10 +133,9 @@ async def open_gateway(
             _beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
             _beside(reminders.keep_looking(REMINDER_CHECK)),
         ):
-            with open_tracing(info.name, environment) as tracing:
-                yield Gateway(
-                    home, info, reload, backends, dispatch, upkeep, runs, ledger, models, reminders, tracing
-                )
+            yield Gateway(
+                home, info, reload, backends, dispatch, upkeep, runs, ledger, models, reminders, telemetry
+            )
 
 
 @asynccontextmanager
@@ -157,7 +158,8 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     from toolward.doors.mcp_http import McpHttpDoor
     from toolward.doors.probes import Probes
 
-    settings, info, terms = gateway.settings, gateway.info, Terms(Entrance(tracing=gateway.tracing))
+    settings, info, telemetry = gateway.settings, gateway.info, gateway.telemetry
+    terms = Terms(Entrance(tracing=telemetry.tracing, beside=telemetry.metrics.all))
     authenticate = terms.entrance.counting(_authentication(gateway), "http")
     origins = allowed_names(settings.http)
     tools = terms.entrance.to(gateway.dispatch, "http")
@@ -179,6 +181,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
             yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port))
         finally:
             terms.readiness.state = "draining"
+            gateway.runs.stop_watching()  # else the doors would wait for runs to end
             await mcp.aclose()
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from gateway.agent.definition import AgentDefinition
 from gateway.backends.pool import Backends
+from gateway.bootstrap.models import Models
 from gateway.bootstrap.upkeep import Upkeep
 from gateway.config.agents import load_agents
 from gateway.config.difference import difference
@@ -71,10 +72,10 @@ class Reload:
         self._tell: list[Callable[[str, bool], None]] = []
         self._nudge = asyncio.Event()
 
-    def rule(self, backends: Backends, upkeep: Upkeep) -> None:
-        """From now on what is in force is what the backends are, and what `upkeep` makes the catalog and the policy
-        of."""
-        self._backends, self._upkeep = backends, upkeep
+    def rule(self, backends: Backends, upkeep: Upkeep, models: Models) -> None:
+        """From now on what is in force is what backends and models are, and what `upkeep` makes the catalog
+        and the policy of."""
+        self._backends, self._upkeep, self._models = backends, upkeep, models
 
     def on_outcome(self, tell: Callable[[str, bool], None]) -> None:
         """`tell` is called after each reading that changed something or failed, with what is to be said of it and
@@ -179,10 +180,12 @@ class Reload:
                 self._say("Nothing has changed." if nudged else "The configuration is as it was in force.")
             return
         try:
+            models = await self._models.prepare(found.settings.models)
             self._upkeep.use(found.settings, found.policy)
-        except ConfigurationError as error:  # its tools.lock
+        except ConfigurationError as error:  # of an endpoint, or its tools.lock
             self._keep(error.text, nudged=nudged)
             return
+        self._models.use(models)
         self.now = found
         self.agents.clear()
         self.agents.update(found.agents)

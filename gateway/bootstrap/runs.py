@@ -1,5 +1,8 @@
 """Runs as a gateway has them: what an agent is offered, what is known of tools, and what a run's owner may now."""
 
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+
 from gateway.bootstrap.models import Models
 from gateway.bootstrap.reload import Reload
 from gateway.config.settings import Settings
@@ -8,8 +11,12 @@ from gateway.core.dispatch import Dispatch
 from gateway.core.ports import Clock, Ids, RunRecord
 from gateway.ledger.ledger import Ledger
 from gateway.runs.offers import Offers
+from gateway.runs.ports import Observer
 from gateway.runs.presence import Presence
 from gateway.runs.runner import Runs
+from gateway.runs.telemetry import RunTelemetry
+from toolward.telemetry.metering import open_metering
+from toolward.telemetry.tracing import captures_content, open_tracing
 from toolward.types import Principal
 
 
@@ -21,6 +28,7 @@ def make_runs(
     presence: Presence,
     clock: Clock,
     ids: Ids,
+    observer: Observer,
 ) -> Runs:
     return Runs(
         agents=reload.agents,
@@ -36,7 +44,15 @@ def make_runs(
         gone=presence.gone,
         clock=clock,
         ids=ids,
+        observer=observer,
     )
+
+
+@contextmanager
+def open_telemetry(service: str, environment: Mapping[str, str]) -> Generator[RunTelemetry, None, None]:
+    """As the environment asks for it; metrics for Prometheus are kept in any case. Raises ConfigurationError."""
+    with open_tracing(service, environment) as tracing, open_metering(service, environment) as metering:
+        yield RunTelemetry(tracing, metering=metering, content=captures_content(environment))
 
 
 def _facts(dispatch: Dispatch, name: str) -> ToolFacts:

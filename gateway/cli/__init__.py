@@ -116,6 +116,22 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "Example: toolward policy replay policies/mine.yaml --since 7d",
         ),
     ),
+    ("model", "Model endpoints."): (
+        _Command(
+            "list",
+            "gateway.cli.model:list_models",
+            "List the model endpoints, with what they cost; none of them is asked anything.\n\n"
+            "Example: toolward model list --json",
+        ),
+        _Command(
+            "check",
+            "gateway.cli.model:check",
+            "Ask model endpoints whether they answer, stream and call tools: three small requests each.\n\n"
+            "Without names it asks all. The exit code is 1 where one does not do what its configuration says.\n\n"
+            "Example: toolward model check\n"
+            "Example: toolward model check strong --json",
+        ),
+    ),
     ("config", "Which configuration is in force."): (
         _Command(
             "path",
@@ -267,7 +283,8 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "gateway.cli.run:watch",
             "Watch a run to its end, from its beginning or from behind an event.\n\n"
             "What it asks, you are asked here; without a terminal, or while it is paused, the exit code is 5.\n"
-            "Any number of people can watch a run. --deltas shows what the model says while it says it.\n\n"
+            "Any number of people can watch a run. --deltas shows what the model says while it says it, and which\n"
+            "calls it begins to write; --reasoning its reasoning, too.\n\n"
             "Example: toolward run watch run_1m7w… --deltas\n"
             "Example: toolward run watch run_1m7w… --after 12 --json",
         ),

@@ -30,38 +30,51 @@ def ask(
     /,
     *,
     agent: Annotated[str, Parameter(help="which agent")] = "support",
+    reasoning: Annotated[
+        bool, Parameter(help="show the model's reasoning, too, where its endpoint does", negative=())
+    ] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Ask an agent, and watch it work."""
-    return asyncio.run(_ask(question, agent, common))
+    return asyncio.run(_ask(question, agent, reasoning, common))
 
 
-async def _ask(question: str, agent: str, common: Common) -> int:
+async def _ask(question: str, agent: str, reasoning: bool, common: Common) -> int:
+    narrator = Narrator(reasoning=reasoning)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(open_session(common))
         if session.own is not None and not common.json:
             await _introduce(session)
         started = await session.agents.start_run(session.principal, agent, question)
-        run = await follow(session, started.id, as_json=common.json)
-    return concluded(run, as_json=common.json)
+        live = reasoning or (sys.stderr.isatty() and not common.json)
+        run = await follow(session, started.id, deltas=live, narrator=narrator, as_json=common.json)
+    return concluded(run, narrator, as_json=common.json)
 
 
-def concluded(run: Run, *, as_json: bool) -> int:
-    """Print what a run that was followed came to."""
+def concluded(run: Run, narrator: Narrator | None = None, *, as_json: bool) -> int:
+    """Print what a run that was followed came to; not the answer once more to a terminal that showed it while it
+    came."""
+    shown = narrator is not None and narrator.showed(run.answer) and sys.stdout.isatty()
     if as_json:
         print_json(run)
-    elif run.answer:
+    elif run.answer and not shown:
         note()
         print(printable_lines(run.answer))
     return code_of(run)
 
 
 async def follow(
-    session: Session, run_id: str, *, after: int = 0, deltas: bool = False, as_json: bool
+    session: Session,
+    run_id: str,
+    *,
+    after: int = 0,
+    deltas: bool = False,
+    narrator: Narrator | None = None,
+    as_json: bool,
 ) -> Run:
     """Watch a run to its end, from behind event `after`, asking the person here whatever it asks. Returns early
     when it is paused, or waits for somebody and there is no terminal to ask at."""
-    narrator = Narrator()
+    narrator = narrator or Narrator()
     run = await session.agents.get_run(session.principal, run_id)
     if run.last_seq <= after and await _stands(session, run, as_json=as_json):
         return run

@@ -10,7 +10,7 @@ from gateway.cli.ask import concluded, follow
 from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, print_table, shorten
 from gateway.cli.session import Common, Session, open_session
 from gateway.cli.times import age_or_moment_ms
-from gateway.cli.watch import tell_whole
+from gateway.cli.watch import Narrator, tell_whole
 from toolward.types import Run, RunEvent, RunFilter, RunState
 
 
@@ -73,19 +73,25 @@ def watch(
     *,
     after: Annotated[int, Parameter(help="only what comes behind the event of this number")] = 0,
     deltas: Annotated[
-        bool, Parameter(help="also the model's text in pieces, as they come", negative=())
+        bool, Parameter(help="also what the model says in pieces, as they come", negative=())
+    ] = False,
+    reasoning: Annotated[
+        bool, Parameter(help="the same with the model's reasoning, where its endpoint shows it", negative=())
     ] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Watch a run to its end."""
-    return asyncio.run(_watch(run_id, after, deltas, common))
+    narrator = Narrator(reasoning=reasoning)
+    return asyncio.run(_watch(run_id, after, deltas or reasoning, narrator, common))
 
 
-async def _watch(run_id: str, after: int, deltas: bool, common: Common) -> int:
+async def _watch(run_id: str, after: int, deltas: bool, narrator: Narrator, common: Common) -> int:
     async with open_session(common) as session:
         if session.own is None:
-            run = await follow(session, run_id, after=after, deltas=deltas, as_json=common.json)
-            return concluded(run, as_json=common.json)
+            run = await follow(
+                session, run_id, after=after, deltas=deltas, narrator=narrator, as_json=common.json
+            )
+            return concluded(run, narrator, as_json=common.json)
         run = await session.agents.get_run(session.principal, run_id)
         events = await _so_far(session, run, after)
     for event in events if common.json else ():

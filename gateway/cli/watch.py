@@ -3,37 +3,73 @@
 import sys
 from typing import Any
 
-from gateway.cli.output import coloured, note, printable_lines, shorten
+from gateway.cli.output import coloured, note, printable, printable_lines, shorten
 from toolward.types import RunEvent, TextDelta
 
 _LINE = 100
 
 
 class Narrator:
-    """Tells a run as it goes: each turn, each call with its decision and time. The answer is left to the caller."""
+    """Tells a run as it goes: each turn, each call with its decision and time. The answer is left to the caller,
+    who may ask whether it was `showed` while it came. Reasoning is told where that is wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reasoning: bool = False) -> None:
+        self._reasoning = reasoning
         self._calls: dict[str, dict[str, Any]] = {}
         self._heard: TextDelta | None = None  # the newest piece, while its line goes on
+        self._text = ""  # of this turn, as far as it was shown from its beginning without a gap
 
     def tell(self, news: RunEvent | TextDelta) -> None:
         if isinstance(news, TextDelta):
             self._hear(news)
             return
+        self._end_line()
+        self._tell(news)
+
+    def showed(self, text: str) -> bool:
+        """Whether this is the last text that was shown while it came, and all of it."""
+        return bool(text) and self._text == text
+
+    def _hear(self, piece: TextDelta) -> None:
+        if piece.kind == "reasoning" and not self._reasoning:
+            return
+        if not piece.text:
+            self._void(piece)
+        elif piece.kind == "call":
+            self._end_line()
+            for name in piece.text.splitlines():
+                note(coloured(f"  calls {printable(name)} …", "dim"))
+        else:
+            self._write(piece)
+
+    def _write(self, piece: TextDelta) -> None:
+        """On one line as far as the pieces follow one another; where some are missing, it says so."""
+        before = self._heard
+        if before is None or not _goes_on(before, piece):
+            sys.stderr.write("\n" if before else "")
+            sys.stderr.write("  … " if piece.offset else "  ")
+        shown = printable_lines(piece.text)
+        sys.stderr.write(coloured(shown, "dim") if piece.kind == "reasoning" else shown)
+        sys.stderr.flush()
+        self._heard = piece
+        if piece.kind == "text":
+            if piece.offset in (0, len(self._text)):
+                self._text = self._text[: piece.offset] + piece.text
+            else:
+                self._text = ""
+
+    def _void(self, piece: TextDelta) -> None:
+        """The model is asked again: what it said before does not count."""
+        if piece.kind == "text":
+            self._text = ""
+        if self._heard is not None:
+            self._end_line()
+            note(coloured("  the model is asked again", "dim"))
+
+    def _end_line(self) -> None:
         if self._heard is not None:
             note()
             self._heard = None
-        self._tell(news)
-
-    def _hear(self, piece: TextDelta) -> None:
-        """On one line as far as the pieces follow one another; where some are missing, it says so."""
-        before = self._heard
-        if before is None or (before.turn, before.offset + len(before.text)) != (piece.turn, piece.offset):
-            sys.stderr.write("\n" if before else "")
-            sys.stderr.write("  … " if piece.offset else "  ")
-        sys.stderr.write(printable_lines(piece.text))
-        sys.stderr.flush()
-        self._heard = piece
 
     def _tell(self, event: RunEvent) -> None:
         data = event.data
@@ -53,13 +89,14 @@ class Narrator:
                     note(line)
 
     def _replied(self, data: dict[str, Any]) -> None:
-        usage = data["usage"]
+        if data["tool_uses"]:
+            self._text = ""
         wishes = len(data["tool_uses"])
         what = f"{wishes} call{'s' if wishes != 1 else ''}" if wishes else "the answer"
-        tokens = f"{usage.get('input_tokens', 0)} + {usage.get('output_tokens', 0)} tokens"
+        spent = _spent(data["usage"], data.get("cost"))
         note(
             coloured(
-                f"turn {data['turn']}: {what} ({data['model']}, {tokens}, {data['duration_ms']} ms)", "dim"
+                f"turn {data['turn']}: {what} ({data['model']}, {spent}, {data['duration_ms']} ms)", "dim"
             )
         )
 
@@ -74,6 +111,23 @@ class Narrator:
         note(f"        {outcome} in {data['duration_ms']} ms{by}")
         if data["is_error"]:
             note(f"        {shorten(data['text'], 300)}")
+
+
+def _goes_on(before: TextDelta, piece: TextDelta) -> bool:
+    end = before.offset + len(before.text)
+    return (before.turn, before.kind, end) == (piece.turn, piece.kind, piece.offset)
+
+
+def _spent(usage: dict[str, int], cost: int | None) -> str:
+    """`cost` is in billionths of a US dollar."""
+    said = [f"{usage.get('input_tokens', 0)} + {usage.get('output_tokens', 0)} tokens"]
+    if cached := usage.get("cached_tokens"):
+        said.append(f"{cached} of them cached")
+    if thought := usage.get("reasoning_tokens"):
+        said.append(f"{thought} for reasoning")
+    if cost is not None:
+        said.append(f"${cost / 1e9:.2g}" if cost < 10_000_000 else f"${cost / 1e9:,.2f}")
+    return ", ".join(said)
 
 
 def tell_whole(events: tuple[RunEvent, ...]) -> None:

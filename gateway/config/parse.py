@@ -14,6 +14,7 @@ backends:
 mcp_servers: [~/.cursor/mcp.json, mcp]  # files of desktop clients, or folders of them
 models:
   default: {wire: openai_chat, base_url: https://api.example/v1, model: some-model, api_key: ${env:KEY}}
+  strong: {wire: anthropic_messages, model: some-other, api_key: ${env:OTHER_KEY}, prices: {input: 3, output: 15}}
 agents: [agents]                    # files, or folders of them; left out = the shipped ones
 policies: [policies/mine.yaml]      # left out = the shipped default; [] = nothing is allowed
 principals:
@@ -36,17 +37,16 @@ from typing import cast, get_args
 
 from gateway.config.backends import PEOPLE_ARE_OURS, BackendsReader
 from gateway.config.budgets import read_budgets
-from gateway.config.convert import address, networks, url
+from gateway.config.convert import address
 from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.mcp_servers import McpServersReader
+from gateway.config.models import read_model
 from gateway.config.reader import Problems, Section, said_of
 from gateway.config.reminders import read_reminders
 from gateway.config.secrets import substitute
 from gateway.config.settings import (
     GRPC,
     HTTP,
-    MODEL_TIMEOUT,
-    ModelSettings,
     PrincipalSettings,
     Settings,
 )
@@ -115,7 +115,7 @@ class _File:
             backends=backends,
             facts=reader.facts,
             trusted_annotations=frozenset(reader.trusted),
-            models=tuple(_model(name, at) for name, at in root.section("models").members()),
+            models=tuple(read_model(name, at) for name, at in root.section("models").members()),
             agents=agents,
             policies=policies,
             principals=self._principals() if "principals" in root else (LOCAL,),
@@ -209,22 +209,3 @@ class _File:
                 at.wrong("token", "is the token of another principal; every principal has its own")
             found.append(one)
         return tuple(found)
-
-
-def _model(name: str, at: Section) -> ModelSettings:
-    wire = at.one_of("wire", "openai_chat", "offline")
-    if wire == "offline":
-        at.only("wire")
-        return ModelSettings(name=name, wire="offline")
-    at.only("wire", "base_url", "model", "api_key", "timeout", "networks")
-    if "base_url" not in at:
-        at.missing("base_url", "base_url: https://api.example/v1")
-    return ModelSettings(
-        name=name,
-        wire="openai_chat",
-        base_url=str(at.converted("base_url", url, "", "a URL such as https://api.example/v1")),
-        model=at.needed_text("model", "model: the-model"),
-        api_key=at.text("api_key", secret=True),
-        timeout=at.seconds("timeout", MODEL_TIMEOUT),
-        networks=networks(at),
-    )

@@ -105,6 +105,10 @@ class Section:
         """Every key with its value, which must be a mapping."""
         return ((key, self.section(key)) for key in self._values)
 
+    def amiss(self, said: str) -> None:
+        """Of the mapping itself, or of its name."""
+        self._problems.add(self.place, said)
+
     def wrong(self, key: str, said: str) -> None:
         self._problems.add((*self.place, key), said)
 

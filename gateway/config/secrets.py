@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from gateway.config.source import Place, YamlSource
-from toolward.types import Json
+from toolward.types import Json, JsonObject
 
 MAX_SECRET_BYTES = 64 * 1024
 
@@ -41,6 +41,17 @@ class Substituted(str):
 def as_written(value: str) -> str:
     """The text of a value that may be shown to people."""
     return value.shown if isinstance(value, Substituted) else value
+
+
+def plain(value: Json) -> Json:
+    """A value without that wrapping, for those who write it out."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list):
+        return [plain(one) for one in cast(list[Json], value)]
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in cast(JsonObject, value).items()}
+    return value
 
 
 class Problem(NamedTuple):

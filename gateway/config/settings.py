@@ -5,31 +5,18 @@ Nothing here shows its values in a repr: tokens and keys are among them.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from gateway.core.budgets import Budget
 from gateway.core.catalog import ToolFacts
 from gateway.core.lock import LockMode
+from gateway.core.model_spec import ModelSpec
 from gateway.core.spec import CALL_TIMEOUT, Quiet, ReminderSpec, Spec
 from toolward.doors.address import Address
 
 HTTP = Address("127.0.0.1", 8700)
 GRPC = Address("127.0.0.1", 8701)
-MODEL_TIMEOUT = 120.0
 
-__all__ = ["CALL_TIMEOUT", "GRPC", "HTTP", "MODEL_TIMEOUT", "ModelSettings", "PrincipalSettings", "Settings"]
-
-
-class ModelSettings(Quiet, frozen=True, kw_only=True):
-    """A model endpoint."""
-
-    name: str
-    wire: Literal["openai_chat", "offline"]
-    base_url: str = ""
-    model: str = ""
-    api_key: str = ""
-    timeout: float = MODEL_TIMEOUT
-    networks: tuple[str, ...] = ()
+__all__ = ["CALL_TIMEOUT", "GRPC", "HTTP", "PrincipalSettings", "Settings"]
 
 
 class PrincipalSettings(Quiet, frozen=True, kw_only=True):
@@ -54,7 +41,7 @@ class Settings(Quiet, frozen=True, kw_only=True):
     backends: tuple[Spec, ...] = ()
     facts: Mapping[str, ToolFacts] = {}
     trusted_annotations: frozenset[str] = frozenset()
-    models: tuple[ModelSettings, ...] = ()
+    models: tuple[ModelSpec, ...] = ()
     agents: tuple[Path, ...]
     policies: tuple[Path, ...]
     principals: tuple[PrincipalSettings, ...]

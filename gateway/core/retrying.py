@@ -1,15 +1,17 @@
 """Which failed call is made again, when, and how many in all.
 
 Own lines rather than a library's: what may be repeated is decided by our error tree and the tools' facts. A retry
-must not multiply an outage, so each backend has a budget: a call earns a tenth of a retry, at most ten are saved.
+must not multiply an outage, so each backend or model endpoint has a budget: a call earns a tenth of a retry, at
+most ten are saved.
 """
 
 from collections.abc import Callable
+from math import inf
 
 import msgspec
 
 from gateway.core.catalog import ToolFacts
-from toolward.errors import Unavailable
+from toolward.errors import ToolwardError
 
 
 class RetryRules(msgspec.Struct, frozen=True):
@@ -36,9 +38,10 @@ class Retries:
         rules = self._rules
         self._budgets[backend] = min(self._budgets.get(backend, rules.saved) + rules.earned, rules.saved)
 
-    def pause(self, backend: str, error: Unavailable, attempt: int) -> float | None:
+    def pause(self, backend: str, error: ToolwardError, attempt: int, *, within: float = inf) -> float | None:
         """Seconds to wait after the failure of attempt 1, 2, …, for a call that may be repeated; None where it is
-        not made again. A pause that is given is paid for."""
+        not made again, also because the wait would take all of `within` seconds. A pause that is given is paid
+        for."""
         rules = self._rules
         if attempt >= rules.attempts or error.answered:  # who answers has decided already
             return None
@@ -46,7 +49,7 @@ class Retries:
         if error.retry_after is not None:
             wait += error.retry_after
         left = self._budgets.get(backend, rules.saved)
-        if wait > rules.longest or left < 1:
+        if wait > rules.longest or wait >= within or left < 1:
             return None
         self._budgets[backend] = left - 1
         return wait

@@ -3,37 +3,25 @@ offered to a person; nothing is switched to by itself."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, cast, get_args
 
 import msgspec
 
+from gateway.core.model_spec import ANTHROPIC_URL, OPENAI_URL, ModelSpec, WireName
 from toolward.errors import ConfigurationError, ToolwardError
+from toolward.names import closest
 from toolward.outbound.pool import Pool
 
-OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-5-mini"
 """Where OPENAI_API_KEY is set and TOOLWARD_MODEL_NAME is not."""
 
+ANTHROPIC_MODEL = "claude-haiku-4-5"
+"""Where ANTHROPIC_API_KEY is, likewise."""
+
 _MAX_LIST = 1024 * 1024  # bytes of a list of models
-
-
-class EndpointSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to reach a model. `key_setting` is where the key came from, for errors."""
-
-    name: str
-    wire: Literal["openai_chat"] = "openai_chat"
-    base_url: str
-    model: str
-    api_key: str = ""
-    key_setting: str = ""
-    networks: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"EndpointSettings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        shown = {field: getattr(self, field) for field in self.__struct_fields__}
-        return list((shown | {"api_key": "…" if self.api_key else ""}).items())
+_URL, _NAME, _KEY, _NETWORKS, _WIRE = (
+    f"TOOLWARD_MODEL_{word}" for word in ("URL", "NAME", "KEY", "NETWORKS", "WIRE")
+)
 
 
 class LocalServer(NamedTuple):
@@ -57,55 +45,72 @@ USUAL_PORTS = (
 )
 
 
-def from_environment(environment: Mapping[str, str]) -> EndpointSettings | None:
-    """The endpoint that TOOLWARD_MODEL_URL, _NAME, _KEY and _NETWORKS (with commas) describe, else OpenAI's if
-    OPENAI_API_KEY is set (OPENAI_BASE_URL is heeded: the key may be another vendor's), else None. A URL without a
-    path gets `/v1`. Raises ConfigurationError where the variables say only half of it."""
-    url, model, key, openai_key, openai_url, networks = (
-        environment.get(name, "").strip()
-        for name in (
-            "TOOLWARD_MODEL_URL",
-            "TOOLWARD_MODEL_NAME",
-            "TOOLWARD_MODEL_KEY",
-            "OPENAI_API_KEY",
-            "OPENAI_BASE_URL",
-            "TOOLWARD_MODEL_NETWORKS",
-        )
-    )
-    if url:
+def from_environment(environment: Mapping[str, str]) -> ModelSpec | None:
+    """The endpoint that TOOLWARD_MODEL_URL, _NAME, _KEY, _WIRE and _NETWORKS (with commas) describe, else the
+    vendor's whose key is set: OPENAI_API_KEY, then ANTHROPIC_API_KEY, unless _WIRE says which (OPENAI_BASE_URL and
+    ANTHROPIC_BASE_URL are heeded: a key may be for somebody else); else None. A URL without a path gets `/v1`.
+    Raises ConfigurationError where the variables say only half of it."""
+    given = {name: value.strip() for name, value in environment.items()}
+    wire, model = _wire(given.get(_WIRE, "")), given.get(_NAME, "")
+    if wire == "offline":
+        return ModelSpec(name="offline", wire="offline")
+    if given.get(_URL):
         if not model:
             raise ConfigurationError(
-                "TOOLWARD_MODEL_URL is set, and TOOLWARD_MODEL_NAME is not.",
+                f"{_URL} is set, and {_NAME} is not.",
                 hint="Set it to the name of a model that the endpoint serves.",
             )
-        return EndpointSettings(
-            name="environment",
-            base_url=_with_version(url),
-            model=model,
-            api_key=key,
-            key_setting="TOOLWARD_MODEL_KEY",
-            networks=_words(networks),
-        )
-    if key:  # which server it is for is not known, and a key is not tried on several
+        return _spec("environment", wire or "openai_chat", _with_version(given[_URL]), model, _KEY, given)
+    if given.get(_KEY):  # which server it is for is not known, and a key is not tried on several
         raise ConfigurationError(
-            "TOOLWARD_MODEL_KEY is set, and TOOLWARD_MODEL_URL is not.",
-            hint="Set the URL that the key is for, or OPENAI_API_KEY if it is OpenAI's.",
+            f"{_KEY} is set, and {_URL} is not.",
+            hint="Set the URL that the key is for, or OPENAI_API_KEY or ANTHROPIC_API_KEY if it is theirs.",
         )
-    if openai_key:
-        return EndpointSettings(
-            name="openai",
-            base_url=_with_version(openai_url or OPENAI_URL),
-            model=model or OPENAI_MODEL,
-            api_key=openai_key,
-            key_setting="OPENAI_API_KEY",
-            networks=_words(networks),
-        )
-    if model:
+    if given.get("OPENAI_API_KEY") and wire in (None, "openai_chat", "openai_responses"):
+        url = _with_version(given.get("OPENAI_BASE_URL") or OPENAI_URL)
+        return _spec("openai", wire or "openai_chat", url, model or OPENAI_MODEL, "OPENAI_API_KEY", given)
+    if given.get("ANTHROPIC_API_KEY") and wire in (None, "anthropic_messages"):
+        # The vendor's own libraries put the version behind this one, whatever its path.
+        url = f"{(given.get('ANTHROPIC_BASE_URL') or ANTHROPIC_URL).rstrip('/').removesuffix('/v1')}/v1"
+        name = model or ANTHROPIC_MODEL
+        return _spec("anthropic", "anthropic_messages", url, name, "ANTHROPIC_API_KEY", given)
+    if model or wire:
         raise ConfigurationError(
-            "TOOLWARD_MODEL_NAME is set, but nothing says where that model is.",
-            hint="Set TOOLWARD_MODEL_URL too, or OPENAI_API_KEY.",
+            f"{_NAME if model else _WIRE} is set, but nothing says where that model is.",
+            hint=f"Set {_URL} too, or {_vendor_keys(wire)}.",
         )
     return None
+
+
+def _spec(
+    name: str, wire: WireName, base_url: str, model: str, key_setting: str, given: Mapping[str, str]
+) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        wire=wire,
+        base_url=base_url,
+        model=model,
+        api_key=given.get(key_setting, ""),
+        key_setting=key_setting,
+        networks=_words(given.get(_NETWORKS, "")),
+    )
+
+
+def _wire(text: str) -> WireName | None:
+    known = get_args(WireName)
+    if text and text not in known:
+        near = closest(text, known)
+        raise ConfigurationError(
+            f"{_WIRE} is {text[:60]!r}, which is no wire.",
+            hint=f"Did you mean {near!r}?" if near else f"Set it to one of {', '.join(known)}.",
+        )
+    return cast(WireName, text) if text else None
+
+
+def _vendor_keys(wire: WireName | None) -> str:
+    if wire is None:
+        return "OPENAI_API_KEY or ANTHROPIC_API_KEY"
+    return "ANTHROPIC_API_KEY" if wire == "anthropic_messages" else "OPENAI_API_KEY"
 
 
 async def find_local(

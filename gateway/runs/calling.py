@@ -185,14 +185,20 @@ class Calling:
             known.untrusted,
             made=tuple(dict.fromkeys(effect.tool for effect in state.made)),
         )
-        context = CallContext(run=scope, in_force=self._in_force, origins=known)
-        try:
-            return await self._ports.dispatch.call(self._principal, call, context, joining=joining)
-        except (ToolwardError, _Waits):
-            raise
-        except Exception:  # a bug of ours in the way to the tool must not end the run
-            log.exception("the call of %s failed inside", called.tool)
-            raise Internal(f"The call of {called.tool} failed inside.", hint="The log says why.") from None
+        with self._ports.observer.call(state.run, called) as performing:
+            context = CallContext(
+                run=scope, in_force=self._in_force, origins=known, traceparent=performing.traceparent
+            )
+            try:
+                made = await self._ports.dispatch.call(self._principal, call, context, joining=joining)
+            except (ToolwardError, _Waits):
+                raise
+            except Exception:  # a bug of ours in the way to the tool must not end the run
+                log.exception("the call of %s failed inside", called.tool)
+                hint = "The log says why."
+                raise Internal(f"The call of {called.tool} failed inside.", hint=hint) from None
+            performing.came(made)
+            return made
 
     def _in_force(self) -> bool:
         return self._ports.leases.in_force(self._lease)

@@ -123,6 +123,8 @@ class Control:
             raise Conflict(
                 f"The key {key!r} started another run ({run.id}).", hint="Use a new key for a new run."
             )
+        if run.id == state.run.id:
+            self._ports.observer.started(run)
         if not run.state.ended:
             self._work.wake(run.id)
         return run

@@ -1,59 +1,81 @@
-"""Waking those who watch runs. They read events from the log, and of the model's text only the newest piece is kept
-for each, so a slow one costs no memory and stalls no run."""
+"""Waking those who watch runs. They read events from the log, and of what the model says only the newest piece of
+each kind is kept for each, so a slow one costs no memory and stalls no run."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from gateway.core.ports import OnPiece, Piece
-from toolward.errors import ToolwardError
-from toolward.types import TextDelta
+from toolward.errors import ToolwardError, Unavailable
+from toolward.types import TextDelta, TextKind
 
 PENDING_TEXT = 64 * 1024
-"""Characters of a turn's text that a watcher has not taken yet; beyond it what waits is dropped. The whole text is
-in the turn's `model_replied` event."""
+"""Characters of one kind of a turn's text that a watcher has not taken yet; beyond it what waits is dropped. The
+whole text is in the turn's `model_replied` event."""
 
 
 class Watcher:
     """How far a run's log has come since somebody began to watch it, and what its model says meanwhile."""
 
-    __slots__ = ("_error", "_moved", "_said", "ended", "seq", "wants_text")
+    __slots__ = ("_begun", "_error", "_moved", "_said", "_turn", "ended", "seq", "wants_text")
 
     def __init__(self, wants_text: bool = False) -> None:
         self.seq = 0
         self.ended = False
         self.wants_text = wants_text
-        self._said: TextDelta | None = None
+        self._turn = 0
+        self._begun: tuple[TextKind, ...] = ()  # the kinds of which something of this turn was said
+        self._said: dict[TextKind, TextDelta] = {}  # by kind, in the order in which they began to wait
         self._error: ToolwardError | None = None
         self._moved = asyncio.Event()
 
     async def beyond(self, seq: int) -> None:
         """Wait until the log has an event behind `seq`, the run has ended, or there is text. Raises what stopped
         the work on the run, when the ledger failed."""
-        while self._error is None and self.seq <= seq and not self.ended and self._said is None:
+        while self._error is None and self.seq <= seq and not self.ended and not self._said:
             self._moved.clear()
             await self._moved.wait()
         if self._error is not None:
             raise self._error
 
-    def taken(self) -> TextDelta | None:
-        """What the model said since the last time, in one piece."""
-        said, self._said = self._said, None
+    def taken(self) -> tuple[TextDelta, ...]:
+        """What the model said since the last time, in one piece of each kind."""
+        if not self._said:
+            return ()
+        said, self._said = tuple(self._said.values()), {}
         return said
 
     def tell(self, seq: int, ended: bool) -> None:
         self.seq, self.ended = seq, ended
         self._moved.set()
 
+    def begin(self, turn: int) -> None:
+        """The model is asked for this turn. If it was before, what it said then is void: every kind of that begins
+        at 0 again, with nothing."""
+        self._turn_to(turn)
+        for kind in self._begun:
+            self._said[kind] = TextDelta(turn, 0, "", kind)
+            self._moved.set()
+
     def say(self, piece: TextDelta) -> None:
         """Pieces that follow one another wait as one."""
         if len(piece.text) > PENDING_TEXT:
             return
-        said = self._said
+        self._turn_to(piece.turn)
+        kind = piece.kind
+        if kind not in self._begun:
+            self._begun = (*self._begun, kind)
+        said = self._said.get(kind)
         if said is not None and _follows(piece, said) and len(said.text) + len(piece.text) <= PENDING_TEXT:
-            piece = TextDelta(said.turn, said.offset, said.text + piece.text)
-        self._said = piece
+            piece = TextDelta(said.turn, said.offset, said.text + piece.text, kind)
+        self._said[kind] = piece
         self._moved.set()
+
+    def _turn_to(self, turn: int) -> None:
+        if turn != self._turn:
+            self._turn, self._begun = turn, ()
+            self._said.clear()
 
     def fail(self, error: ToolwardError) -> None:
         self._error = error
@@ -69,6 +91,7 @@ class Feed:
 
     def __init__(self) -> None:
         self._watchers: dict[str, set[Watcher]] = {}
+        self._closed: ToolwardError | None = None
 
     def published(self, run_id: str, seq: int, *, ended: bool) -> None:
         for watcher in self._watchers.get(run_id, ()):
@@ -82,29 +105,51 @@ class Feed:
         for watcher in self._watchers.get(run_id, ()):
             watcher.fail(error)
 
-    def speaker(self, run_id: str, turn: int) -> OnPiece:
-        """Gets the pieces of one model reply as they come, from its beginning."""
+    def close(self) -> None:
+        """Nobody works on runs here any more: who watches one hears it, and can go on elsewhere, or later."""
+        self._closed = Unavailable(
+            "The gateway stops.", hint="Watch the run again behind the last event that you have."
+        )
+        for run_id in self._watchers:
+            self.stopped(run_id, self._closed)
+
+    def speaker(self, run_id: str, turn: int, names: Mapping[str, str] = MappingProxyType({})) -> OnPiece:
+        """Gets the pieces of one model reply as they come, from its beginning. `names` has the qualified name
+        of a tool that the model calls by its alias."""
         offsets = {"text": 0, "reasoning": 0, "call": 0}
+        self._begin(run_id, turn)
 
         def say(piece: Piece) -> None:
-            if piece.kind == "again":
+            kind = piece.kind
+            if kind == "again":
                 offsets.update(dict.fromkeys(offsets, 0))
+                self._begin(run_id, turn)
                 return
-            text = piece.text
+            text = f"{names.get(piece.text, piece.text)}\n" if kind == "call" else piece.text
             if not text.isascii():  # JSON can smuggle in halves of surrogate pairs, which no UTF-8 has
                 text = text.encode(errors="replace").decode()
-            delta = TextDelta(turn, offsets[piece.kind], text, piece.kind)
-            offsets[piece.kind] += len(text)
-            for watcher in self._watchers.get(run_id, ()):
+            offset = offsets[kind]
+            offsets[kind] = offset + len(text)
+            if (watchers := self._watchers.get(run_id)) is None:
+                return
+            delta = TextDelta(turn, offset, text, kind)
+            for watcher in watchers:
                 if watcher.wants_text:
                     watcher.say(delta)
 
         return say
 
+    def _begin(self, run_id: str, turn: int) -> None:
+        for watcher in self._watchers.get(run_id, ()):
+            if watcher.wants_text:
+                watcher.begin(turn)
+
     @contextmanager
     def watching(self, run_id: str, *, text: bool = False) -> Generator[Watcher]:
         """Begin before reading the log: what is stored between the two is then not missed."""
         watcher = Watcher(text)
+        if self._closed is not None:
+            watcher.fail(self._closed)
         self._watchers.setdefault(run_id, set()).add(watcher)
         try:
             yield watcher

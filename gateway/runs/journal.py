@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -22,6 +23,7 @@ from gateway.core.ports import (
     Superseded,
 )
 from gateway.runs.feed import Feed
+from gateway.runs.ports import UNOBSERVED, Observer
 from toolward.errors import Conflict, Overloaded, ToolwardError
 
 Decide = Callable[[RunStateData], Sequence[Event]]
@@ -34,17 +36,31 @@ _NOTHING_STORED = (ApprovalGone, Overloaded)
 """What a store refuses with while nobody else has written."""
 
 
+class _Moved(NamedTuple):
+    """What is to be stored, the events, and the states before, between and behind them."""
+
+    append: RunAppend
+    states: tuple[RunStateData, ...]
+    events: Sequence[Event]
+
+
 class Journal:
     """Everybody in this process who works on a run shares one, so that they never overtake each other. What another
     process writes is read when an append meets it."""
 
     def __init__(
-        self, record: RunRecord, state: RunStateData, log: RunLogPort, clock: Clock, feed: Feed
+        self,
+        record: RunRecord,
+        state: RunStateData,
+        log: RunLogPort,
+        clock: Clock,
+        feed: Feed,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self.record = record
         self.state = state
         self._stored = state  # what the log has; `state` may have more for a moment
-        self._waiting: list[RunAppend] = []
+        self._waiting: list[_Moved] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
         self.broken = False  # the log may have moved without us: read it again
@@ -52,6 +68,7 @@ class Journal:
         self._log = log
         self._clock = clock
         self._feed = feed
+        self._observer = observer
         self._lock = asyncio.Lock()
 
     @property
@@ -89,9 +106,9 @@ class Journal:
         Where another process was first, it is lost."""
         async with self._lock:
             if events := decide(self.state):
-                state, append = self._moved_by(events, lease, encode)
-                self._waiting.append(append)
-                self.state = state
+                moved = self._moved_by(events, lease, encode)
+                self._waiting.append(moved)
+                self.state = moved.states[-1]
                 if self._timer is None:
                     self._timer = asyncio.get_running_loop().call_later(SOON, self._write_waiting)
 
@@ -108,8 +125,9 @@ class Journal:
     ) -> None:
         async with self._lock:
             while events := decide(self.state):
-                state, append = self._moved_by(events, lease, encoding)
-                append = replace(append, use=use, before=tuple(self._waiting))
+                moved = self._moved_by(events, lease, encoding)
+                before = tuple(one.append for one in self._waiting)
+                append = replace(moved.append, use=use, before=before)
                 try:
                     await store(append)
                 except _NOTHING_STORED:
@@ -122,20 +140,25 @@ class Journal:
                 except BaseException:
                     self.broken = True
                     raise
-                self._move(state)
+                self._has_stored((*self._waiting, moved))
                 return
 
-    def _moved_by(
-        self, events: Sequence[Event], lease: Lease | None, encoding: Encode
-    ) -> tuple[RunStateData, RunAppend]:
+    def _moved_by(self, events: Sequence[Event], lease: Lease | None, encoding: Encode) -> "_Moved":
         # Never before the last event, whatever somebody did to the clock.
         now = max(self._clock.now_ms(), self.state.run.updated_at)
-        state = self.state
+        states = [self.state]
         for event in events:
-            state = advance(state, event, now)
+            states.append(advance(states[-1], event, now))
         epoch = lease.epoch if lease else 0
         encoded = tuple(map(encoding, events))
-        return state, RunAppend(self.run_id, self.state.seq, encoded, state.run, epoch)
+        append = RunAppend(self.run_id, self.state.seq, encoded, states[-1].run, epoch)
+        return _Moved(append, tuple(states), events)
+
+    def _has_stored(self, moved: Sequence["_Moved"]) -> None:
+        self._move(moved[-1].states[-1])
+        for one in moved:
+            for before, after, event in zip(one.states, one.states[1:], one.events, strict=False):
+                self._observer.moved(before, after, event)
 
     def _write_waiting(self) -> None:
         self._timer = None
@@ -146,9 +169,9 @@ class Journal:
         try:
             async with self._lock:
                 if self._waiting:
-                    *before, last = self._waiting
+                    *before, last = (one.append for one in self._waiting)
                     await self._log.append(replace(last, before=tuple(before)))
-                    self._move(self.state)
+                    self._has_stored(tuple(self._waiting))
         except ToolwardError:
             pass  # whoever writes next hears of it; where nobody does, nothing is lost
 
@@ -178,10 +201,11 @@ class Journal:
 class Journals:
     """The journals that are in use."""
 
-    def __init__(self, log: RunLogPort, clock: Clock, feed: Feed) -> None:
+    def __init__(self, log: RunLogPort, clock: Clock, feed: Feed, observer: Observer = UNOBSERVED) -> None:
         self._log = log
         self._clock = clock
         self._feed = feed
+        self._observer = observer
         self._open: dict[str, Journal] = {}
         self._loading: dict[str, asyncio.Task[Journal]] = {}
 
@@ -218,5 +242,6 @@ class Journals:
     async def _load(self, run_id: str) -> Journal:
         record, events = await self._log.load(run_id)
         state = fold(events)
-        journal = self._open[run_id] = Journal(record, state, self._log, self._clock, self._feed)
+        journal = Journal(record, state, self._log, self._clock, self._feed, self._observer)
+        self._open[run_id] = journal
         return journal

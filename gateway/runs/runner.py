@@ -25,7 +25,7 @@ from gateway.runs.inputs import check_key, check_text
 from gateway.runs.journal import Journals
 from gateway.runs.leases import LEASE_SECONDS, Leases
 from gateway.runs.model_calls import FindEndpoint
-from gateway.runs.ports import Ports, RunLedger, ToolsFor
+from gateway.runs.ports import UNOBSERVED, Observer, Ports, RunLedger, ToolsFor
 from gateway.runs.work import LOOK_SECONDS, Gone, Rights, Work
 from toolward.errors import Conflict, NotFound
 from toolward.names import closest
@@ -79,6 +79,7 @@ class Runs:
         at_once: int = 256,
         lease_seconds: float = LEASE_SECONDS,
         look_seconds: float = LOOK_SECONDS,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         """`authorize` asks the policy in force; `tools_for` gives what an agent may be offered on behalf of a
         principal; `facts` what is known of a tool's effects, by qualified name; `rights` what a run's owner may
@@ -89,12 +90,13 @@ class Runs:
         self._clock = clock
         self._ids = ids
         self._feed = Feed()
-        self._journals = Journals(ledger, clock, self._feed)
+        self._journals = Journals(ledger, clock, self._feed, observer)
         self._leases = Leases(ledger, clock, holder or ids.new("gateway"), lease_seconds)
         held = Budgets(budgets, ledger, clock)
         ports = Ports(
-            ledger, dispatch, endpoint, tools_for, facts, clock, ids, self._feed, self._leases, held
+            ledger, dispatch, endpoint, tools_for, facts, clock, ids, self._feed, self._leases, held, observer
         )
+        self._observer = observer
         self._work = Work(agents, ports, self._journals, rights, gone, at_once)
         self._control = Control(self._access, ports, self._journals, self._work)
         self.inbox = Inbox(ledger, dispatch, self._access, clock, self._tell)
@@ -124,9 +126,14 @@ class Runs:
         self._beside.append(asyncio.create_task(self._work.keep_looking(self._look_seconds)))
         return await self._work.wake_ready()
 
+    def stop_watching(self) -> None:
+        """Who watches a run that goes on is told that the gateway stops, and so is who begins to."""
+        self._feed.close()
+
     async def close(self) -> None:
         """Stop working. The runs stay as they are in the ledger."""
         await self._work.close()
+        self.stop_watching()
         for task in self._beside:
             task.cancel()
         if self._beside:
@@ -160,6 +167,8 @@ class Runs:
             raise Conflict(
                 f"The key {key!r} started another run ({run.id}).", hint="Use a new key for a new run."
             )
+        if run.id == state.run.id:
+            self._observer.started(run)
         if not run.state.ended:
             self._work.wake(run.id)
         return run
@@ -191,18 +200,21 @@ class Runs:
         NotFound, Denied."""
         with self._feed.watching(run_id, text=deltas) as watcher:
             ended = (await self.get_run(principal, run_id)).state.ended
-            seen, replied = after, 0
+            seen, replied, first = after, 0, True
             while True:
                 ended = ended or watcher.ended
                 said = watcher.taken()  # before the log is read: its reply may be there, and then it is stale
-                for event in await self._ledger.events(run_id, seen):
-                    seen = event.seq
-                    watcher.seq = max(watcher.seq, seen)
-                    if event.type == "model_replied":
-                        replied = event.data["turn"]
-                    yield event
-                if said is not None and said.turn > replied:
-                    yield said
+                if first or ended or watcher.seq > seen:  # not for every piece of text
+                    first = False
+                    for event in await self._ledger.events(run_id, seen):
+                        seen = event.seq
+                        watcher.seq = max(watcher.seq, seen)
+                        if event.type == "model_replied":
+                            replied = event.data["turn"]
+                        yield event
+                for piece in said:
+                    if piece.turn > replied:
+                        yield piece
                 if ended:
                     return
                 await watcher.beyond(seen)

@@ -23,6 +23,7 @@ from gateway.core.ports import ContextExceeded, Lease, ModelReply, ModelRequest,
 from gateway.runs.budgets import Hold
 from gateway.runs.journal import Journal
 from gateway.runs.model_calls import ask
+from gateway.runs.observed import observed
 from gateway.runs.ports import Ports
 from toolward.errors import ConfigurationError, DeadlineExceeded, ToolwardError
 from toolward.types import Principal, RunState
@@ -96,8 +97,9 @@ class Thinking:
         shown = NO_TOOLS if step.last else self._offer(agent).shown(state)
         seconds = self._seconds(agent, step)
         request = ModelRequest(asked.messages, shown.tools, seconds, memo=self._conversation.memo)
+        say = self._ports.feed.speaker(state.run.id, step.turn, self._offer(agent).names)
         try:
-            reply = await self._ask(names, agent, request, self._ports.feed.speaker(state.run.id, step.turn))
+            reply = await self._ask(names, agent, request, say)
         except ContextExceeded as error:
             await self._note(ev.LimitReached(limit="context", message=error.text))
             return
@@ -177,7 +179,8 @@ class Thinking:
                 f"The agent {agent.name} has a limit on cost, and the model endpoint {name!r} has no price.",
                 hint=f"Set models.{name}.prices, or take the limit away.",
             )
-        return await ask(names, self._ports.endpoint, request, on_piece)
+        find = observed(self._ports.endpoint, self._ports.observer, self._state.run)
+        return await ask(names, find, request, on_piece)
 
     def _asked(self, agent: AgentDefinition, *, last: bool) -> Asked:
         return Asked(self._state.seen.tokens, tools_offered=not last and bool(self._offer(agent).tools))

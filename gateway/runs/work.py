@@ -164,7 +164,8 @@ class Work:
             if principal is None:
                 await self._refuse(journal, lease)
             else:
-                await Worker(journal, lease, principal, self._agents, self._ports).drive()
+                with self._ports.observer.work(lambda: journal.state):
+                    await Worker(journal, lease, principal, self._agents, self._ports).drive()
         except Superseded:
             log.warning("another gateway works on the run %s now", journal.run_id)
             self._again.add(journal.run_id)

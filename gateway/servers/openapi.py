@@ -39,6 +39,16 @@ def describing(shape: Any, member: str = "", *, status: int = 200) -> dict[int |
     }
 
 
+def streaming(*shapes: Any) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that answers with server-sent events, whose data is one of `shapes`."""
+    schemas, _ = msgspec.json.schema_components(shapes, ref_template=_REFERENCE)
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"oneOf": [*schemas]}}
+    text = {"type": "string"}
+    item = {"type": "object", "properties": {"data": data, "event": text, "id": text}}
+    sent = {"description": "OK", "content": {"text/event-stream": {"itemSchema": item}}}
+    return {200: sent, "default": describing(shapes[0])["default"]}
+
+
 def described(app: FastAPI) -> None:
     """Complete the document that FastAPI makes."""
     made = app.openapi

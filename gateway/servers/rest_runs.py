@@ -1,20 +1,20 @@
 """Agents and runs over REST; run events as server-sent events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field
 
-from gateway.servers.openapi import describing
+from gateway.servers.openapi import describing, streaming
 from gateway.servers.rest_bodies import Body, answer
+from gateway.servers.sse import EventStream, server_sent
 from toolward.types import (
     Agent,
     AgentProvider,
     Principal,
     Run,
+    RunEvent,
     RunFilter,
     RunPage,
     RunState,
@@ -72,6 +72,18 @@ def _filter(
 wanted = Depends(_filter)
 
 
+async def _sent(news: AsyncIterator[RunEvent | TextDelta]) -> AsyncGenerator[bytes, None]:
+    try:
+        async for one in news:
+            if isinstance(one, TextDelta):
+                yield server_sent("text_delta", one)
+            else:
+                yield server_sent(one.type, one, one.seq)
+    finally:
+        if isinstance(news, AsyncGenerator):  # whoever watches is known to the feed until then
+            await news.aclose()
+
+
 # The functions below are long because each is one list of routes, which share what they close over.
 
 
@@ -111,24 +123,26 @@ def run_routes(agents: AgentProvider, who: Any) -> APIRouter:
         """Refuse before the stream begins, while there is still a status to say it with."""
         return (await agents.get_run(principal, run_id)).id
 
-    @router.get("/runs/{run_id}/events", response_class=EventSourceResponse)
+    @router.get(
+        "/runs/{run_id}/events",
+        status_code=200,
+        response_class=EventStream,
+        responses=streaming(RunEvent, TextDelta),
+    )
     async def watch_run(
         run_id: Annotated[str, Depends(visible)],
         after: Annotated[int, Query(ge=0, description="events with a greater number are sent")] = 0,
-        deltas: Annotated[bool, Query(description="with pieces of the model's text as they come")] = False,
+        deltas: Annotated[bool, Query(description="with pieces of what the model says as they come")] = False,
         last_event_id: Annotated[int | None, Header()] = None,
         principal: Principal = who,
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> Response:
         """The run's events as server-sent events, old ones first; ends with the run. A client that lost its
         connection goes on by `Last-Event-ID`. With `deltas` also events `text_delta`, which have no id: they are
-        not stored, and a slow client misses some of them."""
+        not stored, and a slow client misses some of them. Their `kind` says what they are pieces of: the answer's
+        `text`, the model's `reasoning`, or `call`, the names of tools whose calls it begins to write. An event
+        `problem` says why it ends before the run."""
         start = after if last_event_id is None else last_event_id
-        async for news in agents.watch_run(principal, run_id, start, deltas):
-            text = msgspec.json.encode(news).decode()
-            if isinstance(news, TextDelta):
-                yield ServerSentEvent(raw_data=text, event="text_delta")
-            else:
-                yield ServerSentEvent(raw_data=text, event=news.type, id=str(news.seq))
+        return EventStream(_sent(agents.watch_run(principal, run_id, start, deltas)))
 
     @router.post("/runs/{run_id}/cancel", responses=describing(Run))
     async def cancel_run(run_id: str, principal: Principal = who) -> Response:

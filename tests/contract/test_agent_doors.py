@@ -193,9 +193,9 @@ async def test_a_piece_of_text_has_no_id_so_that_a_client_comes_back_behind_the_
     run = await rest.start_run(NOBODY, "support", "x")
     await rest.cancel_run(NOBODY, run.id)
     events = [(one.event, one.id) async for one in rest.raw_events(run.id, {"deltas": "true"}, "1")]
-    assert events == [("asked", "2"), ("text_delta", None), ("text_delta", None), ("ended", "3")]
+    assert events == [("asked", "2"), *[("text_delta", None)] * len(SAID), ("ended", "3")]
     (first, *_) = [one async for one in rest.raw_events(run.id, {"deltas": "true"}) if one.id is None]
-    assert first.data == '{"turn":1,"offset":0,"text":"It is 😀"}'
+    assert first.data == '{"turn":1,"offset":0,"text":"Let me see.","kind":"reasoning"}'
 
 
 @pytest.mark.parametrize(
@@ -240,4 +240,6 @@ async def test_the_document_describes_every_route_and_filter(rest: RestAgents) -
     schemas = document["components"]["schemas"]
     assert "choices" in schemas["InputRequest"]["properties"]
     assert "choice" in schemas["GiveAnswer"]["properties"]
-    assert {"turn", "offset", "text"} == set(schemas["TextDelta"]["properties"])
+    piece = schemas["TextDelta"]["properties"]
+    assert set(piece) == {"turn", "offset", "text", "kind"}
+    assert set(piece["kind"]["enum"]) == {"text", "reasoning", "call"}

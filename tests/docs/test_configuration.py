@@ -74,8 +74,9 @@ def test_the_defaults_are_the_defaults() -> None:
     from gateway.backends.timing import Timing
     from gateway.config.mcp_servers import MAX_SERVERS
     from gateway.config.reminders import AFTER, AT_MOST, EVERY, SHORTEST_SECRET
-    from gateway.config.settings import CALL_TIMEOUT, GRPC, HTTP, MODEL_TIMEOUT
+    from gateway.config.settings import CALL_TIMEOUT, GRPC, HTTP
     from gateway.config.source import MAX_BYTES, MAX_DEPTH
+    from gateway.core.model_spec import MODEL_TIMEOUT
     from gateway.core.spec import CONCURRENCY, QUEUE
 
     said: list[tuple[str, Any]] = [

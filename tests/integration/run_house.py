@@ -17,6 +17,7 @@ from gateway.core.ports import ModelPort, ModelReply, RunRecord, ToolUse, Usage
 from gateway.ledger.leases import DATABASE_CLOCK
 from gateway.ledger.ledger import Ledger
 from gateway.runs.offers import Offers
+from gateway.runs.ports import UNOBSERVED
 from gateway.runs.presence import present
 from gateway.runs.runner import Runs
 from tests.policies import policy
@@ -90,6 +91,7 @@ class House:
         self.agents: Mapping[str, AgentDefinition] = {"support": SUPPORT}
         self.rights: Mapping[str, tuple[str, ...]] | None = None  # None: as when a run was started
         self.lease_seconds = 15.0
+        self.observer = UNOBSERVED
         self.ledger: Ledger
 
     @asynccontextmanager
@@ -120,6 +122,7 @@ class House:
                 lease_seconds=self.lease_seconds,
                 holder=presence.name,
                 gone=presence.gone,
+                observer=self.observer,
             ) as runs:
                 yield runs
 

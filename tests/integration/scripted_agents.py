@@ -28,7 +28,12 @@ from toolward.types import (
 )
 
 BIG = 2**80 + 1
-SAID = (TextDelta(1, 0, "It is 😀"), TextDelta(1, 7, " on its way."))
+SAID = (
+    TextDelta(1, 0, "Let me see.", "reasoning"),
+    TextDelta(1, 0, "It is 😀"),
+    TextDelta(1, 7, " on its way."),
+    TextDelta(1, 0, "crm.get_record\n", "call"),
+)
 """What the model says before each run ends."""
 
 

@@ -51,3 +51,14 @@ async def test_probes_answer_anybody_and_metrics_the_operator(gateway: tuple[htt
     metrics = await client.get("/metrics", headers=headers)
     assert 'toolward_calls_total{door="http",tool="(other)",outcome="unknown_tool"} 1' in metrics.text
     assert "no.such_tool" not in metrics.text
+
+
+async def test_runs_are_in_the_metrics_of_the_gateway(gateway: tuple[httpx.AsyncClient, str]) -> None:
+    client, secret = gateway
+    headers = {"authorization": f"Bearer {secret}"}
+    started = await client.post("/v1/runs", json={"agent": "support", "input": "Hello."}, headers=headers)
+    watched = await client.get(f"{started.headers['location']}/events", headers=headers)
+    assert "event: run_completed" in watched.text
+    lines = (await client.get("/metrics", headers=headers)).text.splitlines()
+    assert 'toolward_run_ends_total{agent="support",state="completed",code="ok"} 1' in lines
+    assert any(line.startswith("toolward_model_tokens_total{") for line in lines)

@@ -5,9 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.core.model_spec import ModelSpec
 from gateway.models.detect import (
+    ANTHROPIC_MODEL,
     OPENAI_MODEL,
-    EndpointSettings,
     LocalServer,
     UsualPort,
     find_local,
@@ -31,8 +32,9 @@ def test_an_empty_environment_names_nothing() -> None:
 
 def test_an_openai_key() -> None:
     found = from_environment({"OPENAI_API_KEY": "sk-1\n"})
-    assert found == EndpointSettings(
+    assert found == ModelSpec(
         name="openai",
+        wire="openai_chat",
         base_url="https://api.openai.com/v1",
         model=OPENAI_MODEL,
         api_key="sk-1",
@@ -83,6 +85,8 @@ def test_where_its_name_may_lead_can_be_said() -> None:
         ({"TOOLWARD_MODEL_KEY": "hunter2"}, "TOOLWARD_MODEL_URL is not"),
         ({"TOOLWARD_MODEL_KEY": "hunter2", "OPENAI_API_KEY": "sk-1"}, "TOOLWARD_MODEL_URL is not"),
         ({"TOOLWARD_MODEL_NAME": "qwen3"}, "nothing says where"),
+        ({"TOOLWARD_MODEL_WIRE": "openai_chat", "ANTHROPIC_API_KEY": "hunter2"}, "nothing says where"),
+        ({"TOOLWARD_MODEL_WIRE": "openai"}, "'openai', which is no wire"),
     ],
 )
 def test_half_a_setting_is_refused(environment: dict[str, str], names: str) -> None:
@@ -94,8 +98,43 @@ def test_half_a_setting_is_refused(environment: dict[str, str], names: str) -> N
 def test_a_printed_setting_hides_its_key() -> None:
     found = from_environment({"OPENAI_API_KEY": "hunter2"})
     assert found is not None
-    assert "hunter2" not in f"{found} {found!r} {list(found.__rich_repr__())}"
-    assert "model='gpt" in repr(found)
+    assert "hunter2" not in f"{found} {found!r}"
+
+
+WITH_BOTH = {"OPENAI_API_KEY": "sk-1", "ANTHROPIC_API_KEY": "sk-ant"}
+ANTHROPIC = ("anthropic_messages", "https://api.anthropic.com/v1", ANTHROPIC_MODEL, "sk-ant")
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({"ANTHROPIC_API_KEY": "sk-ant"}, ANTHROPIC),
+        (
+            {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_BASE_URL": "http://127.0.0.1:4000/x/"},
+            ("anthropic_messages", "http://127.0.0.1:4000/x/v1", ANTHROPIC_MODEL, "k"),
+        ),
+        (WITH_BOTH, ("openai_chat", "https://api.openai.com/v1", OPENAI_MODEL, "sk-1")),
+        (WITH_BOTH | {"TOOLWARD_MODEL_WIRE": "anthropic_messages"}, ANTHROPIC),
+        (
+            WITH_BOTH | {"TOOLWARD_MODEL_WIRE": "openai_responses"},
+            ("openai_responses", "https://api.openai.com/v1", OPENAI_MODEL, "sk-1"),
+        ),
+        (
+            WITH_BOTH
+            | {
+                "TOOLWARD_MODEL_WIRE": "anthropic_messages",
+                "TOOLWARD_MODEL_URL": "http://h:1",
+                "TOOLWARD_MODEL_NAME": "m",
+            },
+            ("anthropic_messages", "http://h:1/v1", "m", ""),
+        ),
+        (WITH_BOTH | {"TOOLWARD_MODEL_WIRE": "offline"}, ("offline", "", "", "")),
+    ],
+)
+def test_which_vendor_and_which_wire(environment: dict[str, str], found: tuple[str, str, str, str]) -> None:
+    spec = from_environment(environment)
+    assert spec is not None
+    assert (spec.wire, spec.base_url, spec.model, spec.api_key) == found
 
 
 async def test_local_servers_are_found_and_everything_else_is_passed_over() -> None:

@@ -310,3 +310,22 @@ async def test_a_found_configuration_that_changes_waits_for_trust(tmp_path: Path
         trust(path, read_settings(path, {}), home)
         assert await it.outcome() == "Now in force: added one"
         assert await it.pid("one")
+
+
+async def test_a_model_endpoint_that_changes_takes_effect_and_one_that_cannot_be_made_does_not(
+    tmp_path: Path,
+) -> None:
+    def model(name: str, **more: str) -> str:
+        known = {"wire": "openai_chat", "base_url": "http://127.0.0.1:1/v1", "model": name, **more}
+        return config(rest=f"models: {{main: {json.dumps(known)}}}\n")
+
+    async with house(tmp_path, model("one")) as it:
+        before = it.gateway.models.endpoint("main")
+        it.write("toolward.yaml", model("two", api_key="two words"))
+        assert "models.main.api_key holds what no key does" in await it.outcome(failed=True)
+        assert it.gateway.models.endpoint("main") is before
+        it.write("toolward.yaml", model("two"))
+        assert await it.outcome() == "Now in force: models"
+        assert it.gateway.models.endpoint("main").facts.model == "two"
+        assert before.facts.model == "one"
+        assert it.gateway.reload.restart == ()

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from gateway.core.ports import ModelReply, ModelRequest, OnPiece, Piece
@@ -21,6 +22,7 @@ from toolward.client.client import Client
 from toolward.doors.address import parse_address
 from toolward.doors.grpc import serve_grpc
 from toolward.doors.serve import http_server
+from toolward.errors import Unavailable
 from toolward.types import RunEvent, RunState, ServerInfo, TextDelta
 
 REPLIES = (calls(("get", "A"), text="I look it up."), says("It is on its way 😀."))
@@ -143,3 +145,36 @@ async def test_who_comes_in_the_middle_of_a_turn_reads_on_from_there(doors: Door
     check_pieces(later)
     assert events(later) == list(await doors.house.ledger.events(run.id, last - 1))
     assert (await doors.runs.get_run(ADA, run.id)).answer == REPLIES[1].text
+
+
+@pytest.mark.parametrize("door", ["rest", "grpc"])
+async def test_a_gateway_that_stops_in_the_middle_of_a_turn_lets_its_watchers_go_at_once(
+    doors: Doors, door: str
+) -> None:
+    """They are told; a client of ours comes back behind the last event when there is a gateway again."""
+    run = await doors.runs.start_run(ADA, "support", "Where is it?")
+    doors.model.go_on(3)
+    seen: list[RunEvent | TextDelta] = []
+
+    async def watch() -> None:
+        if door == "grpc":
+            provider = doors.grpc.agents._provider  # pyright: ignore[reportPrivateUsage] -- it tries once
+            async for news in provider.watch_run(ADA, run.id, 0, True):
+                seen.append(news)  # noqa: PERF401 -- looked at meanwhile
+        else:
+            async for one in doors.rest.raw_events(run.id, {"deltas": True}):
+                if one.event == "problem":
+                    raise Unavailable(one.data)
+                kind = TextDelta if one.event == "text_delta" else RunEvent
+                seen.append(msgspec.json.decode(one.data, type=kind))
+
+    watching = asyncio.create_task(watch())
+    async with asyncio.timeout(10):
+        while not (seen and isinstance(seen[-1], TextDelta)):  # noqa: ASYNC110 -- it is another client
+            await asyncio.sleep(0.005)
+        doors.runs.stop_watching()
+        with pytest.raises(Unavailable, match="The gateway stops"):
+            await watching
+        with pytest.raises(Unavailable, match="The gateway stops"):
+            async for _ in doors.runs.watch_run(ADA, run.id, 99):
+                pass

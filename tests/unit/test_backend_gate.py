@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.backends.breaker import Breaker
-from gateway.backends.gate import Gate, NotConnected
-from gateway.backends.lane import Lane
+from gateway.backends.gate import BackendGate, NotConnected
+from gateway.core.breaker import Breaker
+from gateway.core.lane import Lane
 from toolward.errors import (
     DeadlineExceeded,
     Internal,
@@ -183,7 +183,7 @@ def answered(error: ToolwardError) -> ToolwardError:
 async def opens(outcome: ToolResult | ToolwardError, *, had_all: bool = True) -> bool:
     """Whether three such calls in a row open the breaker."""
     breaker = Breaker(after=3, first_wait=60)
-    gate = Gate("crm", Lane("crm", 4, 4), breaker, lambda _: None)
+    gate = BackendGate("crm", Lane("crm", 4, 4), breaker, lambda _: None)
     for _ in range(3):
         try:
             await gate.through(answering(outcome), until=in_a_minute(), had_all=had_all)
@@ -226,7 +226,7 @@ class TestGate:
 
     async def test_while_it_is_open_calls_are_refused_at_once_and_told_when_to_come_back(self) -> None:
         said: list[str] = []
-        gate = Gate("crm", Lane("crm", 4, 4), Breaker(after=1, first_wait=20), said.append)
+        gate = BackendGate("crm", Lane("crm", 4, 4), Breaker(after=1, first_wait=20), said.append)
         with pytest.raises(Unavailable, match="lost"):
             await gate.through(answering(Unavailable("lost")), until=in_a_minute(), had_all=True)
         with pytest.raises(Unavailable, match="crm failed several times in a row") as caught:
@@ -240,7 +240,7 @@ class TestGate:
         assert [bool(one) for one in said] == [True, False]
 
     async def test_one_who_waits_when_it_opens_is_refused_too(self) -> None:
-        gate = Gate("crm", Lane("crm", 1, 4), Breaker(after=1, first_wait=60), lambda _: None)
+        gate = BackendGate("crm", Lane("crm", 1, 4), Breaker(after=1, first_wait=60), lambda _: None)
         fails = asyncio.Event()
 
         async def late() -> ToolResult:
@@ -262,7 +262,7 @@ class TestGate:
 
     async def test_a_call_that_waits_in_vain_was_not_made_and_leaves_no_trace(self) -> None:
         lane = Lane("crm", 1, 4)
-        gate = Gate("crm", lane, Breaker(), lambda _: None)
+        gate = BackendGate("crm", lane, Breaker(), lambda _: None)
         assert lane.entered()
         soon = asyncio.get_running_loop().time() + 0.01
         with pytest.raises(DeadlineExceeded, match="waited for its turn"):

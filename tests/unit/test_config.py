@@ -265,7 +265,8 @@ BAD = [
     ),
     (
         "version: 1\nmodels: {m: {wire: openai, model: x, base_url: https://a/v1}}",
-        f"{AT}2: models.m.wire must be openai_chat or offline, not 'openai'; did you mean 'openai_chat'?",
+        f"{AT}2: models.m.wire must be openai_chat or openai_responses or anthropic_messages or offline, "
+        "not 'openai'; did you mean 'openai_chat'?",
     ),
     (
         "version: 1\nmodels: {m: {wire: openai_chat}}",

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.difference import Difference, difference
-from gateway.config.settings import ModelSettings, PrincipalSettings, Settings
+from gateway.config.settings import PrincipalSettings, Settings
 from gateway.core.catalog import ToolFacts
+from gateway.core.model_spec import ModelSpec
 from gateway.core.spec import GrpcSpec, HttpSpec, Spec
 from toolward.doors.address import Address
 
@@ -32,18 +33,18 @@ def test_every_kind_of_change() -> None:
         facts={"kept.read": ToolFacts(changes=False)},
         trusted_annotations=frozenset({"kept"}),
         http=Address("127.0.0.1", 1),
-        models=(ModelSettings(name="m", wire="offline"),),
+        models=(ModelSpec(name="m", wire="offline"),),
     )
     found = difference(before, after)
     assert found == Difference(
         added=("added",),
         removed=("gone",),
         changed=("other", "secret"),
-        others=("facts", "trusted_annotations", "principals"),
-        restart=("http", "models"),
+        others=("facts", "trusted_annotations", "models", "principals"),
+        restart=("http",),
     )
     assert found.said == (
-        "added added; removed gone; changed other, secret; facts; trusted_annotations; principals"
+        "added added; removed gone; changed other, secret; facts; trusted_annotations; models; principals"
     )
     assert difference(after, after) == Difference()
     assert Difference().said == ""

@@ -159,7 +159,9 @@ filters = st.builds(
     min_tokens=times,
 )
 events = st.builds(RunEvent, run_id=texts, seq=times, type=texts, at=times, data=objects)
-deltas = st.builds(TextDelta, turn=small, offset=times, text=texts)
+deltas = st.builds(
+    TextDelta, turn=small, offset=times, text=texts, kind=st.sampled_from(["text", "reasoning", "call"])
+)
 answers = said | st.builds(
     Answer, approve=st.booleans(), arguments_json=objects.map(lambda value: json_text(value).encode())
 )

@@ -165,7 +165,8 @@ class GrpcClient:
         events = self._stream(agents.WATCH_RUN, asked, NO_CONTEXT, "watching a run")
         async with aclosing(events):
             async for event in events:
-                yield event
+                if event is not None:
+                    yield event
 
     async def get_run(self, principal: Principal, run_id: str) -> Run:
         return await self._ask(agents.GET_RUN, run_id)

@@ -3,7 +3,7 @@ count. Doors serve what `Entrance.to` gives them; it is a ToolProvider like the 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 
 from msgspec.structs import replace
 
@@ -13,7 +13,7 @@ from toolward.doors.entered_offers import EnteredPrompts, EnteredResources
 from toolward.errors import Overloaded, ToolwardError, UnknownTool
 from toolward.offers import PromptProvider, ResourceProvider, offers_of
 from toolward.telemetry import names
-from toolward.telemetry.metrics import Counter, Gauge, Histogram, render
+from toolward.telemetry.metrics import Counter, Gauge, Histogram, Metric, render
 from toolward.telemetry.tracing import Tracing
 from toolward.types import (
     CallContext,
@@ -43,8 +43,11 @@ class Entrance:
         max_calls: int = MAX_CALLS,
         on_behalf: OnBehalf | None = None,
         tracing: Tracing | None = None,
+        beside: Sequence[Metric] = (),
     ) -> None:
+        """`beside` are metrics of whatever is behind the doors."""
         self.max_calls = max_calls
+        self._beside = beside
         self.on_behalf = on_behalf
         self.tracing = tracing
         labels = (names.DOOR, names.TOOL)
@@ -79,7 +82,7 @@ class Entrance:
 
     def metrics(self) -> bytes:
         """All of it, in Prometheus' text format."""
-        return render(self.calls, self.seconds, self.in_work, self.refused)
+        return render(self.calls, self.seconds, self.in_work, self.refused, *self._beside)
 
     def enter(self, door: str) -> None:
         """Raises Overloaded; otherwise `leave` must follow."""

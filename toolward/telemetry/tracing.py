@@ -2,12 +2,12 @@
 nothing is loaded, and a caller's trace goes on to whom we call, unchanged."""
 
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from toolward.errors import ConfigurationError
-from toolward.telemetry.names import ERROR_TYPE, SCOPE
+from toolward.telemetry.names import CAPTURE, ERROR_TYPE, SCOPE
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
@@ -16,20 +16,30 @@ ASKED_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Where spans are sent; without one of them, none are made."""
 
 
+Value = str | int | float | Sequence[str]
+Side = Literal["server", "client", "internal"]
+"""Whether what a span tells of was asked of us, is asked by us, or stays here."""
+
+
 class Told(Protocol):
     """A span under way."""
 
     traceparent: str
     """For whom we call in turn."""
 
+    recording: bool
+    """False where nobody will see it."""
+
+    def say(self, attributes: Mapping[str, Value]) -> None: ...
+
     def failed(self, kind: str) -> None: ...
 
 
 class Tracing(Protocol):
     def span(
-        self, name: str, traceparent: str, attributes: Mapping[str, str]
+        self, name: str, traceparent: str, attributes: Mapping[str, Value], side: Side = "server"
     ) -> AbstractContextManager[Told]:
-        """A span below the caller's, while it is open."""
+        """A span below the caller's, while it is open; without a `traceparent` below the one that is open here."""
         ...
 
 
@@ -37,7 +47,11 @@ class _Seen:
     def __init__(self, span: "Span") -> None:
         self._span = span
         found = span.get_span_context()
+        self.recording = span.is_recording()
         self.traceparent = f"00-{found.trace_id:032x}-{found.span_id:016x}-{int(found.trace_flags):02x}"
+
+    def say(self, attributes: Mapping[str, Value]) -> None:
+        self._span.set_attributes(attributes)
 
     def failed(self, kind: str) -> None:
         from opentelemetry.trace import StatusCode
@@ -47,24 +61,28 @@ class _Seen:
 
 
 class OtelTracing:
-    """Spans of kind SERVER by `tracer`."""
-
     def __init__(self, tracer: "Tracer") -> None:
+        from opentelemetry.trace import SpanKind
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         self._tracer = tracer
         self._propagator = TraceContextTextMapPropagator()
+        self._kinds = {
+            "server": SpanKind.SERVER,
+            "client": SpanKind.CLIENT,
+            "internal": SpanKind.INTERNAL,
+        }
 
     @contextmanager
-    def span(self, name: str, traceparent: str, attributes: Mapping[str, str]) -> Generator[Told, None, None]:
-        from opentelemetry.trace import SpanKind
-
+    def span(
+        self, name: str, traceparent: str, attributes: Mapping[str, Value], side: Side = "server"
+    ) -> Generator[Told, None, None]:
         parent = self._propagator.extract({"traceparent": traceparent}) if traceparent else None
         # What failed is said by its code alone: an exception's text may hold what a trace must not.
         with self._tracer.start_as_current_span(
             name,
             parent,
-            SpanKind.SERVER,
+            self._kinds[side],
             dict(attributes),
             record_exception=False,
             set_status_on_exception=False,
@@ -76,6 +94,11 @@ def is_asked_for(environment: Mapping[str, str]) -> bool:
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     return any(environment.get(name) for name in ASKED_BY)
+
+
+def captures_content(environment: Mapping[str, str]) -> bool:
+    """Whether spans may hold what people, models and tools said."""
+    return environment.get(CAPTURE, "").lower() in ("true", "span_only", "span_and_event")
 
 
 @contextmanager
@@ -116,12 +139,12 @@ def _provider(service: str, environment: Mapping[str, str]) -> Any:
         ) from None
     name = environment.get("OTEL_SERVICE_NAME") or service
     provider = TracerProvider(resource=Resource.create({"service.name": name}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=_session())))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=exporting_session())))
     trace.set_tracer_provider(provider)
     return provider
 
 
-def _session() -> Any:
+def exporting_session() -> Any:
     """What the exporter sends with: it has the headers of OTEL_EXPORTER_OTLP_HEADERS, and takes them nowhere but
     to the endpoint. Where the endpoint's name may lead is not checked, for a collector mostly lies in a private
     network (docs/threat-model.md)."""

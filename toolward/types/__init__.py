@@ -24,6 +24,7 @@ from toolward.types.runs import (
     RunPage,
     RunState,
     TextDelta,
+    TextKind,
 )
 from toolward.types.tools import (
     NO_CONTEXT,
@@ -91,6 +92,7 @@ __all__ = [
     "ServerInfo",
     "TextContent",
     "TextDelta",
+    "TextKind",
     "Tool",
     "ToolCall",
     "ToolPage",

@@ -82,17 +82,20 @@ class RunEvent(msgspec.Struct, frozen=True):
     data: JsonObject
 
 
+TextKind = Literal["text", "reasoning", "call"]
+"""What a piece is of: the answer's text, the model's reasoning, or the qualified names of tools whose calls it
+begins to write, each with a line feed behind it."""
+
+
 class TextDelta(msgspec.Struct, frozen=True):
     """A piece of the model's text as it comes. It is not stored, and may be left out: the whole text is in the
-    turn's `model_replied` event. `offset` counts the characters (Unicode code points) of this turn's text
-    before it; at 0 the text begins, also once more where the model was asked again. `kind` says what it is a piece
-    of: the answer's text, the model's reasoning, or names of tools whose calls it begins to write; offsets count
-    apart for each."""
+    turn's `model_replied` event. `offset` counts the characters (Unicode code points) of this turn's text of this
+    `kind` before it; at 0 that begins, also once more where the model was asked again, then maybe with nothing."""
 
     turn: int
     offset: int
     text: str
-    kind: Literal["text", "reasoning", "call"] = "text"
+    kind: TextKind = "text"
 
 
 class RunPage(msgspec.Struct, frozen=True):

@@ -49,6 +49,34 @@ RUN_STATE_FAILED: RunState.ValueType  # 7
 RUN_STATE_CANCELLED: RunState.ValueType  # 8
 Global___RunState: _TypeAlias = RunState  # noqa: Y015
 
+class _TextKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TextKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TextKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TEXT_KIND_UNSPECIFIED: _TextKind.ValueType  # 0
+    """From a gateway that does not tell them apart: the answer's text."""
+    TEXT_KIND_TEXT: _TextKind.ValueType  # 1
+    """The answer's text."""
+    TEXT_KIND_REASONING: _TextKind.ValueType  # 2
+    """The model's reasoning, as far as its endpoint shows it."""
+    TEXT_KIND_CALL: _TextKind.ValueType  # 3
+    """Qualified names of tools whose calls it begins to write, each with a line feed behind it."""
+
+class TextKind(_TextKind, metaclass=_TextKindEnumTypeWrapper):
+    """TextKind says what a piece is of. Each kind has offsets of its own."""
+
+TEXT_KIND_UNSPECIFIED: TextKind.ValueType  # 0
+"""From a gateway that does not tell them apart: the answer's text."""
+TEXT_KIND_TEXT: TextKind.ValueType  # 1
+"""The answer's text."""
+TEXT_KIND_REASONING: TextKind.ValueType  # 2
+"""The model's reasoning, as far as its endpoint shows it."""
+TEXT_KIND_CALL: TextKind.ValueType  # 3
+"""Qualified names of tools whose calls it begins to write, each with a line feed behind it."""
+Global___TextKind: _TypeAlias = TextKind  # noqa: Y015
+
 @_typing.final
 class Agent(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -193,7 +221,7 @@ Global___RunEvent: _TypeAlias = RunEvent  # noqa: Y015
 @_typing.final
 class TextDelta(_message.Message):
     """TextDelta is a piece of the model's text as it comes. It is not stored and may be left out: the whole text is in
-    the turn's model_replied event.
+    the turn's model_replied event. A client leaves out a piece whose kind it does not know.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -201,22 +229,25 @@ class TextDelta(_message.Message):
     TURN_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     turn: _builtins.int
     offset: _builtins.int
-    """Unicode characters of this turn's text before this piece. At 0 the text begins, also once more where the model
-    was asked again.
+    """Unicode characters of this turn's text of this kind before this piece. At 0 it begins, also once more where the
+    model was asked again, then maybe with nothing.
     """
     text: _builtins.str
+    kind: Global___TextKind.ValueType
     def __init__(
         self,
         *,
         turn: _builtins.int = ...,
         offset: _builtins.int = ...,
         text: _builtins.str = ...,
+        kind: Global___TextKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset", b"offset", "text", b"text", "turn", b"turn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "offset", b"offset", "text", b"text", "turn", b"turn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

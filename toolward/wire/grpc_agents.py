@@ -90,7 +90,7 @@ START_RUN: Rpc[StartRun, Run] = rpc(
     from_response=_run_of,
 )
 
-WATCH_RUN: Rpc[WatchRun, RunEvent | TextDelta] = rpc(
+WATCH_RUN: Rpc[WatchRun, RunEvent | TextDelta | None] = rpc(
     SERVICE,
     "WatchRun",
     request=pb.WatchRunRequest,

@@ -1,11 +1,24 @@
 """Agents, runs and what their watchers get, as messages of `toolward/v1/agents.proto`."""
 
-from toolward.types import Agent, Run, RunEvent, RunState, TextDelta
+from collections.abc import Mapping
+
+from toolward.types import Agent, Run, RunEvent, RunState, TextDelta, TextKind
 from toolward.v1 import agents_pb2 as pb
 from toolward.wire.grpc_rpc import Malformed, json_text, read_object
 
 _STATE_TO_NUMBER = {state: pb.RunState.Value(f"RUN_STATE_{state.name}") for state in RunState}
 _NUMBER_TO_STATE = {number: state for state, number in _STATE_TO_NUMBER.items()}
+_KIND_TO_NUMBER: dict[TextKind, pb.TextKind.ValueType] = {
+    "text": pb.TEXT_KIND_TEXT,
+    "reasoning": pb.TEXT_KIND_REASONING,
+    "call": pb.TEXT_KIND_CALL,
+}
+_NUMBER_TO_KIND: Mapping[pb.TextKind.ValueType, TextKind] = {
+    pb.TEXT_KIND_UNSPECIFIED: "text",
+    pb.TEXT_KIND_TEXT: "text",
+    pb.TEXT_KIND_REASONING: "reasoning",
+    pb.TEXT_KIND_CALL: "call",
+}
 
 
 def to_agent(agent: Agent) -> pb.Agent:
@@ -75,9 +88,12 @@ def from_state(number: int, whose: str) -> RunState:
     return state
 
 
-def to_news(news: RunEvent | TextDelta) -> pb.WatchRunResponse:
+def to_news(news: RunEvent | TextDelta | None) -> pb.WatchRunResponse:
+    if news is None:
+        return pb.WatchRunResponse()
     if isinstance(news, TextDelta):
-        piece = pb.TextDelta(turn=news.turn, offset=news.offset, text=news.text)
+        kind = _KIND_TO_NUMBER[news.kind]
+        piece = pb.TextDelta(turn=news.turn, offset=news.offset, text=news.text, kind=kind)
         return pb.WatchRunResponse(text_delta=piece)
     row = pb.RunEvent(
         run_id=news.run_id, seq=news.seq, type=news.type, at_ms=news.at, data_json=json_text(news.data)
@@ -85,11 +101,12 @@ def to_news(news: RunEvent | TextDelta) -> pb.WatchRunResponse:
     return pb.WatchRunResponse(event=row)
 
 
-def from_news(found: pb.WatchRunResponse) -> RunEvent | TextDelta:
-    """Raises Malformed."""
+def from_news(found: pb.WatchRunResponse) -> RunEvent | TextDelta | None:
+    """None for a piece of a kind that is not known here, which may be left out. Raises Malformed."""
     if found.HasField("text_delta"):
         piece = found.text_delta
-        return TextDelta(piece.turn, piece.offset, piece.text)
+        kind = _NUMBER_TO_KIND.get(piece.kind)
+        return None if kind is None else TextDelta(piece.turn, piece.offset, piece.text, kind)
     if not found.HasField("event"):
         raise Malformed("it has no event")
     row = found.event

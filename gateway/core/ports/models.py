@@ -112,6 +112,7 @@ class EndpointFacts(msgspec.Struct, frozen=True):
     context_tokens: int = 0
     max_output_tokens: int = 0
     priced: bool = True
+    timeout: float = 120.0  # seconds for one reply; more than that, a request has only for asking again
 
 
 class ModelPort(Protocol):

@@ -1,5 +1,5 @@
-"""The way into one backend: so many calls at once, so many that wait for them, and nobody beyond. What is slow here
-takes no place elsewhere."""
+"""The way into one backend or model endpoint: so many calls at once, so many that wait for them, and nobody beyond.
+What is slow here takes no place elsewhere."""
 
 import asyncio
 from collections import deque

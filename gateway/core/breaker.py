@@ -1,4 +1,5 @@
-"""A circuit breaker: a backend that fails again and again is left alone for a while, then tried by one call.
+"""A circuit breaker: a backend or model endpoint that fails again and again is left alone for a while, then tried
+by one call.
 
     closed --`after` failures in a row--> open --its time is over--> one probe --success--> closed
                                             ^-------------failure, twice the time------------'
@@ -37,7 +38,7 @@ class Breaker:
         return probe
 
     def end(self, probe: bool, well: bool | None, now: float) -> None:
-        """`well`: whether the backend showed itself to be well; None where the call says nothing of that."""
+        """`well`: whether what was called showed itself to be well; None where the call says nothing of that."""
         if probe:
             self._probing = False
         if well:
