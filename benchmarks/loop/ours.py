@@ -29,7 +29,7 @@ agents: [agents]
 policies: [policy.yaml]
 """
 _MODEL = (
-    '  turns-{turns}: {{wire: openai_chat, base_url: {endpoint}, model: "scripted/{turns}/desk__look_0"}}'
+    '  turns-{turns}: {{wire: openai_chat, stream: false, base_url: {endpoint}, model: "scripted/{turns}/desk__look_0"}}'
 )
 _POLICY = """
 version: 1
