@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop \
+.PHONY: help install demo up test conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-tool-search \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -45,6 +45,9 @@ bench-doors: install  ## what our doors cost, beside the SDK's server and bare g
 
 bench-policy: install  ## what a decision costs at 10, 100 and 1,000 rules
 	@$(BIN)/python -m benchmarks.policy
+
+bench-tool-search: install  ## how often tool search offers the right tool, and what it costs
+	@$(BIN)/python -m benchmarks.tool_search
 
 bench-catalog: install  ## what a catalog of 5,000 tools costs: made, changed, listed, called
 	@$(BIN)/python -m benchmarks.catalog

@@ -12,6 +12,7 @@ from gateway.core.catalog import CatalogTool
 from gateway.core.ports import CallRecord, Clock, Ids, Joining
 from gateway.core.provenance import record
 from gateway.core.repeats import guarded
+from gateway.core.result_cache import Question, question
 from gateway.core.rules import Rule
 from gateway.core.snapshot import Snapshot
 from toolward.errors import DeadlineExceeded, Denied, InvalidRequest, Unavailable, UnknownTool
@@ -49,6 +50,7 @@ class Admitted(NamedTuple):
     record: CallRecord
     rule: Rule | None = None  # that decided; its limits and output rules hold
     joining: Joining | None = None  # has the intent stored with a run's part of it
+    cached: Question | None = None  # what a result that is kept must answer, where the rule lets one
 
 
 class Admission:
@@ -100,7 +102,10 @@ class Admission:
             trace_id=_trace_id(context.traceparent),
         )
         rule = snapshot.policy.rule(decision)
-        return Admitted(principal, call, context, tool, arguments, decision, intent, rule, joining)
+        cached = None
+        if rule is not None and rule.cache and decision.effect == "allow":
+            cached = _question(snapshot, principal, tool, arguments)
+        return Admitted(principal, call, context, tool, arguments, decision, intent, rule, joining, cached)
 
     def _check_circumstances(self, call: ToolCall, context: CallContext) -> None:
         if context.hops > self._bounds.hops:
@@ -110,6 +115,13 @@ class Admission:
             )
         if context.timeout is not None and context.timeout <= 0:
             raise DeadlineExceeded(f"There was no time left to call {call.name[:128]}; it was not called.")
+
+
+def _question(
+    snapshot: Snapshot, principal: Principal, tool: CatalogTool, arguments: JsonObject
+) -> Question | None:
+    listing = snapshot.catalog.backends[tool.backend].listing
+    return listing and question(principal, listing, tool.name, tool.digest, arguments)
 
 
 def _with_origins(context: CallContext, arguments: JsonObject) -> CallContext:

@@ -290,6 +290,15 @@ def bind_rule(rule: Rule, tool: CatalogTool, conditions: Conditions, version: st
                 ("origin",),
                 f"it has no argument {name!r}" + (f", did you mean {near!r}?" if near else ""),
             )
+    if rule.cache and (tool.facts.changes or not tool.facts.idempotent):
+        what = "changes things" if tool.facts.changes else "is not idempotent"
+        raise _misfit(
+            rule,
+            tool,
+            ("cache",),
+            f"as far as its facts say, it {what}, so an earlier result of it is no answer to another call; name"
+            " reading tools only, or correct the facts (`changes: false, idempotent: true`)",
+        )
     condition = None
     if rule.when:
         try:
@@ -302,8 +311,17 @@ def bind_rule(rule: Rule, tool: CatalogTool, conditions: Conditions, version: st
 def _decision(rule: Rule, version: str) -> Decision:
     """Made once, and given out for every call that the rule decides."""
     verb = {"allow": "allows it", "ask": "asks for approval", "deny": "denies it"}[rule.effect]
+    if rule.cache:
+        verb += f" (cached: a result answers the same call for {_period(rule.cache)})"
     reason = f"the rule {rule.id} {verb}" + (f": {rule.description}" if rule.description else "")
     return Decision(rule.effect, rule.id, reason, version, rule.approvers)
+
+
+def _period(seconds: int) -> str:
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
 
 
 def _misfit(rule: Rule, tool: CatalogTool, path: tuple[str | int, ...], message: str) -> ConfigurationError:

@@ -64,11 +64,10 @@ _OF_TEMPLATES = (
     "|function=|parameter[ =]|antml:|extra_id_|seed:"
 )
 _ANGLE = re.compile(
-    r"(?P<special><(?=[|｜][\w▁/.:-]{1,64}[|｜]>)[|｜])"
-    r"|(?P<ours><<<(?=\s{0,4}/?\s{0,4}(?:end\s{1,4}of\s{1,4})?data\b))"
-    r"|(?P<system><<(?=/?SYS>))"
-    rf"|(?P<tag><(?=/?(?:{_OF_TEMPLATES})))",
-    re.IGNORECASE,
+    r"<(?:(?P<special>[|｜](?=[\w▁/.:-]{1,64}[|｜]>))"
+    r"|(?P<ours><<(?=\s{0,4}/?\s{0,4}(?i:(?:end\s{1,4}of\s{1,4})?data\b)))"
+    r"|(?P<system><(?=/?SYS>))"
+    rf"|(?P<tag>(?=/?(?:{_OF_TEMPLATES}))))",
 )
 _BRACKET = re.compile(
     r"\[(?=/?(?:INST|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|AVAILABLE_TOOLS|SYSTEM_PROMPT|ARGS|CALL_ID|THINK|IMG)\])"

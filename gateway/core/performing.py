@@ -1,5 +1,5 @@
 """The call itself: a round trip to the backend under a deadline, made again where that does no harm, its result
-checked, its outcome on record."""
+checked, its outcome on record. Where the rule says so, a result that is kept stands in for it."""
 
 import asyncio
 import hashlib
@@ -11,6 +11,7 @@ from gateway.core.admission import Admitted, Bounds
 from gateway.core.outputs import AS_IT_IS, redactor
 from gateway.core.ports import BackendPort, Clock, Superseded
 from gateway.core.recording import Recorder
+from gateway.core.result_cache import Answered, Question, ResultCache
 from gateway.core.results import checked, size
 from gateway.core.retrying import Retries, may_repeat
 from toolward.errors import DeadlineExceeded, Internal, ToolwardError, Unavailable
@@ -41,6 +42,7 @@ class Performer:
         self._recorder = recorder
         self._clock = clock
         self._bounds = bounds
+        self._cache = ResultCache(clock)
 
     async def perform(self, admitted: Admitted) -> ToolResult:
         """Make a call whose intent is on record. Raises DeadlineExceeded, InvalidResult, and what the backend
@@ -49,8 +51,8 @@ class Performer:
         started = self._clock.monotonic()
         attempts = _Attempts()
         try:
-            answer = await self._answer(admitted, attempts)
-            result = await _shown(admitted, checked(admitted.tool, answer, self._bounds.result_bytes))
+            answered = await self._kept_or_made(admitted, attempts)
+            result = await _shown(admitted, answered.result)
         except asyncio.CancelledError:
             settle(admitted, started, "cancelled", attempts.told("the caller gave up"))
             raise
@@ -63,14 +65,46 @@ class Performer:
             error = Internal(f"The call of {admitted.tool.name} failed inside.", hint="The log says why.")
             settle(admitted, started, error.code, error.message)
             raise error from None
-        settle(admitted, started, "tool_error" if result.is_error else "ok", attempts.told(""), result)
+        told = attempts.told("")
+        if answered.age is not None:
+            told = f"answered from the cache, {answered.age:.3g} s old"
+        settle(admitted, started, "tool_error" if result.is_error else "ok", told, result)
         return result
+
+    async def _kept_or_made(self, admitted: Admitted, attempts: _Attempts) -> Answered:
+        asked, rule, tool = admitted.cached, admitted.rule, admitted.tool
+        if asked is not None and rule is not None:
+            return await self._kept(admitted, asked, rule.cache, attempts)
+        try:
+            return Answered(await self._made(admitted, attempts))
+        finally:
+            if tool.facts.changes:
+                self._cache.forget(tool.backend)
+
+    async def _kept(self, admitted: Admitted, asked: Question, lasts: int, attempts: _Attempts) -> Answered:
+        """Who waits for the call of another waits no longer than for their own."""
+        seconds = self._seconds(admitted)
+        deadline = asyncio.timeout(seconds)
+        try:
+            async with deadline:
+                return await self._cache.answer(asked, lasts, lambda: self._made(admitted, attempts))
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise _too_long(admitted.tool.name, seconds) from None
+
+    async def _made(self, admitted: Admitted, attempts: _Attempts) -> ToolResult:
+        answer = await self._answer(admitted, attempts)
+        return checked(admitted.tool, answer, self._bounds.result_bytes)
+
+    def _seconds(self, admitted: Admitted) -> float:
+        return min(self._bounds.timeout, admitted.context.timeout or self._bounds.timeout)
 
     async def _answer(self, admitted: Admitted, attempts: _Attempts) -> ToolResult:
         """All attempts share one deadline."""
         principal, call, tool = admitted.principal, admitted.call, admitted.tool
         context = _overheard(admitted)
-        seconds = min(self._bounds.timeout, context.timeout or self._bounds.timeout)
+        seconds = self._seconds(admitted)
         sent = ToolCall(
             tool.own_name, call.arguments_json, admitted.record.id, _scoped(principal, call.idempotency_key)
         )
@@ -102,10 +136,7 @@ class Performer:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            raise DeadlineExceeded(
-                f"{tool.name} took longer than {seconds:g} seconds and was stopped.",
-                hint="Ask for less at once, or give it more time.",
-            ) from None
+            raise _too_long(tool.name, seconds) from None
 
     def _pause(self, admitted: Admitted, error: Unavailable, attempt: int, left: float) -> float | None:
         """Seconds until it is tried again; None where it is not."""
@@ -124,6 +155,13 @@ class Performer:
             error.message,
         )
         return pause
+
+
+def _too_long(tool: str, seconds: float) -> DeadlineExceeded:
+    return DeadlineExceeded(
+        f"{tool} took longer than {seconds:g} seconds and was stopped.",
+        hint="Ask for less at once, or give it more time.",
+    )
 
 
 def _check_lease(admitted: Admitted, context: CallContext) -> None:

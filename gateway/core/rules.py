@@ -23,6 +23,7 @@ rules:
     output:                                 # of allow and ask: what callers see of the result
       redact: [email, card, order-number]   # gateway.core.patterns has the built-in ones
       trust: trusted                        # untrusted if left out, whatever the backend says
+    cache: 5m                               # of allow, over reading tools: how long a result answers the same call
   - id: own-runs                            # `operations` instead of `tools`: what is not a tool call
     principals: [role:support]
     operations: [run.read, run.cancel]      # globs over the list in gateway.core.operations
@@ -84,6 +85,7 @@ class Rule(msgspec.Struct, frozen=True):
     approvers: tuple[str, ...] = ()
     limits: Limits = NO_LIMITS
     output: Output = AS_IT_IS
+    cache: int = 0  # seconds for which a result answers the same call again; 0 = it does not
     description: str = ""
     file: str = ""
     lines: Mapping[Path, int] = {}  # of the keys below the rule; its own at ()

@@ -12,7 +12,7 @@ from gateway.core.operations import flaw_in_operation_glob, shared_attributes
 from gateway.core.patterns import BUILT_IN, Pattern, Span, own_pattern
 from gateway.core.policy_document import APPROVERS, Document, Fields, flaw_in_label
 from gateway.core.rules import SELF, VERSION, Effect, Policy, PolicySource, Rule
-from gateway.core.terms_reader import read_limits, read_output
+from gateway.core.terms_reader import read_cache, read_limits, read_output
 from toolward.errors import ConfigurationError
 from toolward.names import closest
 from toolward.schema import Schema
@@ -21,7 +21,7 @@ from toolward.types import JsonObject, Label
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _PATTERN_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 LABELS = get_args(Label)
-_OF_TOOLS = ("args", "origin", "approvers", "limits", "output")
+_OF_TOOLS = ("args", "origin", "approvers", "limits", "output", "cache")
 _KEYS = ("id", "description", "principals", "tools", "operations", "when", "effect", *_OF_TOOLS)
 _CALLERS = ("user", "role", "tenant", "agent")
 
@@ -58,6 +58,7 @@ def _content(rule: Rule) -> list[Any]:
     return [
         *(rule.id, rule.effect, rule.tools.patterns, rule.operations.patterns, callers, constraint),
         *(rule.approvers, rule.limits, redacted, rule.output.trust, rule.description),
+        *([rule.cache] if rule.cache else []),  # or policies without it would have other digests than before
     ]
 
 
@@ -135,6 +136,8 @@ class _Reader(Document):
         args = self._args(path, fields)
         if effect == "deny":
             self._refuse(path, fields, ("limits", "output"), "only a rule that lets calls through has")
+        if effect != "allow" and "effect" in fields:
+            self._refuse(path, fields, ("cache",), "only a rule with `effect: allow` has")
         return Rule(
             id=self._id(path, fields),
             effect=effect,
@@ -147,6 +150,7 @@ class _Reader(Document):
             approvers=self._approvers(path, fields, effect),
             limits=read_limits(self, path, fields),
             output=read_output(self, path, fields, patterns),
+            cache=read_cache(self, path, fields),
             description=self.text(path, fields, "description"),
             file=self.file,
             lines=self._lines(path, fields, args),

@@ -1,4 +1,4 @@
-"""Reading the terms on which a rule lets calls through: its `limits` and its `output`."""
+"""Reading the terms on which a rule lets calls through: its `limits`, its `output` and its `cache`."""
 
 import re
 from collections.abc import Mapping
@@ -18,10 +18,13 @@ from gateway.core.limits import (
 from gateway.core.outputs import AS_IT_IS, Output
 from gateway.core.patterns import Pattern
 from gateway.core.policy_document import Document, Fields
+from gateway.core.result_cache import LONGEST
 from toolward.names import closest
 from toolward.types import Trust
 
 _RATE = re.compile(r"([0-9]{1,9})/([a-z]+)")
+_PERIOD = re.compile(r"([1-9][0-9]{0,5})([smh])")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 _TRUST = ("trusted", "untrusted")
 _OUTPUT_SHAPE = "a mapping with `redact` or `trust`"
 _LIMITS_SHAPE = "a mapping with `rate`, `concurrency` or `per_day`"
@@ -63,6 +66,19 @@ def read_output(document: Document, path: Path, fields: Fields, patterns: Mappin
     trust = document.one_of(path, output, "trust", _TRUST) or "untrusted"
     found = tuple(patterns[name] for name in dict.fromkeys(names) if name in patterns)
     return Output(found, cast(Trust, trust))
+
+
+def read_cache(document: Document, path: Path, fields: Fields) -> int:
+    """In seconds; 0 where there is none."""
+    text = document.text(path, fields, "cache")
+    if not text:
+        return 0
+    found = _PERIOD.fullmatch(text)
+    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < seconds <= LONGEST:
+        document.note((*path, "cache"), f"the cache {text!r} is not like 30s, 5m or 2h, and at most 24h")
+        return 0
+    return seconds
 
 
 def _rate(document: Document, path: Path, limits: Fields) -> Rate | None:

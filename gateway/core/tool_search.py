@@ -5,8 +5,10 @@ and deterministic: the same tools and the same words give the same answer, in th
 """
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from heapq import nsmallest
+from itertools import islice
 from math import log, sqrt
 from typing import Any, NamedTuple, cast
 
@@ -22,6 +24,9 @@ OFFERED = 10
 MOST = 20
 """Tools that one search gives at most."""
 
+SEARCH_FROM = 40
+"""Tools from which on a model is better given the search than all of their schemas."""
+
 QUERY_LENGTH = 500
 """Characters of a query that are looked at."""
 
@@ -36,7 +41,8 @@ _SATURATION, _LENGTH = 0.9, 0.4  # k1 and b of BM25
 _SYNONYM, _SIMILAR = 0.75, 0.5
 _NEIGHBOURS = 0.25  # what words that fit other tools of the same backend are worth
 _DESCRIPTION_LENGTH = 2_000  # characters that count: a longer text must not be found by everything
-_PARTS = 200  # properties and choices of one tool that count
+_SCHEMA_LENGTH = 8_000  # characters of what a schema says that count
+_WORDS = 60  # of a query that count
 _REMEMBERED = 4_096  # words of queries
 _SHARED = 5  # letters at the beginning of two words that may be forms of one
 
@@ -72,7 +78,7 @@ class Index:
         scores: dict[int, float] = {}
         of_backends = dict.fromkeys(self._backends, 0.0)
         together = (word for word in joined(query) if word in self._found)
-        for word in dict.fromkeys((*meant(query), *together)):
+        for word in islice(dict.fromkeys((*meant(query), *together)), _WORDS):
             meaning = self._meaning(word)
             for at, score in meaning.of_tools.items():
                 scores[at] = scores.get(at, 0.0) + score
@@ -199,8 +205,12 @@ def _weights(tool: ModelTool, name: str) -> dict[str, float]:
     for word in joined(own or backend):
         found[word] = found.get(word, 0.0) + _OF_NAME / 2
     _add(found, tool.description[:_DESCRIPTION_LENGTH], _OF_DESCRIPTION)
+    left = _SCHEMA_LENGTH
     for text, weight in _of_schema(tool.input_schema):
-        _add(found, text, weight)
+        _add(found, text[:left], weight)
+        left -= len(text)
+        if left <= 0:
+            break
     return found
 
 
@@ -212,28 +222,27 @@ def _add(found: dict[str, float], text: str, weight: float) -> None:
 
 def _of_schema(schema: JsonObject) -> Iterator[tuple[str, float]]:
     """Names of properties, what is said of them, and the values that they may have; of nested ones too."""
-    left = _PARTS
-    waiting: list[Any] = [schema]
+    waiting: deque[Any] = deque([schema])
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.popleft()
+        if isinstance(node, list):
+            waiting += cast(list[Any], node)
         if not isinstance(node, dict):
             continue
-        properties = cast(JsonObject, node).get("properties")
-        waiting.append(cast(JsonObject, node).get("items"))
-        for name, inner in cast(JsonObject, properties).items() if isinstance(properties, dict) else ():
-            left -= 1
-            if left < 0:
-                return
-            yield str(name)[:200], _OF_PROPERTY
-            if isinstance(inner, dict):
-                yield from _of_property(cast(JsonObject, inner))
-                waiting.append(inner)
+        inner = cast(JsonObject, node)
+        waiting += [inner.get(keyword) for keyword in ("items", "anyOf", "oneOf", "allOf")]
+        if isinstance(properties := inner.get("properties"), dict):
+            for name, each in cast(JsonObject, properties).items():
+                yield str(name), _OF_PROPERTY
+                if isinstance(each, dict):
+                    yield from _of_property(cast(JsonObject, each))
+                waiting.append(each)
 
 
 def _of_property(schema: JsonObject) -> Iterator[tuple[str, float]]:
     if isinstance(said := schema.get("description"), str):
-        yield said[:500], _OF_DETAIL
+        yield said, _OF_DETAIL
     if isinstance(choices := schema.get("enum"), list):
-        for choice in cast(list[Any], choices)[:50]:
+        for choice in cast(list[Any], choices):
             if isinstance(choice, str):
-                yield choice[:100], _OF_CHOICE
+                yield choice, _OF_CHOICE

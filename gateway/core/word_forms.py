@@ -74,7 +74,7 @@ def _even(word: str) -> str:
         word = word[:-1]
     if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiouy":
         word = word[:-1]
-    return word[:-1] + "i" if len(word) > 4 and word.endswith("y") else word
+    return word[:-1] + "i" if len(word) > 3 and word.endswith("y") else word
 
 
 def meant(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.ports import ModelReply, Native, OnPiece, Piece, StopReason, ToolUse, Usage
 from gateway.models.chat_calls import Call, Calls
 from gateway.models.chat_shapes import Completion, Said, TokenCounts, decode
+from gateway.models.echoed import arguments_object
 from gateway.models.schemas import Adapted
 from gateway.models.wire import Reader, Reported
 from toolward.types import JsonObject
@@ -28,7 +29,6 @@ _BROKE_OFF = {
     "abort": "the reply was aborted",  # vLLM
     "insufficient_system_resource": "it has not the resources to go on",  # DeepSeek
 }
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _DONE = b"[DONE]"
 _GROWING = ("text", "summary", "data")  # of a reasoning detail
 
@@ -114,9 +114,13 @@ class ChatReader(Reader):
             self._finish = choice.finish_reason or self._finish
 
     def _add_said(self, said: Said) -> None:
-        self._add_reasoning(said)
-        self._refused = self._refused or bool(said.refusal)
-        if text := said.text or said.refusal or "":
+        if said.reasoning_content or said.reasoning or said.reasoning_details:
+            self._add_reasoning(said)
+        text = said.content if isinstance(said.content, str) else said.text
+        if said.refusal:
+            self._refused = True
+            text = text or said.refusal
+        if text:
             self._text.append(text)
             self._tell("text", text)
         for part in said.tool_calls or ():
@@ -170,18 +174,8 @@ class ChatReader(Reader):
             self._on_piece(Piece(kind, text))
 
 
-def sent_back(arguments_json: str) -> str:
-    """A model's own arguments, sent back to it. Several servers parse them again and refuse the whole
-    conversation when they are broken, so broken ones go back wrapped."""
-    try:
-        _OBJECT.decode(arguments_json)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return msgspec.json.encode({"not_valid_json": arguments_json}).decode()
-    return arguments_json
-
-
 def _as_it_came(call: Call) -> JsonObject:
-    function = {"name": call.name, "arguments": sent_back(call.arguments)}
+    function = {"name": call.name, "arguments": arguments_object(call.arguments)}
     extra = {} if call.extra is None else {"extra_content": call.extra}
     return {"id": call.id, "type": "function", "function": function, **extra}
 

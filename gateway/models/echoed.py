@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import cast
 
 import msgspec
 
-from gateway.core.ports import ModelRequest, ModelTool, ToolUse
+from gateway.core.ports import ToolUse
 from gateway.models.schemas import Adapted
 from toolward.types import JsonObject
 
@@ -24,12 +23,13 @@ def arguments_object(arguments_json: str) -> str:
     return msgspec.json.encode({"not_valid_json": arguments_json}).decode()
 
 
-def sent_id(call_id: str, taken: re.Pattern[str]) -> str:
-    """The id of a call as a wire takes it: another wire's may be too long, or hold signs that this one refuses.
-    The same id gives the same one each time, so that a call and its result still belong together."""
+def sent_id(call_id: str, taken: re.Pattern[str], most: int = 40) -> str:
+    """The id of a call as a wire takes it, of at most so many characters: another wire's may be too long, or hold
+    signs that this one refuses. The same id gives the same one each time, so that a call and its result still
+    belong together."""
     if taken.fullmatch(call_id):
         return call_id
-    return f"call_{sha256(call_id.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:most]
 
 
 def with_ids(uses: Iterable[ToolUse], turn: int, taken: re.Pattern[str]) -> tuple[ToolUse, ...]:
@@ -52,16 +52,6 @@ def as_called(uses: Iterable[ToolUse], adapted: Mapping[str, Adapted]) -> tuple[
         else use
         for use in uses
     )
-
-
-def tools_so_far(request: ModelRequest, source: str) -> tuple[ModelTool, ...]:
-    """The tools of a request; where it has none, those of the one before in the same conversation."""
-    if request.memo is None:
-        return request.tools
-    kept = f"{source} tools"
-    if request.tools:
-        request.memo[kept] = request.tools
-    return cast(tuple[ModelTool, ...], request.memo.get(kept, ()))
 
 
 def json_list(pieces: Iterable[str]) -> str:

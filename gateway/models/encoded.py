@@ -6,7 +6,8 @@ from typing import Generic, TypeVar
 
 from gateway.core.ports import Message, ModelRequest, ModelTool
 
-_KEPT_LISTS = 64  # of tools; one per agent is the usual number
+_KEPT_LISTS = 64  # of tools; one for an agent and a person is the usual number
+_KEPT_TOOLS = 8192
 
 _T = TypeVar("_T")
 
@@ -31,7 +32,7 @@ def encoded_messages(request: ModelRequest, source: str, encode: Callable[[Messa
     if not isinstance(seen, _Seen):
         seen = _Seen()
     if messages[: len(seen.messages)] != seen.messages:
-        _keep(seen, _in_common(messages, seen.messages))
+        _keep(seen, in_common(messages, seen.messages))
     pieces, end = [seen.joined] if seen.joined else [], len(seen.joined)
     for message in messages[len(seen.messages) :]:
         if made := encode(message):
@@ -45,7 +46,8 @@ def encoded_messages(request: ModelRequest, source: str, encode: Callable[[Messa
     return seen.joined
 
 
-def _in_common(one: tuple[Message, ...], other: tuple[Message, ...]) -> int:
+def in_common(one: tuple[Message, ...], other: tuple[Message, ...]) -> int:
+    """How many messages both begin with."""
     count = 0
     for mine, its in zip(one, other, strict=False):
         if mine is not its and mine != its:
@@ -72,6 +74,24 @@ class PerTools(Generic[_T]):
         kept = self._kept.get(id(tools))  # the tuple is kept with it, so the id stays its own
         if kept is None:
             if len(self._kept) >= _KEPT_LISTS:
-                self._kept.clear()
+                del self._kept[next(iter(self._kept))]  # the oldest
             kept = self._kept[id(tools)] = (tools, self._make(tools))
+        return kept[1]
+
+
+class PerTool(Generic[_T]):
+    """What is made of a tool, once for as long as it is the same: people of one role have lists of their own, of
+    the same tools."""
+
+    def __init__(self, make: Callable[[ModelTool], _T]) -> None:
+        self._make = make
+        self._kept: dict[tuple[str, str], tuple[object, _T]] = {}
+
+    def of(self, tool: ModelTool) -> _T:
+        key = (tool.name, tool.description)
+        kept = self._kept.get(key)
+        if kept is None or kept[0] is not tool.input_schema:
+            if len(self._kept) >= _KEPT_TOOLS:
+                self._kept.clear()
+            kept = self._kept[key] = (tool.input_schema, self._make(tool))
         return kept[1]

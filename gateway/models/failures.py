@@ -21,6 +21,7 @@ from toolward.errors import (
     Unauthenticated,
     Unavailable,
 )
+from toolward.outbound.connection import Interrupted
 
 _QUOTED = 300  # characters of an endpoint's own words
 _MAX_WAIT = 86_400.0  # seconds; a longer Retry-After is a mistake
@@ -138,6 +139,23 @@ class Endpoint:
             hint="Start it, or correct its base URL.",
         )
 
+    def broke(self, error: ToolwardError) -> ToolwardError:
+        """The error for an exchange that did not come to its end."""
+        match error:
+            case Interrupted():
+                return self.interrupted()
+            case Unavailable():
+                return self.unreachable(error.message)
+            case InvalidResult() if not error.message.startswith(str(self)):
+                return self.malformed(error.message.rstrip("."))
+            case Overloaded():
+                return Overloaded(
+                    f"Too many requests wait for a connection to {self.name!r}.",
+                    retry_after=error.retry_after,
+                )
+            case _:
+                return error
+
     def interrupted(self) -> Unavailable:
         return Unavailable(f"{self} closed the connection before its reply was whole.", hint="Try again.")
 
@@ -165,10 +183,11 @@ class Endpoint:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from Retry-After: a number, or a date, which is measured against the reply's own Date."""
-    given = headers.get("retry-after", "").strip()
+    """Seconds from Retry-After: a number, or a date, which is measured against the reply's own Date. OpenAI says
+    it finer in a header of its own."""
+    given, finer = headers.get("retry-after", "").strip(), headers.get("retry-after-ms", "").strip()
     try:
-        seconds = float(given)
+        seconds = float(finer) / 1000 if finer else float(given)
     except ValueError:
         then, now = _date(given), _date(headers.get("date", ""))
         if then is None or now is None:

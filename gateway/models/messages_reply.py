@@ -67,7 +67,7 @@ class MessagesReader(Reader):
         if name == "ping":
             return False
         if data.strip() == b"[DONE]":  # some servers end all their streams so
-            return True
+            return self.finished
         try:
             event = shapes.event_of(data)
             if isinstance(event, shapes.BlockDelta):  # most of them are

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.core.ports import Message, ToolUse
 from gateway.models.echoed import arguments_object, sent_id
+from gateway.models.encoded import in_common
 
 CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 """What Anthropic takes as the id of a call."""
@@ -58,7 +59,7 @@ class Turns:
 
     def follow(self, messages: tuple[Message, ...]) -> None:
         if messages[: len(self._messages)] != self._messages:
-            self._go_back(_in_common(messages, self._messages))
+            self._go_back(in_common(messages, self._messages))
         for place in range(len(self._messages), len(messages)):
             self._add(messages[place], place)
         self._messages = messages
@@ -150,12 +151,3 @@ def mark(value: bytes) -> bytes:
 
 def _mark_last_block(turn: bytes) -> bytes:
     return turn[:-4] + _MARK + turn[-4:]  # before }]},
-
-
-def _in_common(one: tuple[Message, ...], other: tuple[Message, ...]) -> int:
-    count = 0
-    for mine, its in zip(one, other, strict=False):
-        if mine is not its and mine != its:
-            break
-        count += 1
-    return count

@@ -1,16 +1,18 @@
 """The Anthropic Messages wire: Anthropic itself, and servers that speak it too (llama.cpp, LiteLLM, others)."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from functools import partial
+from typing import Any, cast
 
 import msgspec
 
 from gateway.core.ports import ModelRequest, ModelTool, OnPiece
-from gateway.models.echoed import encoded_members, spliced, tools_so_far
-from gateway.models.encoded import PerTools
+from gateway.models.echoed import encoded_members, spliced
+from gateway.models.encoded import PerTool, PerTools
 from gateway.models.messages_reply import MessagesReader
 from gateway.models.messages_turns import Turns, mark
-from gateway.models.schemas import Adapted, adapted
+from gateway.models.schemas import adapted
+from gateway.models.tool_lists import Listed, Made, listed, tools_so_far
 from gateway.models.wire import Reader, Wire, WireSettings
 from toolward.types import JsonObject
 
@@ -24,13 +26,6 @@ MAX_STRICT_TOOLS = 20
 MAX_UNIONS = 16
 
 
-class _Listed(NamedTuple):
-    """A list of tools as it is sent, and how arguments that fit it become those of the tools."""
-
-    encoded: bytes
-    adapted: Mapping[str, Adapted]
-
-
 class MessagesWire(Wire):
     path = "/messages"
 
@@ -40,6 +35,8 @@ class MessagesWire(Wire):
         self._extra = encoded_members(settings.extra)
         self._most = DEFAULT_MAX_TOKENS + _thinking_budget(settings.extra)
         self._tools = PerTools(self._list)
+        self._plain = PerTool(partial(_tool, strict=False))
+        self._strict = PerTool(partial(_tool, strict=True))
         # One more mark comes with the body's own `cache_control`, and there may be four.
         self._marks_turns = settings.cache and "cache_control" not in settings.extra
 
@@ -88,34 +85,30 @@ class MessagesWire(Wire):
             return offer | {"tool_choice": b'{"type":"none"}'}
         return offer if self._settings.parallel else offer | {"tool_choice": _ONE_AT_A_TIME}
 
-    def _list(self, tools: tuple[ModelTool, ...]) -> _Listed:
-        known = _adapted(tools, strict=self._settings.strict)
-        encoded = [msgspec.json.encode(_tool(tool, known[tool.name])) for tool in tools]
-        if self._settings.cache and encoded:
-            encoded[-1] = mark(encoded[-1])
-        return _Listed(b"[%b]" % b",".join(encoded), known)
-
-
-def _tool(tool: ModelTool, known: Adapted) -> JsonObject:
-    described: JsonObject = {"description": tool.description} if tool.description else {}
-    strict: JsonObject = {"strict": True} if known.strict else {}
-    return {"name": tool.name, **described, "input_schema": known.schema, **strict}
-
-
-def _adapted(tools: tuple[ModelTool, ...], *, strict: bool) -> dict[str, Adapted]:
-    """Strict are the first of them as far as Anthropic allows: over its bounds, the whole request is refused."""
-    found: dict[str, Adapted] = {}
-    left, unions = MAX_STRICT_TOOLS, MAX_UNIONS
-    for tool in tools:
-        one = adapted(tool.input_schema, strict=strict and left > 0)
-        if one.strict:
-            has = _unions(one.schema)
-            if has > unions:
-                one = adapted(tool.input_schema, strict=False)
-            else:
+    def _list(self, tools: tuple[ModelTool, ...]) -> Listed:
+        """Strict are the first of them, as many as may be: over its bounds, Anthropic refuses the whole request."""
+        made: list[Made] = []
+        left, unions = MAX_STRICT_TOOLS if self._settings.strict else 0, MAX_UNIONS
+        for tool in tools:
+            one = self._strict.of(tool) if left else self._plain.of(tool)
+            if one[1].strict and (has := _unions(one[1].schema)) <= unions:
                 left, unions = left - 1, unions - has
-        found[tool.name] = one
-    return found
+            elif one[1].strict:
+                one = self._plain.of(tool)
+            made.append(one)
+        if self._settings.cache and made:
+            made[-1] = mark(made[-1][0]), made[-1][1]
+        return listed(tools, made)
+
+
+def _tool(tool: ModelTool, *, strict: bool) -> Made:
+    shown = adapted(tool.input_schema, strict=strict)
+    made: JsonObject = {"name": tool.name, "input_schema": shown.schema}
+    if tool.description:
+        made["description"] = tool.description
+    if shown.strict:
+        made["strict"] = True
+    return msgspec.json.encode(made), shown
 
 
 def _unions(schema: Any) -> int:

@@ -16,13 +16,11 @@ from gateway.models.wire import Reader, Reported
 CALL_ID = re.compile(r".{1,64}", re.DOTALL)
 """What OpenAI takes as the id of a call."""
 
-_KINDS: dict[type, str] = {  # of items, for each kind of delta
-    shapes.TextDelta: "message",
-    shapes.RefusalDelta: "message",
+_TOLD: dict[type, Kind] = {
+    shapes.TextDelta: "text",
+    shapes.RefusalDelta: "text",
     shapes.SummaryDelta: "reasoning",
     shapes.ReasoningDelta: "reasoning",
-    shapes.ArgumentsDelta: "function_call",
-    shapes.ArgumentsDone: "function_call",
 }
 _STOPS: dict[str | None, StopReason] = {"content_filter": "content_filter"}  # why it is incomplete
 
@@ -82,9 +80,9 @@ class ResponsesReader(Reader):
         self._adapted = adapted
         self._turn = turn
         self._spoken = Spoken(on_piece)
-        self._begun: dict[int, str] = {}
-        self._told: set[int] = set()  # items whose text came already
-        self._done: dict[int, _Item] = {}
+        self._begun = 0  # items
+        self._told: set[object] = set()  # by what deltas were named; by their kind where by nothing
+        self._done: dict[int, _Item] = {}  # by their numbers, or as they came
         self._items: list[_Item] | None = None
         self._unfinished: shapes.Incomplete | None = None
         self._tokens: shapes.Tokens | None = None
@@ -110,17 +108,17 @@ class ResponsesReader(Reader):
 
     def event(self, name: str, data: bytes) -> bool:
         if data.strip() == b"[DONE]":  # some servers end all their streams so
-            return True
+            return self.finished
         try:
             event = shapes.event_of(data)
-            if (kind := _KINDS.get(type(event))) is not None:  # most of them are
-                self._tell(cast(shapes.Delta, event), kind)
+            if (kind := _TOLD.get(type(event))) is not None:  # most of them are
+                self._tell(kind, cast(shapes.Delta, event))
                 return False
             match event:
-                case shapes.Began(index, item):
-                    self._begin(index, item)
-                case shapes.Done(index, item):
-                    self._complete(index, item)
+                case shapes.Began(item):
+                    self._begin(shapes.item_of(item))
+                case shapes.Done(item, index):
+                    self._complete(index, _Item(item))
                 case shapes.Created(response):
                     self._describe(response)
                 case shapes.Completed(response) | shapes.Unfinished(response):
@@ -166,62 +164,48 @@ class ResponsesReader(Reader):
             return None
         return Native(self._source, json_list(one.native() for one in items))
 
-    def _begin(self, index: int, raw: msgspec.Raw) -> None:
-        if index in self._begun:
-            raise ValueError(f"its item {index} begins twice")
-        item = shapes.item_of(raw)
-        self._begun[index] = item.type
+    def _begin(self, item: shapes.Item) -> None:
+        self._begun += 1
+        if self._begun > shapes.MAX_ITEMS:
+            raise ValueError(f"it holds over {shapes.MAX_ITEMS:,} items")
         if item.type == "function_call" and item.name:
             self._spoken.call(item.name)
 
-    def _tell(self, delta: shapes.Delta, kind: str) -> None:
-        index = delta.output_index
-        if self._begun.get(index) != kind or index in self._done:
-            raise ValueError(f"a piece of a {kind} comes for its item {index}, which is none")
-        match delta:
-            case shapes.TextDelta(_, text) | shapes.RefusalDelta(_, text):
-                self._say("text", index, 0, text)
-            case shapes.SummaryDelta(_, text, part):
-                self._say("reasoning", index, part, text)
-            case shapes.ReasoningDelta(_, text):
-                self._say("reasoning", index, 0, text)
-            case _:
-                pass
+    def _tell(self, kind: Kind, delta: shapes.Delta) -> None:
+        index, item_id = delta.output_index, delta.item_id
+        self._told.update((index, item_id) if item_id or index is not None else (kind,))
+        part = delta.summary_index if isinstance(delta, shapes.SummaryDelta) else 0
+        self._spoken.say(kind, (item_id or index, part), delta.delta)
 
-    def _say(self, kind: Kind, index: int, part: int, text: str) -> None:
-        self._told.add(index)
-        self._spoken.say(kind, (index, part), text)
-
-    def _complete(self, index: int, raw: msgspec.Raw) -> None:
-        if index in self._done:
-            raise ValueError(f"its item {index} ends twice")
-        if index not in self._begun:
-            self._begin(index, raw)
-        self._done[index] = one = _Item(raw)
+    def _complete(self, index: int | None, one: _Item) -> None:
+        self._done[len(self._done) if index is None else index] = one
+        if len(self._done) > self._begun:
+            self._begin(one.item)
         self._tell_whole(index, one)
 
-    def _tell_whole(self, index: int, one: _Item) -> None:
+    def _tell_whole(self, index: int | None, one: _Item) -> None:
         """What came without deltas."""
-        if index not in self._told:
+        if self._told.isdisjoint({index, one.item.id} - {None}) and one.kind not in self._told:
             for part, text in enumerate(one.parts):
-                self._say(one.kind, index, part, text)
+                self._spoken.say(one.kind, (one.item.id or index, part), text)
+        self._told.discard(one.kind)
 
     def _end(self, response: shapes.Response) -> None:
         if self.finished:
             raise ValueError("it ends twice")
         self._describe(response)
-        if response.output:
-            items = [_Item(raw) for raw in response.output]
-            for index, one in enumerate(items):
-                if index not in self._begun and one.item.type == "function_call" and one.item.name:
-                    self._spoken.call(one.item.name)
-                self._tell_whole(index, one)
-        else:
-            items = [one for _, one in sorted(self._done.items())]
-            if len(items) < len(self._begun):
-                raise ValueError("it ends before all of its items are whole")
+        items = [_Item(raw) for raw in response.output or ()] or [
+            one for _, one in sorted(self._done.items())
+        ]
+        if len(items) < self._begun or (self._told and not items):
+            raise ValueError("it ends before all of its items are whole")
         if not all(one.item.name for one in items if one.item.type == "function_call"):
             raise ValueError("a tool call has no name")
+        for index, one in enumerate(items):
+            if index >= self._begun:
+                self._begin(one.item)
+            if index >= len(self._done):
+                self._tell_whole(index, one)
         self._items = items
 
     def _describe(self, response: shapes.Response) -> None:

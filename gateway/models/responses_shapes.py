@@ -55,6 +55,7 @@ class Item(msgspec.Struct, frozen=True):
     """What is looked at of the known kinds of items: messages, calls of functions, reasoning."""
 
     type: str
+    id: str | None = None
     call_id: str | None = None
     name: str | None = None
     arguments: str | None = None
@@ -66,44 +67,40 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Began(msgspec.Struct, frozen=True, tag="response.output_item.added"):
-    output_index: _Place
     item: msgspec.Raw
 
 
-class TextDelta(msgspec.Struct, frozen=True, tag="response.output_text.delta"):
-    output_index: _Place
+class _Delta(msgspec.Struct, frozen=True):
+    """A piece of an item. Some servers (llama.cpp) number nothing, others wrongly."""
+
     delta: str
+    output_index: _Place | None = None
+    item_id: str | None = None
 
 
-class RefusalDelta(msgspec.Struct, frozen=True, tag="response.refusal.delta"):
-    output_index: _Place
-    delta: str
+class TextDelta(_Delta, frozen=True, tag="response.output_text.delta"):
+    pass
 
 
-class SummaryDelta(msgspec.Struct, frozen=True, tag="response.reasoning_summary_text.delta"):
-    output_index: _Place
-    delta: str
+class RefusalDelta(_Delta, frozen=True, tag="response.refusal.delta"):
+    pass
+
+
+class SummaryDelta(_Delta, frozen=True, tag="response.reasoning_summary_text.delta"):
     summary_index: int = 0
 
 
-class ReasoningDelta(msgspec.Struct, frozen=True, tag="response.reasoning_text.delta"):
-    output_index: _Place
-    delta: str
+class ReasoningDelta(_Delta, frozen=True, tag="response.reasoning_text.delta"):
+    pass
 
 
 class ArgumentsDelta(msgspec.Struct, frozen=True, tag="response.function_call_arguments.delta"):
-    output_index: _Place
-    delta: str
-
-
-class ArgumentsDone(msgspec.Struct, frozen=True, tag="response.function_call_arguments.done"):
-    output_index: _Place
-    arguments: str
+    pass
 
 
 class Done(msgspec.Struct, frozen=True, tag="response.output_item.done"):
-    output_index: _Place
     item: msgspec.Raw
+    output_index: _Place | None = None
 
 
 class Created(msgspec.Struct, frozen=True, tag="response.created"):
@@ -129,9 +126,8 @@ class Error(msgspec.Struct, frozen=True, tag="error"):
     param: Any = None
 
 
-Delta = TextDelta | RefusalDelta | SummaryDelta | ReasoningDelta | ArgumentsDelta | ArgumentsDone
-Ended = Completed | Unfinished
-Event = Delta | Ended | Began | Done | Created | Failed | Error
+Delta = TextDelta | RefusalDelta | SummaryDelta | ReasoningDelta
+Event = Delta | ArgumentsDelta | Completed | Unfinished | Began | Done | Created | Failed | Error
 
 
 class _Kind(msgspec.Struct, frozen=True):

@@ -7,17 +7,16 @@ encrypted, to be sent back.
 from collections.abc import Mapping
 from functools import partial
 from itertools import takewhile
-from typing import NamedTuple
 
 import msgspec
 
 from gateway.core.ports import Message, ModelRequest, ModelTool, OnPiece
-from gateway.models.echoed import arguments_object, encoded_members, sent_id, spliced, tools_so_far
-from gateway.models.encoded import PerTools, encoded_messages
+from gateway.models.echoed import arguments_object, encoded_members, sent_id, spliced
+from gateway.models.encoded import encoded_messages
 from gateway.models.responses_reply import CALL_ID, ResponsesReader
-from gateway.models.schemas import Adapted, adapted
+from gateway.models.schemas import adapted
+from gateway.models.tool_lists import Made, ToolLists, tools_so_far
 from gateway.models.wire import Reader, Wire, WireSettings
-from toolward.types import JsonObject
 
 LEAST_OUTPUT = 16
 """Tokens; a smaller bound is refused."""
@@ -39,13 +38,6 @@ class _Result(msgspec.Struct, frozen=True, tag="function_call_output"):
     output: str
 
 
-class _Listed(NamedTuple):
-    """A list of tools as it is sent, and how arguments that fit it become those of the tools."""
-
-    encoded: bytes
-    adapted: Mapping[str, Adapted]
-
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -58,7 +50,7 @@ class ResponsesWire(Wire):
         self._head = encoded_members(
             {"model": settings.model, "store": False, "include": ["reasoning.encrypted_content"]}
         )
-        self._tools = PerTools(self._list)
+        self._tools = ToolLists(self._tool)
 
     def headers(self, key: str) -> Mapping[str, str]:
         return {"authorization": f"Bearer {key}"} if key else {}
@@ -108,19 +100,16 @@ class ResponsesWire(Wire):
         ]
         return _encode(items)[1:-1]
 
-    def _list(self, tools: tuple[ModelTool, ...]) -> _Listed:
-        known = {tool.name: adapted(tool.input_schema, strict=self._settings.strict) for tool in tools}
-        return _Listed(_encode([_tool(tool, known[tool.name]) for tool in tools]), known)
-
-
-def _tool(tool: ModelTool, known: Adapted) -> JsonObject:
-    return {
-        "type": "function",
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": known.schema,
-        "strict": known.strict,  # said always: on this wire it is true by default
-    }
+    def _tool(self, tool: ModelTool) -> Made:
+        shown = adapted(tool.input_schema, strict=self._settings.strict)
+        made = {
+            "type": "function",
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": shown.schema,
+            "strict": shown.strict,  # said always: on this wire it is true by default
+        }
+        return _encode(made), shown
 
 
 def _leading(messages: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -7,6 +7,7 @@ Strict: see `gateway.models.strict_schemas`.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
+from urllib.parse import unquote
 
 import msgspec
 
@@ -54,7 +55,36 @@ def plain_schema(schema: JsonObject) -> JsonObject:
     if notes:
         flat["description"] = "\n".join([*filter(None, [flat.get("description")]), *notes])
     none: JsonObject = {"type": "object", "properties": {}}
-    return none | flat | {"type": "object"}
+    plain = none | flat | {"type": "object"}
+    return plain if plain.keys() == schema.keys() else cast(JsonObject, _without_lost(plain, plain))
+
+
+def _without_lost(root: JsonObject, node: Any) -> Any:
+    """Without references to what is not where it was: an endpoint would refuse them."""
+    if isinstance(node, list):
+        return [_without_lost(root, inner) for inner in cast(list[Any], node)]
+    if not isinstance(node, dict):
+        return node
+    given = cast(JsonObject, node)
+    if isinstance(ref := given.get("$ref"), str) and not _is_there(root, ref):
+        given = {name: value for name, value in given.items() if name != "$ref"}
+    return {name: _without_lost(root, value) for name, value in given.items()}
+
+
+def _is_there(root: JsonObject, ref: str) -> bool:
+    start, _, path = ref.partition("/")
+    if start != "#":
+        return False
+    place: Any = root
+    for part in path.split("/") if path else ():
+        name = unquote(part).replace("~1", "/").replace("~0", "~")
+        if isinstance(place, list) and name.isdecimal() and int(name) < len(cast(list[Any], place)):
+            place = cast(list[Any], place)[int(name)]
+        elif isinstance(place, dict) and name in place:
+            place = cast(JsonObject, place)[name]
+        else:
+            return False
+    return True
 
 
 def _flat(root: JsonObject, schema: Any, depth: int) -> JsonObject:

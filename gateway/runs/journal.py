@@ -100,13 +100,13 @@ class Journal:
             storing.exception()  # whoever has given up does not hear of it
             raise
 
-    async def amend_soon(self, decide: Decide, *, lease: Lease) -> None:
-        """As `amend`, for what does no harm when it is lost: that something begins which may be done again. It
-        counts at once, and is stored with what is written next, or SOON seconds later; watchers hear of it then.
-        Where another process was first, it is lost."""
+    async def amend_soon(self, decide: Decide, *, lease: Lease, encoding: Encode = encode) -> None:
+        """As `amend`, for what does no harm when it is lost: it can be done again, and nothing that cannot is made
+        of it before it is stored. It counts at once, and is stored with what is written next, or SOON seconds
+        later; watchers hear of it then. Where another process was first, it is lost."""
         async with self._lock:
             if events := decide(self.state):
-                moved = self._moved_by(events, lease, encode)
+                moved = self._moved_by(events, lease, encoding)
                 self._waiting.append(moved)
                 self.state = moved.states[-1]
                 if self._timer is None:

@@ -138,7 +138,7 @@ def test_the_rules_with_limits_outputs_and_operations_are_such_and_fit_the_tools
     )
     assert (refunds.limits.calls_per_day, refunds.limits.sums_per_day) == (200, {"amount_minor": 50000})
     assert [pattern.name for pattern in reads.output.redact] == ["email", "card", "order-number"]
-    assert reads.output.trust == "trusted"
+    assert (reads.output.trust, reads.cache) == ("trusted", 300)
     assert all(rule.operations.patterns for rule in policy(OPERATION_RULES).rules)
 
 

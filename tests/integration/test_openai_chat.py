@@ -253,6 +253,7 @@ async def test_other_liberties(endpoint: ScriptedEndpoint, model: HttpEndpoint) 
             Raw((json.dumps({"choices": [{"message": refusal, "finish_reason": "stop"}]}).encode(),)),
             Raw((json.dumps({"choices": [{"message": {"content": "whole"}}]}).encode(),)),
             events(delta(content="x", finish="stop"), done=False),
+            events(delta(content="y", finish="stop")),
         ]
     )
     assert (await ask(model, streamed=False)).text == "ab"
@@ -260,3 +261,4 @@ async def test_other_liberties(endpoint: ScriptedEndpoint, model: HttpEndpoint) 
     assert (refused.text, refused.stop) == ("I will not.", "refusal")
     assert (await ask(model, streamed=True)).text == "whole"  # a server that does not stream
     assert (await ask(model, streamed=True)).text == "x"  # one that ends without [DONE]
+    assert (await ask(model, streamed=False)).text == "y"  # one that streams unasked

@@ -156,6 +156,7 @@ async def test_what_is_not_the_length(
     [
         ({"retry-after": "17"}, 17.0),
         ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "1", "retry-after-ms": "250"}, 0.25),
         (
             {"date": "Fri, 20 Nov 2026 12:00:00 GMT", "retry-after": "Fri, 20 Nov 2026 12:01:30 GMT"},
             90.0,

@@ -4,14 +4,15 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.core.ports import Message, ModelReply, ModelRequest, ModelTool, Piece, ToolUse, Usage
 from gateway.models.http_endpoint import HttpEndpoint
-from tests.endpoints import Raw, ScriptedEndpoint, calls, says, scripted_endpoint
+from tests.endpoints import Raw, ScriptedEndpoint, Silence, calls, refuses, says, scripted_endpoint
 from tests.endpoints.chat import delta, events
 from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
-from toolward.errors import ToolwardError, Unavailable
+from toolward.errors import DeadlineExceeded, Overloaded, ToolwardError, Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -205,6 +206,16 @@ async def test_a_failure_in_other_places_of_a_stream(
         await ask(model, streamed=True)
 
 
+@BOTH
+async def test_half_a_character_costs_no_reply(
+    endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool
+) -> None:
+    said = r"\\ud83d a\ud83d\ude00 b\uD83d \ude00c \u00fc"
+    part = '{"choices":[{"%s":{"content":"' + said + '"},"finish_reason":"stop"}]}'
+    endpoint.script([events(part % "delta") if streamed else Raw(((part % "message").encode(),))])
+    assert (await ask(model, streamed)).text == "\\ud83d a😀 b\ufffd \ufffdc ü"
+
+
 # --- what is asked ------------------------------------------------------------------------------------------
 
 
@@ -316,3 +327,30 @@ async def test_one_connection_carries_a_conversation(endpoint: ScriptedEndpoint,
     for streamed in (True, False) * 3:
         await ask(model, streamed)
     assert endpoint.connections == 1
+
+
+# --- over a client of httpx ---------------------------------------------------------------------------------
+
+
+@BOTH
+async def test_a_client_of_httpx_that_is_given(endpoint: ScriptedEndpoint, streamed: bool) -> None:
+    """Httpx's own failures are told as those of our pool are."""
+    cut_off = events(delta(content="x"), cut=True) if streamed else Raw((b'{"choices":',), cut=True)
+    endpoint.script([says("Grüße."), cut_off, refuses(429, "slow down", {"retry-after": "3"}), Silence()])
+    async with httpx.AsyncClient(trust_env=False) as client, chat(endpoint.url, KEY, client=client) as model:
+        assert (await ask(model, streamed)).text == "Grüße."
+        with pytest.raises(
+            Unavailable, match=r"'gpt' at .* closed the connection before its reply was whole"
+        ):
+            await ask(model, streamed)
+        with pytest.raises(Overloaded, match="slow down") as caught:
+            await ask(model, streamed)
+        assert caught.value.retry_after == 3.0
+        with pytest.raises(DeadlineExceeded):
+            await ask(model, streamed, ModelRequest(HELLO.messages, timeout=0.05))
+    async with (
+        httpx.AsyncClient(trust_env=False) as client,
+        chat("http://127.0.0.1:9", client=client) as gone,
+    ):
+        with pytest.raises(Unavailable, match=r"'gpt' at .* cannot be reached: "):
+            await ask(gone, streamed)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import httpx
 import httpx2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.endpoints import Raw, Silence, refuses, scripted_endpoint
 from tests.integration.certificates import tls_pair
@@ -191,6 +193,29 @@ def test_events_are_the_same_however_the_stream_is_cut(size: int) -> None:
     for at in range(0, len(STREAM), size):
         found += reader.feed(STREAM[at : at + size])
     assert found == EVENTS
+
+
+PARTS = st.sampled_from(
+    [
+        b"data: x\n\n",
+        b"data: y\n",
+        b"event: e\n",
+        b"id: 1\n",
+        b": c\n\n",
+        b"data\n\n",
+        b"\n",
+        b"data: z\r\n\r\n",
+        b"\r",
+    ]
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(PARTS, max_size=12))
+def test_whole_events_at_once_are_what_they_are_byte_by_byte(parts: list[bytes]) -> None:
+    at_once, slowly = EventReader("here"), EventReader("here")
+    found = [event for part in parts for event in at_once.feed(part)]
+    assert found == [event for byte in b"".join(parts) for event in slowly.feed(bytes([byte]))]
 
 
 @pytest.mark.parametrize("piece", [b"data: aaaaaaaaa\n", b"aaaaaaaaaaaaaaa"])

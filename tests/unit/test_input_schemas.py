@@ -249,6 +249,16 @@ def test_alternatives_become_one_object_that_says_what_goes_together() -> None:
     assert "exactly one of these sets of arguments: id, n; or mail, n" in plain["description"]
 
 
+def test_references_to_what_is_no_longer_there_are_left_out() -> None:
+    inner = {"a": {"$ref": "#/oneOf/0/properties/b", "description": "D"}, "b": {"type": "string"}}
+    plain = plain_schema({"oneOf": [top(inner), top({"c": {"$ref": "#/$defs/c~1d"}})], "$defs": {"c/d": {}}})
+    assert plain["properties"] == {
+        "a": {"description": "D"},
+        "b": {"type": "string"},
+        "c": {"$ref": "#/$defs/c~1d"},
+    }
+
+
 def test_an_ordinary_schema_is_shown_as_it_is() -> None:
     schema = top(
         {"a": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/x"}]}}, ("a",), **{"$defs": {"x": {}}}

@@ -68,7 +68,7 @@ def test_a_call_becomes_the_call_of_the_tool_that_it_names(arguments: str, passe
         ("call_tool", '{"name": "a", "arguments": [1]}', "no JSON object"),
         ("call_tool", '{"name": "a", "arguments": "{x"}', "no JSON ("),
         ("read_result", '{"call_id": "c", "offset": -1}', "its offset is -1, and must be 0 or more"),
-        ("read_result", '{"call_id": "c", "length": 20001}', "must be 1 to 20000"),
+        ("read_result", '{"call_id": "c", "length": 20001}', f"must be 1 to {READ_LENGTH}"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_would_be_right(name: str, arguments: str, said: str) -> None:

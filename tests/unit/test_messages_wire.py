@@ -214,6 +214,8 @@ def test_marks_move_on_and_nothing_before_them_changes() -> None:
         use = ToolUse(f"t{turn}", "calc__add", "{}")
         said += (Message("assistant", "", (use,)), Message("tool", "r", (), use.id))
     assert all(after.startswith(before[:-1]) for before, after in pairwise(texts))
+    paused = json.loads(one.encode(ModelRequest((*said, Message("assistant", "So far"))), stream=False))
+    assert "cache_control" in str(paused["messages"][-2])
     own = json.loads(wire(extra={"cache_control": MARK}).encode(ModelRequest(said), stream=False))
     assert "cache_control" not in str(own["messages"])  # the body's own mark is on the last block
 
@@ -398,6 +400,15 @@ def test_why_it_stopped(reason: str, blocks: list[Json], expected: str) -> None:
     fed(streaming, streamed(blocks, reason=reason)[:-1])
     assert streaming.finished  # `message_stop` need not come
     assert streaming.reply().stop == expected
+
+
+def test_an_end_of_the_stream_is_no_end_of_the_reply() -> None:
+    cut_off, over = reader(), reader()
+    fed(cut_off, streamed(BLOCKS)[:-2])
+    assert not cut_off.event("", b"[DONE]")
+    assert not cut_off.finished
+    fed(over, streamed(BLOCKS)[:-1])
+    assert over.event("", b" [DONE]")
 
 
 def test_a_refusal_without_words_says_what_the_endpoint_explains() -> None:

