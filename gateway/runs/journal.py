@@ -195,6 +195,9 @@ class Journal:
         """The log has come to this."""
         self.state = self._stored = state
         self._waiting = []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._feed.published(self.run_id, state.seq, ended=state.run.state.ended)
 
 
