@@ -118,10 +118,10 @@ class Thinking:
             await self._journal.amend(lambda _: (event,), lease=self._lease, encoding=encoding, use=use)
 
     def _only_reads(self, reply: ModelReply, agent: AgentDefinition) -> bool:
-        """Whether all that comes of it is calls that change nothing: it is stored with their outcomes."""
+        """Whether all that comes of it is calls that change nothing, or the end: it is stored with that."""
         names, facts = self._offer(agent).names, self._ports.facts
         called = [names.get(use.name) for use in reply.tool_uses]
-        return bool(called) and all(name is not None and not facts(name).changes for name in called)
+        return all(name is not None and not facts(name).changes for name in called)
 
     async def summarise(self, step: Summarise, agent: AgentDefinition) -> None:
         """Where no model gives one, a list of calls stands in its place. Raises as `call_model`."""
