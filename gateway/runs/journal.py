@@ -1,6 +1,7 @@
 """The log of one run in work: its state in memory, and the one way to add to it."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -25,6 +26,8 @@ from gateway.core.ports import (
 from gateway.runs.feed import Feed
 from gateway.runs.ports import UNOBSERVED, Observer
 from toolward.errors import Conflict, Overloaded, ToolwardError
+
+log = logging.getLogger(__name__)
 
 Decide = Callable[[RunStateData], Sequence[Event]]
 Encode = Callable[[Event], StoredEvent]
@@ -112,6 +115,14 @@ class Journal:
                 if self._timer is None:
                     self._timer = asyncio.get_running_loop().call_later(SOON, self._write_waiting)
 
+    async def settle(self) -> None:
+        """Store what waits; before the lease is given up under which it was said. Raises as `amend`."""
+        async with self._lock:
+            if self._waiting:
+                *before, last = (one.append for one in self._waiting)
+                await self._log.append(replace(last, before=tuple(before)))
+                self._has_stored(tuple(self._waiting))
+
     async def catch_up(self, length: int | None = None) -> bool:
         """Read what others have written; whether there was anything. Where the log's length is known, nothing is
         read when that is known here, too. Raises as `fold`."""
@@ -163,17 +174,13 @@ class Journal:
     def _write_waiting(self) -> None:
         self._timer = None
         if self._waiting:
-            self._writing = asyncio.create_task(self._store_waiting())
+            self._writing = asyncio.create_task(self._try_to_settle())
 
-    async def _store_waiting(self) -> None:
+    async def _try_to_settle(self) -> None:
         try:
-            async with self._lock:
-                if self._waiting:
-                    *before, last = (one.append for one in self._waiting)
-                    await self._log.append(replace(last, before=tuple(before)))
-                    self._has_stored(tuple(self._waiting))
-        except ToolwardError:
-            pass  # whoever writes next hears of it; where nobody does, nothing is lost
+            await self.settle()
+        except ToolwardError as error:  # whoever writes next hears of it, too
+            log.info("what run %s has begun is not on record yet: %s", self.run_id, error.text)
 
     async def _catch_up(self) -> bool:
         """Whether others have written. What waited to be stored is forgotten."""
