@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.agent.conversation import Call, Item, RunStateData, Turn
-from gateway.agent.loop_tools import READ
 from gateway.agent.model_requests import MessageRef, RequestDigest, ref_of
 from gateway.core.neutral import marked
 from gateway.core.ports import Message, Native, ToolUse
@@ -179,12 +178,9 @@ def _shown(call: Call, folded: bool) -> str:
     outcome = call.outcome
     assert outcome is not None  # noqa: S101 -- asked of calls that have one
     if not folded or not is_foldable(call):
-        from_outside = bool(call.tool or call.alias == READ) and outcome.code in _FROM_OUTSIDE
-        return (
-            marked(outcome.text, call.tool or READ, outcome.trust == "trusted")
-            if from_outside
-            else outcome.text
-        )
+        from_outside = bool(call.tool or call.alias in NAMES) and outcome.code in _FROM_OUTSIDE
+        source = call.tool or call.alias
+        return marked(outcome.text, source, outcome.trust == "trusted") if from_outside else outcome.text
     beginning = " ".join(outcome.text[:_BEGINNING].split())
     return (
         f"[Left out here to save space: {outcome.length or len(outcome.text):,} characters, which begin with:"

@@ -20,11 +20,11 @@ Names = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bounds on one run. 0 = none, where there may be none."""
+    """Bounds on one run, counted since somebody wrote last. 0 = none, where there may be none."""
 
     turns: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 20
     calls: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 60
-    tokens: Whole = 0  # input and output of all its turns
+    tokens: Whole = 0  # input and output of all turns
     cost: Whole = 0  # billionths of a US dollar
     seconds: Whole = 0  # at work: the time in which it waits for people does not count
     context_tokens: Annotated[int, msgspec.Meta(ge=1_000)] = (

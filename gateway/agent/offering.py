@@ -47,7 +47,7 @@ class Offer:
         """What `find_tools` answers."""
         found = self._index.find(query, limit)
         text = shown_tools(found) if found else "Nothing fits. Say it in other words, or more generally."
-        return Observation("ok", is_error=False, text=text, structured=bool(found), trust="trusted")
+        return Observation("ok", is_error=False, text=text, structured=bool(found))
 
     @cached_property
     def _index(self) -> Index:

@@ -10,7 +10,7 @@ import msgspec
 from gateway.agent.definition import Limits
 from gateway.agent.loop_tools import CALL, FIND, READ, asked_to_call
 from gateway.agent.observations import Observation
-from gateway.core.ports import ToolUse
+from gateway.core.ports import UNREADABLE, ToolUse
 from toolward.errors import InvalidArguments
 from toolward.names import closest
 
@@ -38,6 +38,10 @@ def resolve(
         return _mistake("limit_reached", f"No more tools can be called: {limits.calls} calls were made.")
     if use.name in OWN:
         return None
+    if use.name == UNREADABLE:
+        return _mistake(
+            "invalid_action", "What you wrote is neither a call nor an answer in the form that was asked."
+        )
     try:
         use = asked_to_call(use) if use.name == CALL else use
     except InvalidArguments as error:

@@ -34,7 +34,7 @@ from typing import Any
 import msgspec
 
 from gateway.agent import events as ev
-from gateway.agent.context import utf8
+from gateway.agent.context import RESULTS_ARE_DATA, utf8
 from gateway.agent.conversation import Call, Item, RunStateData, Seen, Spent, Turn
 from gateway.agent.measuring import charged, counted, measured, sized
 from gateway.agent.model_requests import apply
@@ -125,7 +125,7 @@ def begin(run_id: str, event: ev.Event, at: int) -> RunStateData:
         updated_at=at,
         last_seq=1,
     )
-    seen = Seen(size=utf8(event.definition.instructions) + utf8(event.input))
+    seen = Seen(size=utf8(event.definition.instructions) + utf8(RESULTS_ARE_DATA) + utf8(event.input))
     return RunStateData(run, event.tenant, event.definition, seq=1, seen=seen)
 
 

@@ -28,7 +28,7 @@ class Made(NamedTuple):
     """`inner` is what must be closed, and may be closed when nobody holds `port` any more."""
 
     spec: ModelSpec
-    port: ModelPort
+    port: Guarded
     tariff: Callable[[], Tariff | None]
     inner: Closing | None
 

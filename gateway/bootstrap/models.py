@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.bootstrap.endpoints import OFFLINE, Closing, Made, known_models, make_endpoint
 from gateway.core.model_spec import ModelSpec
 from gateway.core.ports import ModelPort
@@ -44,8 +46,10 @@ class Models:
     """Endpoints by name. Who was given one may ask it for as long as they hold it, whatever the configuration says
     meanwhile: what is no longer in force is closed when nobody holds it any more."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, once: bool = False) -> None:
+        """`once`: nothing is asked again, so that what fails now and then is seen."""
         self._environment = environment
+        self._once = once
         self._now = Prepared({}, OFFLINE, "")
         self._open: dict[Closing, weakref.finalize[..., ModelPort]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -79,13 +83,22 @@ class Models:
             return found
         near = closest(name, known)
         raise ConfigurationError(
-            f"There is no model endpoint {name!r}.",
+            f"There is no model endpoint named {name!r}.",
             hint=f"Did you mean {near!r}?" if near else f"There are: {', '.join(known)}.",
         )
+
+    def status(self) -> list[dict[str, str]]:
+        """As JSON, for operators."""
+        return [
+            {"name": name, "wire": one.spec.wire, "model": one.port.facts.model, "problem": one.port.problem}
+            for name, one in self._now.made.items()
+        ]
 
     async def prepare(self, configured: Iterable[ModelSpec]) -> Prepared:
         """What is as it was stays the same endpoint. Raises ConfigurationError."""
         specs, default, said = _chosen(configured, from_environment(self._environment))
+        if self._once:
+            specs = {name: replace(spec, retries=0) for name, spec in specs.items()}
         kept = {name: one for name, one in self._now.made.items() if specs.get(name) == one.spec}
         new = {name: spec for name, spec in specs.items() if name not in kept}
         known = await known_models(new)
@@ -117,11 +130,11 @@ class Models:
 
 @asynccontextmanager
 async def open_models(
-    configured: Sequence[ModelSpec], environment: Mapping[str, str]
+    configured: Sequence[ModelSpec], environment: Mapping[str, str], *, once: bool = False
 ) -> AsyncGenerator[Models, None]:
     """The environment's endpoint before the configured ones before the stand-in, as with all settings. Raises
     ConfigurationError."""
-    models = Models(environment)
+    models = Models(environment, once=once)
     try:
         models.use(await models.prepare(configured))
         yield models
@@ -137,7 +150,8 @@ def _chosen(
     specs = named | {OFFLINE: ModelSpec(name=OFFLINE, wire=OFFLINE)}
     if found is not None:
         where = f"{found.model} at {found.base_url}" if found.base_url else _STAND_IN
-        return specs | {DEFAULT: found}, DEFAULT, f"{where} (from the environment)"
+        # A run goes on with the endpoint whose name its last reply has: it must be one that can be asked for.
+        return specs | {DEFAULT: replace(found, name=DEFAULT)}, DEFAULT, f"{where} (from the environment)"
     if named:
         default = DEFAULT if DEFAULT in named else next(iter(named))
         return specs, default, f"{default} ({named[default].model or OFFLINE})"

@@ -110,6 +110,7 @@ class Reload:
             "policy": {"version": bound.version, "problems": bound.problems, "warnings": bound.warnings},
             "catalog": {"problems": catalog.problems},
             "backends": backends,
+            "models": self._models.status(),
         }
 
     @asynccontextmanager

@@ -246,6 +246,20 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "Example: toolward ledger rotate-key",
         ),
     ),
+    ("agent", "Agents, and what is wrong with their files."): (
+        _Command(
+            "list",
+            "gateway.cli.agent:list_agents",
+            "List the configured agents, the model endpoints that may answer them, and their limits.\n\n"
+            "Example: toolward agent list",
+        ),
+        _Command(
+            "check",
+            "gateway.cli.agent:check",
+            "Read agents' files and say what is wrong, with file and line. Nothing is started.\n\n"
+            "Example: toolward agent check agents/mine.yaml",
+        ),
+    ),
     ("run", "Runs of agents."): (
         _Command(
             "list",

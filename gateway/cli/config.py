@@ -11,11 +11,12 @@ from ruamel.yaml import YAML
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, printable, printable_lines
 from gateway.cli.session import Common
 from gateway.config.find import NAME, Found, find_config, home_directory, make_home, read_found
+from gateway.config.models import prices
 from gateway.config.secrets import Substituted, as_written
 from gateway.config.settings import Settings
 from gateway.config.source import shown
 from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as, would_start
-from gateway.core.budgets import BILLION
+from gateway.core.model_spec import BILLION, ModelSpec
 from gateway.core.spec import GrpcSpec, Launch, ReminderSpec, Spec, StdioSpec
 
 _IN_FILE = "(in the file)"
@@ -118,15 +119,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "source": settings.source,
         "backends": {spec.name: _backend(spec, settings) for spec in settings.backends},
-        "models": {
-            one.name: _filled(
-                wire=one.wire,
-                base_url=as_written(one.base_url),
-                model=as_written(one.model),
-                api_key=_secret(one.api_key),
-            )
-            for one in settings.models
-        },
+        "models": {one.name: _model(one) for one in settings.models},
         "agents": [str(one) for one in settings.agents],
         "policies": [str(one) for one in settings.policies],
         "principals": [
@@ -146,6 +139,27 @@ def _settings(settings: Settings) -> dict[str, Any]:
         ],
         "inbox": {"reminders": [_reminder(one) for one in settings.reminders]},
     }  # fmt: skip
+
+
+_USUAL = ModelSpec(name="", wire="offline")
+
+
+def _model(one: ModelSpec) -> dict[str, Any]:
+    """What differs from the usual, beside what it must say."""
+    said = (
+        "timeout", "context_tokens", "max_output_tokens", "concurrency", "retries", "stream", "strict",
+        "parallel_calls", "tools", "cache",
+    )  # fmt: skip
+    return _filled(
+        wire=one.wire,
+        base_url=as_written(one.base_url),
+        model=as_written(one.model),
+        api_key=_secret(one.api_key),
+        headers={name: _secret(value) for name, value in one.headers.items()},
+        networks=list(one.networks),
+        prices={} if one.rates is None else prices(one.rates),
+        body=dict.fromkeys(one.extra, _IN_FILE),
+    ) | {name: getattr(one, name) for name in said if getattr(one, name) != getattr(_USUAL, name)}
 
 
 def _reminder(one: ReminderSpec) -> dict[str, Any]:

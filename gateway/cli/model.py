@@ -4,9 +4,9 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec.structs import replace
+from cyclopts import Parameter
 
 from gateway.bootstrap.models import Check, Finding, Made, Models, Question, open_models
 from gateway.cli.output import (
@@ -20,8 +20,9 @@ from gateway.cli.output import (
     shorten,
 )
 from gateway.cli.session import Common, settings_of
+from gateway.config.models import prices
 from gateway.config.secrets import as_written
-from gateway.core.model_spec import BILLION, ModelSpec, Rates
+from gateway.core.model_spec import BILLION, ModelSpec
 
 UNPRICED = "unpriced"
 _OFFLINE = "It is a stand-in that understands no language; there is nothing to check."
@@ -47,15 +48,17 @@ async def _list(common: Common) -> int:
     return EXIT_OK
 
 
-def check(*names: str, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def check(
+    *names: Annotated[str, Parameter(help="which; without, all that are configured")],
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
     """Ask model endpoints three small questions."""
     return asyncio.run(_check(names, common))
 
 
 async def _check(names: Sequence[str], common: Common) -> int:
     settings, _ = settings_of(common)
-    once = [replace(one, retries=0) for one in settings.models]  # what fails now and then shall be seen
-    async with open_models(once, os.environ) as models:
+    async with open_models(settings.models, os.environ, once=True) as models:
         wanted = dict.fromkeys(names or [name for name in models.names if not _is_offline(models, name)])
         made = {name: models.made(name) for name in wanted}
         if not made and not common.json:
@@ -154,19 +157,8 @@ def _price(made: Made) -> str:
     tariff = made.tariff()
     if tariff is None:
         return UNPRICED
-    words = ", ".join(f"${value:g} {name.replace('_', ' ')}" for name, value in _dollars(tariff.base).items())
+    words = ", ".join(f"${value:g} {name.replace('_', ' ')}" for name, value in prices(tariff.base).items())
     return f"{words}; more above {tariff.steps[0][0]:,} tokens" if tariff.steps else words
-
-
-def _dollars(rates: Rates) -> dict[str, float]:
-    """As the configuration has them."""
-    given = {
-        "input": rates.input,
-        "cached_input": rates.cached,
-        "cache_write": rates.cache_written,
-        "output": rates.output,
-    }
-    return {name: value / BILLION for name, value in given.items() if value is not None}
 
 
 def _shown(name: str, made: Made) -> dict[str, Any]:
@@ -178,5 +170,5 @@ def _shown(name: str, made: Made) -> dict[str, Any]:
         "base_url": as_written(spec.base_url),
         "provider": facts.provider,
         "context_tokens": facts.context_tokens or None,
-        "prices": None if tariff is None else _dollars(tariff.base),
+        "prices": None if tariff is None else prices(tariff.base),
     }

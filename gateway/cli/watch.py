@@ -125,7 +125,7 @@ def _spent(usage: dict[str, int], cost: int | None) -> str:
         said.append(f"{cached} of them cached")
     if thought := usage.get("reasoning_tokens"):
         said.append(f"{thought} for reasoning")
-    if cost is not None:
+    if cost:
         said.append(f"${cost / 1e9:.2g}" if cost < 10_000_000 else f"${cost / 1e9:,.2f}")
     return ", ".join(said)
 

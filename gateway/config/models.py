@@ -3,11 +3,10 @@ prices."""
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import cast, get_args
 
 from gateway.config.convert import networks, url
-from gateway.config.reader import Section, said_of
+from gateway.config.reader import Section
 from gateway.core.model_spec import (
     BILLION,
     MODEL_CONCURRENCY,
@@ -29,7 +28,6 @@ _OURS = ("host", "content-length", "content-type", "transfer-encoding", "connect
 _WRITTEN = {"model", "messages", "input", "system", "instructions", "tools", "stream"}
 """Of a body: what the gateway must write itself."""
 
-_DEAREST = 1_000_000  # dollars
 _KEYS = (
     "wire", "base_url", "model", "api_key", "headers", "timeout", "networks", "prices", "context_tokens",
     "max_output_tokens", "concurrency", "retries", "stream", "strict", "parallel_calls", "tools", "cache", "body",
@@ -105,23 +103,22 @@ def _rates(at: Section) -> Rates:
         if key not in at:
             at.missing(key, f"{key}: 2.5")
     return Rates(
-        input=_rate(at, "input") or 0,
-        cached=_rate(at, "cached_input"),
-        cache_written=_rate(at, "cache_write"),
-        output=_rate(at, "output") or 0,
+        input=at.dollars("input"),
+        cached=at.dollars("cached_input") if "cached_input" in at else None,
+        cache_written=at.dollars("cache_write") if "cache_write" in at else None,
+        output=at.dollars("output"),
     )
 
 
-def _rate(at: Section, key: str) -> int | None:
-    """In billionths of a dollar for a million tokens."""
-    if key not in at:
-        return None
-    value = at.raw(key)
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _DEAREST:
-        # As it is written: a float's own text is the shortest that means it.
-        return round(Decimal(str(value)) * BILLION)
-    at.wrong(key, f"must be US dollars for a million tokens, such as 2.5, not {said_of(value)}")
-    return None
+def prices(rates: Rates) -> dict[str, float]:
+    """The same, as a file says it: US dollars for a million tokens."""
+    given = {
+        "input": rates.input,
+        "cached_input": rates.cached,
+        "cache_write": rates.cache_written,
+        "output": rates.output,
+    }
+    return {name: value / BILLION for name, value in given.items() if value is not None}
 
 
 def _body(at: Section) -> Mapping[str, Json]:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from gateway.config.secrets import Substituted
 from gateway.config.source import Place, YamlSource
-from gateway.core.budgets import BILLION
+from gateway.core.model_spec import BILLION
 from toolward.errors import ConfigurationError
 from toolward.names import closest
 from toolward.types import Json, JsonObject

@@ -11,11 +11,9 @@ import msgspec
 from gateway.core.digests import canonical
 from gateway.core.globs import globs
 from gateway.core.limits import MOST_A_DAY, Per, scope_of
+from gateway.core.model_spec import BILLION
 from gateway.core.ports import ModelUse, Taken
 from toolward.types import Principal
-
-BILLION = 1_000_000_000
-"""Billionths of a US dollar in one."""
 
 NOTHING = Taken()
 _HINT = "Days begin at midnight UTC."

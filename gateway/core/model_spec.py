@@ -16,14 +16,14 @@ MODEL_TIMEOUT = 120.0  # seconds for one reply
 MODEL_CONCURRENCY = 64  # replies of one endpoint in work at once
 RETRIES = 2  # of one request, beside the first time
 
+BILLION = 10**9
+"""Billionths of a US dollar in one: how money is counted everywhere inside."""
+
 OPENAI_URL = "https://api.openai.com/v1"
 ANTHROPIC_URL = "https://api.anthropic.com/v1"
 USUAL_URLS: Mapping[str, str] = {"openai_responses": OPENAI_URL, "anthropic_messages": ANTHROPIC_URL}
 """Where a wire leads that one vendor speaks. Chat completions are everybody's: there the address must be said, for
 a key goes there."""
-
-BILLION = 10**9
-"""Money is counted in whole billionths of a US dollar."""
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,14 +10,10 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.ports import Message, ModelRequest, ModelTool, ToolUse
+from gateway.core.ports import UNREADABLE, Message, ModelRequest, ModelTool, ToolUse
 from gateway.models.action_text import NO_ACTION
 from gateway.models.schemas import plain_schema
 from toolward.types import JsonObject
-
-UNREADABLE = "unreadable_action"
-"""The name of the call that stands for a reply that could not be read; no tool has it. Its arguments are the
-`text` and `why`."""
 
 _FORM = """\
 Reply with exactly one JSON object and nothing else, in one of these forms:

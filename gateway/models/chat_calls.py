@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.ports import Message
 from gateway.models.chat_shapes import ToolCallPart
+from gateway.models.echoed import free_turn
 
 
 class Call:
@@ -58,15 +60,17 @@ class Calls:
         if call.name and not was_named:
             self._begun(call.name)
 
-    def in_order(self, turn: int) -> list[Call]:
-        """Each with an id of its own: where the endpoint gave none, or one twice, it is made from `turn` and the
-        place. Raises ValueError for one without a name."""
+    def in_order(self, earlier: tuple[Message, ...]) -> list[Call]:
+        """Each with an id of its own: where the endpoint gave none, or one twice, it is made for the reply to
+        the messages before it. Raises ValueError for one without a name."""
         taken: set[str] = set()
         calls = sorted(self._calls, key=lambda call: call.order)
+        turn = -1
         for place, call in enumerate(calls):
             if not call.name:
                 raise ValueError("a tool call has no name")
             if not call.id or call.id in taken:
+                turn = free_turn(earlier) if turn < 0 else turn
                 call.id = f"call_{turn}_{place}"
             taken.add(call.id)
         return calls

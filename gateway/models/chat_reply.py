@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from gateway.core.ports import ModelReply, Native, OnPiece, Piece, StopReason, ToolUse, Usage
+from gateway.core.ports import Message, ModelReply, Native, OnPiece, Piece, StopReason, ToolUse, Usage
 from gateway.models.chat_calls import Call, Calls
 from gateway.models.chat_shapes import Completion, Said, TokenCounts, decode
 from gateway.models.echoed import arguments_object
@@ -37,13 +37,17 @@ class ChatReader(Reader):
     """See Reader."""
 
     def __init__(
-        self, source: str, adapted: Mapping[str, Adapted], turn: int, on_piece: OnPiece | None
+        self,
+        source: str,
+        adapted: Mapping[str, Adapted],
+        earlier: tuple[Message, ...],
+        on_piece: OnPiece | None,
     ) -> None:
-        """`adapted` are the schemas by the names of the tools. `turn` is the number of messages before this reply:
-        from it come ids where the endpoint gave none."""
+        """`adapted` are the schemas by the names of the tools. `earlier` is what it replies to:
+        from that come ids where the endpoint gave none."""
         self._source = source
         self._adapted = adapted
-        self._turn = turn
+        self._earlier = earlier
         self._on_piece = on_piece
         self._text: list[str] = []
         self._calls = Calls(lambda name: self._tell("call", name))
@@ -79,7 +83,7 @@ class ChatReader(Reader):
         """Raises ValueError for a tool call without a name, Reported where the endpoint broke off."""
         if self._finish in _BROKE_OFF:
             raise Reported({"message": _BROKE_OFF[self._finish], "code": 503})
-        calls = self._calls.in_order(self._turn)
+        calls = self._calls.in_order(self._earlier)
         stop = _STOPS.get(self._finish, "final")
         if self._refused:
             stop = "refusal"

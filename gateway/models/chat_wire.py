@@ -48,7 +48,7 @@ class ChatWire(Wire):
 
     def reader(self, request: ModelRequest, on_piece: OnPiece | None) -> Reader:
         known = self._tools.of(request.tools).adapted
-        return ChatReader(self._settings.source, known, len(request.messages), on_piece)
+        return ChatReader(self._settings.source, known, request.messages, on_piece)
 
     def _fields(self, request: ModelRequest, stream: bool, *, offered: bool) -> JsonObject:
         settings = self._settings

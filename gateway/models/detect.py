@@ -19,9 +19,13 @@ ANTHROPIC_MODEL = "claude-haiku-4-5"
 """Where ANTHROPIC_API_KEY is, likewise."""
 
 _MAX_LIST = 1024 * 1024  # bytes of a list of models
-_URL, _NAME, _KEY, _NETWORKS, _WIRE = (
-    f"TOOLWARD_MODEL_{word}" for word in ("URL", "NAME", "KEY", "NETWORKS", "WIRE")
+_URL, _NAME, _KEY = "TOOLWARD_MODEL_URL", "TOOLWARD_MODEL_NAME", "TOOLWARD_MODEL_KEY"
+_WIRE, _NETWORKS = "TOOLWARD_MODEL_WIRE", "TOOLWARD_MODEL_NETWORKS"
+VARIABLES = (
+    *(_URL, _NAME, _KEY, _WIRE, _NETWORKS),
+    *("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),
 )
+"""All that is looked at."""
 
 
 class LocalServer(NamedTuple):
@@ -50,28 +54,28 @@ def from_environment(environment: Mapping[str, str]) -> ModelSpec | None:
     vendor's whose key is set: OPENAI_API_KEY, then ANTHROPIC_API_KEY, unless _WIRE says which (OPENAI_BASE_URL and
     ANTHROPIC_BASE_URL are heeded: a key may be for somebody else); else None. A URL without a path gets `/v1`.
     Raises ConfigurationError where the variables say only half of it."""
-    given = {name: value.strip() for name, value in environment.items()}
-    wire, model = _wire(given.get(_WIRE, "")), given.get(_NAME, "")
+    given = {name: environment.get(name, "").strip() for name in VARIABLES}
+    wire, model = _wire(given[_WIRE]), given[_NAME]
     if wire == "offline":
         return ModelSpec(name="offline", wire="offline")
-    if given.get(_URL):
+    if given[_URL]:
         if not model:
             raise ConfigurationError(
                 f"{_URL} is set, and {_NAME} is not.",
                 hint="Set it to the name of a model that the endpoint serves.",
             )
         return _spec("environment", wire or "openai_chat", _with_version(given[_URL]), model, _KEY, given)
-    if given.get(_KEY):  # which server it is for is not known, and a key is not tried on several
+    if given[_KEY]:  # which server it is for is not known, and a key is not tried on several
         raise ConfigurationError(
             f"{_KEY} is set, and {_URL} is not.",
             hint="Set the URL that the key is for, or OPENAI_API_KEY or ANTHROPIC_API_KEY if it is theirs.",
         )
-    if given.get("OPENAI_API_KEY") and wire in (None, "openai_chat", "openai_responses"):
-        url = _with_version(given.get("OPENAI_BASE_URL") or OPENAI_URL)
+    if given["OPENAI_API_KEY"] and wire in (None, "openai_chat", "openai_responses"):
+        url = _with_version(given["OPENAI_BASE_URL"] or OPENAI_URL)
         return _spec("openai", wire or "openai_chat", url, model or OPENAI_MODEL, "OPENAI_API_KEY", given)
-    if given.get("ANTHROPIC_API_KEY") and wire in (None, "anthropic_messages"):
+    if given["ANTHROPIC_API_KEY"] and wire in (None, "anthropic_messages"):
         # The vendor's own libraries put the version behind this one, whatever its path.
-        url = f"{(given.get('ANTHROPIC_BASE_URL') or ANTHROPIC_URL).rstrip('/').removesuffix('/v1')}/v1"
+        url = f"{(given['ANTHROPIC_BASE_URL'] or ANTHROPIC_URL).rstrip('/').removesuffix('/v1')}/v1"
         name = model or ANTHROPIC_MODEL
         return _spec("anthropic", "anthropic_messages", url, name, "ANTHROPIC_API_KEY", given)
     if model or wire:
@@ -90,9 +94,9 @@ def _spec(
         wire=wire,
         base_url=base_url,
         model=model,
-        api_key=given.get(key_setting, ""),
+        api_key=given[key_setting],
         key_setting=key_setting,
-        networks=_words(given.get(_NETWORKS, "")),
+        networks=_words(given[_NETWORKS]),
     )
 
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import msgspec
 
-from gateway.core.ports import ToolUse
+from gateway.core.ports import Message, ToolUse
 from gateway.models.schemas import Adapted
 from toolward.types import JsonObject
 
@@ -32,15 +32,31 @@ def sent_id(call_id: str, taken: re.Pattern[str], most: int = 40) -> str:
     return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:most]
 
 
-def with_ids(uses: Iterable[ToolUse], turn: int, taken: re.Pattern[str]) -> tuple[ToolUse, ...]:
+def free_turn(earlier: tuple[Message, ...]) -> int:
+    """A number for ids of our own (`call_7_0`) in the reply to these messages, which no call in them has. Their
+    count alone is none: it falls when turns are summarised."""
+    taken = {use.id.rpartition("_")[0] for message in earlier for use in message.tool_uses}
+    turn = len(earlier)
+    while f"call_{turn}" in taken:
+        turn += 1
+    return turn
+
+
+def with_ids(
+    uses: Iterable[ToolUse], earlier: tuple[Message, ...], taken: re.Pattern[str]
+) -> tuple[ToolUse, ...]:
     """Calls with an id of their own each: the endpoint's where it is there, is not another call's too, and would be
-    taken back; else one made of the `turn` (messages before this reply) and the place."""
+    taken back; else one that is made for the reply to the messages before it."""
     found: list[ToolUse] = []
     used: set[str] = set()
+    turn = -1
     for place, use in enumerate(uses):
-        call_id = use.id if use.id not in used and taken.fullmatch(use.id) else f"call_{turn}_{place}"
+        good = use.id not in used and taken.fullmatch(use.id)
+        if not good and turn < 0:
+            turn = free_turn(earlier)
+        call_id = use.id if good else f"call_{turn}_{place}"
         used.add(call_id)
-        found.append(use if call_id == use.id else ToolUse(call_id, use.name, use.arguments_json))
+        found.append(use if good else ToolUse(call_id, use.name, use.arguments_json))
     return tuple(found)
 
 

@@ -1,28 +1,23 @@
-"""One request to a model endpoint and its reply, over our own pool, or over a client of httpx that somebody gives.
+"""One request to a model endpoint and its reply, over httpx's transport interface: our keep-alive pool is beneath
+it, or whatever transport somebody gives (one that goes through a proxy, or speaks HTTP/2).
 
-The pool takes a quarter of the CPU that a client of httpx does, and a turn has less than a millisecond. Whatever
-goes wrong underneath is a ToolwardError here.
-"""
+A client of httpx is not between: of what it adds (cookies, redirects, hooks) nothing is wanted here, and it takes
+as much CPU as all the rest of a turn. Whatever goes wrong underneath is a ToolwardError here."""
 
 import contextlib
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from typing import NamedTuple
+
+import httpx
 
 from toolward.errors import ConfigurationError, DeadlineExceeded, InvalidResult, ToolwardError, Unavailable
 from toolward.outbound.connection import Interrupted
-from toolward.outbound.pool import Pool
+from toolward.outbound.egress import Origins
+from toolward.outbound.for_httpx import HttpxTransport
 from toolward.outbound.reach import Reach
-
-if TYPE_CHECKING:
-    import httpx
 
 MAX_REPLY = 64 * 1024 * 1024
 """Bytes of one reply, streamed or whole."""
-
-_PATH = re.compile(r"/[!-~]*")
 
 
 class Answer(NamedTuple):
@@ -33,59 +28,49 @@ class Answer(NamedTuple):
     body: AsyncIterator[bytes]
 
 
-class Exchange(Protocol):
+class Exchange:
     """No timeout is set here: who asks has one deadline around everything."""
 
-    def post(self, headers: Mapping[str, str], body: bytes) -> AbstractAsyncContextManager[Answer]:
-        """Entering it, and reading the body, raise Unavailable, Interrupted, DeadlineExceeded, InvalidResult,
-        Overloaded, Denied."""
-        ...
-
-    async def aclose(self) -> None: ...
-
-
-class PoolExchange(Exchange):
-    def __init__(self, url: str, reach: Reach) -> None:
-        """`url` is the whole address; `reach` says where its name may lead. Raises ConfigurationError."""
-        self._pool = Pool(url, max_body=MAX_REPLY, reach=reach)
-        self._path = urlsplit(url).path
-        if not _PATH.fullmatch(self._path):
+    def __init__(self, url: str, reach: Reach, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """`url` is the whole address; `reach` says where its name may lead. A transport that is given stays its
+        giver's to close. Raises ConfigurationError."""
+        try:
+            self._url = httpx.URL(url)
+            self._url.raw_path.decode("ascii")
+            self._host = self._url.netloc.decode("ascii")
+        except (httpx.InvalidURL, UnicodeError):
             raise ConfigurationError(
                 "The base URL of a model endpoint holds characters that no address may.",
                 hint="Write them percent-encoded.",
-            )
-
-    @contextlib.asynccontextmanager
-    async def post(self, headers: Mapping[str, str], body: bytes) -> AsyncGenerator[Answer]:
-        async with self._pool.stream("POST", self._path, headers, body, timeout=None) as reply:
-            yield Answer(reply.status, reply.headers, reply)
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
-
-
-class ClientExchange(Exchange):
-    """Over a client of httpx, which stays its giver's to close."""
-
-    def __init__(self, url: str, client: "httpx.AsyncClient") -> None:
-        self._url = url
-        self._client = client
-
-    @contextlib.asynccontextmanager
-    async def post(self, headers: Mapping[str, str], body: bytes) -> AsyncGenerator[Answer]:
-        exchange = self._client.stream(
-            "POST", self._url, content=body, headers=dict(headers), timeout=None, follow_redirects=False
+            ) from None
+        self._owned = (
+            HttpxTransport(Origins([url]), max_body=MAX_REPLY, reach=reach) if not transport else None
         )
-        async with contextlib.AsyncExitStack() as stack:
-            with _told():
-                reply = await stack.enter_async_context(exchange)
+        self._transport = transport or self._owned
+
+    @contextlib.asynccontextmanager
+    async def post(self, headers: Mapping[str, str], body: bytes) -> AsyncGenerator[Answer]:
+        """Entering it, and reading the body, raise Unavailable, Interrupted, DeadlineExceeded, InvalidResult,
+        Overloaded, Denied."""
+        assert self._transport is not None  # noqa: S101 -- one of the two is there
+        # With its length and its stream given, httpx has nothing left to work out.
+        length = {"host": self._host, "content-length": str(len(body))}
+        request = httpx.Request(
+            "POST", self._url, headers={**headers, **length}, stream=httpx.ByteStream(body)
+        )
+        with _told():
+            reply = await self._transport.handle_async_request(request)
+        try:
             yield Answer(reply.status_code, reply.headers, _pieces(reply))
+        finally:
+            await reply.aclose()
 
     async def aclose(self) -> None:
-        pass
+        if self._owned is not None:
+            await self._owned.aclose()
 
 
-async def _pieces(reply: "httpx.Response") -> AsyncIterator[bytes]:
+async def _pieces(reply: httpx.Response) -> AsyncIterator[bytes]:
     with _told():
         async for piece in reply.aiter_bytes():
             yield piece
@@ -94,17 +79,13 @@ async def _pieces(reply: "httpx.Response") -> AsyncIterator[bytes]:
 @contextlib.contextmanager
 def _told() -> Generator[None]:
     """httpx's errors as ours."""
-    import httpx
-
     try:
         yield
     except httpx.HTTPError as error:
         raise _like(error) from None
 
 
-def _like(error: "httpx.HTTPError") -> ToolwardError:
-    import httpx
-
+def _like(error: httpx.HTTPError) -> ToolwardError:
     if isinstance(error.__cause__, ToolwardError):  # of our own transport
         return error.__cause__
     if isinstance(error, httpx.DecodingError):

@@ -24,7 +24,8 @@ QUEUE = 1024
 FAILURES = 5
 """In a row; then an endpoint is left alone."""
 
-_FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0  # seconds for which it is
+FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0  # seconds for which it is
+LONGEST_PAUSE = 30.0  # seconds before it is asked again
 _LEAST = 1.0  # seconds that must be left behind a pause
 _AGAIN = (Unavailable, Overloaded, InvalidResult)
 """A model that is asked twice does no harm; a request that is wrong stays wrong, and time that is over, over."""
@@ -47,16 +48,19 @@ class Guarded(ModelPort):
         breaker: Breaker | None = None,
     ) -> None:
         self.facts = facts
+        self._told = (
+            _Told()
+        )  # no method of ours: a circle would keep this alive when nobody holds it any more
         self._endpoint = endpoint
         self._tariff = tariff
         self._timeout = timeout
-        self._retries = Retries(draw, RetryRules(attempts=1 + retries, wait=0.5, longest=30.0))
+        self._retries = Retries(draw, RetryRules(attempts=1 + retries, wait=0.5, longest=LONGEST_PAUSE))
         said = f"the model endpoint {facts.name!r}"
         self._gate = Gate(
             said,
             Lane(said, concurrency, QUEUE),
-            breaker or Breaker(FAILURES, _FIRST_WAIT, _LONGEST_WAIT),
-            tell=lambda _: None,
+            breaker or Breaker(FAILURES, FIRST_WAIT, LONGEST_WAIT),
+            tell=self._told.hear,
             now=_now,
         )
 
@@ -86,6 +90,11 @@ class Guarded(ModelPort):
             if heard is not None:
                 heard.forget()
 
+    @property
+    def problem(self) -> str:
+        """Why it is left alone now; empty where it is not."""
+        return self._told.problem
+
     async def _once(self, request: ModelRequest, heard: "_Heard | None", until: float) -> ModelReply:
         left = 0.0
 
@@ -103,6 +112,13 @@ class Guarded(ModelPort):
         tariff = self._tariff()
         cost = None if tariff is None else tariff.cost(reply.usage)
         return replace(reply, endpoint=self.facts.name, cost=cost)
+
+
+class _Told:
+    problem = ""
+
+    def hear(self, problem: str) -> None:
+        self.problem = problem
 
 
 class _Heard:

@@ -5,21 +5,19 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
+import httpx
 import msgspec
 
 from gateway.core.ports import EndpointFacts, ModelPort, ModelReply, ModelRequest, OnPiece
-from gateway.models.exchange import MAX_REPLY, Answer, ClientExchange, PoolExchange
+from gateway.models.exchange import MAX_REPLY, Answer, Exchange
 from gateway.models.failures import Endpoint
 from gateway.models.surrogates import whole_characters
 from gateway.models.wire import Reader, Reported, Wire
 from toolward.errors import ConfigurationError, ToolwardError
 from toolward.outbound.reach import PUBLIC, Reach
 from toolward.outbound.sse import Event, EventReader
-
-if TYPE_CHECKING:
-    import httpx
 
 _MAX_REFUSAL = 64 * 1024  # bytes of a refusal's body that are looked at
 _SHORTEST_SECRET = 8  # characters; an extra header's shorter value is a flag
@@ -41,7 +39,7 @@ class HttpEndpoint(ModelPort):
         *,
         timeout: float = 120.0,
         headers: Mapping[str, str] | None = None,
-        client: "httpx.AsyncClient | None" = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         key_setting: str = "",
         reach: Reach = PUBLIC,
         stream: bool = True,
@@ -50,7 +48,7 @@ class HttpEndpoint(ModelPort):
         """`base_url` is what comes before the wire's path and mostly ends in `/v1`. `timeout` in seconds bounds
         every reply, whatever a request allows. `key_setting` says in errors where the key is set. `reach` says
         where the endpoint's name may lead. `stream` says whether replies are streamed to who asks for pieces.
-        A `client` that is given stays the giver's to close. Raises ConfigurationError."""
+        A `transport` that is given stays the giver's to close. Raises ConfigurationError."""
         key = api_key.strip()
         extra = dict(headers or {})
         setting = key_setting or f"the api_key of the model endpoint {name!r}"
@@ -77,7 +75,7 @@ class HttpEndpoint(ModelPort):
         self._endpoint = Endpoint(
             name, base_url, self.facts.model, path=wire.path, key_setting=setting, secrets=secrets
         )
-        self._exchange = PoolExchange(url, reach) if client is None else ClientExchange(url, client)
+        self._exchange = Exchange(url, reach, transport)
 
     def __repr__(self) -> str:
         return f"<HttpEndpoint {self.facts.name!r} at {self._endpoint.base_url}, model {self.facts.model!r}>"

@@ -19,6 +19,7 @@ from gateway.models.action_text import (
     Unreadable,
     read_action,
 )
+from gateway.models.echoed import free_turn
 from gateway.models.encoded import PerTools
 from gateway.models.wire import Reader, Wire, WireSettings
 
@@ -116,7 +117,7 @@ class _ActionsReader(Reader):
             case FinalAction(answer):
                 return self._final(reply, answer)
             case ToolActions(calls, said):
-                turn = len(self._request.messages)
+                turn = free_turn(self._request.messages)
                 uses = tuple(ToolUse(f"call_{turn}_{at}", *call) for at, call in enumerate(calls))
                 return self._calling(reply, said, uses)
             case Unreadable() as found:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.core.ports import ModelReply, Native, OnPiece, StopReason, ToolUse, Usage
+from gateway.core.ports import Message, ModelReply, Native, OnPiece, StopReason, ToolUse, Usage
 from gateway.models import messages_shapes as shapes
 from gateway.models.echoed import as_called, json_list, with_ids
 from gateway.models.messages_blocks import SAID, Block
@@ -26,12 +26,16 @@ class MessagesReader(Reader):
     """See Reader."""
 
     def __init__(
-        self, source: str, adapted: Mapping[str, Adapted], turn: int, on_piece: OnPiece | None
+        self,
+        source: str,
+        adapted: Mapping[str, Adapted],
+        earlier: tuple[Message, ...],
+        on_piece: OnPiece | None,
     ) -> None:
-        """`turn` is the number of messages before this reply: from it come ids where the endpoint gave none."""
+        """`earlier` is what it replies to: from that come ids where the endpoint gave none."""
         self._source = source
         self._adapted = adapted
-        self._turn = turn
+        self._earlier = earlier
         self._spoken = Spoken(on_piece)
         self._blocks: dict[int, Block] = {}
         self._parts = 0
@@ -107,7 +111,7 @@ class MessagesReader(Reader):
         ]
         if not all(call.name for call in calls):
             raise ValueError("a tool call has no name")
-        uses = with_ids(calls, self._turn, CALL_ID)
+        uses = with_ids(calls, self._earlier, CALL_ID)
         stop = _STOPS.get(self._stop_reason or "", "tool_use" if uses else "final")
         texts: dict[int, str] = {}
         for block in blocks:

@@ -70,7 +70,7 @@ class MessagesWire(Wire):
 
     def reader(self, request: ModelRequest, on_piece: OnPiece | None) -> Reader:
         known = self._tools.of(request.tools).adapted
-        return MessagesReader(self._settings.source, known, len(request.messages), on_piece)
+        return MessagesReader(self._settings.source, known, request.messages, on_piece)
 
     def _offer(self, request: ModelRequest) -> dict[str, bytes]:
         """A conversation that holds calls must come with tools, also where no more calls are wanted. Those of the

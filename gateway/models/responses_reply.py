@@ -6,7 +6,7 @@ from typing import cast
 
 import msgspec
 
-from gateway.core.ports import ModelReply, Native, OnPiece, StopReason, ToolUse, Usage
+from gateway.core.ports import Message, ModelReply, Native, OnPiece, StopReason, ToolUse, Usage
 from gateway.models import responses_shapes as shapes
 from gateway.models.echoed import arguments_object, as_called, json_list, with_ids
 from gateway.models.schemas import Adapted
@@ -73,12 +73,16 @@ class ResponsesReader(Reader):
     """See Reader."""
 
     def __init__(
-        self, source: str, adapted: Mapping[str, Adapted], turn: int, on_piece: OnPiece | None
+        self,
+        source: str,
+        adapted: Mapping[str, Adapted],
+        earlier: tuple[Message, ...],
+        on_piece: OnPiece | None,
     ) -> None:
-        """`turn` is the number of messages before this reply: from it come ids where the endpoint gave none."""
+        """`earlier` is what it replies to: from that come ids where the endpoint gave none."""
         self._source = source
         self._adapted = adapted
-        self._turn = turn
+        self._earlier = earlier
         self._spoken = Spoken(on_piece)
         self._begun = 0  # items
         self._told: set[object] = set()  # by what deltas were named; by their kind where by nothing
@@ -141,7 +145,7 @@ class ResponsesReader(Reader):
             for found in (one.item for one in items)
             if found.type == "function_call"
         ]
-        uses = with_ids(calls, self._turn, CALL_ID)
+        uses = with_ids(calls, self._earlier, CALL_ID)
         stop: StopReason = "tool_use" if uses else "final"
         if self._unfinished is not None:
             stop = _STOPS.get(self._unfinished.reason, "length")

@@ -71,7 +71,7 @@ class ResponsesWire(Wire):
 
     def reader(self, request: ModelRequest, on_piece: OnPiece | None) -> Reader:
         known = self._tools.of(request.tools).adapted
-        return ResponsesReader(self._settings.source, known, len(request.messages), on_piece)
+        return ResponsesReader(self._settings.source, known, request.messages, on_piece)
 
     def _offer(self, request: ModelRequest) -> dict[str, bytes]:
         """Where no more calls are wanted, the tools of the turn before keep the prompt cache."""

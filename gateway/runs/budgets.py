@@ -15,7 +15,8 @@ from toolward.types import Principal
 
 class Hold:
     """Room in the budgets for one question, until the `with` is left: when what it took is on record, or it failed.
-    `reached` says why there is no room; then nothing is held, and nothing may be asked."""
+    `reached` says why there is no room, and nothing is held. Who asks nevertheless (for a run's last words) has it
+    counted like any other."""
 
     __slots__ = ("_held", "cost", "reached", "scopes", "tokens")
 
@@ -63,7 +64,7 @@ class Budgets:
         where = scopes(budgets, principal)
         taken = await self._taken(where)
         if said := reached(budgets, principal, taken, tokens, cost):
-            return Hold(self._held, (), 0, 0, said)
+            return Hold(self._held, where, tokens, cost or 0, said)
         hold = Hold(self._held, where, tokens, cost or 0)
         self._held.add(hold)
         for meanwhile in self._looking.values():

@@ -10,6 +10,7 @@ import msgspec
 from gateway.agent import events as ev
 from gateway.agent.classifying import classifying, label_of
 from gateway.agent.context import Conversation
+from gateway.agent.conversation import BYTES_A_TOKEN
 from gateway.agent.definition import AgentDefinition, Limits
 from gateway.agent.loop import CallModel, Summarise, last_words
 from gateway.agent.making import model_replied, summarised
@@ -82,7 +83,7 @@ class Thinking:
             await self._classify(step.turn, agent)
             return
         names = endpoints_for(state, agent, about, label)
-        async with self._room(names) as room:
+        async with self._room(names, about.input_tokens) as room:
             if room.reached and not step.last:
                 await self._note(ev.LimitReached(limit="budget", message=room.reached))
             else:
@@ -159,9 +160,11 @@ class Thinking:
             await self._note(classified, room.took(reply.usage, reply.cost) if reply.endpoint else None)
 
     @asynccontextmanager
-    async def _room(self, names: tuple[str, ...]) -> AsyncGenerator[Hold]:
-        """In the budgets of the run's owner, for one question to one of these endpoints."""
+    async def _room(self, names: tuple[str, ...], least: int = 0) -> AsyncGenerator[Hold]:
+        """In the budgets of the run's owner, for one question of at least so many tokens to one of these
+        endpoints."""
         tokens, cost = ahead(self._state)
+        tokens = max(tokens, least)
         held = await self._ports.budgets.hold(
             self._principal, tokens, None if self._without_price(names) else cost
         )
@@ -192,7 +195,11 @@ class Thinking:
         return await ask(names, find, request, on_piece)
 
     def _asked(self, agent: AgentDefinition, *, last: bool) -> Asked:
-        return Asked(self._state.seen.tokens, tools_offered=not last and bool(self._offer(agent).tools))
+        offer = self._offer(agent)
+        tokens = self._state.seen.tokens
+        if not self._state.seen.counted and not last:  # else the endpoint has counted them, too
+            tokens += len(offer.shown(self._state).listed) // BYTES_A_TOKEN
+        return Asked(tokens, tools_offered=not last and bool(offer.tools))
 
     def _seconds(self, agent: AgentDefinition, step: CallModel) -> float:
         if not agent.limits.seconds:

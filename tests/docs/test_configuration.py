@@ -11,7 +11,7 @@ from gateway.config.reader import Section
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 ENVIRONMENT = dict.fromkeys(
-    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY"), "x"
+    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY", "STRONG_KEY"), "x"
 ) | {"PRINCIPAL_KEY": "k" * 40, "WEBHOOK_SECRET": "w" * 40}
 
 
@@ -76,15 +76,17 @@ def test_the_defaults_are_the_defaults() -> None:
     from gateway.config.reminders import AFTER, AT_MOST, EVERY, SHORTEST_SECRET
     from gateway.config.settings import CALL_TIMEOUT, GRPC, HTTP
     from gateway.config.source import MAX_BYTES, MAX_DEPTH
-    from gateway.core.model_spec import MODEL_TIMEOUT
+    from gateway.core.model_spec import MODEL_CONCURRENCY, MODEL_TIMEOUT, RETRIES
     from gateway.core.spec import CONCURRENCY, QUEUE
 
     said: list[tuple[str, Any]] = [
         ("| `http` | HOST:PORT | `{}` |", HTTP),
         ("| `grpc` | HOST:PORT | `{}` |", GRPC),
         ("| `timeout` | seconds | {:g} | of one call", CALL_TIMEOUT),
-        ("| `timeout` | seconds | {:g} | |", MODEL_TIMEOUT),
-        ("| `concurrency` | number | {} |", CONCURRENCY),
+        ("| `timeout` | seconds | {:g} | of one reply", MODEL_TIMEOUT),
+        ("| `concurrency` | number | {} | calls of it", CONCURRENCY),
+        ("| `concurrency` | number | {} | replies of it", MODEL_CONCURRENCY),
+        ("| `retries` | number | {} |", RETRIES),
         ("| `queue` | number | {} |", QUEUE),
         ("At most {} MiB", MAX_BYTES >> 20),
         ("{} levels", MAX_DEPTH),

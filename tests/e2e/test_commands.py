@@ -31,8 +31,9 @@ def test_help_says_what_to_write(home: Path, arguments: tuple[str, ...]) -> None
 
 COMMANDS = (
     "demo", "up", "ask", "mcp", "tool list", "tool show", "tool call", "tool review", "policy check",
-    "policy explain", "policy test", "policy replay", "config path", "config show", "config trust", "inbox list",
-    "inbox show", "inbox approve", "inbox deny", "inbox withdraw", "ledger tail", "ledger verify", "ledger export",
+    "policy explain", "policy test", "policy replay", "agent list", "agent check", "config path", "config show",
+    "config trust", "inbox list", "inbox show",
+    "inbox approve", "inbox deny", "inbox withdraw", "ledger tail", "ledger verify", "ledger export",
     "ledger erase", "ledger prune", "ledger rotate-key", "run list", "run show", "run watch", "run pause",
     "run resume", "run cancel", "run retry", "run send", "run rate", "run export", "run replay",
 )  # fmt: skip

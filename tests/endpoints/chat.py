@@ -138,7 +138,7 @@ def _choice(said: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
 
 
 def _fragments(reply: Reply, number: int, size: int) -> list[dict[str, Any]]:
-    """Those of several calls take turns, as they may."""
+    """Those of several calls take turns, as they may, unless the script says otherwise."""
     queues: list[list[dict[str, Any]]] = []
     for index, (call_id, call) in enumerate(zip(call_ids(reply, number), reply.calls, strict=True)):
         function = {"name": call.name, "arguments": ""}
@@ -146,6 +146,8 @@ def _fragments(reply: Reply, number: int, size: int) -> list[dict[str, Any]]:
         rest = [{"index": index, "function": {"arguments": part}} for part in cut_up(call.json, size)]
         queues.append([first, *rest])
     parts: list[dict[str, Any]] = []
+    if reply.sending.apart:
+        return [part for queue in queues for part in queue]
     while any(queues):
         parts += [queue.pop(0) for queue in queues if queue]
     return parts

@@ -30,6 +30,8 @@ class ResponsesSpeech:
         turns = [
             _told(item, index, reply.sending.piece) for index, item in enumerate(items) if item not in said
         ]
+        if reply.sending.apart:
+            turns = [[event for told in turns for event in told]]
         while any(turns):  # the events of several calls take turns, as they may
             events += [told.pop(0) for told in turns if told]
         done = _response(reply, number, items)

@@ -48,6 +48,7 @@ class Sending:
 
     size: int = 0  # bytes of one write, whatever they split; 0 = an event each
     piece: int = 7  # characters of text or arguments in one streamed fragment
+    apart: bool = False  # one call after the other; else their fragments take turns, where a wire lets them
     noise: bool = False  # pings, comments, events and fields that nobody knows
     crlf: bool = False  # lines end as HTTP's do
     whole: bool = False  # in one piece, though a stream was asked for

@@ -110,14 +110,15 @@ class ScriptedEndpoint:
         return await _send(line, Raw((body,), failure.status, _JSON | failure.headers))
 
     async def _say(self, line: Line, speech: Speech, reply: Reply, *, stream: bool) -> bool:
-        self._count += 1
-        self._given.append(speech.given(reply, self._count))
-        how = reply.sending
+        how, number = reply.sending, self._count + 1
+        if not how.then:  # one that does not come to its end is said again, as the same
+            self._count = number
+            self._given.append(speech.given(reply, number))
         if stream and not how.whole:
-            pieces = _pieces(speech, reply, self._count)
+            pieces = _pieces(speech, reply, number)
             await _open(line, _STREAM | {"cache-control": "no-cache"})
         else:
-            body = json.dumps(speech.whole(reply, self._count), ensure_ascii=False).encode()
+            body = json.dumps(speech.whole(reply, number), ensure_ascii=False).encode()
             pieces = [body[: max(1, round(len(body) * how.until))]] if how.then else [body]
             await _open(line, _JSON)
         for piece in pieces:

@@ -29,15 +29,16 @@ TOOLS = (
 
 
 def our_wire(wire: WireName, **settings: Any) -> Wire:
-    return OURS[wire](WireSettings(source=f"scripted/{wire}/{MODEL}", model=MODEL, **settings))
+    given: dict[str, Any] = {"source": f"scripted/{wire}/{MODEL}", "model": MODEL, **settings}
+    return OURS[wire](WireSettings(**given))
 
 
 def our_endpoint(
-    wire: WireName, url: str, settings: Mapping[str, Any] | None = None, **more: Any
+    wire: WireName, url: str, settings: Mapping[str, Any] | None = None, *, key: str = KEY, **more: Any
 ) -> HttpEndpoint:
     spoken = our_wire(wire, **(settings or {}))
     return HttpEndpoint(
-        "scripted", url, spoken, KEY, facts=EndpointFacts(model=MODEL), key_setting="SOME_KEY", **more
+        "scripted", url, spoken, key, facts=EndpointFacts(model=MODEL), key_setting="SOME_KEY", **more
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.agent.definition import AgentDefinition, Limits
 from gateway.core import people
+from gateway.core.budgets import Budget
 from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
@@ -88,6 +89,8 @@ class House:
         self.ids = TwinIds()
         self.backends = TwinBackends(listing("crm", *TOOLS))
         self.model: ModelPort = TwinModel([])
+        self.endpoints: Mapping[str, ModelPort] = {}  # those that are not `model`
+        self.budgets: tuple[Budget, ...] = ()
         self.agents: Mapping[str, AgentDefinition] = {"support": SUPPORT}
         self.rights: Mapping[str, tuple[str, ...]] | None = None  # None: as when a run was started
         self.lease_seconds = 15.0
@@ -113,7 +116,8 @@ class House:
                 ledger=self.ledger,
                 dispatch=dispatch,
                 authorize=dispatch.authorize,
-                endpoint=lambda _: self.model,
+                endpoint=lambda name: self.endpoints.get(name, self.model),
+                budgets=lambda: self.budgets,
                 tools_for=Offers(dispatch).offer,
                 clock=self.clock,
                 ids=self.ids,

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from gateway.core.limits import DAY_MS
-from gateway.core.ports import CallRecord, Spend
+from gateway.core.ports import CallRecord, ModelUse, RunAppend, RunRecord, Spend, StoredEvent, Taken
 from gateway.ledger.ledger import Ledger
 from tests.integration.test_ledger import approve, record, spec
 from tests.twins import START_MS, TwinClock
 from toolward.errors import Conflict, NotFound, Overloaded, Unavailable
-from toolward.types import RequestState
+from toolward.types import RequestState, Run, RunState
 
 DAY = START_MS // DAY_MS
 
@@ -163,3 +163,28 @@ async def test_where_what_was_taken_is_gone_nothing_more_is_given(path: Path):
     async with Ledger.open(path) as ledger:
         with pytest.raises(Unavailable):
             await made(ledger, read(1), calls(1))
+
+
+# --- of models: counted with the reply, never refused there
+
+
+async def reply(ledger: Ledger, number: int, tokens: int, cost: int) -> None:
+    run = Run(f"run_{number}", "a", "ada", RunState.RUNNING, "", created_at=START_MS, updated_at=START_MS)
+    await ledger.create(RunRecord(run, "default", ()), [StoredEvent("run_started", 1, b"{}")])
+    use = ModelUse(("ada", "acme"), tokens, cost)
+    await ledger.append(RunAppend(run.id, 1, (StoredEvent("model_replied", 1, b"{}"),), run, use=use))
+
+
+async def test_what_models_took_is_exact_for_two_ledgers_at_once_and_after_a_restart(path: Path):
+    async with Ledger.open(path) as one, Ledger.open(path) as two:
+        await asyncio.gather(*(reply((one, two)[number % 2], number, 3, 5) for number in range(30)))
+    async with Ledger.open(path) as again:
+        assert await again.taken(("ada", "acme"), DAY) == {"ada": Taken(90, 150), "acme": Taken(90, 150)}
+
+
+async def test_what_a_mad_endpoint_says_breaks_no_sum(path: Path):
+    async with Ledger.open(path) as ledger:
+        for number in range(2):
+            await reply(ledger, number, 2**62, 0)
+        assert (await ledger.taken(("ada",), DAY))["ada"].tokens == 2**62
+        assert await made(ledger, read(1), calls(1))

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gateway.core.ports import ModelReply, ModelRequest, OnPiece, Piece
-from gateway.runs.feed import PENDING_TEXT
+from gateway.runs.feed import PENDING_TEXT, Watcher
 from gateway.runs.runner import Runs
 from gateway.servers.rest import rest_app
 from gateway.servers.sse import EventStream
@@ -25,24 +25,25 @@ from toolward.doors.serve import http_server
 from toolward.types import RunState, ServerInfo, TextDelta
 
 PIECE = "x" * 50_000
-PIECES = 400  # 20 MB: no buffer on the way holds it
 
 
 class Talkative(TwinModel):
-    """Says more than anybody reads, as fast as it can, when it is let."""
+    """Says more than anybody reads, from when it is let until it is enough."""
 
     def __init__(self) -> None:
         super().__init__([says("done")])
-        self.go = asyncio.Event()
+        self.go, self.enough = asyncio.Event(), asyncio.Event()
+        self.said = 0  # characters of each kind
 
     async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
         reply = await super().reply(request)
         assert on_piece is not None
         await self.go.wait()
-        for _ in range(PIECES):
+        while not self.enough.is_set():
             on_piece(Piece("text", PIECE))
             on_piece(Piece("reasoning", PIECE))
-            await asyncio.sleep(0)
+            self.said += len(PIECE)
+            await asyncio.sleep(0.0001)
         return reply
 
 
@@ -76,8 +77,32 @@ async def until_watched_by(runs: Runs, run_id: str, count: int) -> None:
             await asyncio.sleep(0.005)
 
 
+@pytest.fixture
+def takes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many characters a watcher took, each time."""
+    taken: list[int] = []
+    plain = Watcher.taken
+
+    def counted(self: Watcher) -> tuple[TextDelta, ...]:
+        found = plain(self)
+        taken.append(sum(len(piece.text) for piece in found))
+        return found
+
+    monkeypatch.setattr(Watcher, "taken", counted)
+    return taken
+
+
+async def until_nothing_is_taken(takes: list[int]) -> None:
+    """Every buffer on the way is full."""
+    async with asyncio.timeout(20):
+        before = -1
+        while before != len(takes) or not any(takes):
+            before = len(takes)
+            await asyncio.sleep(0.2)
+
+
 async def test_a_client_that_reads_nothing_stalls_no_run_and_leaves_without_a_word_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, takes: list[int]
 ) -> None:
     model = Talkative()
     async with opened(tmp_path, model) as (runs, port):
@@ -85,11 +110,13 @@ async def test_a_client_that_reads_nothing_stalls_no_run_and_leaves_without_a_wo
         client = await asyncio.to_thread(deaf, port, run.id)
         await until_watched_by(runs, run.id, 1)
         model.go.set()
+        await until_nothing_is_taken(takes)
+        model.enough.set()
         async with asyncio.timeout(10):
             assert (await ended(runs, run)).state is RunState.COMPLETED
         assert watchers(runs, run.id) == 1  # it still waits for its reader
-        (watcher,) = runs._feed._watchers[run.id]  # pyright: ignore[reportPrivateUsage]
-        assert sum(len(piece.text) for piece in watcher.taken()) <= 2 * PENDING_TEXT
+        assert sum(takes) < model.said
+        assert max(takes) <= 2 * PENDING_TEXT
         with caplog.at_level(logging.DEBUG):
             client.close()
             await until_watched_by(runs, run.id, 0)
@@ -109,12 +136,14 @@ async def test_a_slow_reader_gets_fewer_and_longer_pieces_in_their_places_and_ev
             async for news in RestAgents(client, "adas").watch_run(ADA, run.id, 0, True):
                 model.go.set()
                 if isinstance(news, TextDelta):
+                    if news.offset > 100 * len(PIECE):
+                        model.enough.set()
                     assert news.offset >= reached[news.kind]
                     reached[news.kind] = news.offset + len(news.text)
                 else:
                     seen.append(news.type)
     assert seen == ["run_started", "run_taken_up", "model_replied", "run_completed"]
-    assert reached["text"] <= PIECES * len(PIECE)
+    assert max(reached.values()) <= model.said
 
 
 async def test_silence_is_filled_so_that_nobody_takes_the_connection_for_dead() -> None:
@@ -156,5 +185,6 @@ async def test_what_ends_it_before_the_run_is_told_as_a_problem(tmp_path: Path) 
                 if one.event == "run_taken_up":
                     await runs._ledger.close()  # pyright: ignore
                     model.go.set()
+                    model.enough.set()
     assert events[-1][0] == "problem"
     assert '"code":"unavailable"' in events[-1][1]

@@ -13,8 +13,8 @@ from gateway.models.chat_wire import ChatWire
 from gateway.models.http_endpoint import HttpEndpoint
 from gateway.models.json_actions import JsonActions
 from gateway.models.wire import WireSettings
+from tests.endpoints import ScriptedEndpoint, says, scripted_endpoint
 from tests.integration.asking import BOTH, HELLO, ask
-from tests.integration.scripted_endpoint import ScriptedEndpoint, says, scripted_endpoint
 
 pytestmark = pytest.mark.anyio
 

@@ -107,6 +107,21 @@ async def test_what_an_endpoint_cannot_do_is_told_with_a_remedy(
         assert out.rstrip().endswith("\tunpriced")
 
 
+async def test_the_endpoint_of_the_environment_is_checked_too(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands.configure()
+    async with scripted_endpoint() as endpoint:
+        for name, value in {"URL": endpoint.url, "NAME": "m", "KEY": KEY, "WIRE": "openai_responses"}.items():
+            monkeypatch.setenv(f"TOOLWARD_MODEL_{name}", value)
+        endpoint.script([*GOOD, refuses(503)])
+        code, out, err = await commands.run(check)
+        assert (code, out.split("\t")[0]) == (0, "default"), err
+        code, out, _ = await commands.run(check, "default", as_json=True)
+    assert (code, out["ok"], len(endpoint.requests)) == (1, False, 4)
+    assert endpoint.requests[0].path == "/v1/responses"
+
+
 async def test_one_that_does_not_stream_by_configuration_and_one_that_writes_its_calls(
     commands: Commands,
 ) -> None:
@@ -125,7 +140,7 @@ async def test_nothing_to_check_and_nobody_of_that_name(commands: Commands) -> N
     assert "No model endpoint is configured" in err
     code, _, err = await commands.run(check, "offline")
     assert (code, "stand-in that understands no language" in err) == (0, True)
-    with pytest.raises(ConfigurationError, match="no model endpoint 'offlin'"):
+    with pytest.raises(ConfigurationError, match="no model endpoint named 'offlin'"):
         await commands.run(check, "offlin")
 
 

@@ -63,12 +63,12 @@ async def test_names_and_the_default() -> None:
         assert models.said == "small (scripted)"
         assert models.endpoint("default").facts.name == "small"
         assert not models.endpoint("big").facts.priced
-        with pytest.raises(ConfigurationError, match="no model endpoint 'bigg'") as caught:
+        with pytest.raises(ConfigurationError, match="no model endpoint named 'bigg'") as caught:
             models.endpoint("bigg")
         assert caught.value.hint == "Did you mean 'big'?"
     async with open_models([spec(url, "default")], {"OPENAI_API_KEY": "sk-1"}) as models:
         facts = models.endpoint("default").facts
-        assert (facts.name, facts.provider, facts.priced) == ("openai", "openai", True)
+        assert (facts.name, facts.provider, facts.priced) == ("default", "openai", True)
         assert facts.context_tokens > 100_000
         assert models.said.endswith("(from the environment)")
 
@@ -79,6 +79,20 @@ def ok_saying(text: str) -> bytes:
         len(body),
         body,
     )
+
+
+async def test_a_reply_names_its_endpoint_as_it_can_be_asked_for() -> None:
+    async with serving(always(ok_saying("hello"))) as served:
+        environment = {"TOOLWARD_MODEL_URL": f"{served.url}/v1", "TOOLWARD_MODEL_NAME": "m"}
+        for models in (
+            open_models([spec(served.url)], {}),
+            open_models([], environment),
+            open_models([], {}),
+        ):
+            async with models as found:
+                for name in ("default", *found.names):
+                    reply = await found.endpoint(name).reply(HELLO)
+                    assert found.endpoint(reply.endpoint) is found.endpoint(name)
 
 
 async def change(models: Models, *specs: ModelSpec) -> None:
@@ -101,7 +115,7 @@ async def test_a_change_makes_what_changed_anew_and_who_holds_an_endpoint_keeps_
                 await old.lines[0].closed.wait()
             await change(models)
             assert models.is_offline
-            with pytest.raises(ConfigurationError, match="There is no model endpoint 'big'"):
+            with pytest.raises(ConfigurationError, match="There is no model endpoint named 'big'"):
                 models.endpoint("big")
         async with asyncio.timeout(5):
             for line in (*old.lines, *new.lines):

@@ -329,15 +329,15 @@ async def test_one_connection_carries_a_conversation(endpoint: ScriptedEndpoint,
     assert endpoint.connections == 1
 
 
-# --- over a client of httpx ---------------------------------------------------------------------------------
+# --- over a transport of httpx's ---------------------------------------------------------------------------------
 
 
 @BOTH
-async def test_a_client_of_httpx_that_is_given(endpoint: ScriptedEndpoint, streamed: bool) -> None:
+async def test_a_transport_of_httpx_that_is_given(endpoint: ScriptedEndpoint, streamed: bool) -> None:
     """Httpx's own failures are told as those of our pool are."""
     cut_off = events(delta(content="x"), cut=True) if streamed else Raw((b'{"choices":',), cut=True)
     endpoint.script([says("Grüße."), cut_off, refuses(429, "slow down", {"retry-after": "3"}), Silence()])
-    async with httpx.AsyncClient(trust_env=False) as client, chat(endpoint.url, KEY, client=client) as model:
+    async with httpx.AsyncHTTPTransport() as transport, chat(endpoint.url, KEY, transport=transport) as model:
         assert (await ask(model, streamed)).text == "Grüße."
         with pytest.raises(
             Unavailable, match=r"'gpt' at .* closed the connection before its reply was whole"
@@ -349,8 +349,8 @@ async def test_a_client_of_httpx_that_is_given(endpoint: ScriptedEndpoint, strea
         with pytest.raises(DeadlineExceeded):
             await ask(model, streamed, ModelRequest(HELLO.messages, timeout=0.05))
     async with (
-        httpx.AsyncClient(trust_env=False) as client,
-        chat("http://127.0.0.1:9", client=client) as gone,
+        httpx.AsyncHTTPTransport() as transport,
+        chat("http://127.0.0.1:9", transport=transport) as gone,
     ):
         with pytest.raises(Unavailable, match=r"'gpt' at .* cannot be reached: "):
             await ask(gone, streamed)

@@ -329,3 +329,6 @@ async def test_a_model_endpoint_that_changes_takes_effect_and_one_that_cannot_be
         assert it.gateway.models.endpoint("main").facts.model == "two"
         assert before.facts.model == "one"
         assert it.gateway.reload.restart == ()
+        main, offline = it.gateway.reload.status()["models"]
+        assert main == {"name": "main", "wire": "openai_chat", "model": "two", "problem": ""}
+        assert offline["wire"] == "offline"

@@ -13,7 +13,7 @@ import pytest
 from gateway.agent.definition import AgentDefinition
 from gateway.backends.pool import Backends
 from gateway.bootstrap.models import open_models
-from gateway.config.settings import ModelSettings
+from gateway.core.model_spec import ModelSpec
 from gateway.core.ports import ModelReply, ToolUse
 from gateway.core.spec import HttpSpec, StdioSpec
 from gateway.runs.runner import Runs
@@ -87,10 +87,10 @@ async def hanging_endpoint(heard: Heard) -> AsyncGenerator[str, None]:
 async def streaming(folder: Path) -> AsyncGenerator[tuple[House, Heard], None]:
     heard = Heard()
     async with hanging_endpoint(heard) as url:
-        settings = ModelSettings(name="hangs", wire="openai_chat", base_url=url, model="any")
-        async with open_models([settings], {}) as models:
+        spec = ModelSpec(name="hangs", wire="openai_chat", base_url=url, model="any")
+        async with open_models([spec], {}) as models:
             house = House(folder / "ledger.db")
-            house.model = models.endpoints["hangs"]
+            house.model = models.endpoint("hangs")
             yield house, heard
 
 

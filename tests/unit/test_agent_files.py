@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.agent.definition import AgentDefinition, Classifier, Limits, Route
+from gateway.cli.agent import check, list_agents
+from gateway.cli.session import Common
 from gateway.config.agents import MAX_INSTRUCTIONS, load_agents
 from gateway.config.shipped import shipped_agents
 from toolward.errors import ConfigurationError
@@ -202,3 +204,20 @@ def test_the_shipped_agents_are_whole_and_bounded():
         assert agent.limits.tokens
         assert agent.limits.seconds
         assert agent.description
+
+
+# --- toolward agent
+
+
+def test_the_command_checks_against_the_endpoints_of_the_configuration(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    Path("toolward.yaml").write_text("version: 1\nmodels: {fast: {wire: offline}}\nagents: [a.yaml]\n")
+    Path("a.yaml").write_text(f"{LEAST}model: [fast, default]\nlimits: {{cost: 0.5}}\n")
+    common = Common(config=folder / "toolward.yaml")
+    assert (check(common=common), list_agents(common=common)) == (0, 0)
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["1 agents, well-formed: a", "a\tfast, default\t20 turns, 60 calls, $0.50\t"]
+    Path("b.yaml").write_text(f"{LEAST}model: fst\n")
+    with pytest.raises(ConfigurationError, match=r"b\.yaml:3: model names the model endpoint 'fst'"):
+        check(folder / "b.yaml", common=common)

@@ -14,6 +14,8 @@ from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
 from gateway.config.shipped import shipped_policies
 from gateway.config.source import MAX_BYTES, load_yaml, parse_yaml
+from gateway.core.budgets import Budget
+from gateway.core.model_spec import BILLION
 from gateway.core.spec import CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, StdioSpec
 from toolward.errors import ConfigurationError
 
@@ -433,6 +435,43 @@ def test_the_built_in_configuration(tmp_path: Path) -> None:
         assert launch is not None
         assert os.access(launch.command[0], os.X_OK)
         assert not any("token" in word.lower() for word in launch.command)
+
+
+def test_budgets_are_read_strictly() -> None:
+    settings = read(
+        """
+        version: 1
+        budgets:
+          - {principals: ["role:support"], tokens_per_day: 2_000_000, cost_per_day: 5.00}
+          - {cost_per_day: 0.000000001, per: tenant}
+        """
+    )
+    assert settings.budgets == (
+        Budget(("role:support",), 2_000_000, 5 * BILLION),
+        Budget((), 0, 1, "tenant"),
+    )
+    said = problem(
+        """
+        version: 1
+        budgets:
+          - {principals: [support], tokens_per_day: 0}
+          - {principals: [], cost_per_day: 1, per: tenant}
+          - {per: day}
+          - {cost_per_day: 0, per: rule}
+          - {tokens_per_day: 1, per: rule, token_per_day: 2}
+        """
+    )
+    assert said.splitlines() == [
+        "toolward.yaml:3: budgets[0].principals[0] is none of user:NAME, role:NAME, tenant:NAME",
+        "toolward.yaml:3: budgets[0].tokens_per_day must be a whole number from 1 to 1,000,000,000,000,000, not 0",
+        "toolward.yaml:4: budgets[1].principals is empty, so that it is for nobody; leave it out for everybody",
+        "toolward.yaml:5: budgets[2] lacks the key 'tokens_per_day'; write, for example, tokens_per_day: 2_000_000,"
+        " or cost_per_day: 5.00",
+        "toolward.yaml:5: budgets[2].per must be principal or tenant or rule, not 'day'",
+        "toolward.yaml:6: budgets[3].cost_per_day must be above 0",
+        "toolward.yaml:7: budgets[4] has an unknown key 'token_per_day'; did you mean 'tokens_per_day'?",
+        "toolward.yaml:7: budgets[4].per are those of another budget; write one",
+    ]
 
 
 def test_a_policy_says_where_it_is_wrong() -> None:

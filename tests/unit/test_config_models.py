@@ -92,9 +92,9 @@ BAD = [
     ("prices: {input: 1}", f"{AT}.prices lacks the key 'output'; write, for example, output: 2.5"),
     (
         "prices: {input: -1, output: 1}",
-        f"{AT}.prices.input must be US dollars for a million tokens, such as 2.5",
+        f"{AT}.prices.input must be a number of US dollars, from 0 to",
     ),
-    ("prices: {input: free, output: 1}", f"{AT}.prices.input must be US dollars for a million tokens"),
+    ("prices: {input: free, output: 1}", f"{AT}.prices.input must be a number of US dollars"),
     ("prices: {input: 1, output: 1, cached: 1}", "an unknown key 'cached'; did you mean 'cached_input'?"),
     ("prices: 3", f"{AT}.prices must be a mapping, not 3"),
     ("tools: json", f"{AT}.tools must be native or json_actions, not 'json'"),

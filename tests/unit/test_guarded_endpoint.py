@@ -160,6 +160,7 @@ async def test_an_endpoint_that_fails_in_a_row_is_left_alone_until_one_probe_suc
     assert "It is tried again in 0.1 s" in caught.value.hint
     assert 0 < (caught.value.retry_after or 0) <= 0.05
     assert len(endpoint.asked) == 3
+    assert "calls of it failed several times in a row" in port.problem
     endpoint.go_on.clear()
     await asyncio.sleep(caught.value.retry_after or 0)
     probe = asyncio.create_task(port.reply(ASK))
@@ -168,6 +169,7 @@ async def test_an_endpoint_that_fails_in_a_row_is_left_alone_until_one_probe_suc
         await port.reply(ASK)
     endpoint.go_on.set()
     assert (await probe).text == "ok"
+    assert port.problem == ""
     assert (await port.reply(ASK)).text == "ok"
 
 

@@ -442,6 +442,13 @@ def test_calls_have_ids_of_their_own_that_are_taken_back() -> None:
     assert reply.native is None  # its ids are not these
 
 
+def test_an_id_of_ours_is_no_other_calls_after_a_summary() -> None:
+    kept = (Message("user", "a summary"), Message("assistant", "", (ToolUse("call_3_0", "t", "{}"),)))
+    made = wire().reader(ModelRequest((*kept, Message("tool", "r", (), "call_3_0"))), None)
+    made.whole(json.dumps({"content": [{**USE, "id": ""}]}).encode())
+    assert [use.id for use in made.reply().tool_uses] == ["call_4_0"]
+
+
 def test_arguments_of_a_strict_tool_are_what_the_tool_wants() -> None:
     strict = wire(strict=True)
     made = strict.reader(ModelRequest((), (LOOK_UP,)), None)

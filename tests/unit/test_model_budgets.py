@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.budgets import BILLION, NOTHING, Budget, budgets_of, dollars, reached, scopes, use
+from gateway.core.budgets import NOTHING, Budget, budgets_of, dollars, reached, scopes, use
 from gateway.core.limits import DAY_MS, Per
+from gateway.core.model_spec import BILLION
 from gateway.core.ports import RunAppend, RunRecord, StoredEvent, Taken, Usage
 from gateway.runs.budgets import Budgets, Hold
 from tests.twins import START_MS, TwinClock, TwinRunLog
@@ -200,6 +201,15 @@ async def test_a_reply_whose_cost_nobody_knows_counts_as_what_was_held_for_it():
     with await desk.budgets.hold(ADA, 5, 30) as hold:
         await desk.record(hold, 5, None)
     assert await desk.taken() == Taken(5, 30)
+
+
+async def test_the_last_words_of_a_run_that_may_take_no_more_are_counted_and_hold_nothing():
+    desk = Desk(Budget((), 100))
+    with await desk.budgets.hold(ADA, 101, 0) as hold:
+        assert hold.reached
+        assert await desk.budgets.check(ADA, 100, 0) == ""
+        await desk.record(hold, 30)
+    assert await desk.taken() == Taken(30, 0)
 
 
 async def test_the_next_day_begins_anew():

@@ -7,12 +7,12 @@ about a sixth of the cost of their own transports.
 
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from toolward.errors import DeadlineExceeded, InvalidResult, ToolwardError, Unavailable
 from toolward.outbound.connection import Interrupted
-from toolward.outbound.egress import Origins
+from toolward.outbound.egress import Origin, Origins
 from toolward.outbound.head import OWN
 from toolward.outbound.pool import CONNECT_TIMEOUT, NO_HEADERS, Pool
 from toolward.outbound.reach import PUBLIC, Reach
@@ -22,6 +22,7 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of a reply's body: a long model reply is streamed as many small events."""
 
 _LOCATION = "location"
+_URLS = 256  # that are remembered as checked
 
 
 class Url(Protocol):
@@ -33,6 +34,13 @@ class Url(Protocol):
         ...
 
 
+class Headers(Protocol):
+    """`raw` are the pairs as they are sent."""
+
+    @property
+    def raw(self) -> Sequence[tuple[bytes, bytes]]: ...
+
+
 class Request(Protocol):
     """What we read of a library's request."""
 
@@ -41,7 +49,7 @@ class Request(Protocol):
     @property
     def url(self) -> Url: ...
     @property
-    def headers(self) -> Mapping[str, str]: ...
+    def headers(self) -> "Headers": ...
     @property
     def extensions(self) -> Mapping[str, Any]: ...
     async def aread(self) -> bytes: ...
@@ -148,13 +156,15 @@ class Transport(Generic[RequestT]):
             )
             for origin in origins
         }
+        self._checked: dict[str, Origin] = {}
         self._credentials = {origins.check(url): dict(given) for url, given in (credentials or {}).items()}
 
     async def send(self, request: RequestT, failures: Failures[RequestT]) -> Reply[RequestT]:
         """Up to the reply's head."""
-        origin = self._origins.check(str(request.url))
+        origin = self._origin(str(request.url))
         body = await request.aread()
-        headers = {name: value for name, value in request.headers.items() if name not in OWN}
+        pairs = ((name.decode("latin-1").lower(), value) for name, value in request.headers.raw)
+        headers = {name: value.decode("latin-1") for name, value in pairs if name not in OWN}
         headers |= self._credentials.get(origin, NO_HEADERS)
         to_head, between = _timeouts(request)
         stack = contextlib.AsyncExitStack()
@@ -170,6 +180,16 @@ class Transport(Generic[RequestT]):
             reply = await stack.enter_async_context(exchange)
         shown = {name: value for name, value in reply.headers.items() if name != _LOCATION}
         return Reply(reply.status, shown, (reply, stack, request, failures))
+
+    def _origin(self, url: str) -> Origin:
+        """The one that the URL is of, checked once for each URL. Raises Denied."""
+        if (known := self._checked.get(url)) is not None:
+            return known
+        found = self._origins.check(url)
+        if len(self._checked) >= _URLS:
+            self._checked.clear()
+        self._checked[url] = found
+        return found
 
     async def aclose(self) -> None:
         for pool in self._pools.values():

@@ -5,6 +5,7 @@ in-memory twin in `tests/twins.py`; neither this module nor anything in `core` o
 from gateway.core.ports.clock import Clock, Ids
 from gateway.core.ports.ledger import LedgerPort
 from gateway.core.ports.models import (
+    UNREADABLE,
     ContextExceeded,
     EndpointFacts,
     Message,
@@ -40,6 +41,7 @@ from gateway.core.ports.tools import Authorize, BackendPort, Called, Caller, Joi
 
 __all__ = [
     "ERASED",
+    "UNREADABLE",
     "ApprovalGone",
     "Authorize",
     "BackendPort",

@@ -29,6 +29,11 @@ class Native(msgspec.Struct, frozen=True):
     items: str
 
 
+UNREADABLE = "unreadable_action"
+"""The name of a wish that could not be read, where a model without tool calling writes its wishes as text: its
+arguments are `text`, what it wrote, and `why`."""
+
+
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message of a conversation, in no wire's format."""
 

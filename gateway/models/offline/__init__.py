@@ -34,6 +34,8 @@ class OfflineModel(ModelPort):
         if on_piece is not None:
             for piece in re.findall(r"\S+\s*|\s+", text):
                 on_piece(Piece("text", piece))
+            for use in uses:
+                on_piece(Piece("call", use.name))
         usage = Usage(len(str(request)) // 4, len(str(made)) // 4)  # four characters to a token, roughly
         return ModelReply(text, uses, "tool_use" if uses else "final", usage, "offline")
 

@@ -11,7 +11,8 @@ from toolward.types import Json, JsonObject
 
 HOW_TO_CONFIGURE = (
     "I am `offline`, a stand-in that picks tools by simple rules, not a language model. For a real one set "
-    "OPENAI_API_KEY, or TOOLWARD_MODEL_URL and TOOLWARD_MODEL_NAME (and TOOLWARD_MODEL_KEY if it needs a key)."
+    "OPENAI_API_KEY or ANTHROPIC_API_KEY, or TOOLWARD_MODEL_URL and TOOLWARD_MODEL_NAME (and TOOLWARD_MODEL_KEY if "
+    "it needs a key)."
 )
 
 
