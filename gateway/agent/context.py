@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.agent.conversation import Call, Item, RunStateData, Turn
+from gateway.agent.loop_tools import NAMES
 from gateway.agent.model_requests import MessageRef, RequestDigest, ref_of
 from gateway.core.neutral import marked
 from gateway.core.ports import Message, Native, ToolUse

@@ -39,7 +39,7 @@ class ChatWire(Wire):
         return {"authorization": f"Bearer {key}"} if key else {}
 
     def encode(self, request: ModelRequest, *, stream: bool) -> bytes:
-        tools = tools_so_far(request, self._settings.source)
+        tools = tools_so_far(request)
         pieces = [msgspec.json.encode(self._fields(request, stream, offered=bool(tools)))[:-1]]
         if tools and "tools" not in self._settings.extra:
             pieces += (b',"tools":', self._tools.of(tools).encoded)

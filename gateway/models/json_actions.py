@@ -51,6 +51,9 @@ class JsonActions(Wire):
         return _ActionsReader(inner, request, shown)
 
     def _told(self, request: ModelRequest) -> ModelRequest:
+        request = msgspec.structs.replace(
+            request, tools_before=()
+        )  # an endpoint without tools is told of none
         if not _has_actions(request):
             return request
         told = request.memo.get(self._key) if request.memo is not None else None

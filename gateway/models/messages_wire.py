@@ -75,7 +75,7 @@ class MessagesWire(Wire):
     def _offer(self, request: ModelRequest) -> dict[str, bytes]:
         """A conversation that holds calls must come with tools, also where no more calls are wanted. Those of the
         turn before keep the prompt cache; where they are not known, the names that were called do."""
-        if tools := tools_so_far(request, self._settings.source):
+        if tools := tools_so_far(request):
             offer = {"tools": self._tools.of(tools).encoded}
         elif names := _called(request):
             offer = {"tools": self._list(tuple(ModelTool(name, "", {}) for name in names)).encoded}

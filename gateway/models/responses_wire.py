@@ -75,7 +75,7 @@ class ResponsesWire(Wire):
 
     def _offer(self, request: ModelRequest) -> dict[str, bytes]:
         """Where no more calls are wanted, the tools of the turn before keep the prompt cache."""
-        tools = tools_so_far(request, self._settings.source)
+        tools = tools_so_far(request)
         if not tools:
             return {}
         offer = {"tools": self._tools.of(tools).encoded}

@@ -1,7 +1,7 @@
 """The tools of a request: which there are, what they are on a wire, and how arguments come back from it."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from gateway.core.ports import ModelRequest, ModelTool
 from gateway.models.encoded import PerTool, PerTools
@@ -38,12 +38,7 @@ def listed(tools: tuple[ModelTool, ...], made: list[Made]) -> Listed:
     return Listed(b"[%b]" % b",".join(encoded for encoded, _ in made), known)
 
 
-def tools_so_far(request: ModelRequest, source: str) -> tuple[ModelTool, ...]:
-    """The tools of a request; where it has none, those of the one before in the same conversation: the beginning
-    stays the same, as prompt caches want it, and some services refuse calls in a conversation without tools."""
-    if request.memo is None:
-        return request.tools
-    kept = f"{source} tools"
-    if request.tools:
-        request.memo[kept] = request.tools
-    return cast(tuple[ModelTool, ...], request.memo.get(kept, ()))
+def tools_so_far(request: ModelRequest) -> tuple[ModelTool, ...]:
+    """The tools of a request; where it has none, those of the turns before: the beginning stays the same, as prompt
+    caches want it, and some services refuse calls in a conversation without tools."""
+    return request.tools or request.tools_before

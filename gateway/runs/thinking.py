@@ -95,9 +95,11 @@ class Thinking:
         state = self._state
         started = self._ports.clock.monotonic()
         asked = self._conversation.asked(state, last=step.last)
-        shown = NO_TOOLS if step.last else self._offer(agent).shown(state)
+        offered = self._offer(agent).shown(state)
+        shown, before = (NO_TOOLS, offered.tools) if step.last else (offered, ())
         seconds = self._seconds(agent, step)
-        request = ModelRequest(asked.messages, shown.tools, seconds, memo=self._conversation.memo)
+        memo = self._conversation.memo
+        request = ModelRequest(asked.messages, shown.tools, seconds, memo=memo, tools_before=before)
         say = self._ports.feed.speaker(state.run.id, step.turn, self._offer(agent).names)
         try:
             reply = await self._ask(names, agent, request, say)

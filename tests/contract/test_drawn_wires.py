@@ -5,17 +5,16 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from gateway.core.ports import Message, ModelReply, ModelRequest, Piece
 from gateway.models.wire import Wire
-from tests.contract.test_scripted_rules import SPEECHES
 from tests.endpoints import Call, Reply, Tokens
-from tests.endpoints.official import WIRES, WireName
 from tests.endpoints.script import Sending
-from tests.endpoints.speech import Given
+from tests.endpoints.server import SPEECHES
+from tests.endpoints.speech import WIRES, Given, WireName
 from tests.endpoints.talking import TOOLS, our_wire, said
 from toolward.outbound.sse import EventReader
 
@@ -37,7 +36,7 @@ _REPLIES = st.builds(
 
 @pytest.mark.parametrize("wire", WIRES)
 @given(reply=_REPLIES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_streamed_is_what_comes_whole(wire: WireName, reply: Reply) -> None:
     ours, request = our_wire(wire), ModelRequest((Message("user", "hello"),), TOOLS)
     pieces: list[Piece] = []
@@ -52,7 +51,7 @@ _ROUNDS = st.lists(st.one_of(_REPLIES, st.text("ab \n", max_size=3)), min_size=1
 
 @pytest.mark.parametrize("wire", WIRES)
 @given(rounds=_ROUNDS, cut=st.integers(0, 5), without_tools=st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_each_request_of_a_conversation_is_one_that_the_service_takes(
     wire: WireName, rounds: list[Reply | str], cut: int, without_tools: bool
 ) -> None:

@@ -8,18 +8,10 @@ import pytest
 
 from gateway.core.ports import Message, ModelRequest
 from tests.endpoints import Call, Reply
-from tests.endpoints.chat import ChatSpeech
-from tests.endpoints.messages import MessagesSpeech
-from tests.endpoints.official import WIRES, WireName
-from tests.endpoints.responses import ResponsesSpeech
-from tests.endpoints.speech import Given, Speech
+from tests.endpoints.server import SPEECHES
+from tests.endpoints.speech import WIRES, Given, WireName
 from tests.endpoints.talking import TOOLS, our_wire, said
 
-SPEECHES: dict[WireName, Speech] = {
-    "openai_chat": ChatSpeech(),
-    "openai_responses": ResponsesSpeech(),
-    "anthropic_messages": MessagesSpeech(),
-}
 THOUGHT = Reply("I look.", "First.", sealed=True, calls=(Call("get", {"id": "A"}), Call("now")))
 
 Spoil = Callable[[Any], Any]

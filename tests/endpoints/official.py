@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import anthropic
 import openai
@@ -13,9 +13,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from tests.endpoints.script import Call, Reply, Tokens
-
-WireName = Literal["openai_chat", "openai_responses", "anthropic_messages"]
-WIRES: tuple[WireName, ...] = ("openai_chat", "openai_responses", "anthropic_messages")
+from tests.endpoints.speech import WireName
 
 EVENTS: dict[WireName, TypeAdapter[Any]] = {
     "openai_chat": TypeAdapter(ChatCompletionChunk),

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,18 @@ from tests.endpoints.chat import ChatSpeech
 from tests.endpoints.messages import MessagesSpeech
 from tests.endpoints.responses import ResponsesSpeech
 from tests.endpoints.script import Failure, Raw, Reply, Silence, Step
-from tests.endpoints.speech import Given, Speech
+from tests.endpoints.speech import Given, Speech, WireName
 from tests.integration.raw_server import Line, serving
 
-_SPEECHES: dict[str, Speech] = {
-    "/chat/completions": ChatSpeech(),
-    "/responses": ResponsesSpeech(),
-    "/messages": MessagesSpeech(),
+SPEECHES: dict[WireName, Speech] = {
+    "openai_chat": ChatSpeech(),
+    "openai_responses": ResponsesSpeech(),
+    "anthropic_messages": MessagesSpeech(),
+}
+_PATHS: dict[str, WireName] = {
+    "/chat/completions": "openai_chat",
+    "/responses": "openai_responses",
+    "/messages": "anthropic_messages",
 }
 _MODELS = b'{"object":"list","data":[{"id":"scripted","object":"model"}]}'
 _JSON = {"content-type": "application/json"}
@@ -58,12 +63,17 @@ class ScriptedEndpoint:
         self.left = asyncio.Event()  # a client has gone before it was answered
         self.stalled = asyncio.Event()  # a reply has come to where it stalls
         self._steps: list[Step] = []
+        self._answer_with: Callable[[Request], Step] | None = None
         self._given: list[Given] = []
         self._count = 0
 
     def script(self, steps: Iterable[Step]) -> None:
         """Add to what is answered, one step for each request of a reply."""
         self._steps.extend(steps)
+
+    def answer_with(self, step: Callable[[Request], Step]) -> None:
+        """What answers a request that the script has no step for."""
+        self._answer_with = step
 
     async def behave(self, line: Line) -> None:
         self.connections += 1
@@ -80,21 +90,25 @@ class ScriptedEndpoint:
             return await _send(line, Raw((_MODELS,)))
         self.requests.append(request)
         path = request.path.partition("?")[0]
-        known = next((_SPEECHES[end] for end in _SPEECHES if path.endswith(end)), None)
-        speech = known or _SPEECHES["/chat/completions"]  # elsewhere, what a script says is sent as it is
+        known: WireName | None = next((_PATHS[end] for end in _PATHS if path.endswith(end)), None)
+        speech = SPEECHES[known or "openai_chat"]  # at another path, what a script says is sent as it is
         if known and self._checks and (faults := self._faults(request, speech)):
             self.faults += faults
             return await self._fail(line, speech, Failure(400, f"breaks the rules: {'; '.join(faults)}"))
-        step = self._steps.pop(0) if self._steps else Failure(500, "the script is at its end")
-        match step:
+        match self._next(request):
             case Silence():
                 return await self._stall(line)
-            case Failure():
-                return await self._fail(line, speech, step)
-            case Raw():
-                return await _send(line, step)
-            case Reply():
-                return await self._say(line, speech, step, stream=bool(request.json.get("stream")))
+            case Failure() as failure:
+                return await self._fail(line, speech, failure)
+            case Raw() as raw:
+                return await _send(line, raw)
+            case Reply() as reply:
+                return await self._say(line, speech, reply, stream=bool(request.json.get("stream")))
+
+    def _next(self, request: Request) -> Step:
+        if self._steps:
+            return self._steps.pop(0)
+        return self._answer_with(request) if self._answer_with else Failure(500, "the script is at its end")
 
     def _faults(self, request: Request, speech: Speech) -> list[str]:
         try:

@@ -2,9 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tests.endpoints.script import Failure, Reply
+
+WireName = Literal["openai_chat", "openai_responses", "anthropic_messages"]
+WIRES: tuple[WireName, ...] = ("openai_chat", "openai_responses", "anthropic_messages")
 
 MODEL = "scripted"
 CREATED = 1_780_000_000

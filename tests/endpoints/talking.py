@@ -8,10 +8,11 @@ from typing import Any
 from gateway.core.ports import EndpointFacts, Message, ModelPort, ModelReply, ModelRequest, ModelTool, Piece
 from gateway.models.chat_wire import ChatWire
 from gateway.models.http_endpoint import HttpEndpoint
+from gateway.models.json_actions import JsonActions
 from gateway.models.messages_wire import MessagesWire
 from gateway.models.responses_wire import ResponsesWire
 from gateway.models.wire import Wire, WireSettings
-from tests.endpoints.official import WireName
+from tests.endpoints.speech import WireName
 
 KEY = "sk-scripted-0123456789"
 MODEL = "small"
@@ -28,9 +29,12 @@ TOOLS = (
 )
 
 
-def our_wire(wire: WireName, **settings: Any) -> Wire:
-    given: dict[str, Any] = {"source": f"scripted/{wire}/{MODEL}", "model": MODEL, **settings}
-    return OURS[wire](WireSettings(**given))
+def our_wire(wire: WireName, *, actions: bool = False, **more: Any) -> Wire:
+    """`actions`: calls are told and made as JSON in the text, as for an endpoint without tool calling."""
+    given: dict[str, Any] = {"source": f"scripted/{wire}/{MODEL}", "model": MODEL, **more}
+    settings = WireSettings(**given)
+    spoken = OURS[wire](settings)
+    return JsonActions(spoken, settings) if actions else spoken
 
 
 def our_endpoint(

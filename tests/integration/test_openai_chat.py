@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.core.ports import Message, ModelReply, ModelRequest, ModelTool, ToolUse, Usage
+from gateway.core.ports import Message, ModelRequest, ModelTool, ToolUse
 from gateway.models.http_endpoint import HttpEndpoint
-from tests.endpoints import Raw, ScriptedEndpoint, calls, says, scripted_endpoint
+from tests.endpoints import Raw, ScriptedEndpoint, says, scripted_endpoint
 from tests.endpoints.chat import delta, events
 from tests.integration.asking import BOTH, HELLO, KEY, ask, chat
 
@@ -132,43 +132,6 @@ async def test_without_a_key_none_is_sent_and_extra_headers_are(endpoint: Script
 
 
 # --- what comes back ------------------------------------------------------------------------------------
-
-
-@BOTH
-async def test_text(endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool) -> None:
-    endpoint.script([says("Grüße, the order is on its way.")])
-    reply = await ask(model, streamed)
-    assert reply == ModelReply(
-        "Grüße, the order is on its way.",
-        stop="final",
-        usage=Usage(11, 7),
-        model="scripted",
-        response_id="chatcmpl-1",
-        endpoint="gpt",
-    )
-
-
-@BOTH
-async def test_one_call(endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool) -> None:
-    endpoint.script([calls(("crm__get", {"id": "ORD-1007"}), text="Let me look.")])
-    reply = await ask(model, streamed)
-    assert (reply.text, reply.stop) == ("Let me look.", "tool_use")
-    assert reply.tool_uses == (ToolUse("call_1_0", "crm__get", '{"id": "ORD-1007"}'),)
-
-
-@BOTH
-async def test_parallel_calls_whose_fragments_take_turns(
-    endpoint: ScriptedEndpoint, model: HttpEndpoint, streamed: bool
-) -> None:
-    wanted: list[tuple[str, dict[str, Any]]] = [
-        ("a", {"long": "x" * 50}),
-        ("b", {}),
-        ("a", {"n": 1, "deep": {"é": [1, 2, 3]}}),
-    ]
-    endpoint.script([calls(*wanted)])
-    reply = await ask(model, streamed)
-    assert [(use.name, json.loads(use.arguments_json)) for use in reply.tool_uses] == wanted
-    assert len({use.id for use in reply.tool_uses}) == 3
 
 
 @BOTH

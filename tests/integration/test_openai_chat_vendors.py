@@ -287,9 +287,8 @@ async def test_where_no_more_is_to_be_called_the_tools_are_still_told(
     endpoint: ScriptedEndpoint, model: HttpEndpoint
 ) -> None:
     endpoint.script([says("x")] * 3)
-    memo: dict[str, Any] = {}
-    await model.reply(ModelRequest(HELLO.messages, TOOLS, memo=memo))
-    await model.reply(ModelRequest(HELLO.messages, (), memo=memo))
+    await model.reply(ModelRequest(HELLO.messages, TOOLS))
+    await model.reply(ModelRequest(HELLO.messages, tools_before=TOOLS))
     await model.reply(HELLO)
     first, last, bare = (request.json for request in endpoint.requests)
     assert last == first | {"tool_choice": "none"}

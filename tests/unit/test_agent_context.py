@@ -8,10 +8,13 @@ from gateway.agent.context import LAST_TURN, RESULTS_ARE_DATA, messages
 from gateway.agent.events import InputAnswered, RunTakenUp
 from gateway.agent.observations import observed, refused
 from gateway.core.digests import text_digest
+from gateway.core.neutral import marked
 from gateway.core.ports import Message
 from tests.run_logs import called, reply, returned, state_of, use
 from toolward.errors import Denied, InvalidArguments
 from toolward.types import ImageContent, ResourceLink, TextContent, ToolResult, text_result
+
+TOOL = "crm.get_record"
 
 
 def test_the_conversation_of_a_state():
@@ -28,8 +31,9 @@ def test_the_conversation_of_a_state():
         Message("system", f"Help.\n\n{RESULTS_ARE_DATA}"),
         Message("user", "Where is ORD-1?"),
         Message("assistant", "I look.", (use(1), use(2))),
-        Message("tool", '{"id":"ORD-1"}', tool_use_id="use_1"),  # in the model's order, not the outcomes'
-        Message("tool", "No such record.", tool_use_id="use_2", is_error=True),
+        # In the model's order, not the outcomes', and each as data of the tool that it came from.
+        Message("tool", marked('{"id":"ORD-1"}', TOOL, trusted=False), tool_use_id="use_1"),
+        Message("tool", marked("No such record.", TOOL, trusted=False), tool_use_id="use_2", is_error=True),
         Message("assistant", "It is on its way."),
     )
 

@@ -63,10 +63,10 @@ def sent(
     *messages: Message,
     tools: tuple[ModelTool, ...] = (),
     stream: bool = False,
-    memo: Any = None,
+    before: tuple[ModelTool, ...] = (),
     **given: Any,
 ) -> Json:
-    return json.loads(wire(**given).encode(ModelRequest(messages, tools, memo=memo), stream=stream))
+    return json.loads(wire(**given).encode(ModelRequest(messages, tools, tools_before=before), stream=stream))
 
 
 def faults(body: Json) -> list[str]:
@@ -144,9 +144,8 @@ def test_strict_schemas_stay_within_what_one_request_may_hold() -> None:
 
 
 def test_calls_of_before_need_tools_also_when_no_more_are_wanted() -> None:
-    memo: Json = {}
-    before = sent(*ROUND, tools=(LOOK_UP, ADD), memo=memo)
-    last = sent(*ROUND, Message("user", "Answer now."), memo=memo)
+    before = sent(*ROUND, tools=(LOOK_UP, ADD))
+    last = sent(*ROUND, Message("user", "Answer now."), before=(LOOK_UP, ADD))
     assert last["tools"] == before["tools"]  # what the prompt cache has
     assert last["tool_choice"] == {"type": "none"}
     unknown = sent(*ROUND)

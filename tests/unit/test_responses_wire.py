@@ -93,10 +93,10 @@ def sent(
     *messages: Message,
     tools: tuple[ModelTool, ...] = (),
     stream: bool = False,
-    memo: Any = None,
+    before: tuple[ModelTool, ...] = (),
     **given: Any,
 ) -> Json:
-    return json.loads(wire(**given).encode(ModelRequest(messages, tools, memo=memo), stream=stream))
+    return json.loads(wire(**given).encode(ModelRequest(messages, tools, tools_before=before), stream=stream))
 
 
 def faults(body: Json) -> list[str]:
@@ -172,9 +172,8 @@ def test_the_key_goes_into_a_header() -> None:
 
 
 def test_where_no_more_calls_are_wanted_the_tools_stay_for_the_prompt_cache() -> None:
-    memo: Json = {}
-    before = sent(*ROUND, tools=(LOOK_UP, ADD), memo=memo)
-    last = sent(*ROUND, Message("user", "Answer now."), memo=memo)
+    before = sent(*ROUND, tools=(LOOK_UP, ADD))
+    last = sent(*ROUND, Message("user", "Answer now."), before=(LOOK_UP, ADD))
     assert last["tools"] == before["tools"]
     assert last["tool_choice"] == "none"
     assert not {"tools", "tool_choice", "parallel_tool_calls"} & sent(*ROUND, parallel=False).keys()

@@ -66,13 +66,18 @@ class Usage(msgspec.Struct, frozen=True):
 
 class ModelRequest(msgspec.Struct, frozen=True):
     """`memo`, where given, is kept by who asks as long as one conversation lasts: an adapter may keep there what
-    it made of the messages, each of which stays the same object from turn to turn."""
+    it made of the messages, each of which stays the same object from turn to turn; what is sent is the same
+    without.
+
+    `tools_before`: where no more calls are wanted and there are no `tools`, those of the turns before; a wire may
+    have to name them for the calls that were made, and prompt caches want the same beginning."""
 
     messages: tuple[Message, ...]
     tools: tuple[ModelTool, ...] = ()
     timeout: float = 120.0  # seconds
     max_output_tokens: int = 0  # 0 = what the endpoint's configuration says
     memo: dict[str, Any] | None = None
+    tools_before: tuple[ModelTool, ...] = ()
 
 
 StopReason = Literal["final", "tool_use", "length", "refusal", "content_filter", "context", "paused"]
