@@ -1,5 +1,5 @@
-"""Other frameworks, each as its documentation has it: `python peers.py NAME ENDPOINT-URL TOOLS-URL`, by the Python of
-an environment of its own (`peers/NAME.txt`).
+"""Other frameworks, each as its documentation has it: `python peers.py NAME ENDPOINT-URL TOOLS-URL`, by the Python
+of an environment of its own (`peers/NAME.txt`).
 
 What they can keep they keep: one client, one MCP session, the list of tools. Their packages are no dependencies of
 ours, so they are imported by name. Nothing is durable here.

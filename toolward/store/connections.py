@@ -21,8 +21,8 @@ WRITES = "toolward_writes"
 """The execution option of a connection whose transactions take the write lock at their start."""
 
 _CHECKPOINT_PAGES = 4_000
-"""Of the write-ahead log (16 MB), until its pages go into the database. A page that many transactions write goes there
-once: with SQLite's own 1,000 pages that is a tenth of all work."""
+"""Of the write-ahead log (16 MB), until its pages go into the database. A page that many transactions write goes
+there once: with SQLite's own 1,000 pages that is a tenth of all work."""
 
 
 def open_store(where: str | Path, *, busy_timeout: float = 5.0) -> Engine:
