@@ -28,7 +28,8 @@ models:
 agents: [agents]
 policies: [policy.yaml]
 """
-_MODEL = '  turns-{turns}: {{wire: openai_chat, stream: false, base_url: {endpoint}, model: "scripted/{turns}/desk__look_0"}}'
+_MODEL = """  turns-{turns}:
+    {{wire: openai_chat, stream: false, base_url: {endpoint}, model: "scripted/{turns}/desk__look_0"}}"""
 _POLICY = """
 version: 1
 rules:
