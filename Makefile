@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-tool-search \
+.PHONY: help install demo up test conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-tool-search \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -55,6 +55,9 @@ bench-catalog: install  ## what a catalog of 5,000 tools costs: made, changed, l
 bench-runs: install  ## what durable runs cost: events a second, taking up 1,000, bytes of a turn
 	@$(BIN)/python -m benchmarks.runs
 
+bench-loop: install  ## what a turn of an agent costs, beside three other frameworks (a package index needed)
+	@$(BIN)/python -m benchmarks.loop
+
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults
 
@@ -88,4 +91,4 @@ readme: install  ## put the demo's real output into README.md
 	@$(BIN)/python docs/readme_demo.py
 
 clean:  ## remove .venv and caches
-	@rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-peers .pytest_cache .ruff_cache .hypothesis

@@ -301,6 +301,8 @@ class TwinRunLog:
         return record
 
     async def append(self, more: RunAppend) -> None:
+        for one in more.before:
+            await self.append(one)
         record = await self.get(more.run_id)
         log = self._events[more.run_id]
         lease = self._leases.get(more.run_id)

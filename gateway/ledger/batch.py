@@ -22,6 +22,7 @@ def _inserting(table: Table, *, if_new: bool = False) -> Prepared:
 _INSERT = {
     kind: _inserting(covered.table) for kind, covered in COVERED.items() if kind not in ("run", "segment")
 }
+_LAST_OUTCOME = Prepared(select(func.max(tables.call_outcomes.c.id)))
 _KEEP_PAYLOADS = _inserting(tables.call_payloads)
 _KEEP_TEXTS = _inserting(tables.run_texts, if_new=True)
 
@@ -116,6 +117,6 @@ class Batch:
 
 def _number(connection: Connection, outcomes: list[Row]) -> None:
     """Numbers that grow, whichever process writes: this one holds the write lock."""
-    last = connection.execute(select(func.max(tables.call_outcomes.c.id))).scalar_one() or 0
+    last = _LAST_OUTCOME.run(connection, {}).fetchone()[0] or 0
     for number, outcome in enumerate(outcomes, last + 1):
         outcome["id"] = number

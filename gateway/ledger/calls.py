@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from gateway.core.ports import CallOutcome, CallRecord
 from gateway.ledger.batch import Batch
@@ -11,8 +11,10 @@ from gateway.ledger.chain import salted_digest
 from gateway.ledger.reading import record_of
 from gateway.ledger.tables import call_payloads, call_records
 from toolward.errors import Conflict
+from toolward.store import Prepared
 from toolward.types import Content, ToolResult, Trust
 
+_KNOWN = Prepared(select(call_records.c.id).where(call_records.c.id == bindparam("call")))
 _SAME_CALL = ("principal", "tenant", "tool", "run_id")
 
 
@@ -53,9 +55,9 @@ def _kept(result: ToolResult) -> bytes:
 
 
 def _is_known(connection: Connection, record: CallRecord, arguments_json: bytes) -> bool:
-    found = connection.execute(select(call_records).where(call_records.c.id == record.id)).one_or_none()
-    if found is None:
+    if _KNOWN.run(connection, {"call": record.id}).fetchone() is None:
         return False
+    found = connection.execute(select(call_records).where(call_records.c.id == record.id)).one()
     known: Any = record_of(found)
     salt = connection.execute(
         select(call_payloads.c.salt).where(call_payloads.c.call_id == record.id, call_payloads.c.outcome == 0)

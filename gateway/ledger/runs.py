@@ -58,6 +58,8 @@ def create(
 
 def append(connection: Connection, batch: Batch, more: RunAppend) -> None:
     """The events happened at `run.updated_at`. Raises Superseded, and Conflict when another writer was first."""
+    for one in more.before:
+        append(connection, batch, one)
     values = _changing(more.run)
     values |= {"last_seq": more.after + len(more.events), "of_run": more.run_id, "behind": more.after}
     stays = values | {"state_before": values["state"], "epoch": more.epoch}

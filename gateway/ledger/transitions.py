@@ -9,10 +9,11 @@ import sqlite3
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, RowMapping, event, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, event, func, insert, select, text
 
 from gateway.ledger import tables
 from gateway.ledger.chain import salted
+from toolward.store import Prepared
 
 _LATER = {"choices": "[]"}
 
@@ -23,6 +24,8 @@ BEGIN INSERT OR IGNORE INTO written_requests VALUES (NEW.id); END;
 CREATE TEMP TRIGGER request_changed AFTER UPDATE ON main.input_requests
 BEGIN INSERT OR IGNORE INTO written_requests VALUES (NEW.id); END;
 """
+
+_WRITTEN = Prepared(text("SELECT id FROM written_requests"))  # asked in every commit
 
 
 def watch_requests(engine: Engine) -> None:
@@ -39,7 +42,7 @@ def _watch(connection: sqlite3.Connection, _record: object) -> None:
 
 def store_transitions(connection: Connection, now: int) -> list[dict[str, Any]]:
     """One for each request that was written in this transaction since the last time. `now` is in Unix ms."""
-    written = connection.exec_driver_sql("SELECT id FROM written_requests").scalars().all()
+    written = [row[0] for row in _WRITTEN.run(connection, {}).fetchall()]
     if not written:
         return []
     connection.exec_driver_sql("DELETE FROM written_requests")

@@ -1,7 +1,8 @@
-"""The calls of one turn: each on record before it goes out, its outcome as soon as it is there.
+"""The calls of one turn, and their outcomes as soon as they are there.
 
 Calls that only read go out together; those that change things one after the other, in the model's order. What reads
-is recorded in one piece, what changes things or may have been approved each in one transaction with its intent.
+is recorded in one piece, as a rule with the first outcome; what changes things or may have been approved is on
+record before it goes out, each in one transaction with its intent.
 """
 
 import asyncio
@@ -75,11 +76,16 @@ class Calling:
         plain = [called for called in together if called.call_id not in again]
         for call in unknown:
             await self._recovery.ask(call)
-        if settled or plain:
+        if settled:
             await self._journal.amend(lambda _: (*settled, *plain), lease=self._lease)
+        elif plain:
+            await self._journal.amend_soon(lambda _: plain, lease=self._lease)
         work = [self._perform(called, begun=called.call_id not in again) for called in together]
         if in_order:
             work.append(self._perform_in_order(in_order))
+        if len(work) == 1:  # as a rule; a task of its own would cost more than the rest of this
+            await work[0]
+            return
         for failure in await asyncio.gather(*work, return_exceptions=True):
             if failure is not None:  # all others have ended: no outcome is lost
                 raise failure

@@ -1,8 +1,12 @@
 """The log of one run in work: its state in memory, and the one way to add to it."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from gateway.agent.events import Event
 from gateway.agent.state import RunStateData, advance, fold, follow
@@ -21,13 +25,26 @@ from gateway.core.ports import (
 )
 from gateway.runs.feed import Feed
 from gateway.runs.ports import UNOBSERVED, Observer
-from toolward.errors import Conflict, Overloaded
+from toolward.errors import Conflict, Overloaded, ToolwardError
+
+log = logging.getLogger(__name__)
 
 Decide = Callable[[RunStateData], Sequence[Event]]
 Encode = Callable[[Event], StoredEvent]
 
+SOON = 0.01
+"""Seconds until what can wait is stored, unless something is written before."""
+
 _NOTHING_STORED = (ApprovalGone, Overloaded)
 """What a store refuses with while nobody else has written."""
+
+
+class _Moved(NamedTuple):
+    """What is to be stored, the events, and the states before, between and behind them."""
+
+    append: RunAppend
+    states: tuple[RunStateData, ...]
+    events: Sequence[Event]
 
 
 class Journal:
@@ -45,6 +62,10 @@ class Journal:
     ) -> None:
         self.record = record
         self.state = state
+        self._stored = state  # what the log has; `state` may have more for a moment
+        self._waiting: list[_Moved] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
         self.broken = False  # the log may have moved without us: read it again
         self.holders = 0
         self._log = log
@@ -82,11 +103,31 @@ class Journal:
             storing.exception()  # whoever has given up does not hear of it
             raise
 
+    async def amend_soon(self, decide: Decide, *, lease: Lease, encoding: Encode = encode) -> None:
+        """As `amend`, for what does no harm when it is lost: it can be done again, and nothing that cannot is made
+        of it before it is stored. It counts at once, and is stored with what is written next, or SOON seconds
+        later; watchers hear of it then. Where another process was first, it is lost."""
+        async with self._lock:
+            if events := decide(self.state):
+                moved = self._moved_by(events, lease, encoding)
+                self._waiting.append(moved)
+                self.state = moved.states[-1]
+                if self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(SOON, self._write_waiting)
+
+    async def settle(self) -> None:
+        """Store what waits; before the lease is given up under which it was said. Raises as `amend`."""
+        async with self._lock:
+            if self._waiting:
+                *before, last = (one.append for one in self._waiting)
+                await self._log.append(replace(last, before=tuple(before)))
+                self._has_stored(tuple(self._waiting))
+
     async def catch_up(self, length: int | None = None) -> bool:
         """Read what others have written; whether there was anything. Where the log's length is known, nothing is
         read when that is known here, too. Raises as `fold`."""
         async with self._lock:
-            if length is not None and length <= self.state.seq:
+            if length is not None and length <= self._stored.seq:
                 return False
             return await self._catch_up()
 
@@ -95,16 +136,11 @@ class Journal:
     ) -> None:
         async with self._lock:
             while events := decide(self.state):
-                # Never before the last event, whatever somebody did to the clock.
-                now = max(self._clock.now_ms(), self.state.run.updated_at)
-                state, states = self.state, [self.state]
-                for event in events:
-                    state = advance(state, event, now)
-                    states.append(state)
-                encoded = tuple(map(encoding, events))
-                epoch = lease.epoch if lease else 0
+                moved = self._moved_by(events, lease, encoding)
+                before = tuple(one.append for one in self._waiting)
+                append = replace(moved.append, use=use, before=before)
                 try:
-                    await store(RunAppend(self.run_id, self.state.seq, encoded, state.run, epoch, use))
+                    await store(append)
                 except _NOTHING_STORED:
                     raise
                 except Conflict as conflict:
@@ -115,15 +151,42 @@ class Journal:
                 except BaseException:
                     self.broken = True
                     raise
-                self._move(state)
-                for before, after, event in zip(states, states[1:], events, strict=False):
-                    self._observer.moved(before, after, event)
+                self._has_stored((*self._waiting, moved))
                 return
 
-    async def _catch_up(self) -> bool:
+    def _moved_by(self, events: Sequence[Event], lease: Lease | None, encoding: Encode) -> "_Moved":
+        # Never before the last event, whatever somebody did to the clock.
+        now = max(self._clock.now_ms(), self.state.run.updated_at)
+        states = [self.state]
+        for event in events:
+            states.append(advance(states[-1], event, now))
+        epoch = lease.epoch if lease else 0
+        encoded = tuple(map(encoding, events))
+        append = RunAppend(self.run_id, self.state.seq, encoded, states[-1].run, epoch)
+        return _Moved(append, tuple(states), events)
+
+    def _has_stored(self, moved: Sequence["_Moved"]) -> None:
+        self._move(moved[-1].states[-1])
+        for one in moved:
+            for before, after, event in zip(one.states, one.states[1:], one.events, strict=False):
+                self._observer.moved(before, after, event)
+
+    def _write_waiting(self) -> None:
+        self._timer = None
+        if self._waiting:
+            self._writing = asyncio.create_task(self._try_to_settle())
+
+    async def _try_to_settle(self) -> None:
         try:
-            events = await self._log.events(self.run_id, self.state.seq)
-            state = self.state
+            await self.settle()
+        except ToolwardError as error:  # whoever writes next hears of it, too
+            log.info("what run %s has begun is not on record yet: %s", self.run_id, error.text)
+
+    async def _catch_up(self) -> bool:
+        """Whether others have written. What waited to be stored is forgotten."""
+        try:
+            events = await self._log.events(self.run_id, self._stored.seq)
+            state = self._stored
             for event in events:
                 state = follow(state, event)
         except BaseException:
@@ -131,10 +194,17 @@ class Journal:
             raise
         if events:
             self._move(state)
+        else:
+            self._waiting, self.state = [], state
         return bool(events)
 
     def _move(self, state: RunStateData) -> None:
-        self.state = state
+        """The log has come to this."""
+        self.state = self._stored = state
+        self._waiting = []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._feed.published(self.run_id, state.seq, ended=state.run.state.ended)
 
 

@@ -150,6 +150,7 @@ class Work:
         try:
             await journal.catch_up(lease.length)
             await self._drive(journal, lease)
+            await journal.settle()
             undone = False
         finally:
             length = await self._ports.leases.release(lease, undone=undone and self._closing)

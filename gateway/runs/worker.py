@@ -75,7 +75,7 @@ class Worker:
         state = self._state
         match state.run.state:
             case RunState.QUEUED:
-                await self._write(lambda now: (ev.RunTakenUp(),) if now.run.state is RunState.QUEUED else ())
+                await self._journal.amend_soon(_taken_up, lease=self._lease)
             case RunState.INPUT_REQUIRED:
                 await settle_answers(self._journal, self._ports.ledger, self._ports.clock)
             case RunState.RUNNING:
@@ -135,6 +135,10 @@ class Worker:
             return
         calling = Calling(self._journal, self._lease, self._principal, agent, self._ports, self._sources)
         await calling.go_on(step)
+
+
+def _taken_up(state: RunStateData) -> tuple[ev.Event, ...]:
+    return (ev.RunTakenUp(),) if state.run.state is RunState.QUEUED else ()
 
 
 def _if_running(state: RunStateData, event: ev.Event) -> tuple[ev.Event, ...]:

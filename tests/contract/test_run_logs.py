@@ -260,6 +260,22 @@ async def test_an_append_needs_the_lease_that_it_names(log: RunLogPort):
     await log.append(more(2, said("y")))  # an answer, say
 
 
+async def test_what_comes_before_an_append_is_stored_with_it_or_not_at_all(log: RunLogPort):
+    await begin(log)
+    lease = await taken(log)
+    first = more(1, said("one"), epoch=lease.epoch)
+    await log.append(msgspec.structs.replace(more(2, said("two"), epoch=lease.epoch), before=(first,)))
+    assert await told(log) == [None, "one", "two"]
+    stale = more(2, said("three"), epoch=lease.epoch)
+    with pytest.raises(Conflict):
+        await log.append(msgspec.structs.replace(more(3, said("four"), epoch=lease.epoch), before=(stale,)))
+    await log.release(lease)
+    late = more(3, said("three"), epoch=lease.epoch)
+    with pytest.raises(Superseded):
+        await log.append(msgspec.structs.replace(more(4, said("four")), before=(late,)))
+    assert await told(log) == [None, "one", "two"]
+
+
 async def test_attempts_count_from_where_the_log_ends(log: RunLogPort, clock: TwinClock):
     await begin(log)
     for attempt in (1, 2, 3):

@@ -46,3 +46,16 @@ def test_the_cost_of_runs_can_be_measured() -> None:
     found = json.loads(done.stdout)
     assert len(found) == 5
     assert all(one["figure"] > 0 for one in found)
+
+
+def test_the_cost_of_a_turn_can_be_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.loop", "--rounds", "1", "--small", "--json"],
+        capture_output=True,
+        timeout=100,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)["cases"]
+    assert [set(one["of"]) for one in found] == [{"ours", "bare"}, {"ours", "bare"}]
+    assert all(of["cpu_ms"] > 0 for one in found for of in one["of"].values())

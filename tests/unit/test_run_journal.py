@@ -7,7 +7,7 @@ import pytest
 from gateway.agent import events as ev
 from gateway.agent.state import IllegalTransition, RunStateData, advance, begin, fold
 from gateway.agent.stored import encode
-from gateway.core.ports import ApprovalGone, RunAppend, RunRecord, Superseded
+from gateway.core.ports import ApprovalGone, Lease, RunAppend, RunRecord, Superseded
 from gateway.runs.feed import Feed
 from gateway.runs.journal import Journal, Journals
 from tests.run_logs import STARTED, reply
@@ -165,3 +165,75 @@ async def test_an_event_is_never_before_the_one_before_it_whatever_the_clock_say
     first, second = await log.events("run_1")
     assert journal.state.run.updated_at == first.at
     assert second.seq == 2
+
+
+# --- what waits to be stored ----------------------------------------------------------------------------
+
+
+async def begun(log: Log, journal: Journal) -> Lease:
+    lease = await log.take("run_1", "this", 10)
+    assert lease is not None
+    await journal.amend_soon(lambda _: [ev.RunTakenUp()], lease=lease)
+    return lease
+
+
+async def test_what_waits_counts_at_once_and_is_stored_with_what_is_written_next():
+    log, _, journal = await opened()
+    log.appending.clear()
+    lease = await begun(log, journal)
+    log.clock.advance(1)
+    await journal.amend_soon(lambda _: [reply(1, "And on.")], lease=lease)
+    assert (journal.state.run.state, journal.state.seq) == (RunState.RUNNING, 3)
+    assert not log.appending.is_set()
+    log.clock.advance(1)
+    await journal.amend(lambda _: [ev.RunCancelled(by="ada")], lease=lease)
+    assert journal.state == fold(events := await log.events("run_1"))
+    assert [event.seq for event in events] == [1, 2, 3, 4]
+    assert [event.at - events[0].at for event in events] == [0, 0, 1000, 2000], "each has its own time"
+
+
+async def test_when_nothing_is_written_next_what_waits_is_stored_all_the_same():
+    log, _, journal = await opened()
+    log.appending.clear()
+    await begun(log, journal)
+    async with asyncio.timeout(5):
+        await log.appending.wait()
+    await journal.settle()  # after that write
+    assert journal.state == fold(await log.events("run_1"))
+    assert journal.state.seq == 2
+
+
+async def test_watchers_hear_of_what_waits_when_it_is_stored():
+    log, _, journal = await opened()
+    feed = Feed()
+    journal = Journal(journal.record, journal.state, log, log.clock, feed)
+    with feed.watching("run_1") as watcher:
+        await begun(log, journal)
+        assert watcher.seq == 0
+        await journal.settle()
+        assert watcher.seq == 2
+
+
+async def test_where_another_was_first_what_waits_is_forgotten():
+    log, _, journal = await opened()
+    other = advance(journal.state, ev.RunCancelled(by="eve"), 1)
+    lease = await begun(log, journal)
+    await log.append(RunAppend("run_1", 1, (encode(ev.RunCancelled(by="eve")),), other.run))
+    with pytest.raises(IllegalTransition):
+        await journal.amend(lambda _: [reply(1, "Late.")], lease=lease)
+    assert journal.state == fold(await log.events("run_1"))
+    assert journal.state.run.state is RunState.CANCELLED
+
+
+async def test_what_is_refused_whole_leaves_waiting_what_waited():
+    log, _, journal = await opened()
+    lease = await begun(log, journal)
+
+    async def refuse(_: RunAppend) -> None:
+        raise Overloaded("a budget is exceeded")
+
+    with pytest.raises(Overloaded):
+        await journal.amend(lambda _: [reply(1, "Much.")], refuse, lease=lease)
+    await journal.amend(lambda _: [reply(1, "Little.")], lease=lease)
+    assert journal.state == fold(await log.events("run_1"))
+    assert journal.state.seq == 3

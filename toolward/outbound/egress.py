@@ -17,6 +17,7 @@ _DEFAULT_PORT = {"http": 80, "https": 443}
 _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
 _CREDENTIALS = re.compile(r"//[^/?#]*@")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")  # a last label that makes of a host an address (WHATWG's rule)
+_CHECKED = 64  # URLs that were allowed
 _SHOWN = 200  # characters of a URL in a message
 
 
@@ -52,17 +53,20 @@ class Origin(NamedTuple):
 class Origins:
     """The origins that requests may go to. Immutable."""
 
-    __slots__ = ("_allowed",)
+    __slots__ = ("_allowed", "_checked")
 
     def __init__(self, base_urls: Iterable[str]) -> None:
         """Raises ConfigurationError, as `Origin.of` does."""
         self._allowed = frozenset(Origin.of(url) for url in base_urls)
+        self._checked: dict[str, Origin] = {}  # a program asks for few URLs, again and again
 
     def __iter__(self) -> Iterator[Origin]:
         return iter(sorted(self._allowed))
 
     def check(self, url: str) -> Origin:
         """The origin of `url`. Raises Denied where it is not one of these, or is not plain."""
+        if (known := self._checked.get(url)) is not None:
+            return known
         try:
             origin = _parse(url)
         except ValueError as error:
@@ -72,6 +76,9 @@ class Origins:
                 f"No request may go to {origin}: the configuration does not name it.",
                 hint="Only base URLs in the configuration are reached; redirects are not followed.",
             )
+        if len(self._checked) >= _CHECKED:
+            self._checked.clear()
+        self._checked[url] = origin
         return origin
 
 

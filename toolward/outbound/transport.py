@@ -100,12 +100,13 @@ class Body(Generic[RequestT]):
     def __init__(
         self,
         reply: StreamedResponse,
-        stack: contextlib.AsyncExitStack,
+        exchange: contextlib.AbstractAsyncContextManager[StreamedResponse],
         request: RequestT,
         failures: Failures[RequestT],
     ) -> None:
         self._reply = reply
-        self._stack = stack
+        self._exchange = exchange
+        self._closed = False
         self._request = request
         self._failures = failures
 
@@ -115,7 +116,9 @@ class Body(Generic[RequestT]):
                 yield chunk
 
     async def aclose(self) -> None:
-        await self._stack.aclose()
+        if not self._closed:
+            self._closed = True
+            await self._exchange.__aexit__(None, None, None)
 
 
 class Reply(NamedTuple, Generic[RequestT]):
@@ -123,7 +126,12 @@ class Reply(NamedTuple, Generic[RequestT]):
 
     status: int
     headers: Mapping[str, str]
-    body: tuple[StreamedResponse, contextlib.AsyncExitStack, RequestT, Failures[RequestT]]
+    body: tuple[
+        StreamedResponse,
+        contextlib.AbstractAsyncContextManager[StreamedResponse],
+        RequestT,
+        Failures[RequestT],
+    ]
 
 
 class Transport(Generic[RequestT]):
@@ -167,7 +175,6 @@ class Transport(Generic[RequestT]):
         headers = {name: value.decode("latin-1") for name, value in pairs if name not in OWN}
         headers |= self._credentials.get(origin, NO_HEADERS)
         to_head, between = _timeouts(request)
-        stack = contextlib.AsyncExitStack()
         exchange = self._pools[origin].stream(
             request.method,
             request.url.raw_path.decode("ascii"),
@@ -177,9 +184,9 @@ class Transport(Generic[RequestT]):
             idle_timeout=between,
         )
         with failures.told(request):
-            reply = await stack.enter_async_context(exchange)
+            reply = await exchange.__aenter__()
         shown = {name: value for name, value in reply.headers.items() if name != _LOCATION}
-        return Reply(reply.status, shown, (reply, stack, request, failures))
+        return Reply(reply.status, shown, (reply, exchange, request, failures))
 
     def _origin(self, url: str) -> Origin:
         """The one that the URL is of, checked once for each URL. Raises Denied."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -14,7 +15,7 @@ from sqlalchemy.exc import (
 )
 
 from toolward.errors import Internal, ToolwardError, Unavailable
-from toolward.store.connections import write_transaction
+from toolward.store.connections import KeptConnection
 from toolward.store.failures import database_failed, explain, place
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,10 @@ Work = Callable[[Connection], T]
 
 MAX_BATCH = 256
 """Pieces of work that share one commit at most."""
+
+
+LINGER = 0.01
+"""Seconds that work for which nobody waits may lie before it is done, unless somebody waits for other work."""
 
 
 class Finish(Protocol):
@@ -60,7 +65,11 @@ class Writer:
         self._engine = engine
         self._finish: Finish = finish or _NoFinish()
         self.lost = 0  # pieces that nobody waited for and that were not stored
-        self._queue: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
+        self._kept = KeptConnection(engine)
+        self._queue: deque[_Piece] = deque()
+        self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._signalled = False  # the thread will look at the queue
+        self._lingering = False  # somebody will signal soon
         self._closed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -73,17 +82,27 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._put(_Piece(work, loop, future))
+        self._signal()
         return await future
 
     def post(self, work: Work[Any]) -> None:
         """Do the work in its turn, before anything that is queued later. Nobody but the log hears of a failure."""
         self._put(_Piece(work))
+        if self._signalled or self._lingering:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._signal()
+            return
+        self._lingering = True
+        loop.call_later(LINGER, self._lingered)
 
     async def close(self) -> None:
         """Finish what is queued, then stop."""
         if not self._closed:
             self._closed = True
-            self._queue.put(None)
+            self._signals.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _put(self, piece: "_Piece") -> None:
@@ -91,25 +110,34 @@ class Writer:
             raise Unavailable(
                 f"The database {place(self._engine)} is closed.", hint="The program is stopping."
             )
-        self._queue.put(piece)
+        self._queue.append(piece)
+
+    def _signal(self) -> None:
+        """Waking the thread is most of what a small piece costs here: once for all that is queued by then."""
+        if not self._signalled:
+            self._signalled = True
+            self._signals.put(None)
+
+    def _lingered(self) -> None:
+        self._lingering = False
+        if self._queue and not self._closed:
+            self._signal()
 
     def _run(self) -> None:
-        last = False
-        while not last:
-            waiting = [self._queue.get()]
-            while len(waiting) < MAX_BATCH and not self._queue.empty():  # nobody else takes from it
-                waiting.append(self._queue.get())
-            batch = [piece for piece in waiting if piece is not None]
-            last = len(batch) < len(waiting)
-            if batch:
-                self._commit(batch)
-                self.lost += sum(piece.future is None and piece.error is not None for piece in batch)
-                _tell(batch)
+        while not self._closed:
+            self._signals.get()
+            self._signalled = False  # before looking: whoever queues more signals again
+            while self._queue:
+                some = [self._queue.popleft() for _ in range(min(MAX_BATCH, len(self._queue)))]
+                self._commit(some)
+                self.lost += sum(piece.future is None and piece.error is not None for piece in some)
+                _tell(some)
+        self._kept.close()
 
     def _commit(self, batch: list["_Piece"]) -> None:
         """All in one transaction; only when a piece fails, again with a savepoint around each."""
         try:
-            with write_transaction(self._engine) as connection:
+            with self._kept.transaction() as connection:
                 for piece in batch:
                     piece.result = piece.work(connection)
                 self._finish.flush(connection)
@@ -124,7 +152,7 @@ class Writer:
 
     def _commit_apart(self, batch: list["_Piece"]) -> None:
         try:
-            with write_transaction(self._engine) as connection:
+            with self._kept.transaction() as connection:
                 for piece in batch:
                     savepoint = connection.begin_nested()
                     try:

@@ -107,7 +107,8 @@ class ModelUse(msgspec.Struct, frozen=True):
 class RunAppend(msgspec.Struct, frozen=True):
     """Events to store behind sequence number `after` of a run, and what its row is then. `epoch` is that of the
     lease under which the run is worked on; 0 for what does not come from that work: an answer, a message, a
-    cancel. `use` is what the events took of models, on the day of `run.updated_at`."""
+    cancel. `use` is what the events took of models, on the day of `run.updated_at`. `before` is what is to be
+    stored before it, with it or not at all."""
 
     run_id: str
     after: int
@@ -115,6 +116,7 @@ class RunAppend(msgspec.Struct, frozen=True):
     run: Run
     epoch: int = 0
     use: ModelUse | None = None
+    before: tuple["RunAppend", ...] = ()
 
 
 class Superseded(Conflict):
