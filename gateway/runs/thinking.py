@@ -115,16 +115,7 @@ class Thinking:
         new = asked.messages[event.request.keep :]
         encoding = partial(encode, asked=new, tools=b"" if known else shown.listed)
         use = room.took(reply.usage, reply.cost)
-        if use is None and self._only_reads(reply, agent):
-            await self._journal.amend_soon(lambda _: (event,), lease=self._lease, encoding=encoding)
-        else:
-            await self._journal.amend(lambda _: (event,), lease=self._lease, encoding=encoding, use=use)
-
-    def _only_reads(self, reply: ModelReply, agent: AgentDefinition) -> bool:
-        """Whether all that comes of it is calls that change nothing, or the end: it is stored with that."""
-        names, facts = self._offer(agent).names, self._ports.facts
-        called = [names.get(use.name) for use in reply.tool_uses]
-        return all(name is not None and not facts(name).changes for name in called)
+        await self._journal.amend(lambda _: (event,), lease=self._lease, encoding=encoding, use=use)
 
     async def summarise(self, step: Summarise, agent: AgentDefinition) -> None:
         """Where no model gives one, a list of calls stands in its place. Raises as `call_model`."""

@@ -289,13 +289,17 @@ EVERY_EVENT: tuple[ev.Event, ...] = (
     ev.MessageReceived(text=SECRET, by="ada"),
     ev.ModelReplied(
         turn=1, text=SECRET, tool_uses=(USE,), stop="tool_use", usage=Usage(), model="m", duration_ms=1,
-        request=change(0, (), refs(ASKED), text_digest(b"[]")),
+        request=change(0, (), refs(ASKED), text_digest(b"[]")), reasoning=SECRET, native=SECRET, native_source="s",
     ),
     ev.ToolCalled(
         turn=1, index=0, call_id="c", use_id="use_1", tool="crm.get", alias="crm__get", key="k",
         arguments_json=SECRET,
     ),
     ev.ToolReturned(call_id="c", code="ok", is_error=False, text=SECRET),
+    ev.ResultsFolded(turn=1),
+    ev.TurnsSummarised(turn=1, text=SECRET, usage=Usage()),
+    ev.InputClassified(turn=2, label="easy", usage=Usage()),
+    ev.LimitReached(limit="budget", message=SECRET),
     ev.InputRequested(call_id="c", request_id="r", kind=RequestKind.QUESTION, prompt=SECRET),
     ev.InputAnswered(request_id="r", text=SECRET, reason=SECRET, arguments_json=SECRET, void=SECRET),
     ev.RunPaused(by="ada", reason=SECRET),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.agent.state import fold
+from gateway.core.neutral import unmarked
 from gateway.core.ports import Message
 from gateway.runs.runner import Runs
 from tests.integration.run_house import (
@@ -42,7 +43,7 @@ def house(tmp_path: Path) -> House:
 
 def spoken(messages: tuple[Message, ...]) -> list[str]:
     """The conversation without the system message: `user: …`, `assistant: …`, `tool: …`."""
-    return [f"{message.role}: {message.text}" for message in messages[1:]]
+    return [f"{message.role}: {unmarked(message.text)}" for message in messages[1:]]
 
 
 # --- messages -------------------------------------------------------------------------------------------

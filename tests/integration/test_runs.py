@@ -12,6 +12,7 @@ import pytest
 from gateway.agent.events import RunCancelled
 from gateway.agent.state import advance, fold
 from gateway.agent.stored import encode
+from gateway.core.neutral import unmarked
 from gateway.core.ports import (
     ModelPort,
     ModelReply,
@@ -70,7 +71,7 @@ def house(tmp_path: Path) -> House:
 def told(model: TwinModel, request: int = -1) -> list[tuple[str, bool]]:
     """What a request to the model says of calls: text, is_error."""
     return [
-        (message.text, message.is_error)
+        (unmarked(message.text), message.is_error)
         for message in model.requests[request].messages
         if message.role == "tool"
     ]

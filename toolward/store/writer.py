@@ -124,8 +124,10 @@ class Writer:
             self._signal()
 
     def _run(self) -> None:
-        while not self._closed:
+        closing = False
+        while not closing:
             self._signals.get()
+            closing = self._closed  # nothing is queued after that, so what there is now is all
             self._signalled = False  # before looking: whoever queues more signals again
             while self._queue:
                 some = [self._queue.popleft() for _ in range(min(MAX_BATCH, len(self._queue)))]
