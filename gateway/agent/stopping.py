@@ -71,10 +71,16 @@ def goes_round(state: RunStateData) -> bool:
     """Whether the last turn has been there before, calls and outcomes, as often as may be since the last
     message."""
     last = state.turns[-1]
-    if not last.begun:
+    first = last.calls[0] if last.calls else None
+    if first is None:
         return False
+    count = 0
     since = max(state.since.turns, len(state.turns) - _WINDOW)
-    return sum(_same_turn(turn, last) for turn in state.turns[since:]) >= SAME_TURNS
+    for turn in state.turns[since:]:  # after each turn: so what is other is told from it at the first look
+        its = turn.calls[0] if turn.calls else None
+        if its is not None and its.arguments_json == first.arguments_json and _same_turn(turn, last):
+            count += 1
+    return count >= SAME_TURNS
 
 
 def _same_turn(one: Turn, other: Turn) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from gateway.agent import events as ev
@@ -11,13 +12,17 @@ from gateway.agent.loop import (
     CallTools,
     Complete,
     Fail,
+    Fold,
     Step,
+    Summarise,
     WaitForInput,
     next_step,
 )
 from gateway.agent.observations import Observation
 from gateway.agent.resolving import resolve
-from gateway.core.ports import StopReason
+from gateway.agent.state import advance
+from gateway.agent.stopping import SAME_TURNS
+from gateway.core.ports import StopReason, Usage
 from tests.run_logs import answered, asked, called, reply, returned, state_of, use
 
 LIMITS = Limits(turns=5, calls=10)
@@ -164,3 +169,109 @@ def test_beyond_the_call_limit_nothing_is_called():
     over = resolve(use(), OFFERED, calls_made=10, limits=LIMITS)
     assert isinstance(over, Observation)
     assert over.code == "limit_reached"
+
+
+# --- limits ----------------------------------------------------------------------------------------------
+
+
+def turns(
+    count: int, tokens: int = 0, cost: int = 0, text: str = "It is so.", begin: int = 1
+) -> list[ev.Event]:
+    """Turns that each look at another record."""
+    found: list[ev.Event] = []
+    for number in range(begin, begin + count):
+        wish = msgspec.structs.replace(use(0), arguments_json=f'{{"id":"{number}"}}')
+        replied = reply(number, f"I look at {number}.", [wish])
+        found += [
+            msgspec.structs.replace(replied, usage=Usage(tokens, 0), cost=cost),
+            called(number, 0, arguments=wish.arguments_json),
+            returned(number, 0, text=f"{text} {number}"),
+        ]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("limits", "events", "step"),
+    [
+        (Limits(tokens=1_100), turns(3, tokens=200), CallModel(4)),
+        (Limits(tokens=1_100), turns(4, tokens=200), CallModel(5, last=True)),
+        (Limits(tokens=1_100), turns(5, tokens=200), "limit of 1,100 tokens"),
+        (Limits(cost=1_010), turns(3, tokens=1_000, cost=200), CallModel(4)),
+        (Limits(cost=1_010), turns(4, tokens=1_000, cost=200), CallModel(5, last=True)),
+        (Limits(cost=1_010), turns(5, tokens=1_000, cost=200), "limit of US$ 1.01e-06"),
+        (Limits(seconds=1), turns(1), CallModel(2)),
+        (Limits(tokens=10), [], "limit of 10 tokens"),
+    ],
+)
+def test_a_limit_is_looked_at_before_it_is_spent(limits: Limits, events: list[ev.Event], step: Step | str):
+    """Two more turns fit, or only the last one, or none: then there is what the model said so far."""
+    found = after(*events, limits=limits)
+    if isinstance(step, Step):
+        assert found == step
+    else:
+        assert isinstance(found, Fail)
+        assert (found.code, step in found.message) == ("limit_reached", True)
+        assert found.answer == ("I look at 5." if events else "")
+
+
+def test_time_at_work_is_limited_and_time_of_waiting_is_free():
+    state = state_of(ev.RunTakenUp(), *turns(1))
+    worked = advance(state, ev.RunPaused(by="ada"), state.run.updated_at + 900)
+    resumed = advance(worked, ev.RunResumed(by="ada"), worked.run.updated_at + 86_400_000)
+    running = advance(resumed, ev.RunTakenUp(), resumed.run.updated_at + 500)
+    assert next_step(running, Limits(seconds=1)) == CallModel(2)
+    late = advance(running, ev.RunRated(by="ada", score=1), running.run.updated_at + 200)
+    assert next_step(late, Limits(seconds=1)) == CallModel(2, last=True)
+
+
+def test_a_message_begins_the_limits_anew():
+    spent = state_of(ev.RunTakenUp(), *turns(5, tokens=200))
+    assert isinstance(next_step(spent, Limits(tokens=1_000)), Fail)
+    said = advance(spent, ev.MessageReceived(text="Go on.", by="ada"), spent.run.updated_at)
+    assert next_step(said, Limits(tokens=1_000)) == CallModel(6)
+
+
+def test_a_budget_that_is_used_up_allows_a_last_word_and_no_first_one():
+    reached = ev.LimitReached(limit="budget", message="Today's budget is used up.")
+    assert after(*turns(1), reached) == CallModel(2, last=True)
+    assert after(reached) == Fail("limit_reached", "Today's budget is used up.")
+
+
+def test_turns_that_go_round_end_the_run():
+    again: list[ev.Event] = []
+    for number in range(1, SAME_TURNS + 1):
+        assert after(*again, limits=Limits()) == CallModel(number)
+        again += [
+            reply(number, "I look again.", [use(0)]),
+            called(number, 0),
+            returned(number, 0, text="Not yet."),
+        ]
+    found = after(*again, limits=Limits())
+    assert isinstance(found, Fail)
+    assert (found.code, found.answer) == ("no_progress", "I look again.")
+    assert "crm.get_record" in found.message
+
+
+# --- room ------------------------------------------------------------------------------------------------
+
+
+def test_results_are_folded_then_turns_summarised_and_not_in_every_turn():
+    limits = Limits(turns=500, calls=500, context_tokens=2_000)
+    log: list[ev.Event] = [ev.RunTakenUp()]
+    steps: list[str] = []
+    number = 1
+    while number <= 60:
+        state = state_of(*log)
+        assert state.seen.tokens < 2_700  # three turns stay as they are, and what is not worth folding
+        step = next_step(state, limits)
+        steps.append(type(step).__name__)
+        match step:
+            case Fold(turn):
+                log.append(ev.ResultsFolded(turn=turn))
+            case Summarise(turn):
+                log.append(ev.TurnsSummarised(turn=turn, text="what was", usage=Usage()))
+            case _:
+                assert step == CallModel(number)
+                log += turns(1, text="It is so. " * 90, begin=number)
+                number += 1
+    assert 1 < steps.count("Summarise") <= steps.count("Fold") < 20
