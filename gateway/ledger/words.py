@@ -17,7 +17,19 @@ from toolward.types import JsonObject
 WORDS, SHARED, OTHERS = "$words", "$shared", "$texts"
 
 _FREE = frozenset(
-    {"answer", "arguments_json", "comment", "input", "message", "prompt", "reason", "text", "void"}
+    {
+        "answer",
+        "arguments_json",
+        "comment",
+        "input",
+        "message",
+        "native",
+        "prompt",
+        "reason",
+        "reasoning",
+        "text",
+    }
+    | {"void"}
 )
 """Fields with what people, models and tools said, where they stand in the data themselves: in events from before
 texts were kept by digest."""
