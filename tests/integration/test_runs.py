@@ -605,12 +605,13 @@ async def test_text_comes_to_those_who_want_it_before_its_reply_and_never_after(
             seen.append(news)
             if isinstance(news, TextDelta) and news.offset == 0:
                 model.let_go.set()
+        events = await plain
     pieces = [news for news in seen if isinstance(news, TextDelta)]
     assert [piece for piece in pieces if piece.offset == 0] == [
         TextDelta(1, 0, "Let m"),
         TextDelta(2, 0, "Hello"),
     ]
-    assert [news for news in seen if isinstance(news, RunEvent)] == await plain
+    assert [news for news in seen if isinstance(news, RunEvent)] == events
     replied = 0
     for news in seen:
         if isinstance(news, TextDelta):
