@@ -54,18 +54,22 @@ class Gate:
             await self._wait(until)
         well: bool | None = None
         probe = False
+        begun: float | None = None
         try:
             self._check()  # again, for it may have waited
+            begun = self._now()
             probe = self._breaker.begin()
             result = await work()
             well = True
             return result
         except ToolwardError as error:
             well = verdict(error)
+            if isinstance(error, DeadlineExceeded):  # each waited for itself: so each says something
+                begun = None
             raise
         finally:
             self._lane.leave()
-            self._end(probe, well)
+            self._end(probe, well, begun)
 
     def renewed(self) -> None:
         """There is a new connection."""
@@ -91,10 +95,10 @@ class Gate:
                 hint="It was not made. Try again later, or give it more time.",
             ) from None
 
-    def _end(self, probe: bool, well: bool | None) -> None:
+    def _end(self, probe: bool, well: bool | None, begun: float | None) -> None:
         breaker = self._breaker
         was_open = breaker.is_open
-        breaker.end(probe, well, self._now())
+        breaker.end(probe, well, self._now(), begun)
         if probe or breaker.is_open != was_open:
             wait = breaker.refusal(self._now()) if breaker.is_open else None
             if wait is not None:

@@ -69,6 +69,20 @@ class TestBreaker:
         assert breaker.is_open
         assert breaker.refusal(1) is None
 
+    def test_calls_that_were_under_way_together_and_fail_together_are_one_failure(self):
+        breaker = Breaker(after=2)
+        for _ in range(20):
+            breaker.end(breaker.begin(), False, now=5.0, begun=4.0)
+        assert not breaker.is_open
+        breaker.end(breaker.begin(), False, now=5.05, begun=5.01)
+        assert breaker.is_open
+
+    def test_those_that_fail_one_after_the_other_are_not(self):
+        breaker = Breaker(after=3)
+        for moment in (5.0, 5.2, 5.4):
+            breaker.end(breaker.begin(), False, now=moment, begun=4.0)
+        assert breaker.is_open
+
     def test_a_new_connection_is_tried_at_once_and_trusted_little(self) -> None:
         breaker = Breaker(after=3)
         self.failing(breaker, 3)
