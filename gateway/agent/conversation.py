@@ -208,3 +208,22 @@ class RunStateData(msgspec.Struct, frozen=True):
     def calls(self) -> Iterator[Call]:
         for turn in self.turns:
             yield from turn.begun
+
+
+def set_aside(state: RunStateData) -> RunStateData:
+    """With every turn that has calls without an outcome set aside."""
+    turns = tuple(
+        turn if turn.settled or turn.set_aside else msgspec.structs.replace(turn, set_aside=True)
+        for turn in state.turns
+    )
+    return msgspec.structs.replace(state, turns=turns)
+
+
+def with_call(state: RunStateData, call: Call) -> RunStateData:
+    """With the call in its place in its turn."""
+    turn = state.turns[call.turn - 1]
+    calls = (*turn.calls[: call.index], call, *turn.calls[call.index + 1 :])
+    changed = msgspec.structs.replace(turn, calls=calls)
+    turns = (*state.turns[: call.turn - 1], changed, *state.turns[call.turn :])
+    unsettled = tuple(number for number in state.unsettled if number != call.turn or not changed.settled)
+    return msgspec.structs.replace(state, turns=turns, unsettled=unsettled)

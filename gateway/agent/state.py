@@ -35,7 +35,7 @@ import msgspec
 
 from gateway.agent import events as ev
 from gateway.agent.context import RESULTS_ARE_DATA, utf8
-from gateway.agent.conversation import Call, Item, RunStateData, Seen, Spent, Turn
+from gateway.agent.conversation import Call, Item, RunStateData, Seen, Spent, Turn, set_aside, with_call
 from gateway.agent.measuring import charged, counted, measured, sized
 from gateway.agent.model_requests import apply
 from gateway.agent.stored import decode
@@ -190,7 +190,7 @@ def _message(state: RunStateData, event: ev.MessageReceived) -> RunStateData:
         sized(state, event.text), items=items, since=state.used, reached=None, verdict=None
     )
     if state.run.state is RunState.INPUT_REQUIRED and not state.parked:
-        moved = _with_run(_set_aside(moved), state=RunState.QUEUED)
+        moved = _with_run(set_aside(moved), state=RunState.QUEUED)
     elif state.run.state.ended:
         moved = _with_run(moved, state=RunState.QUEUED, answer="", error_code="", error_message="")
     return moved
@@ -234,14 +234,14 @@ def _call(state: RunStateData, event: ev.ToolCalled, at: int) -> RunStateData:
             key=event.key,
             at=at,
         )
-        return _with_run(_with_call(state, call), calls=state.run.calls + 1)
+        return _with_run(with_call(state, call), calls=state.run.calls + 1)
     if known.id != event.call_id or not (known.ready or known.in_flight):
         raise _illegal(state, event, f"the call {known.id} is not to be repeated")
     crashed = known.in_flight and not event.ended
     repeated = msgspec.structs.replace(
         known, attempts=known.attempts + 1, crashes=known.crashes + crashed, answers=()
     )
-    return _with_call(state, repeated)
+    return with_call(state, repeated)
 
 
 def _return(state: RunStateData, event: ev.ToolReturned) -> RunStateData:
@@ -250,7 +250,7 @@ def _return(state: RunStateData, event: ev.ToolReturned) -> RunStateData:
         raise _illegal(state, event, f"the call {call.id} waits for an answer")
     beside = state.turns[call.turn - 1].set_aside
     returned = msgspec.structs.replace(call, outcome=event, answers=(), asked=(), beside=beside)
-    moved = sized(_with_call(state, returned), event.text)
+    moved = sized(with_call(state, returned), event.text)
     if event.whole and not moved.cut:
         moved = msgspec.structs.replace(moved, cut=True)
     if beside:
@@ -267,7 +267,7 @@ def _request(state: RunStateData, event: ev.InputRequested) -> RunStateData:
         return _rest(msgspec.structs.replace(state, parked=event.request_id, verdict=None))
     call = _open_call(state, event, event.call_id)
     asked = (*call.asked, event.request_id)
-    return _rest(_with_call(state, msgspec.structs.replace(call, asked=asked, kind=event.kind)))
+    return _rest(with_call(state, msgspec.structs.replace(call, asked=asked, kind=event.kind)))
 
 
 def _answer(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
@@ -278,7 +278,7 @@ def _answer(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
         raise _illegal(state, event, f"nothing waits for {event.request_id}")
     for call in concerned:
         left = tuple(request for request in call.asked if request != event.request_id)
-        state = _with_call(state, msgspec.structs.replace(call, asked=left, answers=(*call.answers, event)))
+        state = with_call(state, msgspec.structs.replace(call, asked=left, answers=(*call.answers, event)))
     return _with_run(state, state=RunState.QUEUED) if state.run.state is RunState.INPUT_REQUIRED else state
 
 
@@ -287,7 +287,7 @@ def _unpark(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
         return msgspec.structs.replace(state, parked="", verdict=event)
     for turn in state.open_turns:
         for call in turn.begun:
-            state = _with_call(state, msgspec.structs.replace(call, crashes=0))
+            state = with_call(state, msgspec.structs.replace(call, crashes=0))
     return msgspec.structs.replace(state, parked="")
 
 
@@ -386,16 +386,8 @@ def _rest(state: RunStateData) -> RunStateData:
     if last.settled and last.reply.tool_uses:  # an older turn waits; the model is to be told of this one
         return state
     if state.unheard:
-        return _set_aside(state)
+        return set_aside(state)
     return _with_run(state, state=RunState.INPUT_REQUIRED)
-
-
-def _set_aside(state: RunStateData) -> RunStateData:
-    turns = tuple(
-        turn if turn.settled or turn.set_aside else msgspec.structs.replace(turn, set_aside=True)
-        for turn in state.turns
-    )
-    return msgspec.structs.replace(state, turns=turns)
 
 
 def _open_call(state: RunStateData, event: ev.Event, call_id: str) -> Call:
@@ -404,15 +396,6 @@ def _open_call(state: RunStateData, event: ev.Event, call_id: str) -> Call:
     if call is None or call.outcome is not None:
         raise _illegal(state, event, f"the call {call_id} is not under way")
     return call
-
-
-def _with_call(state: RunStateData, call: Call) -> RunStateData:
-    turn = state.turns[call.turn - 1]
-    calls = (*turn.calls[: call.index], call, *turn.calls[call.index + 1 :])
-    changed = msgspec.structs.replace(turn, calls=calls)
-    turns = (*state.turns[: call.turn - 1], changed, *state.turns[call.turn :])
-    unsettled = tuple(number for number in state.unsettled if number != call.turn or not changed.settled)
-    return msgspec.structs.replace(state, turns=turns, unsettled=unsettled)
 
 
 def _with_run(data: RunStateData, **changes: Any) -> RunStateData:

@@ -52,25 +52,13 @@ class HttpEndpoint(ModelPort):
         key = api_key.strip()
         extra = dict(headers or {})
         setting = key_setting or f"the api_key of the model endpoint {name!r}"
-        _check_sendable(key, f"API key of the model endpoint {name!r}", setting)
-        for header, value in extra.items():
-            _check_sendable(value.replace(" ", ""), f"header {header!r} of the model endpoint {name!r}", "it")
+        _check_all_sendable(name, key, setting, extra)
         url = _url(base_url, wire.path)
         self._wire = wire
         self._timeout = timeout
         self._stream = stream
         self.facts = msgspec.structs.replace(facts or EndpointFacts(), name=name)
-        given = {
-            "content-type": "application/json",
-            "accept-encoding": "identity",
-            "user-agent": "toolward",
-            **wire.headers(key),
-            **{header.lower(): value for header, value in extra.items()},
-        }
-        self._headers = {
-            streamed: {"accept": "text/event-stream" if streamed else "application/json", **given}
-            for streamed in (True, False)
-        }
+        self._headers = {streamed: _headers(wire, key, extra, streamed) for streamed in (True, False)}
         secrets = [key, *(value for value in extra.values() if len(value) >= _SHORTEST_SECRET)]
         self._endpoint = Endpoint(
             name, base_url, self.facts.model, path=wire.path, key_setting=setting, secrets=secrets
@@ -168,6 +156,23 @@ class HttpEndpoint(ModelPort):
             raise self._endpoint.malformed("it is nested too deep") from None
         except ValueError as error:  # no UTF-8, no JSON, not the shape
             raise self._endpoint.malformed(_reason(error)) from None
+
+
+def _headers(wire: Wire, key: str, extra: Mapping[str, str], streamed: bool) -> dict[str, str]:
+    return {
+        "accept": "text/event-stream" if streamed else "application/json",
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+        "user-agent": "toolward",
+        **wire.headers(key),
+        **{header.lower(): value for header, value in extra.items()},
+    }
+
+
+def _check_all_sendable(name: str, key: str, setting: str, extra: Mapping[str, str]) -> None:
+    _check_sendable(key, f"API key of the model endpoint {name!r}", setting)
+    for header, value in extra.items():
+        _check_sendable(value.replace(" ", ""), f"header {header!r} of the model endpoint {name!r}", "it")
 
 
 def _check_sendable(value: str, what: str, setting: str) -> None:
