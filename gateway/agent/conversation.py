@@ -1,6 +1,7 @@
 """A run's state and what it is made of: turns, their calls, and what came beside them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -227,3 +228,7 @@ def with_call(state: RunStateData, call: Call) -> RunStateData:
     turns = (*state.turns[: call.turn - 1], changed, *state.turns[call.turn :])
     unsettled = tuple(number for number in state.unsettled if number != call.turn or not changed.settled)
     return msgspec.structs.replace(state, turns=turns, unsettled=unsettled)
+
+
+def with_run(data: RunStateData, **changes: Any) -> RunStateData:
+    return msgspec.structs.replace(data, run=msgspec.structs.replace(data.run, **changes))

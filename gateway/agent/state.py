@@ -27,6 +27,7 @@
 When the conversation goes on while calls wait, their turn is *set aside*: its outcomes come beside the later turns.
 `waiting` (for a child run) has no events yet.
 """
+# Longer than other files, since one place for all transitions is worth more than its length.
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -35,7 +36,17 @@ import msgspec
 
 from gateway.agent import events as ev
 from gateway.agent.context import RESULTS_ARE_DATA, utf8
-from gateway.agent.conversation import Call, Item, RunStateData, Seen, Spent, Turn, set_aside, with_call
+from gateway.agent.conversation import (
+    Call,
+    Item,
+    RunStateData,
+    Seen,
+    Spent,
+    Turn,
+    set_aside,
+    with_call,
+    with_run,
+)
 from gateway.agent.measuring import charged, counted, measured, sized
 from gateway.agent.model_requests import apply
 from gateway.agent.stored import decode
@@ -181,7 +192,7 @@ def _check(state: RunStateData, event: ev.Event) -> None:
 
 
 def _take_up(state: RunStateData, _event: ev.RunTakenUp) -> RunStateData:
-    return _rest(_with_run(state, state=RunState.RUNNING))
+    return _rest(with_run(state, state=RunState.RUNNING))
 
 
 def _message(state: RunStateData, event: ev.MessageReceived) -> RunStateData:
@@ -190,9 +201,9 @@ def _message(state: RunStateData, event: ev.MessageReceived) -> RunStateData:
         sized(state, event.text), items=items, since=state.used, reached=None, verdict=None
     )
     if state.run.state is RunState.INPUT_REQUIRED and not state.parked:
-        moved = _with_run(set_aside(moved), state=RunState.QUEUED)
+        moved = with_run(set_aside(moved), state=RunState.QUEUED)
     elif state.run.state.ended:
-        moved = _with_run(moved, state=RunState.QUEUED, answer="", error_code="", error_message="")
+        moved = with_run(moved, state=RunState.QUEUED, answer="", error_code="", error_message="")
     return moved
 
 
@@ -234,7 +245,7 @@ def _call(state: RunStateData, event: ev.ToolCalled, at: int) -> RunStateData:
             key=event.key,
             at=at,
         )
-        return _with_run(with_call(state, call), calls=state.run.calls + 1)
+        return with_run(with_call(state, call), calls=state.run.calls + 1)
     if known.id != event.call_id or not (known.ready or known.in_flight):
         raise _illegal(state, event, f"the call {known.id} is not to be repeated")
     crashed = known.in_flight and not event.ended
@@ -256,7 +267,7 @@ def _return(state: RunStateData, event: ev.ToolReturned) -> RunStateData:
     if beside:
         moved = msgspec.structs.replace(moved, items=(*moved.items, Item(call_id=call.id)))
     if moved.run.state is RunState.INPUT_REQUIRED:
-        return _with_run(moved, state=RunState.QUEUED)
+        return with_run(moved, state=RunState.QUEUED)
     return _rest(moved)
 
 
@@ -279,7 +290,7 @@ def _answer(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
     for call in concerned:
         left = tuple(request for request in call.asked if request != event.request_id)
         state = with_call(state, msgspec.structs.replace(call, asked=left, answers=(*call.answers, event)))
-    return _with_run(state, state=RunState.QUEUED) if state.run.state is RunState.INPUT_REQUIRED else state
+    return with_run(state, state=RunState.QUEUED) if state.run.state is RunState.INPUT_REQUIRED else state
 
 
 def _unpark(state: RunStateData, event: ev.InputAnswered) -> RunStateData:
@@ -318,12 +329,12 @@ def _reached(state: RunStateData, event: ev.LimitReached) -> RunStateData:
 
 
 def _pause(state: RunStateData, _event: ev.RunPaused) -> RunStateData:
-    return _with_run(state, state=RunState.PAUSED)
+    return with_run(state, state=RunState.PAUSED)
 
 
 def _resume(state: RunStateData, _event: ev.RunResumed) -> RunStateData:
-    rested = _rest(_with_run(state, state=RunState.RUNNING))
-    return rested if rested.run.state is RunState.INPUT_REQUIRED else _with_run(rested, state=RunState.QUEUED)
+    rested = _rest(with_run(state, state=RunState.RUNNING))
+    return rested if rested.run.state is RunState.INPUT_REQUIRED else with_run(rested, state=RunState.QUEUED)
 
 
 def _rate(state: RunStateData, _event: ev.RunRated) -> RunStateData:
@@ -331,11 +342,11 @@ def _rate(state: RunStateData, _event: ev.RunRated) -> RunStateData:
 
 
 def _complete(state: RunStateData, event: ev.RunCompleted) -> RunStateData:
-    return _with_run(state, state=RunState.COMPLETED, answer=event.answer)
+    return with_run(state, state=RunState.COMPLETED, answer=event.answer)
 
 
 def _fail(state: RunStateData, event: ev.RunFailed) -> RunStateData:
-    return _with_run(
+    return with_run(
         state,
         state=RunState.FAILED,
         answer=event.answer,
@@ -345,7 +356,7 @@ def _fail(state: RunStateData, event: ev.RunFailed) -> RunStateData:
 
 
 def _cancel(state: RunStateData, event: ev.RunCancelled) -> RunStateData:
-    return _with_run(
+    return with_run(
         state,
         state=RunState.CANCELLED,
         error_code="cancelled",
@@ -379,7 +390,7 @@ def _rest(state: RunStateData) -> RunStateData:
     if state.run.state is not RunState.RUNNING or not state.asked:
         return state
     if state.parked:
-        return _with_run(state, state=RunState.INPUT_REQUIRED)
+        return with_run(state, state=RunState.INPUT_REQUIRED)
     if any(turn.can_go_on for turn in state.open_turns):
         return state
     last = state.turns[-1]
@@ -387,7 +398,7 @@ def _rest(state: RunStateData) -> RunStateData:
         return state
     if state.unheard:
         return set_aside(state)
-    return _with_run(state, state=RunState.INPUT_REQUIRED)
+    return with_run(state, state=RunState.INPUT_REQUIRED)
 
 
 def _open_call(state: RunStateData, event: ev.Event, call_id: str) -> Call:
@@ -396,10 +407,6 @@ def _open_call(state: RunStateData, event: ev.Event, call_id: str) -> Call:
     if call is None or call.outcome is not None:
         raise _illegal(state, event, f"the call {call_id} is not under way")
     return call
-
-
-def _with_run(data: RunStateData, **changes: Any) -> RunStateData:
-    return msgspec.structs.replace(data, run=msgspec.structs.replace(data.run, **changes))
 
 
 def _illegal(state: RunStateData, event: ev.Event, why: str) -> IllegalTransition:
