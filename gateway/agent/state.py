@@ -35,7 +35,7 @@ from typing import Any
 import msgspec
 
 from gateway.agent import events as ev
-from gateway.agent.context import RESULTS_ARE_DATA, utf8
+from gateway.agent.context import MARKS, RESULTS_ARE_DATA, utf8
 from gateway.agent.conversation import (
     Call,
     Item,
@@ -261,7 +261,7 @@ def _return(state: RunStateData, event: ev.ToolReturned) -> RunStateData:
         raise _illegal(state, event, f"the call {call.id} waits for an answer")
     beside = state.turns[call.turn - 1].set_aside
     returned = msgspec.structs.replace(call, outcome=event, answers=(), asked=(), beside=beside)
-    moved = sized(with_call(state, returned), event.text)
+    moved = sized(with_call(state, returned), event.text, MARKS)
     if event.whole and not moved.cut:
         moved = msgspec.structs.replace(moved, cut=True)
     if beside:

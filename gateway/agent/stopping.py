@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.agent.conversation import Call, RunStateData, Turn
 from gateway.agent.definition import Limits
+from gateway.core.model_spec import BILLION
 
 SAME_FAILURES = 3
 """Turns in which the same call may fail in the same way before the run ends."""
@@ -41,7 +42,7 @@ def limit(state: RunStateData, limits: Limits) -> Reached | None:
     if limits.tokens and spent.tokens + 2 * tokens > limits.tokens:
         return _of(f"{limits.tokens:,} tokens", fits=spent.tokens + tokens <= limits.tokens)
     if limits.cost and spent.cost + 2 * cost > limits.cost:
-        return _of(f"US$ {limits.cost / 1e9:g}", fits=spent.cost + cost <= limits.cost)
+        return _of(f"US$ {limits.cost / BILLION:g}", fits=spent.cost + cost <= limits.cost)
     return None
 
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from gateway.agent import trajectory as tr
 from gateway.cli.output import EXIT_OK, coloured, print_json, printable_lines, shorten
 from gateway.cli.session import Common, open_session
+from gateway.cli.watch import dollars
 from gateway.runs.trajectories import told, trajectory
 from toolward.types import TurnRequest, TurnToolUse
 
@@ -62,7 +63,7 @@ def _lines(run: tr.TrajectoryLine) -> Iterator[str]:
     yield f"agent {about.agent}, for {about.owner}, started {_moment(about.created_at)}"
     yield (
         f"{_counted(about.turns, 'turn')}, {_counted(about.calls, 'call')},"
-        f" {about.input_tokens:,} + {about.output_tokens:,} tokens"
+        f" {about.input_tokens:,} + {about.output_tokens:,} tokens{_cost(about)}"
     )
     if run.erased:
         yield "Words of this run were erased."
@@ -88,9 +89,27 @@ def _happened(run: tr.TrajectoryLine) -> Iterator[tuple[int, list[str]]]:
         why = f": {shorten(pause.reason, _LONG)}" if pause.reason else ""
         until = f", resumed by {pause.resumed_by} {_moment(pause.resumed_at)}" if pause.resumed_at else ""
         yield pause.seq, [f"paused by {pause.by} {_moment(pause.at)}{why}{until}"]
+    for note in run.notes:
+        yield (
+            note.seq,
+            [_coloured(_NOTES[note.type].format(turn=note.turn, text=shorten(note.text, _LONG)), "dim")],
+        )
     for rating in run.ratings:
         comment = f": {shorten(rating.comment, _LONG)}" if rating.comment else ""
         yield rating.seq, [f"rated {rating.score:g} by {rating.by}{comment}"]
+
+
+_NOTES = {
+    "results_folded": "the results up to turn {turn} are folded: the model sees a line of each",
+    "turns_summarised": "the turns up to {turn} are summarised: {text}",
+    "input_classified": "turn {turn} begins with what is called {text}",
+    "limit_reached": "a limit is reached: {text}",
+}
+
+
+def _cost(about: tr.About) -> str:
+    said = f", {dollars(about.cost)}" if about.cost else ""
+    return f"{said}, some without a price" if about.cost and about.unpriced else said
 
 
 def _said(who: str, text: str) -> str:
@@ -109,7 +128,8 @@ def _turn(turn: tr.TurnTold) -> Iterator[str]:
     tokens = f"{turn.input_tokens:,} + {turn.output_tokens:,} tokens"
     last = ", the last: no tools were offered" if turn.last else ""
     yield ""
-    yield _coloured(f"turn {turn.turn}  {turn.model}, {tokens}, {turn.duration_ms:,} ms{last}", "dim")
+    over = f", after {', '.join(turn.passed_over)}" if turn.passed_over else ""
+    yield _coloured(f"turn {turn.turn}  {turn.model}{over}, {tokens}, {turn.duration_ms:,} ms{last}", "dim")
     if turn.reply.text:
         yield f"  {printable_lines(turn.reply.text)}"
     called = {call.index for call in turn.calls}

@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 from gateway.cli.output import coloured, note, printable, printable_lines, shorten
+from gateway.core.model_spec import BILLION
 from toolward.types import RunEvent, TextDelta
 
 _LINE = 100
@@ -126,8 +127,13 @@ def _spent(usage: dict[str, int], cost: int | None) -> str:
     if thought := usage.get("reasoning_tokens"):
         said.append(f"{thought} for reasoning")
     if cost:
-        said.append(f"${cost / 1e9:.2g}" if cost < 10_000_000 else f"${cost / 1e9:,.2f}")
+        said.append(dollars(cost))
     return ", ".join(said)
+
+
+def dollars(cost: int) -> str:
+    """`cost` is in billionths of a US dollar."""
+    return f"${cost / BILLION:.2g}" if cost < 10_000_000 else f"${cost / BILLION:,.2f}"
 
 
 def tell_whole(events: tuple[RunEvent, ...]) -> None:

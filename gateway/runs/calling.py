@@ -191,7 +191,11 @@ class Calling:
         )
         with self._ports.observer.call(state.run, called) as performing:
             context = CallContext(
-                run=scope, in_force=self._in_force, origins=known, traceparent=performing.traceparent
+                timeout=self._time_left(),
+                run=scope,
+                in_force=self._in_force,
+                origins=known,
+                traceparent=performing.traceparent,
             )
             try:
                 made = await self._ports.dispatch.call(self._principal, call, context, joining=joining)
@@ -206,6 +210,11 @@ class Calling:
 
     def _in_force(self) -> bool:
         return self._ports.leases.in_force(self._lease)
+
+    def _time_left(self) -> float | None:
+        """Seconds that the run may still work; None where it has no limit of time."""
+        seconds = self._agent.limits.seconds
+        return max(seconds - self._journal.state.spent.ms / 1000, 1.0) if seconds else None
 
     def _since(self, started: float) -> int:
         return round((self._ports.clock.monotonic() - started) * 1000)
