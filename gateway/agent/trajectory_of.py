@@ -7,13 +7,14 @@ import msgspec
 
 from gateway.agent import events as ev
 from gateway.agent import trajectory as tr
-from gateway.agent.context import messages
+from gateway.agent.context import Conversation
 from gateway.agent.conversation import Call
 from gateway.agent.model_requests import MessageRef, rebuilt
 from gateway.agent.sources import RunSources
-from gateway.agent.state import RunStateData, fold
+from gateway.agent.state import RunStateData, fold, follow
 from gateway.agent.stored import decode
 from gateway.core.digests import text_digest
+from gateway.core.ports import Message
 from gateway.core.provenance import record
 from toolward.errors import NotFound
 from toolward.types import JsonObject, Origins, RunEvent, RunState, TurnMessage, TurnTool, TurnToolUse
@@ -30,7 +31,7 @@ class Added(NamedTuple):
 def added(log: Sequence[RunEvent]) -> tuple[Added, ...]:
     """Of each turn whose prompt is on record. Most texts of prompts stand in the events; that one fits is said by
     its digest, so what is rebuilt is what was asked."""
-    texts = _texts(fold(log))
+    texts = _texts(log)
     asked = (event for event in map(decode, log) if isinstance(event, ev.ModelReplied))
     return tuple(
         Added(event.turn, event.request.keep, _rebuilt(event.request.add, texts))
@@ -231,11 +232,27 @@ def _uses(event: ev.ModelReplied) -> tuple[TurnToolUse, ...]:
     return tuple(TurnToolUse(use.id, use.name, use.arguments_json) for use in event.tool_uses)
 
 
-def _texts(state: RunStateData) -> Mapping[str, bytes]:
-    """Everything that the messages of a conversation say, by digest."""
-    every = messages(state, last=True)
-    said = (text for one in every for text in (one.text, *(use.arguments_json for use in one.tool_uses)))
-    return {text_digest(body): body for body in (text.encode() for text in said)}
+def _texts(log: Sequence[RunEvent]) -> Mapping[str, bytes]:
+    """Everything that the model was told in the run, by digest."""
+    told: dict[str, bytes] = {}
+    conversation = Conversation()
+    state: RunStateData | None = None
+    for stored in log:
+        event = decode(stored)
+        if state is not None and isinstance(event, ev.ModelReplied):
+            asked = conversation.asked(state, last=event.last)
+            for message, ref in zip(asked.messages, asked.refs, strict=True):
+                if not told.keys() >= set(ref.words):
+                    told.update(_words(message))
+        state = follow(state, stored)
+    return told
+
+
+def _words(message: Message) -> Iterator[tuple[str, bytes]]:
+    native = (message.native.items,) if message.native is not None else ()
+    for text in (message.text, *(use.arguments_json for use in message.tool_uses), *native):
+        body = text.encode()
+        yield text_digest(body), body
 
 
 def _rebuilt(refs: Iterable[MessageRef], texts: Mapping[str, bytes]) -> tuple[TurnMessage, ...] | None:

@@ -4,6 +4,7 @@ said is ever lost."""
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -22,6 +23,8 @@ from gateway.core.ports import (
     ToolUse,
     Usage,
 )
+from gateway.runs import runner
+from gateway.runs.asked import asked_in_turn
 from gateway.runs.trajectories import replayed, trajectory
 from tests.integration.run_house import ADA, RULES, TOOLS, House, ended, says, until, waiting
 from tests.twins import TwinBackends, listing
@@ -96,7 +99,7 @@ def look(number: int) -> ModelReply:
     return ModelReply(f"I look at {number}.", (use,), "tool_use")
 
 
-async def test_in_300_turns_no_constraint_is_lost(house: House):
+async def test_in_300_turns_no_constraint_is_lost(house: House, monkeypatch: pytest.MonkeyPatch):
     """Planted: in the instructions, in the input, in messages on the way, in a person's answer."""
     planted = ["Constraint one: amounts are in cents.", "Constraint two: never ship to Norway."]
     ask = ToolUse("ask", "people__ask_person", '{"question":"Which carrier?"}')
@@ -122,7 +125,16 @@ async def test_in_300_turns_no_constraint_is_lost(house: House):
             planted.append(f"Constraint {word}.")
             await runs.send_message(ADA, run.id, planted[-1], f"key-{number}")
             await until(runs, run.id, after=seq)
+        read = 0
+
+        async def reading(*of: Any) -> Any:
+            nonlocal read
+            read += 1
+            return await asked_in_turn(*of)
+
+        monkeypatch.setattr(runner, "asked_in_turn", reading)
         found = await trajectory(runs, ADA, run.id)
+    assert read < 5  # a request for each list of tools; all others follow from the log
     assert (found.run.state, len(model.requests)) == (RunState.COMPLETED, 300)
     assert max(map(tokens_of, model.requests)) < BUDGET * 1.1
     kinds = [event.type for event in found.events]
