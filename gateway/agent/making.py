@@ -1,7 +1,5 @@
 """The events that a step makes, from what came of it. Pure: replaying a run makes the same ones again."""
 
-from collections.abc import Mapping, Sequence
-
 import msgspec
 
 from gateway.agent import events as ev
@@ -127,11 +125,6 @@ def requested(call_id: str, request: InputRequest) -> ev.InputRequested:
         expires_at=request.expires_at,
         choices=request.choices,
     )
-
-
-def offered_names(offered: Sequence[tuple[str, str, object]]) -> Mapping[str, str]:
-    """Qualified names by alias."""
-    return {alias: name for alias, name, _ in offered}
 
 
 def storable(text: str) -> str:

@@ -10,20 +10,12 @@ from typing import NamedTuple
 from gateway.agent.definition import AgentDefinition, Route
 from gateway.agent.state import RunStateData
 
-BYTES_PER_TOKEN = 3
-"""A careful guess for every language and tokenizer: English has four and more."""
-
 
 class Asked(NamedTuple):
     """What is known of a turn before it is asked. `input_tokens` is an estimate of all that the model is sent."""
 
     input_tokens: int
     tools_offered: bool
-
-
-def estimated_tokens(size: int) -> int:
-    """Of so many bytes of UTF-8."""
-    return -(-size // BYTES_PER_TOKEN)
 
 
 def answering(state: RunStateData) -> str:

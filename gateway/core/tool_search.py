@@ -24,9 +24,6 @@ OFFERED = 10
 MOST = 20
 """Tools that one search gives at most."""
 
-SEARCH_FROM = 40
-"""Tools from which on a model is better given the search than all of their schemas."""
-
 QUERY_LENGTH = 500
 """Characters of a query that are looked at."""
 

@@ -51,10 +51,6 @@ class Budgets:
         self._held: set[Hold] = set()
         self._looking: dict[object, set[Hold]] = {}
 
-    def needs_price(self, principal: Principal) -> bool:
-        """Whether only endpoints with a price may be asked for it."""
-        return any(budget.cost_per_day for budget in budgets_of(self._budgets(), principal))
-
     async def hold(self, principal: Principal, tokens: int, cost: int | None) -> Hold:
         """Room for a question of `principal` that may take so much; `cost` in billionths of a US dollar, None where
         an endpoint that may answer has no price. Use it as a context manager. Raises Unavailable."""

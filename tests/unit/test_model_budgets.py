@@ -197,7 +197,6 @@ async def test_what_ends_while_the_ledger_is_read_is_not_lost():
 
 async def test_a_reply_whose_cost_nobody_knows_counts_as_what_was_held_for_it():
     desk = Desk(Budget((), 0, 100))
-    assert desk.budgets.needs_price(ADA)
     with await desk.budgets.hold(ADA, 5, 30) as hold:
         await desk.record(hold, 5, None)
     assert await desk.taken() == Taken(5, 30)

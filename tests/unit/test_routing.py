@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gateway.agent import events as ev
 from gateway.agent.classifying import SHOWN, classifying, label_of
 from gateway.agent.definition import AgentDefinition, Classifier, Route
-from gateway.agent.routing import Asked, answering, endpoints_for, estimated_tokens, must_classify
+from gateway.agent.routing import Asked, answering, endpoints_for, must_classify
 from gateway.agent.state import RunStateData
 from tests.run_logs import DEFINITION, STARTED, called, reply, returned, state_of, use
 from toolward.types import RequestKind
@@ -169,10 +169,6 @@ def test_the_log_of_an_older_toolward_names_no_endpoint_and_any_may_go_on():
     state = state_of(TAKEN, reply(1, uses=[use()]), called(1), returned(1))
     assert answering(state) == ""
     assert endpoints_for(state, agent(model=("a", "b")), SMALL) == ("a", "b")
-
-
-def test_a_token_is_three_bytes_and_a_part_of_one_is_one():
-    assert [estimated_tokens(size) for size in (0, 1, 3, 4)] == [0, 1, 1, 2]
 
 
 # --- the classifier
