@@ -61,7 +61,8 @@ LONGEST_STEP = 600_000
 
 _UNFINISHED = frozenset(state for state in RunState if not state.ended)
 _RUNNING = frozenset({RunState.RUNNING})
-_AT_WORK = frozenset({RunState.RUNNING, RunState.PAUSED})
+_AT_WORK = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.PAUSED})
+"""What is under way when a run is paused, and queued again by who resumes it, comes to its end all the same."""
 
 _ALLOWED: Mapping[type[ev.Event], frozenset[RunState]] = {
     ev.RunTakenUp: frozenset({RunState.QUEUED}),

@@ -36,7 +36,7 @@ LAST_SECONDS = 60.0
 """For the last turn of a run whose time is over."""
 
 _RUNNING = frozenset({RunState.RUNNING})
-_AT_WORK = frozenset({RunState.RUNNING, RunState.PAUSED})
+_AT_WORK = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.PAUSED})
 
 
 class Thinking:

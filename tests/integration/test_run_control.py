@@ -221,6 +221,19 @@ async def test_a_paused_run_ends_what_is_under_way_and_begins_nothing(house: Hou
     assert sorted(house.made) == ["get A", "note B"]
 
 
+async def test_what_is_under_way_when_a_run_is_paused_and_resumed_is_not_lost(house: House):
+    house.script(calls(("note", "A")), says("Noted."))
+    house.backends.answers["crm.note"] = slow = Hanging()
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Note it.")
+        await slow.reached.wait()
+        await runs.pause_run(ADA, run.id)
+        await runs.resume_run(ADA, run.id)
+        slow.let_go.set()
+        assert (await ended(runs, run)).answer == "Noted."
+    assert house.made == ["note A"]
+
+
 async def test_a_paused_run_stays_paused_over_a_restart_and_an_answer(house: House):
     house.script(calls(("refund", "P-1")), says("Refunded."))
     async with house.open() as runs:

@@ -355,6 +355,19 @@ async def test_an_answer_that_the_run_had_not_heard_of_is_heard_after_a_restart(
     assert house.made == ["refund P-1"]
 
 
+async def test_answers_that_come_before_a_queued_run_is_taken_up_are_heard(house: House):
+    model = house.script(calls(("refund", "P-1")), says("At nine, and it is refunded."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund it.")
+        request = await waiting(runs, run)
+        approved = answered(request, Answer(approve=True), LEAD, house.clock.now_ms())
+        await house.ledger.close_request(request.id, approved, "lea")  # at another gateway, which stops here
+        await runs.send_message(ADA, run.id, "And when do you open?")  # queues it, before it hears of that
+        assert (await ended(runs, run)).answer == "At nine, and it is refunded."
+    assert house.made == ["refund P-1"]
+    assert len(model.requests) == 2
+
+
 async def test_a_person_who_says_no_is_heard_by_the_model(house: House):
     model = house.script(calls(("refund", "P-1")), says("It was not approved."))
     async with house.open() as runs:

@@ -67,10 +67,23 @@ def test_one_answer_serves_every_call_that_asked_for_it():
     assert [call.ready for call in state.turns[-1].begun] == [True, True]
 
 
+def test_a_queued_run_hears_of_answers_and_late_outcomes_and_stays_queued():
+    two = (TAKEN, reply(1, uses=[use(1), use(2)]), called(1, 0), called(1, 1), asked(1, 0), asked(1, 1, "req_2"))
+    both = state_of(*two, answered(), answered("req_2"))
+    assert (both.run.state, both.asked) == (RunState.QUEUED, ())
+    other = state_of(*WAITING, said("And when do you open?"))
+    assert other.run.state is RunState.QUEUED
+    for event in (answered(), msgspec.structs.replace(returned(1), late=True)):
+        heard = advance(other, event, 9_000)
+        assert (heard.run.state, heard.asked) == (RunState.QUEUED, ())
+    with pytest.raises(IllegalTransition):
+        advance(other, returned(1), 9_000)
+
+
 @pytest.mark.parametrize(
     "events",
     [
-        [reply(1, "too early")],
+        [ev.RunCompleted(answer="too early")],
         [TAKEN, TAKEN],
         [TAKEN, reply(2, "skips a turn")],
         [TAKEN, reply(1, uses=[use()]), reply(2, "before the call's outcome")],
@@ -339,10 +352,10 @@ def _event_after(state: RunStateData, data: st.DataObject, number: int) -> ev.Ev
         return meddled
     if state.run.state is RunState.PAUSED:
         return ev.RunResumed(by="ada")
-    if state.run.state is RunState.QUEUED:
-        return TAKEN
     if state.asked and data.draw(st.booleans()):
         return answered(state.asked[0], approve=data.draw(st.booleans()))
+    if state.run.state is RunState.QUEUED:
+        return TAKEN
     return _by_the_loop(state, data, number)
 
 
