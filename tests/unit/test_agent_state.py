@@ -68,7 +68,14 @@ def test_one_answer_serves_every_call_that_asked_for_it():
 
 
 def test_a_queued_run_hears_of_answers_and_late_outcomes_and_stays_queued():
-    two = (TAKEN, reply(1, uses=[use(1), use(2)]), called(1, 0), called(1, 1), asked(1, 0), asked(1, 1, "req_2"))
+    two = (
+        TAKEN,
+        reply(1, uses=[use(1), use(2)]),
+        called(1, 0),
+        called(1, 1),
+        asked(1, 0),
+        asked(1, 1, "req_2"),
+    )
     both = state_of(*two, answered(), answered("req_2"))
     assert (both.run.state, both.asked) == (RunState.QUEUED, ())
     other = state_of(*WAITING, said("And when do you open?"))
