@@ -94,7 +94,6 @@ class Opening:
                 token = await self._start(stack, spec.start, spec.token, host.strip("[]"), int(port))
             client = GrpcClient(spec.target, token, timeout=self._timing.connect, reach=Reach(spec.networks))
             return await stack.enter_async_context(client)
-            return await stack.enter_async_context(client)
         from gateway.backends.mcp import over_http, over_stdio  # a second of imports, for those who need it
 
         if isinstance(spec, StdioSpec):

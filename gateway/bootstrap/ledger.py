@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.bootstrap import ledger_file
+from gateway.bootstrap.house import ledger_file
 from gateway.config.settings import Settings
 from gateway.ledger.ledger import Ledger, keys_beside, outside
 from gateway.ledger.reading import RecordedCall, recorded_calls

@@ -27,6 +27,8 @@ async def http_server(
     seconds. Raises ConfigurationError."""
     import uvicorn
 
+    from toolward.doors.http_protocol import HttpProtocol
+
     opened = asyncio.Event()
 
     class Server(uvicorn.Server):
@@ -41,6 +43,7 @@ async def http_server(
     made = None if tls is None else _always(tls.context())
     config = uvicorn.Config(
         app,
+        http=HttpProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",

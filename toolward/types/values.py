@@ -17,6 +17,9 @@ class Principal(msgspec.Struct, frozen=True):
     id: str
     roles: tuple[str, ...] = ()
     tenant: str = "default"
+    scopes: tuple[str, ...] | None = None
+    """Globs over qualified tool names and operations (`crm.*`, `run.*`): what proved who calls is good for these
+    alone, whatever policy gives the caller beside. None = for everything."""
 
     @property
     def labels(self) -> tuple[str, ...]:
