@@ -36,7 +36,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
         terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
     )
     async with (
-        http_server(front(mcp, rest, origins, probes), settings.http) as port,
+        http_server(front(mcp, rest, origins, probes), settings.http, plain=mcp) as port,
         serve_grpc(
             str(settings.grpc),
             terms.entrance.to(gateway.dispatch, "grpc"),
