@@ -19,7 +19,7 @@ from tests.contract.test_gateway_doors import write_config
 from toolward.auth.api_keys import ApiKey, mint
 from toolward.client.grpc import GrpcClient
 from toolward.doors.serve import Opened
-from toolward.errors import ToolwardError
+from toolward.errors import ToolwardError, Unauthenticated
 from toolward.types import Principal
 
 DOORS = ["grpc", "rest", "http legacy", "http modern"]
@@ -102,6 +102,12 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Hous
         yield House(gateway, at, client)
 
 
+@pytest.fixture
+async def stack() -> AsyncGenerator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("door", DOORS)
 async def test_a_key_does_what_policy_gives_its_owner_and_scopes_narrow_it(house: House, door: str) -> None:
     async with house.at_door(door, WIDE.text) as wide, house.at_door(door, NARROW.text) as narrow:
@@ -133,14 +139,23 @@ async def test_operations_outside_its_scopes_are_denied_to_a_key(house: House) -
     assert (await house.client.get("/metrics", headers={"authorization": f"Bearer {WIDE.text}"})).is_success
 
 
-async def test_a_key_that_is_revoked_is_refused_from_then_on_at_every_door(house: House) -> None:
+async def test_a_key_that_is_revoked_is_refused_from_then_on_at_every_door(
+    house: House, stack: AsyncExitStack
+) -> None:
     for door in DOORS:
         async with house.at_door(door, DYING.text) as driver:
             assert (await driver.call("fixture.add", ADD)).code == "ok"
+    client = await stack.enter_async_context(GrpcClient(str(house.at.grpc), DYING.text))
+    changes = client.watch()
+    await anext(changes)
     gone = [replace(key, revoked=NOW) if key.prefix == DYING.prefix else key for key in keys()]
     await house.after(lambda: change_keys(house.gateway.home, lambda _: gone))
     for door in DOORS:
         assert f"{DYING.prefix} was revoked" in await house.refused(door, DYING.text)
+    tools = house.gateway.dispatch
+    tools.replace(tools.catalog, tools.policy)
+    with pytest.raises(Unauthenticated):
+        await anext(changes)
 
 
 async def test_a_damaged_file_refuses_every_key_and_nobody_else(
