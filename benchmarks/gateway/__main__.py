@@ -4,9 +4,10 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from benchmarks.gateway import participants
+from benchmarks.gateway import layers, others, participants
 from benchmarks.gateway.load import Sample, Target, burst
 from benchmarks.gateway.participants import Opening
 from benchmarks.gateway.processes import build_upstream, pin_here, upstream
@@ -15,11 +16,14 @@ from benchmarks.gateway.profiling import profiled, shares
 IN_FLIGHT = (1, 16, 64)
 WARM_UP = 1  # seconds
 
-OPENINGS: dict[str, Opening] = {
+COMPARED: dict[str, Opening] = {
     "nginx": participants.nginx,
     "direct": participants.direct,
     "toolward": participants.toolward,
+    **others.OPENINGS,
 }
+LAYERED: dict[str, Opening] = {name: partial(participants.layer, name=name) for name in layers.LAYERS}
+OPENINGS = COMPARED | LAYERED
 
 
 def alone(

@@ -66,6 +66,9 @@ def nginx(upstream: int, folder: Path) -> Generator[Target, None, None]:
         yield Target("nginx", port, started.pid)
 
 
+TOOL = f"{configured.BACKEND}.tool_0"
+OURS = {"authorization": f"Bearer {configured.TOKEN}"}
+
 _PLAIN = "from gateway.cli import main; main()"
 _PROFILED = "import cProfile; from gateway.cli import main; cProfile.run('main()', {out!r})"
 
@@ -79,15 +82,17 @@ def toolward(
     tools: int = 10,
     options: tuple[str, ...] = (),
     profile: Path | None = None,
+    traces: bool = True,
     name: str = "toolward",
 ) -> Generator[Target, None, None]:
     """`toolward up`, all layers on. `grpc` is the address of a gRPC upstream in place of the MCP one; `profile` is
-    where cProfile leaves its figures when the process ends."""
+    where cProfile leaves its figures when the process ends. `traces` go to the MCP upstream, which takes them."""
     home = folder / "home"
+    env = environment(TOOLWARD_HOME=str(home), **(traced(upstream) if traces else {}))
     file = configured.write(folder, upstream, grpc=grpc, tools=tools)
     main = ["-c", _PROFILED.format(out=str(profile))] if profile else ["-c", _PLAIN]
     command = [sys.executable, *main, "up", "--json", "--config", str(file), *options]
-    with process(command, measured=True, folder=folder, env=environment(TOOLWARD_HOME=str(home))) as started:
+    with process(command, measured=True, folder=folder, env=env) as started:
         where = json.loads(first_line(started, folder))
         port = urlsplit(str(where["http"])).port
         assert port is not None
@@ -95,12 +100,35 @@ def toolward(
             name,
             port,
             started.pid,
-            tool=f"{configured.BACKEND}.tool_0",
-            headers={"authorization": f"Bearer {configured.TOKEN}"},
+            tool=TOOL,
+            headers=OURS,
             grpc=where["grpc"],
         )
         wait_until_right(made)
         yield made
+
+
+@contextmanager
+def layer(upstream: int, folder: Path, *, name: str) -> Generator[Target, None, None]:
+    """Ours with the layers up to this one: `benchmarks.gateway.layers`."""
+    file = configured.write(folder, upstream)
+    command = [sys.executable, "-m", "benchmarks.gateway.layers", name, str(file), str(folder / "home")]
+    with process(command, measured=True, folder=folder, env=environment(**traced(upstream))) as started:
+        port = urlsplit(str(json.loads(first_line(started, folder))["http"])).port
+        assert port is not None
+        target = Target(name, port, started.pid, tool=TOOL, headers=OURS)
+        wait_until_right(target)
+        yield target
+
+
+def traced(collector: int) -> dict[str, str]:
+    """Variables by which one call in a hundred is traced."""
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector}",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.01",
+    }
 
 
 def wait_until_right(target: Target, within: float = 30.0) -> None:

@@ -17,7 +17,7 @@ import psutil
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-STARTING = 120.0  # seconds; some need a minute
+STARTING = 240.0  # seconds; some need a minute
 STOPPING = 20.0
 
 _PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
