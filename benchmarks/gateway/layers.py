@@ -1,6 +1,6 @@
 """The gateway with layers left out, made of the classes that `toolward up` is made of:
-`python -m benchmarks.gateway.layers LAYER CONFIGURATION HOME`. Each layer has those before it. It prints its address,
-and ends by SIGTERM."""
+`python -m benchmarks.gateway.layers LAYER CONFIGURATION HOME`. Each layer has those before it. It prints its
+address, and ends by SIGTERM."""
 
 import asyncio
 import json

@@ -1,5 +1,5 @@
-"""Other gateways, each in an environment of its own, with one worker, as fast as its documentation lets it be: without
-sessions, with answers as JSON, without access logs and limits on rates."""
+"""Other gateways, each in an environment of its own, with one worker, as fast as its documentation lets it be:
+without sessions, with answers as JSON, without access logs and limits on rates."""
 
 import http.client
 import json

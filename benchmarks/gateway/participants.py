@@ -83,6 +83,7 @@ def toolward(
     options: tuple[str, ...] = (),
     profile: Path | None = None,
     traces: bool = True,
+    pinned: bool = True,
     name: str = "toolward",
 ) -> Generator[Target, None, None]:
     """`toolward up`, all layers on. `grpc` is the address of a gRPC upstream in place of the MCP one; `profile` is
@@ -92,7 +93,7 @@ def toolward(
     file = configured.write(folder, upstream, grpc=grpc, tools=tools)
     main = ["-c", _PROFILED.format(out=str(profile))] if profile else ["-c", _PLAIN]
     command = [sys.executable, *main, "up", "--json", "--config", str(file), *options]
-    with process(command, measured=True, folder=folder, env=env) as started:
+    with process(command, measured=True, folder=folder, env=env, pinned=pinned) as started:
         where = json.loads(first_line(started, folder))
         port = urlsplit(str(where["http"])).port
         assert port is not None

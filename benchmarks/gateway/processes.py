@@ -1,6 +1,5 @@
 """The processes of a measurement: who is measured on the last processor, load and upstream on the first."""
 
-import json
 import os
 import select
 import shutil
@@ -11,7 +10,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psutil
 
@@ -49,11 +48,17 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def process(
-    command: Sequence[str], *, measured: bool, folder: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    measured: bool,
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+    pinned: bool = True,
 ) -> Generator[subprocess.Popen[bytes], None, None]:
     """Ended by SIGTERM, or after `STOPPING` seconds by force, its children with it. What it says on stderr lies in
     `folder`."""
-    processors = {*(_PROCESSORS[-1:] if measured else _PROCESSORS[:-1])} or {*_PROCESSORS}
+    processors = {*(_PROCESSORS[-1:] if measured else _PROCESSORS[:-1])} if pinned else {*_PROCESSORS}
+    processors = processors or {*_PROCESSORS}
 
     def pin() -> None:
         if processors:
@@ -76,9 +81,8 @@ def process(
 
 
 def _stop(started: subprocess.Popen[bytes]) -> None:
-    family: list[psutil.Process] = []
-    with suppress(psutil.NoSuchProcess):
-        family = psutil.Process(started.pid).children(recursive=True)
+    family = _family(started.pid)[1:]
+    go_on(started.pid)
     with suppress(BrokenPipeError):
         if started.stdin is not None:
             started.stdin.close()
@@ -93,6 +97,28 @@ def _stop(started: subprocess.Popen[bytes]) -> None:
             left.kill()
     if started.stdout is not None:
         started.stdout.close()
+
+
+def stand_still(pid: int) -> None:
+    """While others are measured on the same processor, until `go_on`."""
+    for one in _family(pid):
+        with suppress(psutil.NoSuchProcess):
+            one.suspend()
+
+
+def go_on(pid: int) -> None:
+    for one in _family(pid):
+        with suppress(psutil.NoSuchProcess):
+            one.resume()
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process and what it has started, where it still is."""
+    try:
+        top = psutil.Process(pid)
+        return [top, *top.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def first_line(started: subprocess.Popen[bytes], folder: Path) -> bytes:
@@ -140,9 +166,8 @@ class Used(NamedTuple):
 
 def used(pid: int) -> Used:
     """By /proc/PID/stat, which counts in steps of 10 ms: measure for seconds."""
-    top = psutil.Process(pid)
     cpu, rss = 0.0, 0
-    for one in (top, *top.children(recursive=True)):
+    for one in _family(pid):
         with suppress(psutil.NoSuchProcess):
             times = one.cpu_times()
             cpu += times.user + times.system
@@ -181,7 +206,3 @@ def upstream(program: Path, folder: Path, tools: int = 10) -> Generator[int, Non
 
 def own_python(*words: str) -> list[str]:
     return [sys.executable, *words]
-
-
-def said_json(line: bytes) -> Any:
-    return json.loads(line)
