@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from gateway.backends.pool import Backends
+from gateway.backends.timing import Timing
 from gateway.bootstrap.runs import open_telemetry
 from gateway.bootstrap.system import SystemClock, SystemIds
 from gateway.config.parse import read_settings
@@ -52,7 +53,9 @@ WORDS = {
     "telemetry": "+ metrics and sampled traces",
 }
 
-_ANYBODY = Principal("ada", ("support", "role-4", "role-7"), "acme")
+_PATIENT = Timing(connect=60)
+
+ANYBODY = Principal("ada", ("support", "role-4", "role-7"), "acme")
 _ONE_RULE = {"version": 1, "rules": [{"id": "all", "tools": ["*"], "effect": "allow"}]}
 
 
@@ -89,7 +92,9 @@ class NoLedger:
 @asynccontextmanager
 async def provider(layer: str, settings: Settings, home: Path) -> AsyncGenerator[ToolProvider]:
     async with AsyncExitStack() as stack:
-        backends = await stack.enter_async_context(Backends(settings.backends, logs=home / "logs"))
+        backends = await stack.enter_async_context(
+            Backends(settings.backends, logs=home / "logs", timing=_PATIENT)
+        )
         if not _has(layer, "dispatch"):
             yield PassThrough(backends)
             return
@@ -128,7 +133,7 @@ def _authenticate(layer: str, settings: Settings) -> Authenticate:
         return bearer(known)
 
     def anybody(headers: Headers) -> Principal:
-        return _ANYBODY
+        return ANYBODY
 
     return anybody
 

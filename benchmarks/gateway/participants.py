@@ -79,7 +79,7 @@ def toolward(
     folder: Path,
     *,
     grpc: str = "",
-    tools: int = 10,
+    backends: int = 1,
     options: tuple[str, ...] = (),
     profile: Path | None = None,
     traces: bool = True,
@@ -90,7 +90,7 @@ def toolward(
     where cProfile leaves its figures when the process ends. `traces` go to the MCP upstream, which takes them."""
     home = folder / "home"
     env = environment(TOOLWARD_HOME=str(home), **(traced(upstream) if traces else {}))
-    file = configured.write(folder, upstream, grpc=grpc, tools=tools)
+    file = configured.write(folder, upstream, grpc=grpc, backends=backends)
     main = ["-c", _PROFILED.format(out=str(profile))] if profile else ["-c", _PLAIN]
     command = [sys.executable, *main, "up", "--json", "--config", str(file), *options]
     with process(command, measured=True, folder=folder, env=env, pinned=pinned) as started:

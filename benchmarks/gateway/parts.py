@@ -72,6 +72,7 @@ def curve(program: Path, folder: Path, bounds: Bounds) -> list[Row]:
 # --- a large catalog --------------------------------------------------------------------------------------
 
 LARGE = 5000
+OF_ONE = 1000  # tools that the catalog takes of one backend
 _CURSOR = re.compile(rb'"nextCursor":"([^"]+)"')
 
 
@@ -90,14 +91,15 @@ class Catalog(msgspec.Struct):
 
 def catalog(program: Path, folder: Path, bounds: Bounds) -> Catalog:
     few: dict[str, Opening] = {"10 tools": participants.toolward}
-    many: dict[str, Opening] = {f"{LARGE} tools": partial(participants.toolward, tools=LARGE)}
+    many: dict[str, Opening] = {f"{LARGE} tools": partial(participants.toolward, backends=LARGE // OF_ONE)}
 
     def one(target: Target, in_flight: int) -> Sample:
         return burst(target, in_flight, bounds.seconds, folder)
 
     with (
         upstream(program, folder) as small,
-        upstream(program, folder, LARGE) as large,
+        upstream(program, folder, OF_ONE) as large,
+        upstream(program, folder, LARGE) as whole,
         opened(few, small, folder) as field,
         opened(many, large, folder) as more,
     ):
@@ -105,7 +107,7 @@ def catalog(program: Path, folder: Path, bounds: Bounds) -> Catalog:
         rows = take_turns(field, (1, MANY), bounds.rounds, one)
         target = field.targets[f"{LARGE} tools"]
         found = _listings(target, bounds.listings)
-        direct = _listings(Target("direct", large, 0), bounds.listings)
+        direct = _listings(Target("direct", whole, 0), bounds.listings)
         return msgspec.structs.replace(found, rows=rows, direct_ms=direct.list_ms)
 
 

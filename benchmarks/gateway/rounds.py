@@ -80,7 +80,8 @@ def take_turns(
     *,
     fewer: Mapping[str, int] | None = None,
 ) -> list[Row]:
-    """`fewer`: who takes part in the first rounds only. Raises what ours raises; others with wrong answers are out."""
+    """`fewer`: who takes part in the first rounds only. Raises what ours raises; others that answer wrong are
+    out."""
     rows = {(name, many): Row(name, many) for many in in_flight for name in field.targets}
     for number in range(rounds):
         for many in in_flight:

@@ -1,6 +1,6 @@
 """FastMCP's proxy: `python fastmcp_proxy.py UPSTREAM-URL PORT default|shared`, by the Python of an environment of
-its own. `default` is what its documentation has first; `shared` keeps one connected client for all calls. Both without
-sessions, with answers as JSON, on uvloop, without an access log: the fastest that it can be told to be."""
+its own. `default` is what its documentation has first; `shared` keeps one connected client for all calls. Both
+without sessions, with answers as JSON, on uvloop, without an access log: the fastest that it can be told to be."""
 
 import sys
 from importlib import import_module
