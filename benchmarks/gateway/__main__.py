@@ -6,46 +6,52 @@ With `--only NAME` one participant alone, a line for each burst, for who works o
 
 import argparse
 import signal
+import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from benchmarks.gateway import others, parts
-from benchmarks.gateway.load import Sample, Target, burst
+from benchmarks.gateway.load import Sample, Target, WrongAnswer, burst
 from benchmarks.gateway.machine import machine
 from benchmarks.gateway.parts import IN_FLIGHT, Bounds
-from benchmarks.gateway.processes import build_upstream, pin_here, upstream
+from benchmarks.gateway.processes import Missing, build_upstream, needed, pin_here, upstream
 from benchmarks.gateway.profiling import profiled, shares
 from benchmarks.gateway.report import Report, text
+from benchmarks.gateway.rounds import say
 
 WARM_UP = 1  # seconds
 OPENINGS = parts.COMPARED | others.OPENINGS | parts.LAYERED
-PARTS = ("compare", "layers", "catalog", "memory", "grpc", "workers")
-USUAL = PARTS[:-1]
+MEASURED: dict[str, Callable[[Path, Path, Bounds], Any]] = {
+    "compare": parts.compare,
+    "layers": parts.curve,
+    "catalog": parts.catalog,
+    "memory": parts.memory,
+    "grpc": parts.grpc,
+    "workers": parts.workers,
+}
+"""By the names of the report's members."""
+USUAL = [name for name in MEASURED if name != "workers"]
 
 
 def session(names: list[str], bounds: Bounds, folder: Path) -> Report:
-    """Raises Missing, WrongAnswer."""
+    """A part that fails is told in `missed`, and the others go on. Raises Missing where nothing can be measured."""
     program = build_upstream(folder)
+    needed("wrk", "wrk")
     report = Report(machine(with_others=bounds.others and "compare" in names), bounds)
-    places = {name: folder / f"part-{name}" for name in names}
-    for place in places.values():
+    for name in names:
+        place = folder / f"part-{name}"
         place.mkdir()
-    if "compare" in names:
-        report.compared = parts.compare(program, places["compare"], bounds)
-    if "layers" in names:
-        report.layers = parts.curve(program, places["layers"], bounds)
-    if "catalog" in names:
-        report.catalog = parts.catalog(program, places["catalog"], bounds)
-    if "memory" in names:
-        report.memory_mb = parts.memory(program, places["memory"], bounds)
-    if "grpc" in names:
-        report.grpc = parts.grpc(program, places["grpc"], bounds)
-    if "workers" in names:
-        report.workers = parts.workers(program, places["workers"], bounds)
+        try:
+            setattr(report, name, MEASURED[name](program, place, bounds))
+        except (Missing, WrongAnswer, subprocess.SubprocessError) as error:
+            report.missed[name] = str(error)
+            say(f"{name}: {error}")
     return report
 
 
@@ -75,7 +81,9 @@ def _line(target: Target, connections: int, sample: Sample) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description="What a hop costs.")
-    parser.add_argument("--part", choices=PARTS, action="append", help=f"may be repeated; {', '.join(USUAL)}")
+    parser.add_argument(
+        "--part", choices=MEASURED, action="append", help=f"may be repeated; {', '.join(USUAL)}"
+    )
     parser.add_argument("--rounds", type=int, help="5; with --only 1")
     parser.add_argument("--seconds", type=float, default=3, help="of one burst")
     parser.add_argument("--no-others", action="store_true", help="without FastMCP, ContextForge, LiteLLM")
@@ -95,13 +103,17 @@ def main() -> None:
     options = _options()
     pin_here()
     signal.signal(signal.SIGTERM, _stop)
-    with tempfile.TemporaryDirectory(prefix="toolward-bench-") as folder:
-        if options.only:
-            alone(options, Path(folder))
-            return
-        bounds = Bounds(rounds=options.rounds or 5, seconds=options.seconds, others=not options.no_others)
-        report = session(options.part or list(USUAL), bounds, Path(folder))
+    try:
+        with tempfile.TemporaryDirectory(prefix="toolward-bench-") as folder:
+            if options.only:
+                alone(options, Path(folder))
+                return
+            bounds = Bounds(rounds=options.rounds or 5, seconds=options.seconds, others=not options.no_others)
+            report = session(options.part or USUAL, bounds, Path(folder))
+    except (Missing, WrongAnswer) as error:
+        sys.exit(f"benchmarks.gateway: {error}")
     print(msgspec.json.encode(report).decode() if options.json else text(report))
+    sys.exit(1 if report.missed else 0)
 
 
 if __name__ == "__main__":

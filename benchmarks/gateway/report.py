@@ -17,12 +17,13 @@ PEER, BARE = "nginx", "bare grpc.aio hop"
 class Report(msgspec.Struct):
     machine: dict[str, str]
     bounds: Bounds
-    compared: Compared | None = None
+    compare: Compared | None = None
     layers: list[Row] | None = None
     catalog: Catalog | None = None
-    memory_mb: list[float] | None = None
+    memory: list[float] | None = None  # megabytes
     grpc: list[Row] | None = None
     workers: Compared | None = None
+    missed: dict[str, str] = {}
 
 
 class Aim(NamedTuple):
@@ -33,18 +34,19 @@ class Aim(NamedTuple):
 
 def text(report: Report) -> str:
     lines = [", ".join(f"{name} {said}".strip() for name, said in report.machine.items())]
-    if report.compared:
-        lines += ["", *_compared(report.compared)]
+    if report.compare:
+        lines += ["", *_compared(report.compare)]
     if report.layers:
         lines += ["", *_layers(report.layers)]
     if report.catalog:
         lines += ["", *_catalog(report.catalog)]
-    if report.memory_mb:
-        lines += ["", *_memory(report.memory_mb, report.bounds)]
+    if report.memory:
+        lines += ["", *_memory(report.memory, report.bounds)]
     if report.grpc:
         lines += ["", *_grpc(report.grpc)]
     if report.workers:
         lines += ["", *_workers(report.workers)]
+    lines += [f"\n{name} was not measured: {why}" for name, why in report.missed.items()]
     return "\n".join([*lines, "", *_aims(report)])
 
 
@@ -151,9 +153,9 @@ def _aims(report: Report) -> Iterator[str]:
 
 def aims(report: Report) -> Iterator[Aim]:
     """Of the issue, those that were measured."""
-    if report.compared:
-        yield from _aims_beside_others(report.compared.rows)
-    if found := report.memory_mb:
+    if report.compare:
+        yield from _aims_beside_others(report.compare.rows)
+    if found := report.memory:
         yield from _aims_of_memory(found, report.bounds)
     if report.grpc:
         of = ratio(_row(report.grpc, "gRPC to gRPC", MANY), _row(report.grpc, BARE, MANY), "cpu_us")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.gateway import configured, layers, load, processes
+from benchmarks.gateway.__main__ import MEASURED
 from benchmarks.gateway.parts import Bounds, Compared
 from benchmarks.gateway.report import Report, aims, text
 from benchmarks.gateway.rounds import Row
@@ -113,7 +114,8 @@ def test_the_gateways_report_says_which_aims_are_met() -> None:
         Row(name, 64, [sample])
         for name, sample in (("nginx", nginx), ("toolward", ours), ("fastmcp-shared", theirs))
     ]
-    found = Report({}, Bounds(), Compared(rows, {"litellm": "it did not start"}), memory_mb=[90, 99, 99, 120])
+    found = Report({}, Bounds(), Compared(rows, {"litellm": "it did not start"}), memory=[90, 99, 99, 120])
+    assert set(found.__struct_fields__) > set(MEASURED)
     assert [aim.met for aim in aims(found)] == [True, True, True, True, True, False]
     assert "| toolward | 64 | 1,000 | 1.00 | 6.00 | 60 | 100 | 50.0% | 2.00 | 2.00 |" in text(found)
     assert "litellm did not take part: it did not start" in text(found)
