@@ -142,14 +142,14 @@ async def serve(layer: str, settings: Settings, home: Path) -> None:
     stopped, info = until_stopped(), ServerInfo("toolward", "1")
     async with AsyncExitStack() as stack:
         tools = await stack.enter_async_context(provider(layer, settings, home))
-        terms = Terms()
+        terms, authenticate = Terms(), _authenticate(layer, settings)
         if _has(layer, "telemetry"):
             telemetry = stack.enter_context(open_telemetry(info.name, os.environ))
             terms = Terms(Entrance(tracing=telemetry.tracing, beside=telemetry.metrics.all))
             tools = terms.entrance.to(tools, "http")
-        authenticate = _authenticate(layer, settings)
+            authenticate = terms.entrance.counting(authenticate, "http")
         door = McpHttpDoor(tools, info, authenticate, allowed_names(settings.http), terms)
-        port = await stack.enter_async_context(http_server(_only_mcp(door), settings.http))
+        port = await stack.enter_async_context(http_server(_only_mcp(door), settings.http, plain=door))
         stack.push_async_callback(door.aclose)
         print(json.dumps({"http": f"http://127.0.0.1:{port}"}), flush=True)
         await stopped.wait()

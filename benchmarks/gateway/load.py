@@ -20,14 +20,25 @@ PATIENCE = 30  # seconds for one answer
 _SCRIPT = """wrk.method = "POST"
 wrk.body = {body}
 {headers}
+wrong = 0
+local threads = {{}}
+function setup(thread) table.insert(threads, thread) end
+{reading}
 function done(summary, latency, requests)
-  local errors = summary.errors
+  local errors, wrongs = summary.errors, 0
+  for _, thread in ipairs(threads) do wrongs = wrongs + thread:get("wrong") end
   io.write("\\nRESULT " .. string.format(
     '{{"answers":%d,"bytes":%d,"seconds":%.6f,"p50_ms":%.4f,"p99_ms":%.4f,' ..
-    '"refused":%d,"broken":%d,"late":%d}}\\n',
+    '"refused":%d,"broken":%d,"late":%d,"wrong":%d}}\\n',
     summary.requests, summary.bytes, summary.duration / 1e6,
     latency:percentile(50) / 1000, latency:percentile(99) / 1000,
-    errors.status, errors.connect + errors.read + errors.write, errors.timeout))
+    errors.status, errors.connect + errors.read + errors.write, errors.timeout, wrongs))
+end
+"""
+
+
+_READING = """function response(status, headers, body)
+  if not string.find(body, {answer}, 1, true) then wrong = wrong + 1 end
 end
 """
 
@@ -43,6 +54,8 @@ class Target(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
     body: bytes = b""
     """Where it is no `tools/call`."""
+    reads: bool = False
+    """The load reads every answer, and does not only count its bytes: for those so slow that this costs nothing."""
     grpc: str = ""
     """The address of its gRPC door, where it has one."""
 
@@ -113,10 +126,12 @@ def burst(target: Target, connections: int, seconds: float, folder: Path) -> Sam
     found = _wrk(target, connections, seconds, folder)
     after = used_once_idle(target.pid) if target.pid else None
     answers = int(found["answers"])
-    wrong = found["refused"] + found["broken"] + found["late"]
+    wrong = found["refused"] + found["broken"] + found["late"] + found["wrong"]
     if not answers or wrong:
         raise WrongAnswer(f"{target.name}, {connections} connections: {found}")
-    if not 0.97 * size < (found["bytes"] / answers) < 1.03 * size + 40:  # 40: the line of the status
+    if (
+        not target.reads and not 0.97 * size < (found["bytes"] / answers) < 1.03 * size + 40
+    ):  # 40: the line of the status
         raise WrongAnswer(f"{target.name}: answers of {found['bytes'] / answers:.0f} bytes, not of {size}")
     return Sample(
         calls_per_second=answers / found["seconds"],
@@ -133,7 +148,8 @@ def _wrk(target: Target, connections: int, seconds: float, folder: Path) -> dict
     headers = "\n".join(
         f"wrk.headers[{_lua(name)}] = {_lua(value)}" for name, value in target.all_headers.items()
     )
-    script.write_text(_SCRIPT.format(body=_lua(target.said.decode()), headers=headers))
+    reading = _READING.format(answer=_lua(ANSWER)) if target.reads else ""
+    script.write_text(_SCRIPT.format(body=_lua(target.said.decode()), headers=headers, reading=reading))
     # wrk counts in whole seconds
     words = [
         "-t1",

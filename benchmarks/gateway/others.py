@@ -47,7 +47,7 @@ def fastmcp(upstream: int, folder: Path, *, way: str) -> Generator[Target, None,
     command = [str(python), script, f"http://127.0.0.1:{upstream}/mcp", str(port), way]
     with process(command, measured=True, folder=folder, env=environment(HOME=str(folder))) as started:
         wait_for_port(started, port, folder)
-        target = Target(f"fastmcp-{way}", port, started.pid)
+        target = Target(f"fastmcp-{way}", port, started.pid, reads=True)
         wait_until_right(target)
         yield target
 
@@ -68,7 +68,9 @@ def litellm(upstream: int, folder: Path) -> Generator[Target, None, None]:
     with process([str(python.parent / "litellm"), *words], measured=True, folder=folder, env=env) as started:
         wait_for_port(started, port, folder)
         headers = {"x-litellm-api-key": f"Bearer {key}"}
-        target = Target("litellm", port, started.pid, path="/mcp/", tool="desk-tool_0", headers=headers)
+        target = Target(
+            "litellm", port, started.pid, path="/mcp/", tool="desk-tool_0", headers=headers, reads=True
+        )
         wait_until_right(target)
         yield target
 
@@ -99,7 +101,9 @@ def contextforge(upstream: int, folder: Path) -> Generator[Target, None, None]:
         wait_for_port(started, port, folder)
         headers = {"authorization": f"Bearer {token}"}
         _register(port, headers, upstream)
-        target = Target("contextforge", port, started.pid, path="/mcp/", tool="desk-tool-0", headers=headers)
+        target = Target(
+            "contextforge", port, started.pid, path="/mcp/", tool="desk-tool-0", headers=headers, reads=True
+        )
         wait_until_right(target)
         yield target
 
