@@ -127,7 +127,9 @@ def burst(target: Target, connections: int, seconds: float, folder: Path) -> Sam
     after = used_once_idle(target.pid) if target.pid else None
     answers = int(found["answers"])
     wrong = found["refused"] + found["broken"] + found["late"] + found["wrong"]
-    if not answers or wrong:
+    if not answers:
+        raise WrongAnswer(f"{target.name}: no answer within {seconds:g} s, {connections} connections")
+    if wrong:
         raise WrongAnswer(f"{target.name}, {connections} connections: {found}")
     if (
         not target.reads and not 0.97 * size < (found["bytes"] / answers) < 1.03 * size + 40

@@ -19,6 +19,7 @@ ROOT = HERE.parents[1]
 STARTING = 240.0  # seconds; some need a minute
 STOPPING = 20.0
 
+_FRAMES = " │─╭╮╰╯"  # around what command lines say
 _PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
@@ -134,7 +135,8 @@ def first_line(started: subprocess.Popen[bytes], folder: Path) -> bytes:
 def last_words(folder: Path) -> str:
     """The end of the newest log."""
     logs = sorted(folder.glob("*.log"), key=lambda log: log.stat().st_mtime)
-    said = logs[-1].read_text(errors="replace").strip().splitlines() if logs else []
+    lines = logs[-1].read_text(errors="replace").splitlines() if logs else []
+    said = [words for line in lines if (words := line.strip(_FRAMES))]
     return " / ".join(said[-3:])[-400:] or "it said nothing"
 
 

@@ -59,7 +59,7 @@ def _compared(found: Compared) -> Iterator[str]:
         ratios += [_times(ratio(row, peer, name)) for name in ("p99_ms", "cpu_us")]
         yield f"| {row.name} | {row.in_flight} | {_figures(row.middle)} | {' | '.join(ratios)} |"
     for name, why in found.absent.items():
-        yield f"\n{name} did not take part: {why}"
+        yield f"\n{name} did not take part (to the end): {why}"
 
 
 def _figures(one: Sample) -> str:

@@ -118,4 +118,4 @@ def test_the_gateways_report_says_which_aims_are_met() -> None:
     assert set(found.__struct_fields__) > set(MEASURED)
     assert [aim.met for aim in aims(found)] == [True, True, True, True, True, False]
     assert "| toolward | 64 | 1,000 | 1.00 | 6.00 | 60 | 100 | 50.0% | 2.00 | 2.00 |" in text(found)
-    assert "litellm did not take part: it did not start" in text(found)
+    assert "litellm did not take part (to the end): it did not start" in text(found)
