@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import authentication
+from gateway.bootstrap.peers import PeersInForce
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.serve import Opened, http_server
@@ -24,7 +25,8 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     from toolward.doors.probes import Probes
 
     settings, info, telemetry = gateway.settings, gateway.info, gateway.telemetry
-    terms = Terms(Entrance(tracing=telemetry.tracing, beside=telemetry.metrics.all))
+    peers = PeersInForce(lambda: gateway.settings)
+    terms = Terms(Entrance(on_behalf=peers, tracing=telemetry.tracing, beside=telemetry.metrics.all))
     authenticate = terms.entrance.counting(authentication(gateway), "http")
     origins = allowed_names(settings.http)
     tools = terms.entrance.to(gateway.dispatch, "http")

@@ -29,6 +29,7 @@ from gateway.runs.reminders import Reminders
 from gateway.runs.runner import Runs
 from gateway.runs.telemetry import RunTelemetry
 from gateway.runs.webhook import Webhooks
+from toolward.auth.subject_tokens import SubjectTokens
 from toolward.errors import ToolwardError
 from toolward.types import ServerInfo
 
@@ -61,6 +62,9 @@ class Gateway(NamedTuple):
     models: Models
     reminders: Reminders
     telemetry: RunTelemetry
+    subjects: SubjectTokens
+    """By which tokens of an identity provider callers proved themselves, for backends that are called in their
+    names: whoever verifies such tokens tells it (`keep`)."""
 
     @property
     def settings(self) -> Settings:
@@ -103,6 +107,7 @@ async def open_gateway(
     reload = Reload(settings, load)
     make_home(home)
     clock, ids = SystemClock(), SystemIds()
+    subjects = SubjectTokens()
     info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
     async with (
         AsyncExitStack() as stack,
@@ -110,7 +115,7 @@ async def open_gateway(
         Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
         Webhooks() as webhooks,
-        Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
+        Backends(settings.backends, logs=home / "logs", patient=patient, subjects=subjects) as backends,
     ):
         telemetry = stack.enter_context(open_telemetry(info.name, environment))
         dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=state_key(home))
@@ -131,7 +136,18 @@ async def open_gateway(
             _beside(reminders.keep_looking(REMINDER_CHECK)),
         ):
             yield Gateway(
-                home, info, reload, backends, dispatch, upkeep, runs, ledger, models, reminders, telemetry
+                home,
+                info,
+                reload,
+                backends,
+                dispatch,
+                upkeep,
+                runs,
+                ledger,
+                models,
+                reminders,
+                telemetry,
+                subjects,
             )
 
 

@@ -17,7 +17,7 @@ from gateway.config.settings import Settings
 from gateway.config.source import shown
 from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as, would_start
 from gateway.core.model_spec import BILLION, ModelSpec
-from gateway.core.spec import GrpcSpec, Launch, ReminderSpec, Spec, StdioSpec
+from gateway.core.spec import GrpcSpec, Launch, OAuthSpec, ReminderSpec, Spec, StdioSpec
 
 _IN_FILE = "(in the file)"
 
@@ -126,6 +126,10 @@ def _settings(settings: Settings) -> dict[str, Any]:
             _filled(id=one.id, roles=list(one.roles), tenant=one.tenant, token=_secret(one.token))
             for one in settings.principals
         ],
+        "gateways": [
+            _filled(id=one.id, key=_secret(one.key), tenants=list(one.tenants), roles=list(one.roles))
+            for one in settings.gateways
+        ],
         "http": str(settings.http),
         "grpc": str(settings.grpc),
         "budgets": [
@@ -181,13 +185,19 @@ def _backend(spec: Spec, settings: Settings) -> dict[str, Any]:
     if isinstance(spec, StdioSpec):
         reached = {"command": _words(spec.launch)}
     elif isinstance(spec, GrpcSpec):
-        reached = {"grpc": spec.address, "token": _secret(spec.token), "start": _words(spec.start)}
+        reached = {
+            "grpc": spec.address,
+            "token": _secret(spec.token),
+            "oauth": _oauth(spec.oauth),
+            "start": _words(spec.start),
+        }
     else:
         headers = {name: _secret(value) for name, value in spec.headers.items()}
         reached = {
             "url": spec.address,
             "token": _secret(spec.token),
             "headers": headers,
+            "oauth": _oauth(spec.oauth),
             "start": _words(spec.start),
         }
     return _filled(
@@ -206,6 +216,22 @@ def _backend(spec: Spec, settings: Settings) -> dict[str, Any]:
             }
             for name, one in facts.items()
         },
+    )
+
+
+def _oauth(one: OAuthSpec | None) -> dict[str, Any]:
+    if one is None:
+        return {}
+    return _filled(
+        token_url=as_written(one.token_url).partition("?")[0],
+        client_id=as_written(one.client_id),
+        client_secret=_secret(one.client_secret),
+        auth=one.auth,
+        scope=as_written(one.scope),
+        audience=as_written(one.audience),
+        resource=as_written(one.resource),
+        exchange=one.exchange,
+        networks=list(one.networks),
     )
 
 

@@ -11,6 +11,9 @@ backends:
     facts: {refund_payment: {changes: true, keeps_keys: true}}
   files: {grpc: "127.0.0.1:8731", timeout: 10}                    # gRPC
   hr: {url: https://hr.corp.example/mcp, networks: [10.1.0.0/16]} # where a name may lead, beside public addresses
+  erp:
+    url: https://erp.example/mcp
+    oauth: {token_url: https://login.example/token, client_id: us, client_secret: "${env:ERP_SECRET}"}
 mcp_servers: [~/.cursor/mcp.json, mcp]  # files of desktop clients, or folders of them
 models:
   default: {wire: openai_chat, base_url: https://api.example/v1, model: some-model, api_key: ${env:KEY}}
@@ -19,6 +22,8 @@ agents: [agents]                    # files, or folders of them; left out = the 
 policies: [policies/mine.yaml]      # left out = the shipped default; [] = nothing is allowed
 principals:
   - {id: ada, roles: [support], token: ${file:ada.token}}
+gateways:
+  - {id: east, key: ${file:east.key}, roles: [support]}           # a principal that says for whom it calls
 http: 127.0.0.1:8700
 grpc: 127.0.0.1:8701
 lock: require                       # no tool that is not in tools.lock; left out = pinned when first seen; or off
@@ -38,6 +43,7 @@ from typing import cast, get_args
 from gateway.config.backends import PEOPLE_ARE_OURS, BackendsReader
 from gateway.config.budgets import read_budgets
 from gateway.config.convert import address
+from gateway.config.gateways import read_gateways
 from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.mcp_servers import McpServersReader
 from gateway.config.models import read_model
@@ -100,7 +106,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock", "ledger", "inbox", "budgets",
+            "lock", "ledger", "inbox", "budgets", "gateways",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -119,6 +125,7 @@ class _File:
             agents=agents,
             policies=policies,
             principals=self._principals() if "principals" in root else (LOCAL,),
+            gateways=read_gateways(root),
             http=root.converted("http", address, HTTP, "an address such as 127.0.0.1:8700"),
             grpc=root.converted("grpc", address, GRPC, "an address such as 127.0.0.1:8701"),
             lock=cast(LockMode, root.one_of("lock", *get_args(LockMode))) if "lock" in root else "first-use",

@@ -16,7 +16,7 @@ from toolward.doors.address import Address
 HTTP = Address("127.0.0.1", 8700)
 GRPC = Address("127.0.0.1", 8701)
 
-__all__ = ["CALL_TIMEOUT", "GRPC", "HTTP", "PrincipalSettings", "Settings"]
+__all__ = ["CALL_TIMEOUT", "GRPC", "HTTP", "GatewaySettings", "PrincipalSettings", "Settings"]
 
 
 class PrincipalSettings(Quiet, frozen=True, kw_only=True):
@@ -27,6 +27,16 @@ class PrincipalSettings(Quiet, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ()
     tenant: str = "default"
     token: str = ""
+
+
+class GatewaySettings(Quiet, frozen=True, kw_only=True):
+    """Another gateway, a principal by its `id`, that may say for whom it calls: signed with `key`, of people in
+    these tenants and with these roles (`*`: any)."""
+
+    id: str
+    key: str
+    tenants: tuple[str, ...] = ("default",)
+    roles: tuple[str, ...] = ()
 
 
 class Settings(Quiet, frozen=True, kw_only=True):
@@ -45,6 +55,7 @@ class Settings(Quiet, frozen=True, kw_only=True):
     agents: tuple[Path, ...]
     policies: tuple[Path, ...]
     principals: tuple[PrincipalSettings, ...]
+    gateways: tuple[GatewaySettings, ...] = ()
     http: Address = HTTP
     grpc: Address = GRPC
     lock: LockMode = "first-use"

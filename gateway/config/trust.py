@@ -23,7 +23,7 @@ from gateway.config.secrets import Substituted, as_written
 from gateway.config.settings import Settings
 from gateway.config.source import YamlSource, shown
 from gateway.core.digests import digest
-from gateway.core.spec import HttpSpec, Launch, Spec, StdioSpec
+from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
 from toolward.errors import ConfigurationError
 
 FILE = "trusted.json"
@@ -56,7 +56,7 @@ def would_start(settings: Settings) -> tuple[str, ...]:
     lines: list[str] = []
     for spec in settings.backends:
         launch = _launch(spec)
-        reached = "" if isinstance(spec, StdioSpec) else f"connects to {spec.address}"
+        reached = "" if isinstance(spec, StdioSpec) else f"connects to {spec.address}{_token_from(spec)}"
         does = [part for part in ("" if launch is None else _said(launch), reached) if part]
         lines.append(f"{spec.name}: {'; '.join(does)}")
     lines += [
@@ -154,6 +154,14 @@ def _write(home: Path, content: _File) -> None:
         raise ConfigurationError(said, hint="Check the folder and who may write to it.") from None
 
 
+def _token_from(spec: HttpSpec | GrpcSpec) -> str:
+    if spec.oauth is None:
+        return ""
+    where = as_written(spec.oauth.token_url).partition("?")[0]
+    how = "for its callers' tokens" if spec.oauth.exchange else "with a token"
+    return f" {how} from {where}"
+
+
 def _launch(spec: Spec) -> Launch | None:
     return spec.launch if isinstance(spec, StdioSpec) else spec.start
 
@@ -164,6 +172,8 @@ def _words(spec: Spec) -> tuple[str, ...]:
     address = (
         () if isinstance(spec, StdioSpec) else (spec.url if isinstance(spec, HttpSpec) else spec.target,)
     )
+    if not isinstance(spec, StdioSpec) and spec.oauth is not None:
+        address = (*address, spec.oauth.token_url)
     if launch is None:
         return address
     return (*address, *launch.command, str(launch.cwd or ""), *launch.env, *launch.env.values())

@@ -11,7 +11,8 @@ import grpc
 from grpc.aio import AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
 from toolward.client.grpc_failures import to_error
-from toolward.errors import InvalidResult, TooLarge, Unavailable
+from toolward.errors import InvalidResult, TooLarge, Unauthenticated, Unavailable
+from toolward.outbound.credentials import CredentialRefused, Credentials
 from toolward.outbound.reach import PUBLIC, Reach, is_literal, is_localhost
 from toolward.outbound.reasons import why_unreachable
 from toolward.types import (
@@ -37,7 +38,7 @@ from toolward.types import (
 from toolward.wire import grpc_agents as agents
 from toolward.wire import grpc_run_requests as asked_of
 from toolward.wire import grpc_tools as tools
-from toolward.wire.grpc_metadata import MAX_MESSAGE, authorization, from_context
+from toolward.wire.grpc_metadata import MAX_MESSAGE, Metadata, authorization, from_context
 from toolward.wire.grpc_rpc import Rpc
 
 Asked = TypeVar("Asked")
@@ -60,6 +61,9 @@ _OPTIONS = [
     ("grpc.dns_min_time_between_resolutions_ms", 2000),
 ]
 
+_OURS = (tools.LIST_TOOLS.path, tools.WATCH_TOOLS.path)
+"""What is asked in our own name where calls are made in their callers'."""
+
 _BY_NAME = "dns:///"
 _BY_ADDRESS = ("ipv4:", "ipv6:")
 
@@ -69,9 +73,12 @@ class GrpcClient:
 
     `address` is `HOST:PORT`, or another target that gRPC knows (`dns:///NAME:PORT`, where the name may have several
     addresses; `ipv4:A:PORT,B:PORT`). `token` proves who calls, so the `principal` that the methods take is not
-    looked at. What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it
-    cannot be reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the
-    first call, and again after the connection was lost; no call is repeated.
+    looked at; but `credentials`, in its place, may prove that a tool call is that principal's. One that is refused
+    is dropped, and raises CredentialRefused.
+
+    What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it cannot be
+    reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the first
+    call, and again after the connection was lost; no call is repeated.
 
     A name is resolved when it is entered, once, and only what was checked then is connected to: `reach` says where
     it may lead. As `dns:///HOST:PORT` it may lead to any number of replicas that come and go: they are checked when
@@ -79,12 +86,19 @@ class GrpcClient:
     """
 
     def __init__(
-        self, address: str, token: str = "", *, timeout: float = TIMEOUT, reach: Reach = PUBLIC
+        self,
+        address: str,
+        token: str = "",
+        *,
+        timeout: float = TIMEOUT,
+        reach: Reach = PUBLIC,
+        credentials: Credentials | None = None,
     ) -> None:
         """Raises ConfigurationError for a token that no header can hold."""
         self.address = address
         self._reach = reach
         self._authorization = authorization(token)
+        self._credentials = credentials
         self._timeout = timeout
         self._channel: grpc.aio.Channel | None = None
 
@@ -129,8 +143,8 @@ class GrpcClient:
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome:
         """Its deadline is the context's; without one, the server's."""
         if context.progress is None and context.log is None:
-            return await self._send(tools.CALL_TOOL, call, context, call.name)
-        events = self._stream(tools.CALL_TOOL_STREAM, call, context, call.name)
+            return await self._send(tools.CALL_TOOL, call, context, call.name, principal)
+        events = self._stream(tools.CALL_TOOL_STREAM, call, context, call.name, principal)
         async with aclosing(events):
             async for event in events:
                 if not isinstance(event, Progress | LogEntry):
@@ -227,15 +241,22 @@ class GrpcClient:
         return await self._send(rpc, asked, CallContext(timeout=self._timeout), rpc.method)
 
     async def _send(
-        self, rpc: Rpc[Asked, Answered], asked: Asked, context: CallContext, what: str
+        self,
+        rpc: Rpc[Asked, Answered],
+        asked: Asked,
+        context: CallContext,
+        what: str,
+        caller: Principal | None = None,
     ) -> Answered:
-        """`what` names the thing asked for in errors."""
+        """`what` names the thing asked for in errors; `caller` is whose call it is, where it is one."""
         request = _bounded(rpc.encode_request(asked), what)
         method: UnaryUnaryMultiCallable[bytes, bytes] = self._opened.unary_unary(rpc.path)
-        call = method(request, timeout=context.timeout, metadata=self._authorization + from_context(context))
+        proof = self._authorization if self._credentials is None else await self._proof(rpc.path, caller)
+        call = method(request, timeout=context.timeout, metadata=proof + from_context(context))
         try:
             answer = await call
         except AioRpcError as error:
+            self._check_refusal(error, caller, proof)
             raise to_error(error, self.address, what, context.timeout) from None
         except asyncio.CancelledError:
             self._raise_if_closed()
@@ -243,21 +264,47 @@ class GrpcClient:
         return rpc.decode_response(answer)
 
     async def _stream(
-        self, rpc: Rpc[Asked, Answered], asked: Asked, context: CallContext, what: str
+        self,
+        rpc: Rpc[Asked, Answered],
+        asked: Asked,
+        context: CallContext,
+        what: str,
+        caller: Principal | None = None,
     ) -> AsyncGenerator[Answered, None]:
         request = _bounded(rpc.encode_request(asked), what)
         method: UnaryStreamMultiCallable[bytes, bytes] = self._opened.unary_stream(rpc.path)
-        call = method(request, timeout=context.timeout, metadata=self._authorization + from_context(context))
+        proof = self._authorization if self._credentials is None else await self._proof(rpc.path, caller)
+        call = method(request, timeout=context.timeout, metadata=proof + from_context(context))
         try:
             async for piece in call:
                 yield rpc.decode_response(piece)
         except AioRpcError as error:
+            self._check_refusal(error, caller, proof)
             raise to_error(error, self.address, what, context.timeout) from None
         except asyncio.CancelledError:
             self._raise_if_closed()
             raise
         finally:
             call.cancel()
+
+    async def _proof(self, path: str, caller: Principal | None) -> Metadata:
+        """Whose request it is, where that is not the same for each. Raises Unavailable, Unauthenticated."""
+        credentials = self._credentials
+        if credentials is None:
+            return self._authorization
+        if caller is not None:
+            return tuple((await credentials.of(caller)).items())
+        if credentials.per_caller and path not in _OURS:  # it would be done in our name, for anybody
+            raise Unauthenticated(f"{self.address} is asked for that in nobody's name, and must not be.")
+        return tuple((await credentials.own()).items())
+
+    def _check_refusal(self, error: AioRpcError, caller: Principal | None, proof: Metadata) -> None:
+        """Raises CredentialRefused where the next one may do. The status alone does not prove that nothing was
+        done: whatever is behind the server may have answered so."""
+        if self._credentials is None or error.code() is not grpc.StatusCode.UNAUTHENTICATED:
+            return
+        if self._credentials.refused(caller, dict(proof)):
+            raise CredentialRefused(self.address) from None
 
     @property
     def _opened(self) -> grpc.aio.Channel:

@@ -5,11 +5,10 @@ in one task. Calls may come from any task.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 import httpx2
 import mcp_types as types
@@ -23,6 +22,8 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
 from toolward.client.mcp_plain import PlainCalls, refusal
+from toolward.client.mcp_proof import Proof, not_plain
+from toolward.client.mcp_results import result_of
 from toolward.client.pipes import Pipes
 from toolward.errors import (
     DeadlineExceeded,
@@ -35,23 +36,22 @@ from toolward.errors import (
 )
 from toolward.names import TOOL_NAME
 from toolward.outbound.connection import Interrupted
+from toolward.outbound.credentials import Credentials
 from toolward.outbound.egress import Origins
 from toolward.outbound.for_httpx2 import Httpx2Transport
 from toolward.outbound.reach import PUBLIC, Reach
 from toolward.schema import parse_object
 from toolward.types import (
     CallContext,
-    Content,
     JsonObject,
     Principal,
     Progress,
-    TextContent,
     Tool,
     ToolCall,
     ToolPage,
     ToolResult,
 )
-from toolward.wire.errors import META_KEY, from_details, from_jsonrpc
+from toolward.wire.errors import from_jsonrpc
 from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, ON_BEHALF_META
 
 TIMEOUT = 10.0
@@ -62,28 +62,13 @@ _MIRROR = b'"x-mcp-header"'
 _RAW: TypeAdapter[Any] = TypeAdapter(JsonObject)
 
 
-Structured = TypeVar("Structured")
-
-
-class _CallResult(msgspec.Struct, Generic[Structured], rename="camel"):
-    """What we read of a `CallToolResult`."""
-
-    content: tuple[Content, ...] = ()
-    structured_content: Structured | msgspec.UnsetType = msgspec.UNSET
-    is_error: bool = False
-    result_type: str = "complete"
-    meta: JsonObject = msgspec.field(default_factory=dict[str, Any], name="_meta")
-
-
-_raw_result = msgspec.json.Decoder(_CallResult[msgspec.Raw])
-
-
 class McpClient:
     """`target` is the URL of an MCP endpoint, a process to start, or the pipes of one that runs.
 
     `name` is what error messages call the server. `connect` and `timeout` are in seconds, for connecting and for
     listing; a call brings its own deadline. Over HTTP, `token` and `headers` go to the origin of the URL and
-    nowhere else, no redirect is followed, and `reach` says where the host's name may lead.
+    nowhere else, no redirect is followed, and `reach` says where the host's name may lead. In place of a token,
+    `credentials` are asked for what each request bears: a call is its principal's there, the rest is ours.
     """
 
     def __init__(
@@ -93,6 +78,7 @@ class McpClient:
         name: str = "",
         token: str = "",
         headers: Mapping[str, str] | None = None,
+        credentials: Credentials | None = None,
         reach: Reach = PUBLIC,
         connect: float = TIMEOUT,
         timeout: float = TIMEOUT,
@@ -100,6 +86,7 @@ class McpClient:
         self._target = target
         self._name = name or (f"the server at {target}" if isinstance(target, str) else "the server")
         self._headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._proof = None if credentials is None else Proof(credentials)
         self._reach = reach
         self._connect = connect
         self._timeout = timeout
@@ -144,6 +131,8 @@ class McpClient:
         params = types.PaginatedRequestParams(cursor=cursor)
         try:
             async with asyncio.timeout(self._timeout):
+                if self._proof is not None:
+                    await self._proof.ready()
                 page = await self._client.session.list_tools(params=params)
         except Exception as error:
             raise self._failure(error, f"did not list its tools within {_seconds(self._timeout)}") from None
@@ -160,10 +149,14 @@ class McpClient:
         try:
             async with asyncio.timeout(timeout):
                 if plain is not None:
-                    raw = await plain.call(
-                        call.name, call.arguments_json, _meta(call, context), self._client.protocol_version
-                    )
+                    meta, version = _meta(call, context), self._client.protocol_version
+                    if self._proof is None:
+                        raw = await plain.call(call.name, call.arguments_json, meta, version)
+                    else:
+                        raw = await self._proof.call(plain, principal, call, meta, version)
                 else:
+                    if self._proof is not None:
+                        await self._proof.ready()
                     raw = await self._client.session.send_request(
                         types.CallToolRequest(params=_params(call, arguments, context)),
                         _RAW,
@@ -173,17 +166,20 @@ class McpClient:
             raise self._failure(
                 error, f"did not answer {call.name} within {_seconds(timeout or 0)}", call
             ) from None
-        return self._result(raw, call)
+        return result_of(raw, call, self._name)
 
     def _plain_for(self, call: ToolCall, context: CallContext) -> PlainCalls | None:
-        """The short path, where this call may take it."""
+        """The short path, where this call may take it. Raises Unavailable where it must, and cannot."""
+        in_callers_name = self._proof is not None and self._proof.per_caller
         is_plain = (
-            context.progress is None
+            (context.progress is None or in_callers_name)  # which goes before hearing of progress
             and not self._in_session
             and call.name not in self._mirrored
             and TOOL_NAME.fullmatch(call.name)
             is not None  # what is none would need to be encoded in a header
         )
+        if in_callers_name and not is_plain:  # the SDK's client speaks in one name only
+            raise not_plain(self._name, call.name)
         return self._plain if is_plain else None
 
     async def watch(self) -> AsyncGenerator[None]:
@@ -213,6 +209,8 @@ class McpClient:
             return self._target.transport()
         if not isinstance(self._target, str):
             return self._target
+        if self._proof is not None:
+            await self._proof.ready()
         transport = Httpx2Transport(
             Origins([self._target]),
             credentials={self._target: self._headers},
@@ -226,7 +224,7 @@ class McpClient:
             # is what is talked to, with the credentials configured for it.
             timeout=httpx2.Timeout(None, connect=self._connect),
             trust_env=False,
-            event_hooks={"response": [self._answered]},
+            event_hooks={"request": [self._proof.put] if self._proof else [], "response": [self._answered]},
         )
         await stack.enter_async_context(http)
         self._plain = PlainCalls(
@@ -242,34 +240,14 @@ class McpClient:
 
     async def _answered(self, response: httpx2.Response) -> None:
         status = response.status_code
+        if self._proof is not None:
+            self._proof.answered(status)
         self._refused = status if status in (401, 403) or 300 <= status < 400 else 0
         self._in_session = self._in_session or "mcp-session-id" in response.headers
 
     async def _received(self, message: IncomingMessage) -> None:
         if isinstance(message, types.ToolListChangedNotification):
             self._changed.set()
-
-    def _result(self, raw: JsonObject | bytes, call: ToolCall) -> ToolResult:
-        try:
-            if isinstance(raw, bytes):
-                found = _raw_result.decode(raw)
-                given = found.structured_content
-                structured = bytes(given) if isinstance(given, msgspec.Raw) else None
-            else:
-                found = msgspec.convert(raw, _CallResult[Any])
-                structured = _exact(found.structured_content)
-        except ValueError as error:  # msgspec's and json's
-            raise InvalidResult(f"{self._name} answered {call.name} with no valid result: {error}.") from None
-        if found.result_type != "complete":
-            raise InvalidResult(
-                f"{self._name} answered {call.name} with {found.result_type!r}, which cannot be passed on.",
-                hint="The tool wants to ask a person; call it with all that it needs.",
-            )
-        if found.is_error and META_KEY in found.meta:
-            text = "\n".join(piece.text for piece in found.content if isinstance(piece, TextContent))
-            if (error := from_details(text, found.meta[META_KEY])) is not None:
-                raise error
-        return ToolResult(found.content, structured, found.is_error)
 
     def _failure(self, error: Exception, late: str, call: ToolCall | None = None) -> ToolwardError:
         """What an exception of the SDK's or of the network's means. `late` says what took too long."""
@@ -361,13 +339,6 @@ def _tool(tool: types.Tool) -> Tool:
         title=tool.title,
         annotations=None if hints is None else hints.model_dump(by_alias=True, exclude_none=True),
     )
-
-
-def _exact(structured: Any) -> bytes | None:
-    """JSON text of a parsed value, with every digit of an integer. Raises ValueError for what JSON cannot say."""
-    if structured is msgspec.UNSET:
-        return None
-    return json.dumps(structured, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _first(error: Exception) -> Exception:

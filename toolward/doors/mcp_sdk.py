@@ -17,7 +17,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from toolward.doors import mcp_asking as asking
-from toolward.errors import ToolwardError
+from toolward.errors import InvalidRequest, ToolwardError
 from toolward.offers import Offers, offers_of
 from toolward.types import (
     CallContext,
@@ -209,9 +209,17 @@ def era_of(ctx: Context) -> wire.Era:
 
 def context_of(ctx: Context) -> CallContext:
     meta: dict[str, Any] = dict(ctx.meta or {})
-    hops = meta.get(wire.HOPS_META, 0)
     return CallContext(
         traceparent=str(meta.get("traceparent", "") or _trace_header(ctx)),
-        hops=hops if isinstance(hops, int) else 0,
+        hops=_hops(meta.get(wire.HOPS_META, 0)),
         on_behalf_of=str(meta.get(wire.ON_BEHALF_META, "")),
     )
+
+
+def _hops(value: Any) -> int:
+    """Raises MCPError: a cycle must not hide behind what is no number of gateways."""
+    try:
+        return msgspec.convert(value, wire.Hops)
+    except msgspec.ValidationError:
+        said = f"_meta[{wire.HOPS_META!r}] is not a small whole number."
+        raise as_mcp(InvalidRequest(said)) from None

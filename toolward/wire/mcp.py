@@ -6,7 +6,7 @@ its own envelope in `_meta`. Raw values stay slices of the text that came: nothi
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -45,6 +45,10 @@ _EMPTY = Raw(b"{}")
 _MESSAGE_DEPTH = MAX_DEPTH + 2
 
 
+Hops = Annotated[int, msgspec.Meta(ge=0, le=9999)]
+"""Gateways that a call has passed; a cycle must not hide behind a number below none."""
+
+
 class Meta(msgspec.Struct):
     """The entries of `params._meta` that this project reads."""
 
@@ -56,7 +60,7 @@ class Meta(msgspec.Struct):
     log_level: LogLevel | None = msgspec.field(default=None, name="io.modelcontextprotocol/logLevel")
     idempotency_key: str = msgspec.field(default="", name=KEY_META)
     call_id: str = msgspec.field(default="", name=CALL_META)
-    hops: int = msgspec.field(default=0, name=HOPS_META)
+    hops: Hops = msgspec.field(default=0, name=HOPS_META)
     on_behalf_of: str = msgspec.field(default="", name=ON_BEHALF_META)
     traceparent: str = ""
 
