@@ -11,7 +11,7 @@ from mcp import MCPError
 from msgspec import UNSET, Raw, UnsetType
 
 from toolward.errors import InvalidResult, ToolwardError, Unauthenticated, Unavailable
-from toolward.outbound.pool import Pool
+from toolward.outbound.pool import NO_HEADERS, Pool
 from toolward.outbound.reach import Reach
 from toolward.outbound.replies import Response
 from toolward.outbound.sse import EventReader
@@ -24,6 +24,10 @@ _ENVELOPE: dict[str, Any] = {
 }
 _MESSAGE_DEPTH = MAX_DEPTH + 3  # message > result > structuredContent, and the value's own nesting
 _encode = msgspec.json.Encoder().encode
+
+
+class NotProven(Unauthenticated):
+    """HTTP 401: by RFC 9110, 15.5.2 what was asked for has not been done, for want of a credential that holds."""
 
 
 class _Error(msgspec.Struct):
@@ -72,15 +76,25 @@ class PlainCalls:
     async def aclose(self) -> None:
         await self._pool.aclose()
 
-    async def call(self, name: str, arguments: bytes, meta: Mapping[str, Any], version: str) -> bytes:
-        """The JSON text of a `CallToolResult`. `arguments` must be proven JSON: they go out as they are. It has no
-        deadline: cancelling it closes the connection, and that stops the call over there.
+    async def call(
+        self,
+        name: str,
+        arguments: bytes,
+        meta: Mapping[str, Any],
+        version: str,
+        proof: Mapping[str, str] = NO_HEADERS,
+    ) -> bytes:
+        """The JSON text of a `CallToolResult`. `arguments` must be proven JSON: they go out as they are. `proof`
+        are headers that say whose call it is. It has no deadline: cancelling it closes the connection, and that
+        stops the call over there.
 
         Raises MCPError for the error that the server answered, Unauthenticated, Unavailable, InvalidResult, Denied.
         An answer to another request than this one is not taken, and its connection is not used again.
         """
         self._last_id = id_ = self._last_id + 1
         headers = self._headers | {"mcp-protocol-version": version}
+        if proof:
+            headers |= proof
         if version == MODERN:
             headers |= {"mcp-method": "tools/call", "mcp-name": name}
             meta = _ENVELOPE | dict(meta)
@@ -147,6 +161,5 @@ def refusal(source: str, status: int) -> ToolwardError:
             f"{source} answers with a redirect (HTTP {status}), and redirects are not followed.",
             hint="Give its configuration the final address.",
         )
-    return Unauthenticated(
-        f"{source} refused us (HTTP {status}).", hint="Give its configuration the right token."
-    )
+    kind = NotProven if status == 401 else Unauthenticated
+    return kind(f"{source} refused us (HTTP {status}).", hint="Give its configuration the right token.")
