@@ -73,6 +73,10 @@ class OAuthCredentials:
     async def aclose(self) -> None:
         """Requests under way fail, and who waits for them is told."""
         await self._server.aclose()
+        await self.settled()
+
+    async def settled(self) -> None:
+        """When nothing is being fetched."""
         for kept in (self._own, *self._exchanged.values()):
             await kept.settled()
 
