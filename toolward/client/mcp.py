@@ -52,7 +52,7 @@ from toolward.types import (
     ToolResult,
 )
 from toolward.wire.errors import from_jsonrpc
-from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, ON_BEHALF_META
+from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, ON_BEHALF_META, TIMEOUT_META
 
 TIMEOUT = 10.0
 MAX_EVENT_BYTES = 64 * 1024 * 1024  # above our own bound on results, so that its error answers
@@ -308,6 +308,7 @@ def _meta(call: ToolCall, context: CallContext) -> JsonObject:
         CALL_META: call.call_id,
         HOPS_META: context.hops,
         ON_BEHALF_META: context.on_behalf_of,
+        TIMEOUT_META: None if context.timeout is None else round(context.timeout, 3),
         "traceparent": context.traceparent,
     }
     return {key: value for key, value in extra.items() if value}

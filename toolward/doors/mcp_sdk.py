@@ -5,7 +5,7 @@ Importing this module costs most of a second, so doors import it when the first 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -211,15 +211,15 @@ def context_of(ctx: Context) -> CallContext:
     meta: dict[str, Any] = dict(ctx.meta or {})
     return CallContext(
         traceparent=str(meta.get("traceparent", "") or _trace_header(ctx)),
-        hops=_hops(meta.get(wire.HOPS_META, 0)),
+        timeout=_read(meta, wire.TIMEOUT_META, wire.Seconds | None, None),
+        hops=_read(meta, wire.HOPS_META, wire.Hops, 0),
         on_behalf_of=str(meta.get(wire.ON_BEHALF_META, "")),
     )
 
 
-def _hops(value: Any) -> int:
+def _read(meta: Mapping[str, Any], key: str, kind: Any, default: Any) -> Any:
     """Raises MCPError: a cycle must not hide behind what is no number of gateways."""
     try:
-        return msgspec.convert(value, wire.Hops)
+        return msgspec.convert(meta.get(key, default), kind)
     except msgspec.ValidationError:
-        said = f"_meta[{wire.HOPS_META!r}] is not a small whole number."
-        raise as_mcp(InvalidRequest(said)) from None
+        raise as_mcp(InvalidRequest(f"_meta[{key!r}] is not a number that it may be.")) from None

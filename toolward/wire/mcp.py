@@ -39,6 +39,7 @@ KEY_META = "toolward/idempotency-key"
 CALL_META = "toolward/call-id"
 HOPS_META = "toolward/hops"
 ON_BEHALF_META = "toolward/on-behalf-of"
+TIMEOUT_META = "toolward/timeout"
 
 _EMPTY = Raw(b"{}")
 # jsonrpc message > params > arguments, and the argument value's own nesting.
@@ -47,6 +48,10 @@ _MESSAGE_DEPTH = MAX_DEPTH + 2
 
 Hops = Annotated[int, msgspec.Meta(ge=0, le=9999)]
 """Gateways that a call has passed; a cycle must not hide behind a number below none."""
+
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+"""That are left for a call: MCP has no deadlines of its own."""
 
 
 class Meta(msgspec.Struct):
@@ -62,6 +67,7 @@ class Meta(msgspec.Struct):
     call_id: str = msgspec.field(default="", name=CALL_META)
     hops: Hops = msgspec.field(default=0, name=HOPS_META)
     on_behalf_of: str = msgspec.field(default="", name=ON_BEHALF_META)
+    timeout: Seconds | None = msgspec.field(default=None, name=TIMEOUT_META)
     traceparent: str = ""
 
 
