@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gateway.backends.credentials import NoCredential, OAuthCredentials
 from gateway.core.spec import OAuthSpec
 from tests.integration.scripted_tools import ADA, failing
-from tests.integration.token_server import ID, SECRET, Authority, authority
+from tests.integration.token_server import ID, SECRET, Authority, authority, jwt
 from toolward.auth.subject_tokens import SubjectTokens
 from toolward.errors import ConfigurationError, Unauthenticated, Unavailable
 from toolward.outbound.kept_token import COOLDOWN
@@ -188,22 +188,24 @@ async def test_a_refused_token_is_replaced_once_and_not_again_and_again() -> Non
 async def test_a_callers_token_is_exchanged_for_that_caller_only() -> None:
     async with house(exchange=True, audience="crm") as it:
         it.server.subjects = {"adas", "bos"}
-        it.subjects.keep(ADA, "adas", it.time.now + 60)
-        it.subjects.keep(BO, "bos", it.time.now + 60)
+        it.subjects.keep(ADA, jwt("adas", it.time.now + 60))
+        it.subjects.keep(BO, jwt("bos", it.time.now + 60))
         found = await asyncio.gather(*(it.of(one) for one in (ADA, BO) * 10))
         assert {text.rpartition("-")[0] for text in found} == {"Bearer for-adas", "Bearer for-bos"}
         assert it.server.asked == 2
         assert await it.own() == "Bearer own-3"  # listing is ours, whoever calls
         assert [form.get("audience") for form in it.server.forms] == ["crm"] * 3
-        assert [form.get("subject_token") for form in it.server.forms] == ["adas", "bos", None]
+        assert [form.get("subject_token") for form in it.server.forms] == [
+            jwt("adas", 1060.0), jwt("bos", 1060.0), None,
+        ]  # fmt: skip
 
 
 async def test_a_newer_token_is_exchanged_anew_and_an_expired_one_not_at_all() -> None:
     async with house(exchange=True) as it:
         it.server.subjects = {"one", "two"}
-        it.subjects.keep(ADA, "one", it.time.now + 60)
+        it.subjects.keep(ADA, jwt("one", it.time.now + 60))
         assert await it.of(ADA) == "Bearer for-one-1"
-        it.subjects.keep(ADA, "two", it.time.now + 120)
+        it.subjects.keep(ADA, jwt("two", it.time.now + 120))
         assert await it.of(ADA) == "Bearer for-two-2"
         it.time.now += 120
         assert isinstance(await failing(it.of(ADA)), Unauthenticated)
@@ -212,7 +214,7 @@ async def test_a_newer_token_is_exchanged_anew_and_an_expired_one_not_at_all() -
 
 async def test_who_came_without_a_token_of_the_provider_is_told_so_and_nothing_is_sent() -> None:
     async with house(exchange=True) as it:
-        it.subjects.keep(ADA, "adas", it.time.now + 60)
+        it.subjects.keep(ADA, jwt("adas", it.time.now + 60))
         for other in (BO, replace(ADA, tenant="other")):
             error = await failing(it.of(other))
             assert isinstance(error, Unauthenticated)
@@ -223,23 +225,26 @@ async def test_who_came_without_a_token_of_the_provider_is_told_so_and_nothing_i
 async def test_a_caller_whose_token_is_refused_keeps_no_other_from_the_backend() -> None:
     async with house(exchange=True) as it:
         it.server.subjects = {"bos"}
-        it.subjects.keep(ADA, "adas-secret-token", it.time.now + 60)
-        it.subjects.keep(BO, "bos", it.time.now + 60)
+        it.subjects.keep(ADA, jwt("adas-secret-token", it.time.now + 60))
+        it.subjects.keep(BO, jwt("bos", it.time.now + 60))
         error = await failing(it.of(ADA))
         assert isinstance(error, Unauthenticated)
         assert "(invalid_grant)" in error.message
-        assert "adas-secret-token" not in error.text
+        assert jwt("adas-secret-token", it.time.now + 60) not in error.text
         assert await it.of(BO) == "Bearer for-bos-1"
 
 
 def test_subject_tokens_are_bounded_and_kept_only_where_somebody_wants_them() -> None:
     kept = SubjectTokens(most=2)
-    kept.keep(ADA, "a", 1e12)
+    kept.keep(ADA, jwt("a"))
     assert kept.find(ADA) == ""
     kept.want(True)
     for number in range(3):
-        kept.keep(Principal(f"p{number}"), "t", 1e12)
-    assert [kept.find(Principal(f"p{number}")) for number in range(3)] == ["", "t", "t"]
+        kept.keep(Principal(f"p{number}"), jwt("t"))
+    assert [kept.find(Principal(f"p{number}")) for number in range(3)] == ["", jwt("t"), jwt("t")]
+    kept.keep(ADA, "no JWT")
+    assert kept.find(ADA) == ""
+    kept.keep(Principal("p2"), jwt("t"))
     kept.want(False)
     assert kept.find(Principal("p2")) == ""
 

@@ -33,9 +33,6 @@ ALGORITHMS = (
     "EdDSA",
 )
 
-Proved = Callable[[Principal, str, float], None]
-"""Is told of each token that held: who it proved, the token, until when it is good (Unix seconds)."""
-
 _MAX_TOKEN = 16 * 1024  # characters
 
 
@@ -66,15 +63,8 @@ def jwt_verifier(settings: JwtSettings) -> Verify:
 class Jwt:
     """Checks tokens: signature, issuer, audience, expiry (which there must be), and that they are for now."""
 
-    def __init__(
-        self,
-        settings: JwtSettings,
-        keys: Keys,
-        clock: Callable[[], float] = time.time,
-        *,
-        proved: Proved | None = None,
-    ) -> None:
-        self._settings, self._keys, self._proved = settings, keys, proved
+    def __init__(self, settings: JwtSettings, keys: Keys, clock: Callable[[], float] = time.time) -> None:
+        self._settings, self._keys = settings, keys
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(clock()),
             leeway=SKEW,
@@ -112,10 +102,7 @@ class Jwt:
         tenant = claims.get(self._settings.tenant_claim, "default")
         if not isinstance(tenant, str) or not tenant:
             raise _refused(f"has a claim {self._settings.tenant_claim!r} that is no text")
-        principal = Principal(subject, _roles(claims, self._settings.roles_claim), tenant)
-        if self._proved is not None:
-            self._proved(principal, token, float(claims["exp"]))
-        return principal
+        return Principal(subject, _roles(claims, self._settings.roles_claim), tenant)
 
 
 def _kid(token: str) -> str | None:
