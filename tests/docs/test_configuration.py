@@ -11,8 +11,9 @@ from gateway.config.reader import Section
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 ENVIRONMENT = dict.fromkeys(
-    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY", "STRONG_KEY"), "x"
-) | {"PRINCIPAL_KEY": "k" * 40, "WEBHOOK_SECRET": "w" * 40}
+    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY", "STRONG_KEY", "ERP_SECRET"),
+    "x",
+) | {"PRINCIPAL_KEY": "k" * 40, "EAST_KEY": "e" * 40, "WEBHOOK_SECRET": "w" * 40}
 
 
 def blocks(language: str) -> list[str]:
@@ -53,6 +54,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set
         "crm",
         "docs",
         "files",
+        "erp",
         "github",
         "handbook",
     ]
