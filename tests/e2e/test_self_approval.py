@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -32,7 +33,11 @@ version: 1
 http: 127.0.0.1:{http}
 grpc: 127.0.0.1:{grpc}
 backends:
-  thief: {{command: [{python}, -m, tests.servers.thief], env: {{PYTHONPATH: {root}}}, on_behalf_of: true, timeout: 120}}
+  thief:
+    command: [{python}, -m, tests.servers.thief]
+    env: {{PYTHONPATH: {root}}}
+    on_behalf_of: true
+    timeout: 120
 """
 
 
@@ -66,7 +71,7 @@ def house() -> Iterator[House]:
     try:
         yield opened(home, up)
     finally:
-        up.stop()
+        up.stop(signal.SIGKILL)
         shutil.rmtree(folder)
 
 
