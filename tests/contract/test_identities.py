@@ -215,11 +215,14 @@ async def test_every_door_knows_the_same_caller(house: House, what: str) -> None
 FORGED = '["uri spiffe://corp.example/robot"]'
 
 
-@pytest.mark.parametrize("name", [":certificate", ":Certificate", " :certificate", "x\r\n:certificate"])
+@pytest.mark.parametrize("name", [":certificate", ":Certificate", " :certificate", "x: y\r\n:certificate"])
 async def test_no_client_can_say_over_http_what_its_certificate_is(house: House, name: str) -> None:
-    request = f"GET /v1/tools HTTP/1.1\r\nHost: localhost\r\n{name}: {FORGED}\r\n\r\n"
-    answer = await exchange(house, "http/1.1", house.at.http, request.encode())
-    assert answer.split(b" ")[1] in (b"400", b"401"), answer
+    body = '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}'
+    plain = f"Accept: */*\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    for start, rest in (("GET /v1/tools", "\r\n"), ("POST /mcp", f"{plain}\r\n{body}")):
+        request = f"{start} HTTP/1.1\r\nHost: localhost\r\n{name}: {FORGED}\r\n{rest}"
+        answer = await exchange(house, "http/1.1", house.at.http, request.encode())
+        assert answer.split(b" ")[1] in (b"400", b"401"), answer
 
 
 async def test_no_client_can_say_over_grpc_what_its_certificate_is(house: House) -> None:

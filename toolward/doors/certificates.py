@@ -8,15 +8,15 @@ from typing import Any
 
 from toolward.auth.certificates import HEADER, said
 
-RawHeader = tuple[bytes, bytes]
+NOTHING: Mapping[str, str] = {}
 
 
-def of_connection(transport: Any) -> tuple[RawHeader, ...]:
+def of_connection(transport: Any) -> Mapping[str, str]:
     """The header, from a transport whose handshake is done; none where the client showed no certificate."""
     connection = transport.get_extra_info("ssl_object")
     found: Mapping[str, Any] | None = None if connection is None else connection.getpeercert()
     if not found:
-        return ()
+        return NOTHING
     others: dict[str, list[str]] = {"URI": [], "DNS": [], "email": [], "IP Address": []}
     for kind, name in found.get("subjectAltName", ()):
         others.get(kind, []).append(name)
@@ -27,7 +27,7 @@ def of_connection(transport: Any) -> tuple[RawHeader, ...]:
         emails=others["email"],
         common=() if any(others.values()) else subject,
     )
-    return ((HEADER.encode(), text.encode()),)
+    return {HEADER: text}
 
 
 def of_call(context: Mapping[str, Iterable[bytes]]) -> str:
