@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.config.settings import PrincipalSettings, Settings
-from toolward.auth import Authenticate, Tokens, Verify, local_secret
+from toolward.auth import Authenticate, Verify, local_secret
 from toolward.auth.certificates import HEADER, Certificates
-from toolward.auth.tokens import Token, given_token, known_token
+from toolward.auth.tokens import given_token, not_known, tokens_of
 from toolward.errors import Unauthenticated
 from toolward.types import Headers, Principal
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from toolward.auth.issuers import Issuers
 
 Find = Callable[[str], Principal | None]
-"""From a token that this installation gave to whom it proves; None for any other token."""
+"""From a token that this installation gave out to whom it proves; None for any other. Raises Unauthenticated for
+one that is no good any more: that is the last word on it."""
 
 
 def secret_file(home: Path) -> Path:
@@ -36,7 +37,7 @@ def local_person(settings: Settings) -> Principal:
 def authentication(gateway: "Gateway") -> Authenticate:
     """By what is in force when somebody calls. One for all doors: what it remembers of providers serves all."""
     secret = local_secret(secret_file(gateway.home))
-    callers = Callers(gateway.settings, secret)
+    callers = Callers(gateway.settings, secret, gateway.keys.find)
 
     def authenticate(headers: Headers) -> Principal | Awaitable[Principal]:
         if gateway.settings is not callers.settings:
@@ -47,12 +48,11 @@ def authentication(gateway: "Gateway") -> Authenticate:
 
 
 class Callers:
-    """What proves who calls, in this order: a token of this installation's (`finders`), one of an identity
-    provider's, or without any token the certificate of the connection. A token that is no good is refused, whatever
-    the certificate."""
+    """What proves who calls, in this order: the secret and the principals' tokens, `finders` (API keys), a token of
+    an identity provider, or without any token the certificate of the connection. A token that is no good is
+    refused, whatever the certificate."""
 
     def __init__(self, settings: Settings, secret: str, *finders: Find) -> None:
-        """`finders` know more tokens than the configuration does, API keys for one."""
         self._secret, self._more = secret, finders
         self._issuers: Issuers | None = None
         self.use(settings)
@@ -60,7 +60,7 @@ class Callers:
     def use(self, settings: Settings) -> None:
         """From now on these settings."""
         self.settings = settings
-        self._finders = (Tokens(*_tokens(settings, self._secret)).find, *self._more)
+        self._finders = (tokens_of(_tokens(settings, self._secret)).find, *self._more)
         self._certificates = Certificates(
             {one.certificate: _principal(one) for one in settings.principals if one.certificate}
         )
@@ -100,12 +100,13 @@ class Callers:
 
 
 def _unknown(token: str) -> Principal:
-    raise Unauthenticated("The token is not known here.", hint="Use the token of this installation.")
+    raise not_known()
 
 
-def _tokens(settings: Settings, secret: str) -> list[Token]:
-    own = [known_token(one.token, _principal(one)) for one in settings.principals if one.token]
-    return [known_token(secret, local_person(settings)), *own]
+def _tokens(settings: Settings, secret: str) -> dict[str, Principal]:
+    return {secret: local_person(settings)} | {
+        one.token: _principal(one) for one in settings.principals if one.token
+    }
 
 
 def _principal(one: PrincipalSettings) -> Principal:
