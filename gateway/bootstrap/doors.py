@@ -27,25 +27,28 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     settings, info, telemetry = gateway.settings, gateway.info, gateway.telemetry
     peers = PeersInForce(lambda: gateway.settings)
     terms = Terms(Entrance(on_behalf=peers, tracing=telemetry.tracing, beside=telemetry.metrics.all))
-    authenticate = terms.entrance.counting(authentication(gateway), "http")
+    known = authentication(gateway)
+    authenticate = terms.entrance.counting(known, "http")
     origins = allowed_names(settings.http)
     tools = terms.entrance.to(gateway.dispatch, "http")
     mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
     rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway))
     probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (
-        http_server(front(mcp, rest, origins, probes), settings.http, plain=mcp) as port,
+        http_server(front(mcp, rest, origins, probes), settings.http, tls=settings.tls, plain=mcp) as port,
         serve_grpc(
             str(settings.grpc),
             terms.entrance.to(gateway.dispatch, "grpc"),
-            terms.entrance.counting(authentication(gateway), "grpc"),
+            terms.entrance.counting(known, "grpc"),
             agents=gateway.runs,
             name=info.name,
+            tls=settings.tls,
         ) as grpc,
     ):
         terms.readiness.state = "ready"
         try:
-            yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port))
+            scheme = "http" if settings.tls is None else "https"
+            yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port), scheme)
         finally:
             terms.readiness.state = "draining"
             gateway.runs.stop_watching()  # else the doors would wait for runs to end
@@ -57,4 +60,4 @@ def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:
     for backend in ("*", *gateway.upkeep.in_force.catalog.backends):
         if denied := gateway.dispatch.authorize(principal, "backend.read", {"backend": backend}):
             raise denied
-    return {**gateway.reload.status(), "reminders": gateway.reminders.status()}
+    return {**gateway.reload.status(), "keys": gateway.keys.status(), "reminders": gateway.reminders.status()}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gateway.backends.pool import Backends
 from gateway.bootstrap.identity import state_key
+from gateway.bootstrap.keys import Keys
 from gateway.bootstrap.models import Models, open_models
 from gateway.bootstrap.reload import Load, Reload
 from gateway.bootstrap.runs import make_runs, open_telemetry
@@ -65,6 +66,7 @@ class Gateway(NamedTuple):
     subjects: SubjectTokens
     """By which tokens of an identity provider callers proved themselves, for backends that are called in their
     names: whoever verifies such tokens tells it (`keep`)."""
+    keys: Keys
 
     @property
     def settings(self) -> Settings:
@@ -106,6 +108,7 @@ async def open_gateway(
     """
     reload = Reload(settings, load)
     make_home(home)
+    keys = Keys(home)
     clock, ids = SystemClock(), SystemIds()
     subjects = SubjectTokens()
     info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
@@ -125,12 +128,14 @@ async def open_gateway(
         )
         backends.on_change(upkeep.wake)
         reload.rule(backends, upkeep, models)
-        runs = make_runs(dispatch, ledger, models, reload, presence, clock, ids, telemetry)
+        runs = make_runs(dispatch, ledger, models, reload, keys, presence, clock, ids, telemetry)
+        keys.on_change(runs.recheck)
         reminders = Reminders(lambda: reload.now.settings.reminders, ledger, webhooks, clock)
         async with (
             upkeep,
             runs,
             reload.watching(),
+            keys.watching(),
             _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
             _beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
             _beside(reminders.keep_looking(REMINDER_CHECK)),
@@ -148,6 +153,7 @@ async def open_gateway(
                 reminders,
                 telemetry,
                 subjects,
+                keys,
             )
 
 

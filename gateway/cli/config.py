@@ -2,8 +2,9 @@
 
 import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from cyclopts import Parameter
 from ruamel.yaml import YAML
@@ -123,7 +124,13 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "agents": [str(one) for one in settings.agents],
         "policies": [str(one) for one in settings.policies],
         "principals": [
-            _filled(id=one.id, roles=list(one.roles), tenant=one.tenant, token=_secret(one.token))
+            _filled(
+                id=one.id,
+                roles=list(one.roles),
+                tenant=one.tenant,
+                token=_secret(one.token),
+                certificate=one.certificate,
+            )
             for one in settings.principals
         ],
         "gateways": [
@@ -142,7 +149,37 @@ def _settings(settings: Settings) -> dict[str, Any]:
             for one in settings.budgets
         ],
         "inbox": {"reminders": [_reminder(one) for one in settings.reminders]},
+        **_filled(tls=_tls(settings), identity=_identity(settings)),
     }  # fmt: skip
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    tls = settings.tls
+    if tls is None:
+        return {}
+    ca = "" if tls.client_ca is None else str(tls.client_ca)
+    return _filled(
+        certificate=str(tls.certificate), key=str(tls.key), client_ca=ca, clients=tls.clients if ca else ""
+    )
+
+
+def _identity(settings: Settings) -> dict[str, Any]:
+    """Nothing in it is a secret."""
+    if not settings.identity:
+        return {}
+    providers = [
+        _filled(**{name: _shown(getattr(one, name)) for name in one.__struct_fields__})
+        for one in settings.identity
+    ]
+    return _filled(resource=as_written(settings.resource), providers=providers)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_shown(one) for one in cast(tuple[Any, ...], value)]
+    if isinstance(value, Mapping):
+        return {name: _shown(one) for name, one in cast(Mapping[str, Any], value).items()}
+    return as_written(value) if isinstance(value, str) else value
 
 
 _USUAL = ModelSpec(name="", wire="offline")

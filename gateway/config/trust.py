@@ -24,6 +24,7 @@ from gateway.config.settings import Settings
 from gateway.config.source import YamlSource, shown
 from gateway.core.digests import digest
 from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
+from toolward.auth.jwt_settings import JwtSettings
 from toolward.errors import ConfigurationError
 
 FILE = "trusted.json"
@@ -63,7 +64,13 @@ def would_start(settings: Settings) -> tuple[str, ...]:
         f"model {one.name}: connects to {as_written(one.base_url)}" for one in settings.models if one.base_url
     ]
     lines += [f"reminders: connects to {as_written(one.url).partition('?')[0]}" for one in settings.reminders]
+    lines += [f"identity: connects to {as_written(one.keys or one.issuer)}" for one in _reached(settings)]
     return tuple(lines)
+
+
+def _reached(settings: Settings) -> list[JwtSettings]:
+    """Identity providers whose keys come over the network."""
+    return [one for one in settings.identity if not one.keys or "://" in one.keys]
 
 
 def trusted_file(home: Path) -> Path:

@@ -126,8 +126,8 @@ class McpHttpDriver(McpDriver):
         headers = {
             "accept": "application/json, text/event-stream",
             "content-type": "application/json",
-            "authorization": f"Bearer {self._token}",
         }
+        headers |= {"authorization": f"Bearer {self._token}"} if self._token else {}
         if self.modern:
             headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
             headers |= {"mcp-name": name} if name else {}
@@ -178,7 +178,7 @@ async def stdio_driver(
 
 class RestDriver:
     def __init__(self, client: httpx.AsyncClient, token: str) -> None:
-        self._client, self._headers = client, {"authorization": f"Bearer {token}"}
+        self._client, self._headers = client, {"authorization": f"Bearer {token}"} if token else {}
 
     async def call(self, name: str, arguments: bytes) -> Told:
         answer = await self._client.post(f"/v1/tools/{name}/calls", content=arguments, headers=self._headers)

@@ -44,6 +44,9 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set
     (tmp_path / "agents" / "support.yaml").write_text("name: support\ninstructions: Help.\n")
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "mine.yaml").write_text("version: 1\nrules: []\n")
+    (tmp_path / "tls").mkdir()
+    for name in ("cert", "key", "clients"):
+        (tmp_path / "tls" / f"{name}.pem").touch()
     (json_text,) = blocks("json")
     (tmp_path / "mcp.json").write_text(json_text.replace('"docs"', '"handbook"'))
     (tmp_path / "toolward.yaml").write_text(settings_text)

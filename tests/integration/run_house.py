@@ -130,7 +130,7 @@ class House:
             ) as runs:
                 yield runs
 
-    def _rights(self, record: RunRecord) -> Principal | None:
+    def _rights(self, record: RunRecord, _api_key: str) -> Principal | None:
         roles = record.roles if self.rights is None else self.rights.get(record.run.owner)
         return None if roles is None else Principal(record.run.owner, roles, record.tenant)
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import grpc
 from grpc.aio import AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
+from toolward.client.client_tls import ClientTls
 from toolward.client.grpc_failures import to_error
 from toolward.errors import InvalidResult, TooLarge, Unauthenticated, Unavailable
 from toolward.outbound.credentials import CredentialRefused, Credentials
@@ -93,8 +94,10 @@ class GrpcClient:
         timeout: float = TIMEOUT,
         reach: Reach = PUBLIC,
         credentials: Credentials | None = None,
+        tls: ClientTls | None = None,
     ) -> None:
         """Raises ConfigurationError for a token that no header can hold."""
+        self._tls = tls
         self.address = address
         self._reach = reach
         self._authorization = authorization(token)
@@ -106,7 +109,12 @@ class GrpcClient:
         """Raises Denied where the name leads where it must not, Unavailable where it leads nowhere."""
         target = await self._checked()
         own_name = [("grpc.default_authority", self.address)] if target != self.address else []
-        self._channel = grpc.aio.insecure_channel(target, options=[*_OPTIONS, *own_name])
+        options = [*_OPTIONS, *own_name]
+        if self._tls is None:
+            self._channel = grpc.aio.insecure_channel(target, options=options)
+        else:
+            secure = self._tls.credentials()
+            self._channel = grpc.aio.secure_channel(target, secure, options=[*options, *self._tls.options()])
         return self
 
     async def _checked(self) -> str:

@@ -13,8 +13,13 @@ MAX_HEAD = 16 * 1024
 _PLAIN = re.compile(rb"POST /mcp/? HTTP/1\.1(?:\r\n[A-Za-z0-9-]+:[ \t]*[!-~](?:[ -~\t]*[!-~])?[ \t]*){1,60}")
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,8}")
 
-_FRAMING = frozenset({"transfer-encoding", "connection", "upgrade", "expect", "te", "trailer", "http2-settings"})
+_FRAMING = frozenset(
+    {"transfer-encoding", "connection", "upgrade", "expect", "te", "trailer", "http2-settings"}
+)
 """Headers that say how to read the request or go on after it; `connection: keep-alive` says nothing new."""
+
+
+NOTHING: Mapping[str, str] = {}
 
 
 class PlainHead:
@@ -29,8 +34,9 @@ class PlainHead:
         self.cleared: object = None
 
 
-def read_head(raw: bytes) -> PlainHead | None:
-    """`raw` is what stands before the empty line, without its last line break. None = the parser's."""
+def read_head(raw: bytes, beside: Mapping[str, str] = NOTHING) -> PlainHead | None:
+    """`raw` is what stands before the empty line, without its last line break; `beside` are headers of our own,
+    with names that no client's can have. None = the parser's."""
     if len(raw) > MAX_HEAD or _PLAIN.fullmatch(raw) is None:
         return None
     lines = raw.decode("ascii").split("\r\n")
@@ -45,4 +51,4 @@ def read_head(raw: bytes) -> PlainHead | None:
         framing = _FRAMING.intersection(headers)
         if framing != {"connection"} or headers["connection"].lower() != "keep-alive":
             return None
-    return PlainHead(headers, int(length))
+    return PlainHead(headers | dict(beside), int(length))
