@@ -17,9 +17,11 @@ def result_of(outcome: Outcome, backend: str) -> ToolResult:
 def waits_at(backend: str, error: ApprovalRequired) -> ApprovalRequired:
     """The same, for a caller of ours: our inbox does not have it."""
     which = f"answer {error.request_id} there" if error.request_id else "it is answered there"
-    return ApprovalRequired(
+    told = ApprovalRequired(
         error.message,
         hint=f"It waits at the backend {backend}, not here: {which}. {error.hint}".rstrip(),
         rule=error.rule,
         request_id=error.request_id,
     )
+    told.answered = True
+    return told

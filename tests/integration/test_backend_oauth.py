@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from gateway.backends.pool import Backends
+from gateway.bootstrap import open_doors, open_gateway
 from gateway.core.spec import GrpcSpec, HttpSpec, OAuthSpec, Spec
+from tests.integration.identity_provider import identity_provider
 from tests.integration.scripted_tools import ADA, Tools, failing
 from tests.integration.test_backends import QUICK, listing, until
+from tests.integration.test_gateways import settings_in
 from tests.integration.token_server import ID, SECRET, Authority, authority, jwt
 from toolward.auth.subject_tokens import SubjectTokens
+from toolward.client.grpc import GrpcClient
 from toolward.doors.address import parse_address
 from toolward.doors.grpc import serve_grpc
 from toolward.doors.mcp_http import McpHttpDoor
@@ -28,6 +32,7 @@ from toolward.types import (
     Tool,
     ToolCall,
     ToolPage,
+    ToolResult,
     text_result,
 )
 
@@ -54,6 +59,16 @@ class Resource:
             raise Unauthenticated("The token is not known here.")
         return Principal(token.rpartition("-")[0])
 
+    async def served(self, stack: AsyncExitStack, transport: str) -> str:
+        """Its address."""
+        if transport == "grpc":
+            door = serve_grpc("127.0.0.1:0", self.tools, self.authenticate, name="it")
+            return (await stack.enter_async_context(door)).address
+        mcp = McpHttpDoor(self.tools, ServerInfo("it", "1"), self.authenticate, Origins())
+        stack.push_async_callback(mcp.aclose)
+        port = await stack.enter_async_context(http_server(mcp, parse_address("127.0.0.1:0")))
+        return f"http://127.0.0.1:{port}/mcp"
+
     async def _answer(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome:
         self.calls += 1
         return text_result(principal.id)
@@ -79,18 +94,11 @@ async def house(
         if dead:
             server.raw, server.status = b'{"error":"invalid_client"}', 401
         resource, subjects = Resource(server), SubjectTokens()
+        at = await resource.served(stack, transport)
         oauth = OAuthSpec(token_url=server.url, client_id=ID, client_secret=SECRET, exchange=exchange)
-        spec: Spec
+        spec: Spec = GrpcSpec(name="it", address=at, target=at, oauth=oauth)
         if transport == "http":
-            door = McpHttpDoor(resource.tools, ServerInfo("it", "1"), resource.authenticate, Origins())
-            stack.push_async_callback(door.aclose)
-            port = await stack.enter_async_context(http_server(door, parse_address("127.0.0.1:0")))
-            url = f"http://127.0.0.1:{port}/mcp"
-            spec = HttpSpec(name="it", address=url, url=url, oauth=oauth)
-        else:
-            door = serve_grpc("127.0.0.1:0", resource.tools, resource.authenticate, name="it")
-            at = (await stack.enter_async_context(door)).address
-            spec = GrpcSpec(name="it", address=at, target=at, oauth=oauth)
+            spec = HttpSpec(name="it", address=at, url=at, oauth=oauth)
         pool = Backends([spec], logs=folder / "logs", timing=QUICK, subjects=subjects)
         yield House(await stack.enter_async_context(pool), resource, subjects)
 
@@ -207,3 +215,55 @@ async def test_nothing_of_a_caller_reaches_a_backend_but_the_call(tmp_path: Path
             "mcp-method", "mcp-name", "user-agent", "grpc-accept-encoding", "te", "accept-encoding",
         }  # fmt: skip
         assert {one.partition(":")[0] for one in said} <= usual
+
+
+CONFIG = """
+version: 1
+http: 127.0.0.1:0
+grpc: 127.0.0.1:0
+backends:
+  erp:
+    url: "ERP"
+    oauth: {token_url: "TOKENS", client_id: "CLIENT", client_secret: "${env:SECRET}", exchange: true}
+policies: [policy.yaml]
+identity: {providers: [{issuer: ISSUER, audience: toolward, prefix: "corp:"}]}
+principals:
+  - {id: ada, token: token-of-ada}
+  - {id: local, roles: [operator]}
+"""
+POLICY = """
+version: 1
+rules: [{id: all, tools: ["*"], effect: allow}]
+"""
+
+
+async def test_who_signs_in_at_the_provider_is_known_at_the_backend_through_a_whole_gateway(
+    tmp_path: Path,
+) -> None:
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(authority())
+        provider = await stack.enter_async_context(identity_provider())
+        resource = Resource(server)
+        at = await resource.served(stack, "http")
+        text = CONFIG.replace("ERP", at).replace("TOKENS", server.url).replace("CLIENT", ID)
+        settings = settings_in(tmp_path / "g", text.replace("ISSUER", provider.issuer), POLICY, SECRET=SECRET)
+        gateway = await stack.enter_async_context(open_gateway(settings, tmp_path / "home", environment={}))
+        doors = await stack.enter_async_context(open_doors(gateway))
+
+        async def call(token: str) -> str:
+            async with GrpcClient(str(doors.grpc), token) as client:
+                told = await client.call_tool(BO, ToolCall("erp.any"), CallContext(timeout=20))
+                assert isinstance(told, ToolResult)
+                return told.text
+
+        server.subjects = {"grace"}
+        token = provider.token()
+        assert await call(token) == "for-grace"
+        assert server.forms[-1]["subject_token"] == token
+        error = await failing(call("token-of-ada"))
+        assert isinstance(error, Unauthenticated)
+        assert "a token of the identity provider" in error.message
+        grace = Principal("corp:grace")  # as in a run, long after she called
+        told = await gateway.dispatch.call_tool(grace, ToolCall("erp.any"), CallContext(timeout=20))
+        assert told == text_result("for-grace")
+        assert not any(token in value for headers in resource.seen for value in headers.values())
