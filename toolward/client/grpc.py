@@ -12,7 +12,7 @@ from grpc.aio import AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCalla
 
 from toolward.client.client_tls import ClientTls
 from toolward.client.grpc_failures import to_error
-from toolward.errors import InvalidResult, TooLarge, Unauthenticated, Unavailable
+from toolward.errors import DeadlineExceeded, InvalidResult, TooLarge, Unauthenticated, Unavailable
 from toolward.outbound.credentials import CredentialRefused, Credentials
 from toolward.outbound.reach import PUBLIC, Reach, is_literal, is_localhost
 from toolward.outbound.reasons import why_unreachable
@@ -259,8 +259,10 @@ class GrpcClient:
         """`what` names the thing asked for in errors; `caller` is whose call it is, where it is one."""
         request = _bounded(rpc.encode_request(asked), what)
         method: UnaryUnaryMultiCallable[bytes, bytes] = self._opened.unary_unary(rpc.path)
-        proof = self._authorization if self._credentials is None else await self._proof(rpc.path, caller)
-        call = method(request, timeout=context.timeout, metadata=proof + from_context(context))
+        proof, timeout = self._authorization, context.timeout
+        if self._credentials is not None:
+            proof, timeout = await self._proof(self._credentials, rpc.path, caller, timeout)
+        call = method(request, timeout=timeout, metadata=proof + from_context(context))
         try:
             answer = await call
         except AioRpcError as error:
@@ -281,8 +283,10 @@ class GrpcClient:
     ) -> AsyncGenerator[Answered, None]:
         request = _bounded(rpc.encode_request(asked), what)
         method: UnaryStreamMultiCallable[bytes, bytes] = self._opened.unary_stream(rpc.path)
-        proof = self._authorization if self._credentials is None else await self._proof(rpc.path, caller)
-        call = method(request, timeout=context.timeout, metadata=proof + from_context(context))
+        proof, timeout = self._authorization, context.timeout
+        if self._credentials is not None:
+            proof, timeout = await self._proof(self._credentials, rpc.path, caller, timeout)
+        call = method(request, timeout=timeout, metadata=proof + from_context(context))
         try:
             async for piece in call:
                 yield rpc.decode_response(piece)
@@ -295,16 +299,23 @@ class GrpcClient:
         finally:
             call.cancel()
 
-    async def _proof(self, path: str, caller: Principal | None) -> Metadata:
-        """Whose request it is, where that is not the same for each. Raises Unavailable, Unauthenticated."""
-        credentials = self._credentials
-        if credentials is None:
-            return self._authorization
-        if caller is not None:
-            return tuple((await credentials.of(caller)).items())
-        if credentials.per_caller and path not in _OURS:  # it would be done in our name, for anybody
+    async def _proof(
+        self, credentials: Credentials, path: str, caller: Principal | None, seconds: float | None
+    ) -> tuple[Metadata, float | None]:
+        """Whose request it is, and how much of its time is left. Raises Unavailable, Unauthenticated,
+        DeadlineExceeded."""
+        if caller is None and credentials.per_caller and path not in _OURS:  # done in our name, for anybody
             raise Unauthenticated(f"{self.address} is asked for that in nobody's name, and must not be.")
-        return tuple((await credentials.own()).items())
+        now = asyncio.get_running_loop().time
+        asked_at = now()
+        try:
+            async with asyncio.timeout(seconds):
+                said = await (credentials.own() if caller is None else credentials.of(caller))
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"There was no access token for {self.address} within {seconds:g} s; it was not called."
+            ) from None
+        return tuple(said.items()), None if seconds is None else max(seconds - (now() - asked_at), 0.001)
 
     def _check_refusal(self, error: AioRpcError, caller: Principal | None, proof: Metadata) -> None:
         """Raises CredentialRefused where the next one may do. The status alone does not prove that nothing was

@@ -1,7 +1,7 @@
 """What the requests to one MCP server bear, where that is not the same for each."""
 
+import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 import httpx2
 
@@ -9,7 +9,7 @@ from toolward.client.mcp_plain import NotProven, PlainCalls
 from toolward.errors import Unavailable
 from toolward.outbound.credentials import Credentials
 from toolward.outbound.pool import NO_HEADERS
-from toolward.types import Principal, ToolCall
+from toolward.types import CallContext, Principal, ToolCall
 
 
 class Proof:
@@ -36,18 +36,19 @@ class Proof:
             self._credentials.refused(None, self._sent)
 
     async def call(
-        self, plain: PlainCalls, principal: Principal, call: ToolCall, meta: Mapping[str, Any], version: str
+        self, plain: PlainCalls, principal: Principal, call: ToolCall, context: CallContext, version: str
     ) -> bytes:
         """A call refused for its credential was not made: it is made once more where there is another one. Raises
-        what `PlainCalls.call` does."""
-        proof = await self._credentials.of(principal)
-        try:
-            return await plain.call(call.name, call.arguments_json, meta, version, proof)
-        except NotProven:
-            if not self._credentials.refused(principal, proof):
-                raise
-        proof = await self._credentials.of(principal)
-        return await plain.call(call.name, call.arguments_json, meta, version, proof)
+        what `PlainCalls.call` does, and TimeoutError when the context's time is over."""
+        async with asyncio.timeout(context.timeout):
+            proof = await self._credentials.of(principal)
+            try:
+                return await plain.call(call, context, version, proof)
+            except NotProven:
+                if not self._credentials.refused(principal, proof):
+                    raise
+            proof = await self._credentials.of(principal)
+            return await plain.call(call, context, version, proof)
 
 
 def not_plain(source: str, tool: str) -> Unavailable:
