@@ -42,9 +42,10 @@ backends:
   fixture: {grpc: "FIXTURE", token: of-the-gateway}
 policies: [policy.yaml]
 identity:
+  resource: https://tools.example/mcp
   providers:
     - issuer: ISSUER
-      audience: toolward
+      audience: [toolward, "https://tools.example/mcp"]
       prefix: "corp:"
       roles_claim: realm_access.roles
       roles: {staff: support, chiefs: lead}
@@ -267,3 +268,46 @@ def literal(name: str, value: str) -> bytes:
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     """RFC 9113, 4.1."""
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+METADATA = "https://tools.example/.well-known/oauth-protected-resource/mcp"
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/v1/tools", "/metrics"])
+async def test_whoever_has_no_token_is_told_where_to_get_one(house: House, path: str) -> None:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(strangers_client(house))
+        for token, said in (
+            ({}, "Bearer "),
+            ({"authorization": "Bearer x"}, 'Bearer error="invalid_token", '),
+        ):
+            answer = await client.request("POST" if path == "/mcp" else "GET", path, headers=token)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == f'{said}resource_metadata="{METADATA}"'
+
+
+async def test_where_tokens_come_from_is_told_to_all_who_call_us_by_our_names(house: House) -> None:
+    async with strangers_client(house) as client:
+        for path in ("/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"):
+            for host, status in (("tools.example", 200), ("localhost:9", 200), ("evil.example", 403)):
+                answer = await client.get(path, headers={"host": host})
+                assert answer.status_code == status
+                if status == 200:
+                    assert answer.json() == {
+                        "resource": "https://tools.example/mcp",
+                        "authorization_servers": [house.provider.issuer],
+                        "bearer_methods_supported": ["header"],
+                    }
+
+
+async def test_a_token_for_the_resource_opens_the_door_by_its_public_name(house: House) -> None:
+    token = house.provider.token(**STAFF, aud="https://tools.example/mcp")
+    headers = {"host": "tools.example", "authorization": f"Bearer {token}"}
+    async with strangers_client(house) as client:
+        assert (await client.get("/v1/tools", headers=headers)).json()["tools"] != []
+
+
+def strangers_client(house: House) -> httpx.AsyncClient:
+    context = ssl.create_default_context(cafile=house.folder / "ca.pem")
+    context.load_cert_chain(house.folder / "nobody.pem", house.folder / "nobody.key")
+    return httpx.AsyncClient(verify=context, base_url=f"https://{house.at.http}")
