@@ -13,7 +13,7 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
 class ProtectedResource:
-    """`resource` is the URL of the door as clients know it, and so the audience of tokens; the issuers give them."""
+    """`resource` is the URL of the door as clients know it, their tokens' audience. The issuers give these."""
 
     def __init__(self, resource: str, *issuers: str) -> None:
         """Raises ConfigurationError for what is no URL."""
