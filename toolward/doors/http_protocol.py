@@ -90,7 +90,8 @@ class HttpProtocol(HttpToolsProtocol):
         return True
 
     def _is_idle(self) -> bool:
-        if self._in_parser or (self.cycle is not None and not self.cycle.response_complete):
+        cycle: Any = self.cycle  # None before the first
+        if self._in_parser or (cycle is not None and not cycle.response_complete):
             return False
         limit = self.limit_concurrency  # whoever is over it is told so by uvicorn
         room = limit is None or (len(self.connections) < limit and len(self.tasks) < limit)
