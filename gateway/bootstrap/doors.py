@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import authentication
+from gateway.core.scopes import within
 from toolward.doors.address import Address, allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.protected_resource import ProtectedResource
@@ -33,7 +34,10 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     tools = terms.entrance.to(gateway.dispatch, "http")
     mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
     rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway), terms.challenge)
-    probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
+    # Metrics name tools of every tenant and every backend.
+    probes = Probes(
+        terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
+    )
     async with (
         http_server(front(mcp, rest, origins, probes), settings.http, tls=settings.tls, plain=mcp) as port,
         serve_grpc(
