@@ -120,15 +120,17 @@ class Feed:
         """Who watches with what proves nothing any more sees nothing more."""
         for watchers in self._watchers.values():
             for watcher in watchers:
-                self._check(watcher)
+                try:
+                    self.check(watcher)
+                except Unauthenticated as error:
+                    watcher.fail(error)
 
-    def _check(self, watcher: Watcher) -> None:
+    def check(self, watcher: Watcher) -> None:
+        """Raises Unauthenticated where what proved the watcher does not any more."""
         if watcher.by is not None and not self._holds(watcher.by):
-            watcher.fail(
-                Unauthenticated(
-                    "What this was watched with does not prove any more who watches.",
-                    hint="Watch the run again with a key that is good, behind the last event that you have.",
-                )
+            raise Unauthenticated(
+                "What this was watched with does not prove any more who watches.",
+                hint="Watch the run again with what does, behind the last event that you have.",
             )
 
     def speaker(self, run_id: str, turn: int, names: Mapping[str, str] = MappingProxyType({})) -> OnPiece:
@@ -164,9 +166,9 @@ class Feed:
 
     @contextmanager
     def watching(self, run_id: str, *, text: bool = False, by: Principal | None = None) -> Generator[Watcher]:
-        """Begin before reading the log: what is stored between the two is then not missed."""
+        """Begin before reading the log: what is stored between the two is then not missed. Raises as `check`."""
         watcher = Watcher(text, by)
-        self._check(watcher)
+        self.check(watcher)
         if self._closed is not None:
             watcher.fail(self._closed)
         self._watchers.setdefault(run_id, set()).add(watcher)

@@ -209,7 +209,7 @@ class Runs:
     ) -> AsyncGenerator[RunEvent | TextDelta]:
         """Every event behind `after`, then each new one as it is stored; ends with the run. With `deltas` also what
         the model says meanwhile, where this process works on the run and as far as the caller keeps up. Raises
-        NotFound, Denied."""
+        NotFound, Denied; Unauthenticated as soon as what proved the caller does not any more."""
         with self._feed.watching(run_id, text=deltas, by=principal) as watcher:
             ended = (await self.get_run(principal, run_id)).state.ended
             seen, replied, first = after, 0, True
@@ -219,6 +219,7 @@ class Runs:
                 if first or ended or watcher.seq > seen:  # not for every piece of text
                     first = False
                     for event in await self._ledger.events(run_id, seen):
+                        self._feed.check(watcher)
                         seen = event.seq
                         watcher.seq = max(watcher.seq, seen)
                         if event.type == "model_replied":

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,12 +17,15 @@ import pytest
 from cryptography import x509
 
 from gateway.bootstrap import Gateway, ledger_file, open_doors, open_gateway, secret_file
+from gateway.config.find import make_home
+from gateway.config.keys import added, change_keys
 from gateway.config.parse import read_settings
 from tests.contract.drivers import Driver, McpHttpDriver, ProviderDriver, RestDriver, Told
 from tests.integration.certificates import NO_NAME, Authority, Issued
 from tests.integration.identity_provider import IdentityProvider, identity_provider
 from tests.servers.fixture import server as tools
 from toolward.auth import bearer
+from toolward.auth.api_keys import ApiKey, mint
 from toolward.client.client_tls import ClientTls
 from toolward.client.grpc import GrpcClient
 from toolward.doors.address import Address
@@ -42,9 +46,10 @@ backends:
   fixture: {grpc: "FIXTURE", token: of-the-gateway}
 policies: [policy.yaml]
 identity:
+  resource: https://tools.example/mcp
   providers:
     - issuer: ISSUER
-      audience: toolward
+      audience: [toolward, "https://tools.example/mcp"]
       prefix: "corp:"
       roles_claim: realm_access.roles
       roles: {staff: support, chiefs: lead}
@@ -72,6 +77,8 @@ class House(NamedTuple):
     folder: Path
 
     def token(self, name: str) -> str:
+        if name == "key":
+            return KEY.text
         return secret_file(self.gateway.home).read_text() if name == "secret" else TOKENS[name](self.provider)
 
     def record(self) -> tuple[str, str, list[str], str, str] | None:
@@ -84,12 +91,22 @@ class House(NamedTuple):
         return None if row is None else (row[0], row[1], json.loads(row[2]), row[3], row[4])
 
 
+KEY = mint()
+BO = ApiKey(
+    prefix=KEY.prefix,
+    sha256=KEY.sha256,
+    owner="bo",
+    roles=("support",),
+    tenant="acme",
+    created=datetime.now(UTC),
+)
 STAFF = {"realm_access": {"roles": ["staff", "unknown"]}}
 
 TOKENS: dict[str, Callable[[IdentityProvider], str]] = {
     "nothing": lambda _: "",
     "ada": lambda _: "of-ada",
     "wrong": lambda _: "of-nobody",
+    "another key": lambda _: mint().text,
     "grace": lambda idp: idp.token(**STAFF, org="acme"),
     "grace at home": lambda idp: idp.token(**STAFF),
     "chief": lambda idp: idp.token(sub="hedy", realm_access={"roles": ["staff", "chiefs"]}, org="acme"),
@@ -116,6 +133,7 @@ class Case(NamedTuple):
 CASES = {
     "the installation's secret": Case("secret", principal="local", roles=("operator",)),
     "a principal's token": Case("ada", principal="ada", roles=("support",), tenant="acme"),
+    "an API key": Case("key", "robot", "bo", ("support",), "acme"),
     "a provider's token": Case("grace", principal="corp:grace", roles=("support",), tenant="acme"),
     "one without a tenant": Case("grace at home", principal="corp:grace", roles=("support",)),
     "one whom a rule denies": Case(
@@ -137,6 +155,7 @@ CASES = {
     "two certificates in one": Case("nothing", "both", code="unauthenticated", says="several principals"),
     "a wrong token": Case("wrong", code="unauthenticated", says="is no JWT"),
     "a wrong token with a good certificate": Case("wrong", "robot", code="unauthenticated", says="is no JWT"),
+    "an unknown API key": Case("another key", "robot", code="unauthenticated", says="API key is not known"),
     "an expired token": Case("expired", "robot", code="unauthenticated", says="has expired"),
     "a token for others": Case("for others", code="unauthenticated", says="aud"),
     "a token of strangers": Case("of strangers", code="unauthenticated", says="an issuer that is not known"),
@@ -170,6 +189,8 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Hous
         config = CONFIG.replace("ISSUER", provider.issuer).replace("FIXTURE", behind.address)
         (folder / "toolward.yaml").write_text(config)
         settings = read_settings(folder / "toolward.yaml", {})
+        make_home(folder / "home")
+        change_keys(folder / "home", lambda keys: added(keys, BO))
         gateway = await stack.enter_async_context(open_gateway(settings, folder / "home", environment={}))
         at = await stack.enter_async_context(open_doors(gateway))
         yield House(gateway, at, provider, folder)
@@ -267,3 +288,46 @@ def literal(name: str, value: str) -> bytes:
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     """RFC 9113, 4.1."""
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+METADATA = "https://tools.example/.well-known/oauth-protected-resource/mcp"
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/v1/tools", "/metrics"])
+async def test_whoever_has_no_token_is_told_where_to_get_one(house: House, path: str) -> None:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(strangers_client(house))
+        for token, said in (
+            ({}, "Bearer "),
+            ({"authorization": "Bearer x"}, 'Bearer error="invalid_token", '),
+        ):
+            answer = await client.request("POST" if path == "/mcp" else "GET", path, headers=token)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == f'{said}resource_metadata="{METADATA}"'
+
+
+async def test_where_tokens_come_from_is_told_to_all_who_call_us_by_our_names(house: House) -> None:
+    async with strangers_client(house) as client:
+        for path in ("/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"):
+            for host, status in (("tools.example", 200), ("localhost:9", 200), ("evil.example", 403)):
+                answer = await client.get(path, headers={"host": host})
+                assert answer.status_code == status
+                if status == 200:
+                    assert answer.json() == {
+                        "resource": "https://tools.example/mcp",
+                        "authorization_servers": [house.provider.issuer],
+                        "bearer_methods_supported": ["header"],
+                    }
+
+
+async def test_a_token_for_the_resource_opens_the_door_by_its_public_name(house: House) -> None:
+    token = house.provider.token(**STAFF, aud="https://tools.example/mcp")
+    headers = {"host": "tools.example", "authorization": f"Bearer {token}"}
+    async with strangers_client(house) as client:
+        assert (await client.get("/v1/tools", headers=headers)).json()["tools"] != []
+
+
+def strangers_client(house: House) -> httpx.AsyncClient:
+    context = ssl.create_default_context(cafile=house.folder / "ca.pem")
+    context.load_cert_chain(house.folder / "nobody.pem", house.folder / "nobody.key")
+    return httpx.AsyncClient(verify=context, base_url=f"https://{house.at.http}")

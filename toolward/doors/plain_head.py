@@ -16,7 +16,6 @@ _LENGTH = re.compile(r"0|[1-9][0-9]{0,8}")
 _FRAMING = frozenset({"transfer-encoding", "upgrade", "expect", "te", "trailer", "http2-settings"})
 """Headers that say how to read the request, or to go on otherwise after it."""
 
-
 NOTHING: Mapping[str, str] = {}
 
 
