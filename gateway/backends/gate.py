@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from gateway.core.breaker import Breaker
 from gateway.core.gate import Gate
 from gateway.core.lane import Lane
 from toolward.errors import DeadlineExceeded, InvalidResult, ToolwardError, Unavailable
-from toolward.types import ToolResult
+
+ResultT = TypeVar("ResultT")
 
 
 class NotConnected(Unavailable):
@@ -21,8 +23,8 @@ class BackendGate:
         self._gate = Gate(f"the backend {name}", lane, breaker, tell=tell, now=_now)
 
     async def through(
-        self, work: Callable[[], Awaitable[ToolResult]], *, until: float, had_all: bool
-    ) -> ToolResult:
+        self, work: Callable[[], Awaitable[ResultT]], *, until: float, had_all: bool
+    ) -> ResultT:
         """`until` is by the loop's clock, for waiting; `had_all` says that the call has all the time that this
         backend ever has, so that running out of it is the backend's failure, not the caller's wish.
 

@@ -1,28 +1,30 @@
-"""A client of one MCP server, over Streamable HTTP or stdio, in both protocol eras: a ToolProvider.
+"""A client of one MCP server, over Streamable HTTP or stdio, in both protocol eras: a ToolProvider that OffersMore.
 
 It stands on the SDK's client, whose task groups belong to the task that enters them: enter and leave an `McpClient`
 in one task. Calls may come from any task.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 import httpx2
 import mcp_types as types
 import msgspec
 from anyio import BrokenResourceError, ClosedResourceError
-from mcp import Client, MCPError, StdioServerParameters
+from mcp import Client, ClientSession, MCPError, StdioServerParameters
 from mcp.client import Transport
 from mcp.client.session import IncomingMessage
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
-from toolward.client.mcp_plain import PlainCalls, refusal
+from toolward.client.mcp_calls import meta_of, params_of, progress_of, result_of, tool_of
+from toolward.client.mcp_offers import McpOffers, Refusal, ResultT
+from toolward.client.mcp_plain import PlainCalls
+from toolward.client.mcp_plain import refusal as refusal_of
 from toolward.client.pipes import Pipes
 from toolward.errors import (
     DeadlineExceeded,
@@ -34,6 +36,7 @@ from toolward.errors import (
     UnknownTool,
 )
 from toolward.names import TOOL_NAME
+from toolward.offers import PromptProvider, ResourceProvider
 from toolward.outbound.connection import Interrupted
 from toolward.outbound.egress import Origins
 from toolward.outbound.for_httpx2 import Httpx2Transport
@@ -41,41 +44,25 @@ from toolward.outbound.reach import PUBLIC, Reach
 from toolward.schema import parse_object
 from toolward.types import (
     CallContext,
-    Content,
     JsonObject,
     Principal,
-    Progress,
-    TextContent,
-    Tool,
     ToolCall,
     ToolPage,
     ToolResult,
 )
-from toolward.wire.errors import META_KEY, from_details, from_jsonrpc
-from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, ON_BEHALF_META
+from toolward.wire.errors import from_jsonrpc
 
 TIMEOUT = 10.0
 MAX_EVENT_BYTES = 64 * 1024 * 1024  # above our own bound on results, so that its error answers
 
 _MIRROR = b'"x-mcp-header"'
 
+_CHANGED = (
+    types.ToolListChangedNotification,
+    types.ResourceListChangedNotification,
+    types.PromptListChangedNotification,
+)
 _RAW: TypeAdapter[Any] = TypeAdapter(JsonObject)
-
-
-Structured = TypeVar("Structured")
-
-
-class _CallResult(msgspec.Struct, Generic[Structured], rename="camel"):
-    """What we read of a `CallToolResult`."""
-
-    content: tuple[Content, ...] = ()
-    structured_content: Structured | msgspec.UnsetType = msgspec.UNSET
-    is_error: bool = False
-    result_type: str = "complete"
-    meta: JsonObject = msgspec.field(default_factory=dict[str, Any], name="_meta")
-
-
-_raw_result = msgspec.json.Decoder(_CallResult[msgspec.Raw])
 
 
 class McpClient:
@@ -110,6 +97,7 @@ class McpClient:
         self._in_session = False
         self._mirrored: set[str] = set()  # tools with arguments that must be in headers too
         self._plain: PlainCalls | None = None
+        self._offers = McpOffers(self._name, self._ask)
 
     async def __aenter__(self) -> Self:
         """Raises Unavailable, Unauthenticated, DeadlineExceeded; over HTTP also Denied, where the host's name leads
@@ -142,12 +130,8 @@ class McpClient:
     async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
         """Raises Unavailable, DeadlineExceeded, InvalidResult."""
         params = types.PaginatedRequestParams(cursor=cursor)
-        try:
-            async with asyncio.timeout(self._timeout):
-                page = await self._client.session.list_tools(params=params)
-        except Exception as error:
-            raise self._failure(error, f"did not list its tools within {_seconds(self._timeout)}") from None
-        tools = tuple(map(_tool, page.tools))
+        page = await self._ask(lambda session: session.list_tools(params=params), "list its tools")
+        tools = tuple(map(tool_of, page.tools))
         self._mirrored |= {tool.name for tool in tools if _MIRROR in msgspec.json.encode(tool.input_schema)}
         return ToolPage(tools, page.next_cursor)
 
@@ -161,19 +145,41 @@ class McpClient:
             async with asyncio.timeout(timeout):
                 if plain is not None:
                     raw = await plain.call(
-                        call.name, call.arguments_json, _meta(call, context), self._client.protocol_version
+                        call.name, call.arguments_json, meta_of(call, context), self._client.protocol_version
                     )
                 else:
                     raw = await self._client.session.send_request(
-                        types.CallToolRequest(params=_params(call, arguments, context)),
+                        types.CallToolRequest(params=params_of(call, arguments, context)),
                         _RAW,
-                        progress_callback=_progress(context),
+                        progress_callback=progress_of(context),
                     )
         except Exception as error:
-            raise self._failure(
-                error, f"did not answer {call.name} within {_seconds(timeout or 0)}", call
-            ) from None
-        return self._result(raw, call)
+            late = f"did not answer {call.name} within {_seconds(timeout or 0)}"
+            raise self._failure(error, late, lambda answer: self._refused_call(call, answer)) from None
+        return result_of(raw, call, self._name)
+
+    @property
+    def resources(self) -> ResourceProvider | None:
+        return None if self._client.server_capabilities.resources is None else self._offers
+
+    @property
+    def prompts(self) -> PromptProvider | None:
+        return None if self._client.server_capabilities.prompts is None else self._offers
+
+    async def _ask(
+        self,
+        work: Callable[[ClientSession], Awaitable[ResultT]],
+        what: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 -- it says so in the error, too
+        refusal: Refusal | None = None,
+    ) -> ResultT:
+        seconds = self._timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await work(self._client.session)
+        except Exception as error:
+            raise self._failure(error, f"did not {what} within {_seconds(seconds)}", refusal) from None
 
     def _plain_for(self, call: ToolCall, context: CallContext) -> PlainCalls | None:
         """The short path, where this call may take it."""
@@ -187,13 +193,19 @@ class McpClient:
         return self._plain if is_plain else None
 
     async def watch(self) -> AsyncGenerator[None]:
-        """Yields when the server says that its tools changed; ends at once where it never says so. Where it must
-        ask to be told, it yields when that begins too: what was listed before may be old by then."""
-        told = self._client.server_capabilities.tools
-        if told is None or not told.list_changed:
+        """Yields when the server says that its tools, resources or prompts changed; ends at once where it never
+        says so. Where it must ask to be told, it yields when that begins too: what was listed before may be old."""
+        can = self._client.server_capabilities
+        tools, resources, prompts = (
+            one is not None and bool(one.list_changed) for one in (can.tools, can.resources, can.prompts)
+        )
+        if not (tools or resources or prompts):
             return
         if self._client.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            async with self._client.listen(tools_list_changed=True) as changes:
+            listening = self._client.listen(
+                tools_list_changed=tools, resources_list_changed=resources, prompts_list_changed=prompts
+            )
+            async with listening as changes:
                 yield
                 async for _ in changes:
                     yield
@@ -246,44 +258,24 @@ class McpClient:
         self._in_session = self._in_session or "mcp-session-id" in response.headers
 
     async def _received(self, message: IncomingMessage) -> None:
-        if isinstance(message, types.ToolListChangedNotification):
+        if isinstance(message, _CHANGED):
             self._changed.set()
 
-    def _result(self, raw: JsonObject | bytes, call: ToolCall) -> ToolResult:
-        try:
-            if isinstance(raw, bytes):
-                found = _raw_result.decode(raw)
-                given = found.structured_content
-                structured = bytes(given) if isinstance(given, msgspec.Raw) else None
-            else:
-                found = msgspec.convert(raw, _CallResult[Any])
-                structured = _exact(found.structured_content)
-        except ValueError as error:  # msgspec's and json's
-            raise InvalidResult(f"{self._name} answered {call.name} with no valid result: {error}.") from None
-        if found.result_type != "complete":
-            raise InvalidResult(
-                f"{self._name} answered {call.name} with {found.result_type!r}, which cannot be passed on.",
-                hint="The tool wants to ask a person; call it with all that it needs.",
-            )
-        if found.is_error and META_KEY in found.meta:
-            text = "\n".join(piece.text for piece in found.content if isinstance(piece, TextContent))
-            if (error := from_details(text, found.meta[META_KEY])) is not None:
-                raise error
-        return ToolResult(found.content, structured, found.is_error)
-
-    def _failure(self, error: Exception, late: str, call: ToolCall | None = None) -> ToolwardError:
+    def _failure(self, error: Exception, late: str, refusal: Refusal | None = None) -> ToolwardError:
         """What an exception of the SDK's or of the network's means. `late` says what took too long."""
         cause = _first(error)
         if isinstance(cause, Interrupted):
             return Unavailable(f"{self._name} closed the connection.", hint=cause.hint)
-        if isinstance(cause, Denied) and call is not None:  # of our own egress: to a caller it is no denial
+        if (
+            isinstance(cause, Denied) and refusal is not None
+        ):  # of our own egress: to a caller it is no denial
             return Unavailable(f"{self._name} cannot be reached. {cause.message}", hint=cause.hint)
         if isinstance(cause, ToolwardError):
             return cause
         if isinstance(cause, TimeoutError):
             return DeadlineExceeded(f"{self._name} {late}{self._noise()}.")
         if isinstance(cause, MCPError):
-            return self._answered_error(cause, late, call)
+            return self._answered_error(cause, late, refusal)
         if isinstance(cause, ValidationError):
             return InvalidResult(f"{self._name} answered what MCP does not allow: {_said(cause)}.")
         if isinstance(cause, httpx2.HTTPError | OSError):
@@ -292,23 +284,28 @@ class McpClient:
             return self._closed()
         raise error
 
-    def _answered_error(self, error: MCPError, late: str, call: ToolCall | None) -> ToolwardError:
+    def _answered_error(self, error: MCPError, late: str, refusal: Refusal | None) -> ToolwardError:
         if (ours := from_jsonrpc(error.message, error.data)) is not None:
             return ours
         if self._refused:
-            return refusal(self._name, self._refused)
+            return refusal_of(self._name, self._refused)
         if error.code == types.CONNECTION_CLOSED:
             return self._closed()
         if error.code == types.REQUEST_TIMEOUT:
             return DeadlineExceeded(f"{self._name} {late}{self._noise()}.")
-        if call is not None and error.code == types.INVALID_PARAMS:
-            is_unknown = "unknown tool" in error.message.lower() or "not found" in error.message.lower()
-            if is_unknown:
-                return UnknownTool(f"{self._name} has no tool {call.name}.")
-            return InvalidArguments(f"{self._name} refused the arguments of {call.name}: {error.message}")
+        if refusal is not None and (known := refusal(error)) is not None:
+            return known
         said = Unavailable(f"{self._name} answered with an error: {error.message} ({error.code}).")
         said.answered = True
         return said
+
+    def _refused_call(self, call: ToolCall, error: MCPError) -> ToolwardError | None:
+        if error.code != types.INVALID_PARAMS:
+            return None
+        is_unknown = "unknown tool" in error.message.lower() or "not found" in error.message.lower()
+        if is_unknown:
+            return UnknownTool(f"{self._name} has no tool {call.name}.")
+        return InvalidArguments(f"{self._name} refused the arguments of {call.name}: {error.message}")
 
     def _closed(self) -> ToolwardError:
         if isinstance(self._target, Pipes) and self._target.lied:
@@ -322,52 +319,6 @@ class McpClient:
         if isinstance(self._target, Pipes) and self._target.first_noise:
             return f"; it printed what is not MCP: {self._target.first_noise!r}"
         return ""
-
-
-def _meta(call: ToolCall, context: CallContext) -> JsonObject:
-    extra = {
-        KEY_META: call.idempotency_key,
-        CALL_META: call.call_id,
-        HOPS_META: context.hops,
-        ON_BEHALF_META: context.on_behalf_of,
-        "traceparent": context.traceparent,
-    }
-    return {key: value for key, value in extra.items() if value}
-
-
-def _params(call: ToolCall, arguments: JsonObject, context: CallContext) -> types.CallToolRequestParams:
-    meta: Any = _meta(call, context) or None
-    return types.CallToolRequestParams(name=call.name, arguments=arguments, _meta=meta)
-
-
-def _progress(context: CallContext) -> Any:
-    sink = context.progress
-    if sink is None:
-        return None
-
-    async def tell(done: float, total: float | None, message: str | None) -> None:
-        sink(Progress(done, total, message))
-
-    return tell
-
-
-def _tool(tool: types.Tool) -> Tool:
-    hints = tool.annotations
-    return Tool(
-        name=tool.name,
-        description=tool.description or "",
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema,
-        title=tool.title,
-        annotations=None if hints is None else hints.model_dump(by_alias=True, exclude_none=True),
-    )
-
-
-def _exact(structured: Any) -> bytes | None:
-    """JSON text of a parsed value, with every digit of an integer. Raises ValueError for what JSON cannot say."""
-    if structured is msgspec.UNSET:
-        return None
-    return json.dumps(structured, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _first(error: Exception) -> Exception:
