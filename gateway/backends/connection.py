@@ -49,7 +49,6 @@ ResultT = TypeVar("ResultT")
 
 _BETWEEN_LOOKS = 1.0  # seconds; calls that fail often do not make us list often
 _SHARE = 0.9  # of the time to connect; after that, a backend is there without what it has beside tools
-_OVERTIME = 1.0  # seconds that a client may take to keep its own deadline, before this module does it
 
 
 class Connection:
@@ -160,14 +159,15 @@ class Connection:
         context: CallContext,
         work: Callable[[ToolProvider, CallContext], Awaitable[ResultT]],
     ) -> ResultT:
-        limit = self._spec.timeout if context.timeout is None else min(context.timeout, self._spec.timeout)
+        longest = self._spec.timeout
+        limit = longest if context.timeout is None else min(context.timeout, longest)
         deadline = _now() + limit
         self._under_way += 1
         try:
             return await self._gate.through(
-                lambda: self._round_trip(what, principal, context, work, deadline, limit),
+                lambda: self._round_trip(what, principal, context, work, deadline),
                 until=deadline,
-                had_all=limit == self._spec.timeout,
+                had_all=limit == longest,
             )
         finally:
             self._under_way -= 1
@@ -181,25 +181,22 @@ class Connection:
         context: CallContext,
         work: Callable[[ToolProvider, CallContext], Awaitable[ResultT]],
         deadline: float,
-        limit: float,
     ) -> ResultT:
         try:
             if not self._known.is_set():
-                async with asyncio.timeout_at(deadline):
-                    await self._known.wait()
+                await self._until_known(what, deadline)
             if (provider := self._provider) is None:
                 raise self._unavailable()
-            async with asyncio.timeout_at(deadline + _OVERTIME):
-                said = "" if self._on_behalf is None else self._on_behalf.sign(principal)
-                left = msgspec.structs.replace(
-                    context, timeout=max(deadline - _now(), 0.001), on_behalf_of=said
-                )
-                return await work(provider, left)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"{self._spec.name} did not answer {what} within {limit:g} s.",
-                hint="The call may have had its effect: look before it is repeated.",
-            ) from None
+            said = "" if self._on_behalf is None else self._on_behalf.sign(principal)
+            onward = CallContext(
+                timeout=max(deadline - _now(), 0.001),
+                progress=context.progress,
+                log=context.log,
+                traceparent=context.traceparent,
+                on_behalf_of=said,
+                hops=context.hops,
+            )
+            return await work(provider, onward)
         except ToolwardError as error:
             if isinstance(error, Unavailable | InvalidResult) and not error.answered:
                 self._suspect()
@@ -208,6 +205,17 @@ class Connection:
             log.exception("a call of the backend %s failed", self._spec.name)
             raise Internal(
                 f"The call of {self._spec.name} failed.", hint="The log has the details."
+            ) from None
+
+    async def _until_known(self, what: str, deadline: float) -> None:
+        """Whether there is a connection. Raises DeadlineExceeded."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._known.wait()
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"{self._spec.name} was not reached in the time for {what}.",
+                hint="It was not called. Try again later.",
             ) from None
 
     async def _connect(self, stack: AsyncExitStack, opening: Opening) -> None:

@@ -21,7 +21,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
-from toolward.client.mcp_calls import meta_of, params_of, progress_of, result_of, tool_of
+from toolward.client.mcp_calls import params_of, progress_of, result_of, tool_of
 from toolward.client.mcp_offers import McpOffers, Refusal, ResultT
 from toolward.client.mcp_plain import PlainCalls
 from toolward.client.mcp_plain import refusal as refusal_of
@@ -35,7 +35,6 @@ from toolward.errors import (
     Unavailable,
     UnknownTool,
 )
-from toolward.names import TOOL_NAME
 from toolward.offers import PromptProvider, ResourceProvider
 from toolward.outbound.connection import Interrupted
 from toolward.outbound.egress import Origins
@@ -92,6 +91,7 @@ class McpClient:
         self._timeout = timeout
         self._stack = AsyncExitStack()
         self._connected: Client | None = None
+        self._version = ""
         self._changed = asyncio.Event()
         self._refused = 0  # the HTTP status of the last answer that refused us, or sent us elsewhere
         self._in_session = False
@@ -108,6 +108,7 @@ class McpClient:
                     server = await self._open(stack)
                     client = Client(server, cache=None, message_handler=self._received)
                     self._connected = await stack.enter_async_context(client)
+                self._version = self._connected.protocol_version
                 self._stack = stack.pop_all()
         except Exception as error:
             raise self._failure(error, f"did not answer within {_seconds(self._connect)}") from None
@@ -138,24 +139,28 @@ class McpClient:
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
         """Raises the ToolwardError that the server answered, or Unavailable, DeadlineExceeded, InvalidResult;
         TooLarge and InvalidRequest for arguments that are no JSON object that anybody would take."""
-        arguments = parse_object(call.arguments_json, f"arguments of {call.name}", max_bytes=MAX_EVENT_BYTES)
-        timeout = context.timeout
+        arguments: JsonObject = {}
         plain = self._plain_for(call, context)
+        if plain is None or not call.is_parsed:
+            arguments = parse_object(
+                call.arguments_json, f"arguments of {call.name}", max_bytes=MAX_EVENT_BYTES
+            )
         try:
-            async with asyncio.timeout(timeout):
-                if plain is not None:
-                    raw = await plain.call(
-                        call.name, call.arguments_json, meta_of(call, context), self._client.protocol_version
-                    )
-                else:
+            if plain is not None:
+                raw = await plain.call(call, context, self._version)
+            else:
+                async with asyncio.timeout(context.timeout):
                     raw = await self._client.session.send_request(
                         types.CallToolRequest(params=params_of(call, arguments, context)),
                         _RAW,
                         progress_callback=progress_of(context),
                     )
+        except DeadlineExceeded:
+            raise DeadlineExceeded(f"{self._name} {_late(call, context)}.") from None
         except Exception as error:
-            late = f"did not answer {call.name} within {_seconds(timeout or 0)}"
-            raise self._failure(error, late, lambda answer: self._refused_call(call, answer)) from None
+            raise self._failure(
+                error, _late(call, context), lambda answer: self._refused_call(call, answer)
+            ) from None
         return result_of(raw, call, self._name)
 
     @property
@@ -183,14 +188,10 @@ class McpClient:
 
     def _plain_for(self, call: ToolCall, context: CallContext) -> PlainCalls | None:
         """The short path, where this call may take it."""
-        is_plain = (
-            context.progress is None
-            and not self._in_session
-            and call.name not in self._mirrored
-            and TOOL_NAME.fullmatch(call.name)
-            is not None  # what is none would need to be encoded in a header
-        )
-        return self._plain if is_plain else None
+        plain = self._plain
+        if plain is None or context.progress is not None or self._in_session or call.name in self._mirrored:
+            return None
+        return plain if plain.takes(call.name) else None
 
     async def watch(self) -> AsyncGenerator[None]:
         """Yields when the server says that its tools, resources or prompts changed; ends at once where it never
@@ -319,6 +320,10 @@ class McpClient:
         if isinstance(self._target, Pipes) and self._target.first_noise:
             return f"; it printed what is not MCP: {self._target.first_noise!r}"
         return ""
+
+
+def _late(call: ToolCall, context: CallContext) -> str:
+    return f"did not answer {call.name} within {_seconds(context.timeout or 0)}"
 
 
 def _first(error: Exception) -> Exception:

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 import mcp_types as types
 import msgspec
 
+from toolward.client.mcp_plain import meta_of
 from toolward.errors import InvalidResult
 from toolward.types import (
     CallContext,
@@ -18,7 +19,6 @@ from toolward.types import (
     ToolResult,
 )
 from toolward.wire.errors import META_KEY, from_details
-from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, ON_BEHALF_META
 
 Structured = TypeVar("Structured")
 
@@ -34,17 +34,6 @@ class _CallResult(msgspec.Struct, Generic[Structured], rename="camel"):
 
 
 _raw_result = msgspec.json.Decoder(_CallResult[msgspec.Raw])
-
-
-def meta_of(call: ToolCall, context: CallContext) -> JsonObject:
-    extra = {
-        KEY_META: call.idempotency_key,
-        CALL_META: call.call_id,
-        HOPS_META: context.hops,
-        ON_BEHALF_META: context.on_behalf_of,
-        "traceparent": context.traceparent,
-    }
-    return {key: value for key, value in extra.items() if value}
 
 
 def params_of(call: ToolCall, arguments: JsonObject, context: CallContext) -> types.CallToolRequestParams:
