@@ -135,7 +135,11 @@ class McpHttpDriver(McpDriver):
         if self.modern:
             headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
             headers |= {"mcp-name": name} if name else {}
-        return (await self._client.post("/mcp", content=body, headers=headers)).json()
+        answer = await self._client.post("/mcp", content=body, headers=headers)
+        if answer.headers["content-type"].startswith("text/event-stream"):
+            (data,) = (line[6:] for line in answer.text.splitlines() if line.startswith("data: "))
+            return json.loads(data)
+        return answer.json()
 
 
 class McpStdioDriver(McpDriver):

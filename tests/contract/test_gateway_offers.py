@@ -1,5 +1,6 @@
 """Resources, templates and prompts of a backend pass through the MCP doors, in both eras, under policy."""
 
+import asyncio
 import os
 import sqlite3
 import sys
@@ -53,11 +54,16 @@ async def doors(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[dict
         environment = os.environ | {"TOOLWARD_HOME": str(folder / "other")}
         stdio = await stack.enter_async_context(stdio_driver(command, environment, modern=False))
         assert isinstance(stdio, McpStdioDriver)
-        yield {
+        made: dict[str, McpDriver] = {
             "http legacy": McpHttpDriver(client, token, modern=False),
             "http modern": McpHttpDriver(client, token, modern=True),
             "stdio legacy": stdio,
         }
+        async with asyncio.timeout(60):  # on a busy machine a server may join late
+            for door in ("http legacy", "stdio legacy"):
+                while not (await made[door].request("resources/list"))["result"]["resources"]:
+                    await asyncio.sleep(0.1)
+        yield made
         with suppress(NotFound):
             await gateway.ledger.call_record("none")  # asks behind everything that was recorded before
         with closing(sqlite3.connect(ledger_file(home))) as database:
