@@ -14,8 +14,9 @@ from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
 from gateway.core.spec import Spec
 from toolward.auth.subject_tokens import SubjectTokens
-from toolward.errors import ConfigurationError, UnknownTool
-from toolward.types import CallContext, Principal, ToolCall, ToolResult
+from toolward.errors import ConfigurationError, NotFound, UnknownTool
+from toolward.offers import PromptText
+from toolward.types import CallContext, Principal, ResourceBody, ToolCall, ToolResult
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,29 @@ class Backends:
         if connection is None:
             raise UnknownTool(f"There is no backend {backend}.")
         return await connection.call(principal, call, context)
+
+    async def read_resource(
+        self, backend: str, principal: Principal, uri: str, context: CallContext
+    ) -> tuple[ResourceBody, ...]:
+        """Raises NotFound, and as `call`."""
+        connection = self._connections.get(backend)
+        if connection is None:
+            raise NotFound(f"There is no backend {backend}.")
+        return await connection.read_resource(principal, uri, context)
+
+    async def get_prompt(
+        self,
+        backend: str,
+        principal: Principal,
+        name: str,
+        arguments: Mapping[str, str],
+        context: CallContext,
+    ) -> PromptText:
+        """Raises NotFound, and as `call`."""
+        connection = self._connections.get(backend)
+        if connection is None:
+            raise NotFound(f"There is no backend {backend}.")
+        return await connection.get_prompt(principal, name, arguments, context)
 
     def _changed(self) -> None:
         for callback in self._callbacks:

@@ -76,7 +76,7 @@ def text_of(tool: Tool) -> bytes:
         ("output schema", tool.output_schema),
         ("list of annotations", tool.annotations),
     ):
-        _check_shape(value, what)
+        check_shape(value, what)
     try:
         said = canonical(tool)
     except (TypeError, ValueError, UnicodeError) as error:  # a lone surrogate, a key that is no text
@@ -140,7 +140,7 @@ def facts_lookup(facts: Mapping[str, ToolFacts]) -> Callable[[str], ToolFacts | 
     return lookup
 
 
-def _check_shape(value: Any, what: str) -> None:
+def check_shape(value: Any, what: str) -> None:
     """Level by level, so that nothing recurses into what may be 100,000 deep, and no further than the bound."""
     level: list[Any] = [value]
     nodes = 0

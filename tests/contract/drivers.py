@@ -107,6 +107,10 @@ class McpDriver:
         answer = await self._ask("tools/list", b"", "")
         return [tool["name"] for tool in answer["result"]["tools"]]
 
+    async def request(self, method: str, header: str = "", **params: Any) -> Any:
+        """The whole answer; `header` is the name that a header says, too."""
+        return await self._ask(method, json.dumps(params).encode()[1:-1], header)
+
     async def _ask(self, method: str, members: bytes, name: str) -> Any:
         parts = [
             part
@@ -131,7 +135,11 @@ class McpHttpDriver(McpDriver):
         if self.modern:
             headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
             headers |= {"mcp-name": name} if name else {}
-        return (await self._client.post("/mcp", content=body, headers=headers)).json()
+        answer = await self._client.post("/mcp", content=body, headers=headers)
+        if answer.headers["content-type"].startswith("text/event-stream"):
+            (data,) = (line[6:] for line in answer.text.splitlines() if line.startswith("data: "))
+            return json.loads(data)
+        return answer.json()
 
 
 class McpStdioDriver(McpDriver):
@@ -146,7 +154,9 @@ class McpStdioDriver(McpDriver):
         async with self._turn:
             self._process.stdin.write(body + b"\n")
             await self._process.stdin.drain()
-            return json.loads(await self._process.stdout.readline())
+            while "id" not in (answer := json.loads(await self._process.stdout.readline())):
+                pass  # a notification
+            return answer
 
 
 @asynccontextmanager

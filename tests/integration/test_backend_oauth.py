@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.backends.credentials import OAuthCredentials
 from gateway.backends.pool import Backends
 from gateway.bootstrap import open_doors, open_gateway
 from gateway.core.spec import GrpcSpec, HttpSpec, OAuthSpec, Spec
@@ -15,8 +16,10 @@ from tests.integration.scripted_tools import ADA, Tools, failing
 from tests.integration.test_backends import QUICK, listing, until
 from tests.integration.test_gateways import settings_in
 from tests.integration.token_server import ID, SECRET, Authority, authority, jwt
+from tests.servers.fixture import server as fixture_server
 from toolward.auth.subject_tokens import SubjectTokens
 from toolward.client.grpc import GrpcClient
+from toolward.client.mcp import McpClient
 from toolward.doors.address import parse_address
 from toolward.doors.grpc import serve_grpc
 from toolward.doors.mcp_http import McpHttpDoor
@@ -267,3 +270,23 @@ async def test_who_signs_in_at_the_provider_is_known_at_the_backend_through_a_wh
         told = await gateway.dispatch.call_tool(grace, ToolCall("erp.any"), CallContext(timeout=20))
         assert told == text_result("for-grace")
         assert not any(token in value for headers in resource.seen for value in headers.values())
+
+
+async def test_in_callers_names_only_tools_are_passed_on(tmp_path: Path) -> None:
+    """Resources and prompts would be read in ours."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(authority())
+        resource = Resource(server)
+        await stack.enter_async_context(fixture_server.running())
+        mcp = McpHttpDoor(fixture_server, fixture_server.info, resource.authenticate, Origins())
+        stack.push_async_callback(mcp.aclose)
+        port = await stack.enter_async_context(http_server(mcp, parse_address("127.0.0.1:0")))
+        for exchange in (False, True):
+            spec = OAuthSpec(token_url=server.url, client_id=ID, client_secret=SECRET, exchange=exchange)
+            credentials = OAuthCredentials("it", spec, SubjectTokens())
+            url = f"http://127.0.0.1:{port}/mcp"
+            async with McpClient(url, name="it", credentials=credentials) as client:
+                assert (client.resources is None, client.prompts is None) == (exchange, exchange)
+                if client.resources is not None:
+                    assert (await client.resources.list_resources(BO)).resources
+            await credentials.aclose()

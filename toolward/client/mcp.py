@@ -1,11 +1,11 @@
-"""A client of one MCP server, over Streamable HTTP or stdio, in both protocol eras: a ToolProvider.
+"""A client of one MCP server, over Streamable HTTP or stdio, in both protocol eras: a ToolProvider that OffersMore.
 
 It stands on the SDK's client, whose task groups belong to the task that enters them: enter and leave an `McpClient`
 in one task. Calls may come from any task.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self, cast
@@ -14,16 +14,18 @@ import httpx2
 import mcp_types as types
 import msgspec
 from anyio import BrokenResourceError, ClosedResourceError
-from mcp import Client, MCPError, StdioServerParameters
+from mcp import Client, ClientSession, MCPError, StdioServerParameters
 from mcp.client import Transport
 from mcp.client.session import IncomingMessage
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
-from toolward.client.mcp_plain import PlainCalls, meta_of, refusal
+from toolward.client.mcp_calls import params_of, progress_of, result_of, tool_of
+from toolward.client.mcp_offers import McpOffers, Refusal, ResultT
+from toolward.client.mcp_plain import PlainCalls
+from toolward.client.mcp_plain import refusal as refusal_of
 from toolward.client.mcp_proof import Proof, not_plain
-from toolward.client.mcp_results import result_of
 from toolward.client.pipes import Pipes
 from toolward.errors import (
     DeadlineExceeded,
@@ -34,6 +36,7 @@ from toolward.errors import (
     Unavailable,
     UnknownTool,
 )
+from toolward.offers import PromptProvider, ResourceProvider
 from toolward.outbound.connection import Interrupted
 from toolward.outbound.credentials import Credentials
 from toolward.outbound.egress import Origins
@@ -44,8 +47,6 @@ from toolward.types import (
     CallContext,
     JsonObject,
     Principal,
-    Progress,
-    Tool,
     ToolCall,
     ToolPage,
     ToolResult,
@@ -57,6 +58,11 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024  # above our own bound on results, so that it
 
 _MIRROR = b'"x-mcp-header"'
 
+_CHANGED = (
+    types.ToolListChangedNotification,
+    types.ResourceListChangedNotification,
+    types.PromptListChangedNotification,
+)
 _RAW: TypeAdapter[Any] = TypeAdapter(JsonObject)
 
 
@@ -96,6 +102,7 @@ class McpClient:
         self._in_session = False
         self._mirrored: set[str] = set()  # tools with arguments that must be in headers too
         self._plain: PlainCalls | None = None
+        self._offers = McpOffers(self._name, self._ask)
 
     async def __aenter__(self) -> Self:
         """Raises Unavailable, Unauthenticated, DeadlineExceeded; over HTTP also Denied, where the host's name leads
@@ -129,14 +136,8 @@ class McpClient:
     async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
         """Raises Unavailable, DeadlineExceeded, InvalidResult."""
         params = types.PaginatedRequestParams(cursor=cursor)
-        try:
-            async with asyncio.timeout(self._timeout):
-                if self._proof is not None:
-                    await self._proof.ready()
-                page = await self._client.session.list_tools(params=params)
-        except Exception as error:
-            raise self._failure(error, f"did not list its tools within {_seconds(self._timeout)}") from None
-        tools = tuple(map(_tool, page.tools))
+        page = await self._ask(lambda session: session.list_tools(params=params), "list its tools")
+        tools = tuple(map(tool_of, page.tools))
         self._mirrored |= {tool.name for tool in tools if _MIRROR in msgspec.json.encode(tool.input_schema)}
         return ToolPage(tools, page.next_cursor)
 
@@ -160,20 +161,54 @@ class McpClient:
                     if self._proof is not None:
                         await self._proof.ready()
                     raw = await self._client.session.send_request(
-                        types.CallToolRequest(params=_params(call, arguments, context)),
+                        types.CallToolRequest(params=params_of(call, arguments, context)),
                         _RAW,
-                        progress_callback=_progress(context),
+                        progress_callback=progress_of(context),
                     )
         except DeadlineExceeded:
             raise DeadlineExceeded(f"{self._name} {_late(call, context)}.") from None
         except Exception as error:
-            raise self._failure(error, _late(call, context), call) from None
+            raise self._failure(
+                error, _late(call, context), lambda answer: self._refused_call(call, answer)
+            ) from None
         return result_of(raw, call, self._name)
+
+    @property
+    def resources(self) -> ResourceProvider | None:
+        has = self._client.server_capabilities.resources is not None and not self._in_callers_names
+        return self._offers if has else None
+
+    @property
+    def prompts(self) -> PromptProvider | None:
+        has = self._client.server_capabilities.prompts is not None and not self._in_callers_names
+        return self._offers if has else None
+
+    @property
+    def _in_callers_names(self) -> bool:
+        """Then only tools are passed on: the SDK's client would read in our name, for anybody."""
+        return self._proof is not None and self._proof.per_caller
+
+    async def _ask(
+        self,
+        work: Callable[[ClientSession], Awaitable[ResultT]],
+        what: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 -- it says so in the error, too
+        refusal: Refusal | None = None,
+    ) -> ResultT:
+        seconds = self._timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(seconds):
+                if self._proof is not None:
+                    await self._proof.ready()
+                return await work(self._client.session)
+        except Exception as error:
+            raise self._failure(error, f"did not {what} within {_seconds(seconds)}", refusal) from None
 
     def _plain_for(self, call: ToolCall, context: CallContext) -> PlainCalls | None:
         """The short path, where this call may take it. Raises Unavailable where it must, and cannot."""
         plain = self._plain
-        if self._proof is not None and self._proof.per_caller:  # the SDK's client speaks in one name only
+        if self._proof is not None and self._in_callers_names:
             if plain is None or self._in_session or call.name in self._mirrored or not plain.takes(call.name):
                 raise not_plain(self._name, call.name)
             return plain
@@ -182,13 +217,19 @@ class McpClient:
         return plain if plain.takes(call.name) else None
 
     async def watch(self) -> AsyncGenerator[None]:
-        """Yields when the server says that its tools changed; ends at once where it never says so. Where it must
-        ask to be told, it yields when that begins too: what was listed before may be old by then."""
-        told = self._client.server_capabilities.tools
-        if told is None or not told.list_changed:
+        """Yields when the server says that its tools, resources or prompts changed; ends at once where it never
+        says so. Where it must ask to be told, it yields when that begins too: what was listed before may be old."""
+        can = self._client.server_capabilities
+        tools, resources, prompts = (
+            one is not None and bool(one.list_changed) for one in (can.tools, can.resources, can.prompts)
+        )
+        if not (tools or resources or prompts):
             return
         if self._client.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            async with self._client.listen(tools_list_changed=True) as changes:
+            listening = self._client.listen(
+                tools_list_changed=tools, resources_list_changed=resources, prompts_list_changed=prompts
+            )
+            async with listening as changes:
                 yield
                 async for _ in changes:
                     yield
@@ -245,22 +286,24 @@ class McpClient:
         self._in_session = self._in_session or "mcp-session-id" in response.headers
 
     async def _received(self, message: IncomingMessage) -> None:
-        if isinstance(message, types.ToolListChangedNotification):
+        if isinstance(message, _CHANGED):
             self._changed.set()
 
-    def _failure(self, error: Exception, late: str, call: ToolCall | None = None) -> ToolwardError:
+    def _failure(self, error: Exception, late: str, refusal: Refusal | None = None) -> ToolwardError:
         """What an exception of the SDK's or of the network's means. `late` says what took too long."""
         cause = _first(error)
         if isinstance(cause, Interrupted):
             return Unavailable(f"{self._name} closed the connection.", hint=cause.hint)
-        if isinstance(cause, Denied) and call is not None:  # of our own egress: to a caller it is no denial
+        if (
+            isinstance(cause, Denied) and refusal is not None
+        ):  # of our own egress: to a caller it is no denial
             return Unavailable(f"{self._name} cannot be reached. {cause.message}", hint=cause.hint)
         if isinstance(cause, ToolwardError):
             return cause
         if isinstance(cause, TimeoutError):
             return DeadlineExceeded(f"{self._name} {late}{self._noise()}.")
         if isinstance(cause, MCPError):
-            return self._answered_error(cause, late, call)
+            return self._answered_error(cause, late, refusal)
         if isinstance(cause, ValidationError):
             return InvalidResult(f"{self._name} answered what MCP does not allow: {_said(cause)}.")
         if isinstance(cause, httpx2.HTTPError | OSError):
@@ -269,23 +312,28 @@ class McpClient:
             return self._closed()
         raise error
 
-    def _answered_error(self, error: MCPError, late: str, call: ToolCall | None) -> ToolwardError:
+    def _answered_error(self, error: MCPError, late: str, refusal: Refusal | None) -> ToolwardError:
         if (ours := from_jsonrpc(error.message, error.data)) is not None:
             return ours
         if self._refused:
-            return refusal(self._name, self._refused)
+            return refusal_of(self._name, self._refused)
         if error.code == types.CONNECTION_CLOSED:
             return self._closed()
         if error.code == types.REQUEST_TIMEOUT:
             return DeadlineExceeded(f"{self._name} {late}{self._noise()}.")
-        if call is not None and error.code == types.INVALID_PARAMS:
-            is_unknown = "unknown tool" in error.message.lower() or "not found" in error.message.lower()
-            if is_unknown:
-                return UnknownTool(f"{self._name} has no tool {call.name}.")
-            return InvalidArguments(f"{self._name} refused the arguments of {call.name}: {error.message}")
+        if refusal is not None and (known := refusal(error)) is not None:
+            return known
         said = Unavailable(f"{self._name} answered with an error: {error.message} ({error.code}).")
         said.answered = True
         return said
+
+    def _refused_call(self, call: ToolCall, error: MCPError) -> ToolwardError | None:
+        if error.code != types.INVALID_PARAMS:
+            return None
+        is_unknown = "unknown tool" in error.message.lower() or "not found" in error.message.lower()
+        if is_unknown:
+            return UnknownTool(f"{self._name} has no tool {call.name}.")
+        return InvalidArguments(f"{self._name} refused the arguments of {call.name}: {error.message}")
 
     def _closed(self) -> ToolwardError:
         if isinstance(self._target, Pipes) and self._target.lied:
@@ -301,36 +349,8 @@ class McpClient:
         return ""
 
 
-def _params(call: ToolCall, arguments: JsonObject, context: CallContext) -> types.CallToolRequestParams:
-    meta: Any = meta_of(call, context) or None
-    return types.CallToolRequestParams(name=call.name, arguments=arguments, _meta=meta)
-
-
 def _late(call: ToolCall, context: CallContext) -> str:
     return f"did not answer {call.name} within {_seconds(context.timeout or 0)}"
-
-
-def _progress(context: CallContext) -> Any:
-    sink = context.progress
-    if sink is None:
-        return None
-
-    async def tell(done: float, total: float | None, message: str | None) -> None:
-        sink(Progress(done, total, message))
-
-    return tell
-
-
-def _tool(tool: types.Tool) -> Tool:
-    hints = tool.annotations
-    return Tool(
-        name=tool.name,
-        description=tool.description or "",
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema,
-        title=tool.title,
-        annotations=None if hints is None else hints.model_dump(by_alias=True, exclude_none=True),
-    )
 
 
 def _first(error: Exception) -> Exception:
