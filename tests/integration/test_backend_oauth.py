@@ -16,7 +16,7 @@ from tests.integration.scripted_tools import ADA, Tools, failing
 from tests.integration.test_backends import QUICK, listing, until
 from tests.integration.test_gateways import settings_in
 from tests.integration.token_server import ID, SECRET, Authority, authority, jwt
-from tests.servers.fixture import server as fixture_server
+from tests.servers.offering import server as offering
 from toolward.auth.subject_tokens import SubjectTokens
 from toolward.client.grpc import GrpcClient
 from toolward.client.mcp import McpClient
@@ -277,8 +277,8 @@ async def test_in_callers_names_only_tools_are_passed_on(tmp_path: Path) -> None
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(authority())
         resource = Resource(server)
-        await stack.enter_async_context(fixture_server.running())
-        mcp = McpHttpDoor(fixture_server, fixture_server.info, resource.authenticate, Origins())
+        await stack.enter_async_context(offering.running())
+        mcp = McpHttpDoor(offering, offering.info, resource.authenticate, Origins())
         stack.push_async_callback(mcp.aclose)
         port = await stack.enter_async_context(http_server(mcp, parse_address("127.0.0.1:0")))
         for exchange in (False, True):
