@@ -30,6 +30,7 @@ from gateway.runs.reminders import Reminders
 from gateway.runs.runner import Runs
 from gateway.runs.telemetry import RunTelemetry
 from gateway.runs.webhook import Webhooks
+from toolward.auth.subject_tokens import SubjectTokens
 from toolward.errors import ToolwardError
 from toolward.types import ServerInfo
 
@@ -62,6 +63,9 @@ class Gateway(NamedTuple):
     models: Models
     reminders: Reminders
     telemetry: RunTelemetry
+    subjects: SubjectTokens
+    """By which tokens of an identity provider callers proved themselves, for backends that are called in their
+    names: whoever verifies such tokens tells it (`keep`)."""
     keys: Keys
 
     @property
@@ -106,6 +110,7 @@ async def open_gateway(
     make_home(home)
     keys = Keys(home)
     clock, ids = SystemClock(), SystemIds()
+    subjects = SubjectTokens()
     info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
     async with (
         AsyncExitStack() as stack,
@@ -113,7 +118,7 @@ async def open_gateway(
         Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
         Webhooks() as webhooks,
-        Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
+        Backends(settings.backends, logs=home / "logs", patient=patient, subjects=subjects) as backends,
     ):
         telemetry = stack.enter_context(open_telemetry(info.name, environment))
         dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=state_key(home))
@@ -147,6 +152,7 @@ async def open_gateway(
                 models,
                 reminders,
                 telemetry,
+                subjects,
                 keys,
             )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.config.convert import BY_NAME, networks, target, url
+from gateway.config.oauth import read_oauth
 from gateway.config.reader import Problems, Section
 from gateway.config.secrets import Substituted, as_written
 from gateway.core.catalog import ToolFacts
@@ -18,7 +19,7 @@ from toolward.names import BACKEND_NAME, qualify
 PEOPLE_ARE_OURS = "by people.* agents turn to people, through the gateway itself"
 
 _KINDS = ("command", "url", "grpc")
-_ON_SOCKET = ("token", "start", "networks")
+_ON_SOCKET = ("token", "oauth", "start", "networks")
 _COMMON = ("timeout", "concurrency", "queue", "trust_annotations", "facts", "on_behalf_of", "principal_key")
 _LAUNCH = ("env", "cwd")
 
@@ -84,6 +85,7 @@ class BackendsReader:
             url=found,
             token=at.text("token", secret=True),
             headers=at.text_map("headers"),
+            oauth=read_oauth(at),
             networks=networks(at),
             start=self._start(at),
             timeout=timeout,
@@ -100,6 +102,7 @@ class BackendsReader:
             address=as_written(found),
             target=found,
             token=at.text("token", secret=True),
+            oauth=read_oauth(at),
             networks=networks(at),
             start=self._start(at),
             timeout=timeout,

@@ -86,6 +86,11 @@ def _meeting(rule: Rule, principal: Principal, resource: Mapping[str, str]) -> t
     never keeps a deny from applying."""
     if rule.principals is not None and not rule.principals.matches_any(principal.labels):
         return False, "is for other callers"
+    for name, patterns in rule.resource.items():
+        if name not in resource:
+            return rule.effect == "deny", f"asks for resource.{name}, which is not given"
+        if not patterns.matches(resource[name]):
+            return False, f"is for others: its `resource` does not match this {name}"
     if rule.condition is None:
         return True, "matches"
     answer = rule.condition.evaluate(operation_values(principal, resource))

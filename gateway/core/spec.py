@@ -38,6 +38,22 @@ class Launch(Quiet, frozen=True):
     hidden: tuple[str, ...] = ()
 
 
+class OAuthSpec(Quiet, frozen=True, kw_only=True):
+    """How access tokens for a backend are had from an authorization server. `auth` is how we prove ourselves there.
+    With `exchange` each call goes out with a token that its caller's own was exchanged for; what is no call, with
+    ours."""
+
+    token_url: str
+    client_id: str
+    client_secret: str
+    auth: Literal["basic", "post"] = "basic"
+    scope: str = ""
+    audience: str = ""
+    resource: str = ""
+    exchange: bool = False
+    networks: tuple[str, ...] = ()
+
+
 class StdioSpec(Quiet, frozen=True, kw_only=True):
     """MCP over the standard streams of a process of ours."""
 
@@ -64,6 +80,7 @@ class HttpSpec(Quiet, frozen=True, kw_only=True):
     url: str
     token: str = ""
     headers: Mapping[str, str] = {}
+    oauth: OAuthSpec | None = None  # in place of `token`
     networks: tuple[str, ...] = ()
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT
@@ -85,6 +102,7 @@ class GrpcSpec(Quiet, frozen=True, kw_only=True):
     address: str
     target: str
     token: str = ""
+    oauth: OAuthSpec | None = None
     networks: tuple[str, ...] = ()
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT
