@@ -179,6 +179,7 @@ class RunStateData(msgspec.Struct, frozen=True):
     made: tuple[ev.EffectMade, ...] = ()
     parked: str = ""  # the request that the run itself waits for
     verdict: ev.InputAnswered | None = None  # what was answered to it, if not that it is to go on
+    hops: int = 0  # gateways before it
 
     @property
     def open_turns(self) -> tuple[Turn, ...]:

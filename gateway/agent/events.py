@@ -23,13 +23,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists. It keeps the agent's definition, so that what the model saw can be rebuilt although the
-    agent's file has changed since; which tools it may call is looked up anew each time."""
+    agent's file has changed since; which tools it may call is looked up anew each time. `hops` are the gateways
+    that the call which started it had passed: its own calls count on from there."""
 
     agent: str
     owner: str
     tenant: str
     input: str
     definition: AgentDefinition
+    hops: int = 0
 
 
 class RunTakenUp(Event, frozen=True, kw_only=True):
@@ -38,11 +40,12 @@ class RunTakenUp(Event, frozen=True, kw_only=True):
 
 class MessageReceived(Event, frozen=True, kw_only=True):
     """The conversation goes on: what somebody wrote after the run's input. `key` is theirs: it is told twice
-    apart from sent twice."""
+    apart from sent twice. `hops` as of a run that is started."""
 
     text: str
     by: str
     key: str = ""
+    hops: int = 0
 
 
 class ModelReplied(Event, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
 
-from gateway.config.backends import PEOPLE_ARE_OURS, BackendsReader
+from gateway.config.backends import BackendsReader
 from gateway.config.budgets import read_budgets
 from gateway.config.convert import address
 from gateway.config.lockfile import NAME as LOCK_NAME
@@ -53,8 +53,8 @@ from gateway.config.settings import (
 from gateway.config.shipped import agent_files, shipped_agents, shipped_policies
 from gateway.config.source import Place, YamlSource, load_yaml
 from gateway.config.trust import digest_of
+from gateway.core.built_in import OURS
 from gateway.core.lock import LockMode
-from gateway.core.people import PEOPLE
 from toolward.errors import ConfigurationError
 
 VERSION = 1
@@ -134,7 +134,7 @@ class _File:
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:
         taken = {spec.name: f"the backend of {self._source.file}" for spec in own.backends}
-        taken |= {PEOPLE: f"the gateway itself ({PEOPLE_ARE_OURS})"}
+        taken |= {name: f"the gateway itself ({why})" for name, why in OURS.items()}
         reader = McpServersReader(self._environment, taken)
         for index, text in enumerate(self._root.texts("mcp_servers")):
             place: Place = ("mcp_servers", index)
