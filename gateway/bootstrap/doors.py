@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import authentication
+from gateway.bootstrap.searching import over_http
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.serve import Opened, http_server
@@ -28,7 +29,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     authenticate = terms.entrance.counting(authentication(gateway), "http")
     origins = allowed_names(settings.http)
     tools = terms.entrance.to(gateway.dispatch, "http")
-    mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
+    mcp = McpHttpDoor(over_http(gateway, terms.entrance), info, authenticate, origins, terms)
     rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway))
     probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (

@@ -22,7 +22,7 @@ class Difference(NamedTuple):
         return "; ".join((*parts, *self.others))
 
 
-_AT_ONCE = ("facts", "trusted_annotations", "models", "principals", "reminders", "budgets")
+_AT_ONCE = ("facts", "trusted_annotations", "models", "principals", "reminders", "budgets", "mcp")
 _AT_START = ("http", "grpc")
 
 

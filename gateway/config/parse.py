@@ -26,6 +26,7 @@ ledger:
   checkpoints: /mnt/elsewhere/checkpoints.jsonl   # left out = checkpoints.jsonl in the home directory
   keep_words_days: 90                             # left out = for ever
 budgets: [{principals: ["role:support"], tokens_per_day: 2_000_000, cost_per_day: 5.00}]   # of models
+mcp: {tool_search: 200, pinned: [crm.get_record]}   # what clients of MCP are listed where there are many tools
 inbox: {reminders: [{url: https://hooks.example/toolward, secret: "${env:WEBHOOK_SECRET}", after: 1h}]}
 """
 
@@ -39,6 +40,7 @@ from gateway.config.backends import BackendsReader
 from gateway.config.budgets import read_budgets
 from gateway.config.convert import address
 from gateway.config.lockfile import NAME as LOCK_NAME
+from gateway.config.mcp_doors import read_mcp
 from gateway.config.mcp_servers import McpServersReader
 from gateway.config.models import read_model
 from gateway.config.reader import Problems, Section, said_of
@@ -100,7 +102,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock", "ledger", "inbox", "budgets",
+            "lock", "ledger", "inbox", "budgets", "mcp",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -130,6 +132,7 @@ class _File:
             keep_words_days=self._root.section("ledger").count("keep_words_days", 0, least=0, most=36_500),
             reminders=read_reminders(root.section("inbox")),
             budgets=read_budgets(root),
+            mcp=read_mcp(root.section("mcp")),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:

@@ -10,7 +10,7 @@ from gateway.core.budgets import Budget
 from gateway.core.catalog import ToolFacts
 from gateway.core.lock import LockMode
 from gateway.core.model_spec import ModelSpec
-from gateway.core.spec import CALL_TIMEOUT, Quiet, ReminderSpec, Spec
+from gateway.core.spec import CALL_TIMEOUT, McpSpec, Quiet, ReminderSpec, Spec
 from toolward.doors.address import Address
 
 HTTP = Address("127.0.0.1", 8700)
@@ -55,6 +55,7 @@ class Settings(Quiet, frozen=True, kw_only=True):
     reminders: tuple[ReminderSpec, ...] = ()
     checkpoints: Path | None = None  # the ledger's, outside its database; None = in the home directory
     budgets: tuple[Budget, ...] = ()
+    mcp: McpSpec = McpSpec()
     keep_words_days: int = 0  # for which the ledger keeps words of what has ended; 0 = for ever
 
     @property
