@@ -16,7 +16,7 @@ from gateway.core.agent_tools import AGENTS, CANCEL_RUN, GET_RUN, SEND_MESSAGE, 
 from gateway.core.ports import BackendPort, Listing
 from gateway.runs.reported import UNDONE, news_of, report, rests
 from gateway.runs.runner import Runs
-from toolward.errors import ToolwardError, Unavailable
+from toolward.errors import DeadlineExceeded, ToolwardError, Unavailable
 from toolward.types import (
     CallContext,
     InputRequest,
@@ -82,7 +82,21 @@ class AgentTools:
             await asyncio.wait(self._leaving)
 
     async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
-        """`call.name` is the tool's own name, its arguments are valid. Raises what `Runs` raises."""
+        """`call.name` is the tool's own name, its arguments are valid. Raises DeadlineExceeded, and what `Runs`
+        raises."""
+        deadline = asyncio.timeout(context.timeout)
+        try:
+            async with deadline:
+                return await self._call(principal, call, context)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise DeadlineExceeded(
+                f"{AGENTS}.{call.name} took longer than {context.timeout:g} seconds and was stopped.",
+                hint="Give it more time.",
+            ) from None
+
+    async def _call(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
         arguments: JsonObject = call.arguments
         run_id: str = arguments.get("run_id", "")
         hops = max(context.hops - 1, 0)  # this call itself passes to no other gateway
