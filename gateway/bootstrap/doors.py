@@ -8,6 +8,7 @@ from typing import Any
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import authentication
 from gateway.bootstrap.peers import PeersInForce
+from gateway.bootstrap.searching import over_http
 from gateway.core.scopes import within
 from toolward.doors.address import Address, allowed_names
 from toolward.doors.entrance import Entrance
@@ -38,7 +39,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     authenticate = terms.entrance.counting(known, "http")
     origins = allowed_names(settings.http, _names(settings.http, protected))
     tools = terms.entrance.to(gateway.dispatch, "http")
-    mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
+    mcp = McpHttpDoor(over_http(gateway, terms.entrance), info, authenticate, origins, terms)
     rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway), terms.challenge)
     # Metrics name tools of every tenant and every backend.
     probes = Probes(

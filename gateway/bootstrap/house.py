@@ -20,11 +20,13 @@ from gateway.bootstrap.system import SystemClock, SystemIds
 from gateway.bootstrap.upkeep import Upkeep
 from gateway.config.find import make_home
 from gateway.config.settings import Settings
-from gateway.core import people
+from gateway.core import agent_tools, people
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
+from gateway.core.ports import Listing
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.retention import keep_erasing
+from gateway.runs.agent_tools import AgentTools, WithAgents
 from gateway.runs.presence import present
 from gateway.runs.reminders import Reminders
 from gateway.runs.runner import Runs
@@ -121,10 +123,17 @@ async def open_gateway(
         Backends(settings.backends, logs=home / "logs", patient=patient, subjects=subjects) as backends,
     ):
         telemetry = stack.enter_context(open_telemetry(info.name, environment))
-        dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=state_key(home))
+        backends_and_agents = WithAgents(backends)
+        dispatch = Dispatch(
+            backends_and_agents, ledger, clock, ids, draw=random.random, state_key=state_key(home)
+        )
         await dispatch.recall()
         upkeep = Upkeep(
-            dispatch, lambda: (*backends.listings(), people.LISTING), settings, reload.now.policy, home
+            dispatch,
+            lambda: (*backends.listings(), people.LISTING, _agents(reload)),
+            settings,
+            reload.now.policy,
+            home,
         )
         backends.on_change(upkeep.wake)
         reload.rule(backends, upkeep, models)
@@ -134,12 +143,14 @@ async def open_gateway(
         async with (
             upkeep,
             runs,
+            AgentTools(runs) as agents,
             reload.watching(),
             keys.watching(),
             _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
             _beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
             _beside(reminders.keep_looking(REMINDER_CHECK)),
         ):
+            backends_and_agents.open(agents)
             yield Gateway(
                 home,
                 info,
@@ -155,6 +166,11 @@ async def open_gateway(
                 subjects,
                 keys,
             )
+
+
+def _agents(reload: Reload) -> Listing:
+    """The agents that are in force, as tools."""
+    return agent_tools.listing(tuple(agent.shown for agent in reload.agents.values()))
 
 
 @asynccontextmanager

@@ -10,13 +10,11 @@ from gateway.config.convert import BY_NAME, networks, target, url
 from gateway.config.oauth import read_oauth
 from gateway.config.reader import Problems, Section
 from gateway.config.secrets import Substituted, as_written
+from gateway.core.built_in import OURS
 from gateway.core.catalog import ToolFacts
-from gateway.core.people import PEOPLE
 from gateway.core.spec import CALL_TIMEOUT, CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
 from toolward.auth.on_behalf import SHORTEST_KEY
 from toolward.names import BACKEND_NAME, qualify
-
-PEOPLE_ARE_OURS = "by people.* agents turn to people, through the gateway itself"
 
 _KINDS = ("command", "url", "grpc")
 _ON_SOCKET = ("token", "oauth", "start", "networks")
@@ -38,8 +36,8 @@ class BackendsReader:
         if not BACKEND_NAME.fullmatch(name):
             said = "is no name for a backend; use a-z, 0-9 and -, at most 32 of them, a letter first"
             self._problems.add(at.place, said)
-        elif name == PEOPLE:
-            self._problems.add(at.place, f"has a name that is taken: {PEOPLE_ARE_OURS}; give it another one")
+        elif name in OURS:
+            self._problems.add(at.place, f"has a name that is taken: {OURS[name]}; give it another one")
         kinds = [kind for kind in _KINDS if kind in at]
         if len(kinds) == 1:
             timeout = at.seconds("timeout", CALL_TIMEOUT)

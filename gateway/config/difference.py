@@ -31,6 +31,7 @@ _AT_ONCE = (
     "reminders",
     "budgets",
     "identity",
+    "mcp",
 )
 _AT_START = ("http", "grpc", "tls", "resource")
 

@@ -33,6 +33,7 @@ ledger:
 tls: {certificate: tls/cert.pem, key: tls/key.pem, client_ca: tls/clients.pem, clients: optional}
 identity: {resource: https://tools.example/mcp, providers: [{issuer: https://id.example, roles: {staff: support}}]}
 budgets: [{principals: ["role:support"], tokens_per_day: 2_000_000, cost_per_day: 5.00}]   # of models
+mcp: {tool_search: 200, pinned: [crm.get_record]}   # what clients of MCP are listed where there are many tools
 inbox: {reminders: [{url: https://hooks.example/toolward, secret: "${env:WEBHOOK_SECRET}", after: 1h}]}
 """
 
@@ -41,12 +42,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
 
-from gateway.config.backends import PEOPLE_ARE_OURS, BackendsReader
+from gateway.config.backends import BackendsReader
 from gateway.config.budgets import read_budgets
 from gateway.config.convert import address
 from gateway.config.gateways import read_gateways
 from gateway.config.identity import read_identity
 from gateway.config.lockfile import NAME as LOCK_NAME
+from gateway.config.mcp_doors import read_mcp
 from gateway.config.mcp_servers import McpServersReader
 from gateway.config.models import read_model
 from gateway.config.principals import read_principals
@@ -62,8 +64,8 @@ from gateway.config.shipped import agent_files, shipped_agents, shipped_policies
 from gateway.config.source import Place, YamlSource, load_yaml
 from gateway.config.tls import read_tls
 from gateway.config.trust import digest_of
+from gateway.core.built_in import OURS
 from gateway.core.lock import LockMode
-from gateway.core.people import PEOPLE
 from toolward.errors import ConfigurationError
 
 VERSION = 1
@@ -105,7 +107,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock", "ledger", "inbox", "budgets", "gateways", "tls", "identity",
+            "lock", "ledger", "inbox", "budgets", "gateways", "tls", "identity", "mcp",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -140,11 +142,12 @@ class _File:
             keep_words_days=self._root.section("ledger").count("keep_words_days", 0, least=0, most=36_500),
             reminders=read_reminders(root.section("inbox")),
             budgets=read_budgets(root),
+            mcp=read_mcp(root.section("mcp")),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:
         taken = {spec.name: f"the backend of {self._source.file}" for spec in own.backends}
-        taken |= {PEOPLE: f"the gateway itself ({PEOPLE_ARE_OURS})"}
+        taken |= {name: f"the gateway itself ({why})" for name, why in OURS.items()}
         reader = McpServersReader(self._environment, taken)
         for index, text in enumerate(self._root.texts("mcp_servers")):
             place: Place = ("mcp_servers", index)

@@ -10,7 +10,7 @@ from gateway.core.budgets import Budget
 from gateway.core.catalog import ToolFacts
 from gateway.core.lock import LockMode
 from gateway.core.model_spec import ModelSpec
-from gateway.core.spec import CALL_TIMEOUT, Quiet, ReminderSpec, Spec
+from gateway.core.spec import CALL_TIMEOUT, McpSpec, Quiet, ReminderSpec, Spec
 from toolward.auth.jwt_settings import JwtSettings
 from toolward.doors.address import Address
 from toolward.doors.tls import Tls
@@ -72,6 +72,7 @@ class Settings(Quiet, frozen=True, kw_only=True):
     tls: Tls | None = None  # of both doors
     identity: tuple[JwtSettings, ...] = ()  # providers, whose tokens are taken
     resource: str = ""  # the URL of the MCP door, as clients know it
+    mcp: McpSpec = McpSpec()
     keep_words_days: int = 0  # for which the ledger keeps words of what has ended; 0 = for ever
 
     @property

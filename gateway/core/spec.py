@@ -21,6 +21,14 @@ CONCURRENCY = 64  # calls of one backend in work at once
 QUEUE = 256  # calls of one backend that may wait for that
 
 
+class McpSpec(msgspec.Struct, frozen=True):
+    """What clients of MCP are listed: where a caller has more than `tool_search` tools (0 = never), a search in
+    their place, beside those that the globs `pinned` name."""
+
+    tool_search: int = 200
+    pinned: tuple[str, ...] = ()
+
+
 class Quiet(msgspec.Struct, frozen=True):
     """A value whose repr says only what it is."""
 
