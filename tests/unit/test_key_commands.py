@@ -1,6 +1,8 @@
 """`toolward key`: made, shown once, listed and revoked by its file alone, as far as policy lets the person here."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from toolward.errors import Conflict, Denied, InvalidRequest, NotFound, Toolward
 from toolward.types import Principal
 
 Key = Callable[..., Any]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -82,6 +85,18 @@ def test_a_mistake_makes_no_key(
     with pytest.raises(error, match=said):
         key(*words)
     assert read_keys(tmp_path / "home") == ()
+
+
+def test_what_the_pages_show_works(key: Key) -> None:
+    pages = [(ROOT / page).read_text() for page in ("README.md", "docs/identity.md")]
+    shown = [
+        line
+        for page in pages
+        for line in re.findall(r"^(?:\$ )?toolward key (create .*)$", page, re.MULTILINE)
+    ]
+    assert len(shown) >= 2
+    for line in shown:
+        key(*shlex.split(line))
 
 
 def test_each_command_asks_policy_for_the_owner_that_it_is_about(tmp_path: Path, key: Key) -> None:
