@@ -41,7 +41,8 @@ def rest_app(
     )
 
     async def caller(request: Request) -> Principal:
-        return await proven(authenticate, dict(request.headers))
+        headers = dict(request.headers.items())  # of two with one name the last, as at MCP
+        return await proven(authenticate, headers)
 
     who = Depends(caller)
     app.include_router(tool_routes(tools, who), tags=["tools"])

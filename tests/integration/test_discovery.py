@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.bootstrap import open_gateway
+from gateway.bootstrap.identity import authentication
+from gateway.config.parse import read_settings
 from tests.integration.identity_provider import OAUTH, OPENID, IdentityProvider, identity_provider
 from tests.integration.scripted_tools import failing
 from toolward.auth.discovery import Discovered, metadata_addresses
@@ -126,3 +131,29 @@ def test_where_metadata_is() -> None:
         f"https://id.example{OPENID}",
         f"https://id.example{OAUTH}",
     )
+
+
+RELOADED = """
+version: 1
+policies: []
+identity: {providers: [{issuer: ISSUER, audience: toolward, roles_claim: groups, roles: {staff: ROLE}}]}
+"""
+
+
+async def test_a_reload_changes_who_a_providers_people_are_and_keeps_its_keys(tmp_path: Path) -> None:
+    path, told = tmp_path / "toolward.yaml", asyncio.Event()
+    async with identity_provider() as provider:
+        text = RELOADED.replace("ISSUER", provider.issuer)
+        path.write_text(text.replace("ROLE", "support"))
+        load = partial(read_settings, path, {})
+        async with open_gateway(load(), tmp_path / "home", load=load, environment={}) as gateway:
+            authenticate = authentication(gateway)
+            headers = {"authorization": f"Bearer {provider.token(groups=['staff'])}"}
+            assert (await proven(authenticate, headers)).roles == ("support",)
+            gateway.reload.on_outcome(lambda said, failed: told.set() if "identity" in said else None)
+            path.write_text(text.replace("ROLE", "operator"))
+            gateway.reload.nudge()
+            async with asyncio.timeout(30):
+                await told.wait()
+            assert (await proven(authenticate, headers)).roles == ("operator",)
+        assert provider.asked == [OPENID, "/keys"]
