@@ -6,12 +6,16 @@ from functools import partial
 from typing import Any
 
 from gateway.bootstrap.house import Gateway
-from gateway.bootstrap.identity import authentication
+from gateway.bootstrap.identity import authentication, secret_file
+from toolward.auth import local_secret
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.types import Principal
+
+LAST_WORDS = 1
+"""Seconds that what is no tool call has to end, when all calls have ended or their time is over."""
 
 
 @asynccontextmanager
@@ -24,21 +28,30 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     from toolward.doors.probes import Probes
 
     settings, info, telemetry = gateway.settings, gateway.info, gateway.telemetry
-    terms = Terms(Entrance(tracing=telemetry.tracing, beside=telemetry.metrics.all))
+    limits, drain = settings.limits.of_doors, settings.limits.drain
+    entrance = Entrance(limits=limits, tracing=telemetry.tracing, beside=telemetry.metrics.all)
+    entrance.suspects.good({"authorization": f"Bearer {local_secret(secret_file(gateway.home))}"})
+    terms = Terms(entrance, limits=limits)
     authenticate = terms.entrance.counting(authentication(gateway), "http")
     origins = allowed_names(settings.http)
     tools = terms.entrance.to(gateway.dispatch, "http")
     mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
-    rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway))
+    agents = partial(entrance.to_agents, gateway.runs)
+    status = partial(_status, gateway)
+    rest = rest_app(info, tools, agents("http"), authenticate, status, limits.body_bytes)
     probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (
-        http_server(front(mcp, rest, origins, probes), settings.http) as port,
+        http_server(
+            front(mcp, rest, origins, probes), settings.http, limits=limits, drain=LAST_WORDS
+        ) as port,
         serve_grpc(
             str(settings.grpc),
             terms.entrance.to(gateway.dispatch, "grpc"),
             terms.entrance.counting(authentication(gateway), "grpc"),
-            agents=gateway.runs,
+            agents=agents("grpc"),
             name=info.name,
+            grace=LAST_WORDS,
+            limits=limits,
         ) as grpc,
     ):
         terms.readiness.state = "ready"
@@ -46,7 +59,9 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
             yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port))
         finally:
             terms.readiness.state = "draining"
+            await grpc.stop_serving()
             gateway.runs.stop_watching()  # else the doors would wait for runs to end
+            await entrance.stop(info.name, drain)
             await mcp.aclose()
 
 

@@ -23,7 +23,7 @@ class Difference(NamedTuple):
 
 
 _AT_ONCE = ("facts", "trusted_annotations", "models", "principals", "reminders", "budgets")
-_AT_START = ("http", "grpc")
+_AT_START = ("http", "grpc", "limits")
 
 
 def difference(before: Settings, after: Settings) -> Difference:

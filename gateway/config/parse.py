@@ -26,6 +26,7 @@ ledger:
   checkpoints: /mnt/elsewhere/checkpoints.jsonl   # left out = checkpoints.jsonl in the home directory
   keep_words_days: 90                             # left out = for ever
 budgets: [{principals: ["role:support"], tokens_per_day: 2_000_000, cost_per_day: 5.00}]   # of models
+limits: {calls: 512, requests_per_second: 50, burst: 200}                                 # of the doors
 inbox: {reminders: [{url: https://hooks.example/toolward, secret: "${env:WEBHOOK_SECRET}", after: 1h}]}
 """
 
@@ -38,6 +39,7 @@ from typing import cast, get_args
 from gateway.config.backends import PEOPLE_ARE_OURS, BackendsReader
 from gateway.config.budgets import read_budgets
 from gateway.config.convert import address
+from gateway.config.limits import read_limits
 from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.mcp_servers import McpServersReader
 from gateway.config.models import read_model
@@ -100,7 +102,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock", "ledger", "inbox", "budgets",
+            "lock", "ledger", "inbox", "budgets", "limits",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -130,6 +132,7 @@ class _File:
             keep_words_days=self._root.section("ledger").count("keep_words_days", 0, least=0, most=36_500),
             reminders=read_reminders(root.section("inbox")),
             budgets=read_budgets(root),
+            limits=read_limits(root),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:

@@ -6,6 +6,7 @@ Nothing here shows its values in a repr: tokens and keys are among them.
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.config.limits import DoorLimits
 from gateway.core.budgets import Budget
 from gateway.core.catalog import ToolFacts
 from gateway.core.lock import LockMode
@@ -55,6 +56,7 @@ class Settings(Quiet, frozen=True, kw_only=True):
     reminders: tuple[ReminderSpec, ...] = ()
     checkpoints: Path | None = None  # the ledger's, outside its database; None = in the home directory
     budgets: tuple[Budget, ...] = ()
+    limits: DoorLimits = DoorLimits()
     keep_words_days: int = 0  # for which the ledger keeps words of what has ended; 0 = for ever
 
     @property

@@ -16,9 +16,9 @@ from gateway.servers.rest_inbox import inbox_routes
 from gateway.servers.rest_runs import run_routes
 from gateway.servers.rest_tools import tool_routes
 from toolward.auth import Authenticate, proven
+from toolward.doors.admittance import PEER, address_of
+from toolward.doors.limits import BODY_BYTES
 from toolward.types import AgentProvider, Principal, ServerInfo, ToolProvider
-
-MAX_BODY = 64 * 1024 * 1024  # above our own bound on arguments, so that its error answers
 
 
 def rest_app(
@@ -27,6 +27,7 @@ def rest_app(
     agents: AgentProvider,
     authenticate: Authenticate,
     status: Callable[[Principal], Mapping[str, Any]],
+    max_body: int = BODY_BYTES,
 ) -> FastAPI:
     """The application; hosts and origins are checked before it (`gateway.servers.front`). `status` says to a caller
     how the gateway is; it raises Denied."""
@@ -36,11 +37,11 @@ def rest_app(
         description=info.instructions,
         docs_url="/docs",
         redoc_url=None,
-        max_body_size=MAX_BODY,
+        max_body_size=max_body,
     )
 
     async def caller(request: Request) -> Principal:
-        return await proven(authenticate, dict(request.headers))
+        return await proven(authenticate, {**request.headers, PEER: address_of(request.scope)})
 
     who = Depends(caller)
     app.include_router(tool_routes(tools, who), tags=["tools"])

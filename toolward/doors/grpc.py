@@ -17,6 +17,7 @@ from toolward.auth import Authenticate, open_to_all
 from toolward.doors.address import Address, parse_address
 from toolward.doors.grpc_boundary import UNWINDING, Boundary, Handler, closing
 from toolward.doors.grpc_standard import Health, add_reflection
+from toolward.doors.limits import DEFAULT, Limits
 from toolward.doors.terms import DRAIN_SECONDS
 from toolward.doors.tls import Tls
 from toolward.errors import ConfigurationError
@@ -70,6 +71,7 @@ async def serve_grpc(
     agents: AgentProvider | None = None,
     name: str,
     grace: float = DRAIN_SECONDS,
+    limits: Limits = DEFAULT,
     tls: Tls | None = None,
 ) -> AsyncGenerator[GrpcDoor, None]:
     """Serve at `HOST:PORT` (port 0: any free one) while this is open. Health and reflection are told to everyone;

@@ -13,6 +13,7 @@ from grpc.aio import ServicerContext
 from grpc_status import rpc_status
 
 from toolward.auth import Authenticate
+from toolward.doors.admittance import PEER
 from toolward.errors import Internal, ToolwardError, Unavailable
 from toolward.types import CallContext, Principal
 from toolward.wire.grpc_metadata import fitting_status, to_context, to_headers
@@ -27,6 +28,9 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"  # generic in its typ
 
 Unary = Callable[[Principal, CallContext, Asked], Awaitable[Answered]]
 Stream = Callable[[Principal, CallContext, Asked], AsyncIterator[Answered]]
+
+AGAIN = 1.0
+"""Seconds after which a client that was told that a server stops should try again."""
 
 UNWINDING = 1.0
 """Seconds that stopped calls get to unwind before the server goes without them."""
@@ -112,7 +116,10 @@ class Boundary:
 
     async def _caller(self, context: Context) -> tuple[Principal, CallContext]:
         """Raises Unauthenticated, InvalidRequest."""
-        headers = to_headers(context.invocation_metadata() or ())
+        headers = {
+            **to_headers(context.invocation_metadata() or ()),
+            PEER: _address_of(context.peer()),
+        }
         found = self._authenticate(headers)
         principal = found if isinstance(found, Principal) else await found
         remaining = cast(float | None, context.time_remaining())  # None where the caller set no deadline
@@ -131,8 +138,15 @@ class Boundary:
 
     def _stopping(self) -> Unavailable:
         return Unavailable(
-            f"{self._name} is stopping, and this was not finished.", hint="Try again once it is back."
+            f"{self._name} is stopping, and this was not finished.",
+            hint="Try again once it is back.",
+            retry_after=AGAIN,
         )
+
+
+def _address_of(peer: str) -> str:
+    """`127.0.0.1` of `ipv4:127.0.0.1:54321`, `::1` of `ipv6:%5B::1%5D:54321`."""
+    return peer.partition(":")[2].rpartition(":")[0].removeprefix("%5B").removesuffix("%5D")
 
 
 async def _write(context: Context, piece: bytes) -> None:

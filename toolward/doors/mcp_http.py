@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import UNSET
 
 from toolward.auth import Authenticate, proven
+from toolward.doors.admittance import PEER, address_of
 from toolward.doors.bodies import Bodies
 from toolward.doors.eager import Begun
 from toolward.doors.mcp_plain import PlainMcp, unreadable
@@ -61,6 +62,7 @@ class McpHttpDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, doubled = _headers(scope)
+        headers[PEER] = address_of(scope)
         try:
             self._origins.check(headers)
             principal = await proven(self._authenticate, headers)

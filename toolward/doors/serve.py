@@ -1,6 +1,7 @@
 """Open the doors that were asked for, and close them well: one process, any of stdio, HTTP and gRPC."""
 
 import asyncio
+import math
 import signal
 import socket
 import ssl
@@ -10,18 +11,21 @@ from typing import Any, NamedTuple
 
 from toolward.auth import Authenticate
 from toolward.doors.address import Address, allowed_names, listening_socket
+from toolward.doors.limits import DEFAULT, Limits
 from toolward.doors.replies import reply
 from toolward.doors.terms import DRAIN_SECONDS, Terms
 from toolward.doors.tls import Tls
 from toolward.types import Principal, ServerInfo, ToolProvider
 
-MAX_CONNECTIONS = 4096
-"""Of one door on HTTP; far above what the limit on calls lets work at once."""
-
 
 @asynccontextmanager
 async def http_server(
-    app: Any, address: Address, *, tls: Tls | None = None, drain: int = DRAIN_SECONDS
+    app: Any,
+    address: Address,
+    *,
+    limits: Limits = DEFAULT,
+    tls: Tls | None = None,
+    drain: int = DRAIN_SECONDS,
 ) -> AsyncGenerator[int, None]:
     """Serve an ASGI application while this is open; gives the port. On the way out, requests in work have `drain`
     seconds. Raises ConfigurationError."""
@@ -50,7 +54,8 @@ async def http_server(
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=drain,
-        limit_concurrency=MAX_CONNECTIONS,
+        proxy_headers=False,  # whoever connects is the peer, whatever a header says
+        timeout_keep_alive=math.ceil(limits.idle_seconds),
         ssl_context_factory=made,
         ws="none",
     )
@@ -118,6 +123,7 @@ async def serve(
                     terms.entrance.counting(authenticate, "grpc"),
                     name=info.name,
                     grace=terms.drain,
+                    limits=terms.limits,
                     tls=terms.tls,
                 )
             )
@@ -134,6 +140,7 @@ async def serve(
             await say()
         if leaving or http is not None:
             await asyncio.sleep(terms.drain_delay)
+        await terms.entrance.stop(info.name, terms.drain)
 
 
 def until_stopped() -> asyncio.Event:
@@ -157,7 +164,7 @@ async def _http_door(
     authenticate = terms.entrance.counting(authenticate, "http")
     door = McpHttpDoor(terms.entrance.to(provider, "http"), info, authenticate, origins, terms)
     app = _route(door, Probes(terms, authenticate, origins))
-    async with http_server(app, address, tls=terms.tls, drain=terms.drain) as port:
+    async with http_server(app, address, limits=terms.limits, tls=terms.tls, drain=terms.drain) as port:
         try:
             yield port
         finally:
