@@ -36,13 +36,14 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     origins = allowed_names(settings.http)
     tools = terms.entrance.to(gateway.dispatch, "http")
     mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
+    refused = partial(entrance.refused.add, "http")
     agents = partial(entrance.to_agents, gateway.runs)
     status = partial(_status, gateway)
     rest = rest_app(info, tools, agents("http"), authenticate, status, limits.body_bytes)
     probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (
         http_server(
-            front(mcp, rest, origins, probes), settings.http, limits=limits, drain=LAST_WORDS
+            front(mcp, rest, origins, probes), settings.http, limits=limits, drain=LAST_WORDS, refused=refused
         ) as port,
         serve_grpc(
             str(settings.grpc),

@@ -481,7 +481,7 @@ def test_limits_of_the_doors_are_read_strictly() -> None:
         "version: 1\nlimits: {calls: 8, requests_per_second: 0.5, burst: 20, head_seconds: 2.5, drain: 3}\n"
     )
     assert said.limits == DoorLimits(
-        Limits(calls=8, requests_per_second=0.5, burst=20, head_seconds=2, calls_per_principal=192), 3
+        Limits(calls=8, requests_per_second=0.5, burst=20, head_seconds=2.5, calls_per_principal=192), 3
     )
     assert read("version: 1\n").limits == DoorLimits()
     text = """

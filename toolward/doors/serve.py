@@ -7,7 +7,8 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolward.auth import Authenticate
 from toolward.doors.address import Address, allowed_names, listening_socket
@@ -16,6 +17,9 @@ from toolward.doors.replies import reply
 from toolward.doors.terms import DRAIN_SECONDS, Terms
 from toolward.doors.tls import Tls
 from toolward.types import Principal, ServerInfo, ToolProvider
+
+if TYPE_CHECKING:
+    from toolward.doors.patience import Connections
 
 
 @asynccontextmanager
@@ -26,12 +30,14 @@ async def http_server(
     limits: Limits = DEFAULT,
     tls: Tls | None = None,
     drain: int = DRAIN_SECONDS,
+    refused: Callable[[str], None] = lambda code: None,
 ) -> AsyncGenerator[int, None]:
     """Serve an ASGI application while this is open; gives the port. On the way out, requests in work have `drain`
-    seconds. Raises ConfigurationError."""
+    seconds. `refused` is told the code of each connection that is turned away or cut. Raises ConfigurationError."""
     import uvicorn
 
-    from toolward.doors.http_protocol import HttpProtocol
+    from toolward.doors.http_protocol import HttpProtocol, Words
+    from toolward.doors.patience import Connections
 
     opened = asyncio.Event()
 
@@ -44,10 +50,11 @@ async def http_server(
             await super().startup(sockets)
             opened.set()
 
+    connections = Connections(limits, refused=refused)
     made = None if tls is None else _always(tls.context())
     config = uvicorn.Config(
         app,
-        http=HttpProtocol,
+        http=partial(HttpProtocol, connections=connections, words=Words(limits)),  # pyright: ignore[reportArgumentType] -- it makes one
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -65,6 +72,7 @@ async def http_server(
     opening = asyncio.create_task(opened.wait())
     await asyncio.wait({serving, opening}, return_when=asyncio.FIRST_COMPLETED)
     opening.cancel()
+    looking = asyncio.create_task(_keep_looking(connections))
     try:
         if serving.done():
             serving.result()
@@ -72,7 +80,14 @@ async def http_server(
     finally:
         server.should_exit = True
         await serving
+        looking.cancel()
         listener.close()
+
+
+async def _keep_looking(connections: "Connections") -> None:
+    while True:
+        await asyncio.sleep(connections.interval)
+        connections.look()
 
 
 def _always(context: ssl.SSLContext) -> Callable[[Any, Any], ssl.SSLContext]:
@@ -163,8 +178,11 @@ async def _http_door(
     origins = allowed_names(address, terms.hosts)
     authenticate = terms.entrance.counting(authenticate, "http")
     door = McpHttpDoor(terms.entrance.to(provider, "http"), info, authenticate, origins, terms)
+    refused = partial(terms.entrance.refused.add, "http")
     app = _route(door, Probes(terms, authenticate, origins))
-    async with http_server(app, address, limits=terms.limits, tls=terms.tls, drain=terms.drain) as port:
+    async with http_server(
+        app, address, limits=terms.limits, tls=terms.tls, drain=terms.drain, refused=refused
+    ) as port:
         try:
             yield port
         finally:
