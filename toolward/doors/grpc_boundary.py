@@ -36,11 +36,23 @@ UNWINDING = 1.0
 """Seconds that stopped calls get to unwind before the server goes without them."""
 
 
+COMPRESSED_FROM = 32 * 1024
+"""Bytes of an answer, not in pieces, from which on packing it is worth the time that it takes."""
+
+
+def is_far(peer: str) -> bool:
+    """Whether a peer, as gRPC writes it, is on another computer: on this one, packing only costs time."""
+    return not peer.startswith(("ipv4:127.", "ipv6:%5B::1%5D", "unix:"))
+
+
 class Boundary:
     """Makes gRPC method handlers from functions over `toolward.types`, and stops them well."""
 
-    def __init__(self, authenticate: Authenticate, name: str) -> None:
+    def __init__(
+        self, authenticate: Authenticate, name: str, compresses: Callable[[str], bool] = is_far
+    ) -> None:
         self._authenticate = authenticate
+        self._compresses = compresses
         self._name = name
         self._open: dict[asyncio.Task[Any], bool] = {}
         """RPCs in work, and whether they only watch: those have nothing of their own to finish."""
@@ -53,7 +65,11 @@ class Boundary:
                 self._enter()
                 principal, call_context = await self._caller(context)
                 answered = await behaviour(principal, call_context, rpc.decode_request(raw))
-                return rpc.encode_response(answered)
+                encoded = rpc.encode_response(answered)
+                if len(encoded) >= COMPRESSED_FROM and self._compresses(context.peer()):
+                    context.set_compression(grpc.Compression.Gzip)
+                    await context.send_initial_metadata(())  # only with these is it taken up
+                return encoded
             except asyncio.CancelledError:
                 await self._abort(context, rpc.method, self._stopped_by_us())
             except Exception as error:
