@@ -263,9 +263,10 @@ async def test_GRPC_HEALTH_and_every_door_on_the_way_out(tmp_path: Path) -> None
 
         refused = await failing(client.call_tool(NOBODY, WORK, NO_CONTEXT))
         assert isinstance(refused, Unavailable)
-        assert (refused.message, refused.retry_after) == ("toolward is stopping, and takes no new calls.", 1)
-        answer = await http.post("/v1/tools/desk.work/calls", json={})
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert (refused.message, refused.retry_after) == ("toolward is stopping, and begins nothing new.", 1)
+        for path in ("/v1/tools/desk.work/calls", "/v1/runs"):
+            answer = await http.post(path, json={"agent": "x", "input": "y"} if path == "/v1/runs" else {})
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert not closing.done()
 
         at.desk.released.set()

@@ -75,7 +75,9 @@ def test_the_pages_example_calls_a_gateway(gateway: tuple[str, str]) -> None:
     address, token = gateway
     page = (REPOSITORY / "docs" / "grpc.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"^buf curl .*?(?=^```)", page, re.MULTILINE | re.DOTALL)
-    words = shlex.split(example.replace("127.0.0.1:8701", address).replace("$TOKEN", token))
+    words = shlex.split(
+        example.replace("\\\n", " ").replace("127.0.0.1:8701", address).replace("$TOKEN", token)
+    )
     answer = npm_json(BUF, *words)
     assert "0.3" in answer["result"]["content"][0]["text"]["text"]
 

@@ -108,11 +108,14 @@ class Entrance:
         return render(self.calls, self.seconds, self.in_work, self.refused, *self._beside)
 
     def ask(self, door: str, principal: Principal) -> None:
-        """A request that is no call. Raises Overloaded for who asks too often."""
+        """A request that is no call. Raises Overloaded for who asks too often, and Unavailable once the process is
+        to stop."""
         try:
+            if self._stopping:
+                raise self._full()
             self.admittance.ask(principal)
-        except Overloaded:
-            self.refused.add(door, Overloaded.code)
+        except (Overloaded, Unavailable) as error:
+            self.refused.add(door, error.code)
             raise
 
     def enter(self, door: str, principal: Principal) -> Caller | None:
@@ -151,7 +154,7 @@ class Entrance:
         again = f"Try again in {RETRY_AFTER:g} s."
         if self._stopping:
             return Unavailable(
-                f"{self._stopping} is stopping, and takes no new calls.", hint=again, retry_after=RETRY_AFTER
+                f"{self._stopping} is stopping, and begins nothing new.", hint=again, retry_after=RETRY_AFTER
             )
         return Overloaded(
             f"{self.max_calls} calls are in work here, and no more are taken at once.",
