@@ -43,7 +43,12 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (
         http_server(
-            front(mcp, rest, origins, probes), settings.http, limits=limits, drain=LAST_WORDS, refused=refused
+            front(mcp, rest, origins, probes),
+            settings.http,
+            limits=limits,
+            drain=LAST_WORDS,
+            plain=mcp,
+            refused=refused,
         ) as port,
         serve_grpc(
             str(settings.grpc),

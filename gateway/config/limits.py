@@ -11,7 +11,10 @@ DRAIN = 10
 DEFAULT = Limits(calls_per_principal=192)
 """Nobody takes all places, however slow their calls are."""
 
-_LEAST_HEADER_BYTES = 8 * 1024  # of one that gRPC and browsers count on
+_LEAST_HEADERS = (
+    64  # what the short way of a plain request takes without counting (`toolward.doors.plain_head`)
+)
+_LEAST_HEADER_BYTES = 16 * 1024  # likewise
 _MOST_BODY_BYTES = 1024**3
 _DAY = 86_400
 
@@ -29,7 +32,7 @@ def read_limits(root: Section) -> DoorLimits:
         connections_per_peer=at.count(
             "connections_per_peer", DEFAULT.connections_per_peer, least=0, most=1_000_000
         ),
-        headers=at.count("headers", DEFAULT.headers, least=16, most=10_000),
+        headers=at.count("headers", DEFAULT.headers, least=_LEAST_HEADERS, most=10_000),
         header_bytes=at.count(
             "header_bytes", DEFAULT.header_bytes, least=_LEAST_HEADER_BYTES, most=1024 * 1024
         ),

@@ -498,7 +498,7 @@ def test_limits_of_the_doors_are_read_strictly() -> None:
         "toolward.yaml:3: limits.calls must be a whole number from 1 to 100,000, not 0",
         "toolward.yaml:4: limits.head_seconds must be a number of seconds, above 0 and at most 3600, not 0",
         "toolward.yaml:5: limits.requests_per_second must be a number from 0 to 1,000,000, not 'many'",
-        "toolward.yaml:7: limits.header_bytes must be a whole number from 8192 to 1,048,576, not 100",
+        "toolward.yaml:7: limits.header_bytes must be a whole number from 16384 to 1,048,576, not 100",
         "toolward.yaml:8: limits has an unknown key 'conections'; did you mean 'connections'?",
     ]
     assert "without requests_per_second" in problem("version: 1\nlimits: {burst: 5}\n")

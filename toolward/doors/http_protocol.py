@@ -1,106 +1,174 @@
-"""What a connection on HTTP does, beside what uvicorn makes of it. Loaded with uvicorn, by whoever opens a door."""
+"""What a connection on HTTP does, beside what uvicorn makes of it. Loaded with uvicorn, by whoever opens a door.
+
+A plain request to `/mcp` that has come whole goes to the door by the shortest way: no parser's callbacks, no ASGI
+messages, and one write for its answer. All others go uvicorn's way, with the same bytes.
+"""
 
 import asyncio
-from typing import Any, NoReturn
+import logging
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
-import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from toolward.doors.farewell import Farewell, last_words
-from toolward.doors.limits import Limits
-from toolward.doors.patience import Connections, Full, Patience, Seen, Verdict
-from toolward.errors import DeadlineExceeded, Overloaded, TooLarge, Unavailable
+from toolward.doors.admittance import PEER
+from toolward.doors.farewell import Farewell
+from toolward.doors.http_bounds import BoundedParser, Words
+from toolward.doors.patience import Connections, Patience, Seen, Verdict
+from toolward.doors.plain_head import MAX_HEAD, PlainHead, read_head
+from toolward.errors import DeadlineExceeded, TooLarge
 
-AGAIN = 1.0
-"""Seconds after which somebody should come back for whom there was no connection."""
+log = logging.getLogger(__name__)
 
+MAX_HELD = 64 * 1024
+"""Bytes of a request that are kept until the rest of it has come."""
 
-class Words:
-    """What connections are told that are not served, made once."""
+HELD_SECONDS = 0.05
+"""For which they are; then the parser gets them, with all that it does about slow senders."""
 
-    def __init__(self, limits: Limits) -> None:
-        again = f"Try again in {AGAIN:g} s."
-        full = Unavailable("This door has all the connections that it takes.", hint=again, retry_after=AGAIN)
-        peer = Overloaded(
-            f"From your address {limits.connections_per_peer} connections are open here, and no more are taken.",
-            hint=f"Close some. {again}",
-            retry_after=AGAIN,
-        )
-        head = TooLarge(
-            f"The head of a request has at most {limits.headers} headers and {limits.header_bytes:,} bytes.",
-            hint="Send less.",
-        )
-        late = DeadlineExceeded("The request did not come in time.", hint="Send it again, faster.")
-        self.full: dict[Full, bytes] = {"door": last_words(full), "peer": last_words(peer)}
-        self.codes: dict[Full, str] = {"door": full.code, "peer": peer.code}
-        self.head = last_words(head, 431)
-        self.late = last_words(late, 408)
+_BEGINS = b"POST /mcp"
+_NO_BYTES = b""
 
 
-class BoundedParser:
-    """httptools' parser, which is fed no more of a head than it may have: by itself it knows no bound."""
+class Plain(Protocol):
+    """A door that answers plain requests."""
 
-    def __init__(self, parser: Any, limits: Limits) -> None:
-        self._feed = parser.feed_data
-        self._limits = limits
-        self._chunk = self._fed = 0
-        self._in_head = False
-        self.overfed = False
-        """Whether a head was too large."""
-        self.get_method, self.get_http_version = parser.get_method, parser.get_http_version
-        self.should_upgrade, self.should_keep_alive = parser.should_upgrade, parser.should_keep_alive
-
-    def feed_data(self, data: bytes) -> None:
-        """Raises HttpParserError."""
-        if self._in_head:
-            self._fed += len(data)
-            if self._fed > self._limits.header_bytes:
-                self._refuse()
-        self._chunk = len(data)
-        self._feed(data)
-
-    def begins(self) -> None:
-        self._in_head = True
-        self._fed = 0  # of the piece in which it begins, a part is the request before
-
-    def has_head(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-        """Raises HttpParserError."""
-        self._in_head = False
-        if len(headers) > self._limits.headers:
-            self._refuse()
-        if self._chunk + self._fed > self._limits.header_bytes:  # otherwise it cannot be
-            size = len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
-            if size > self._limits.header_bytes:
-                self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        self.overfed = True  # of what is raised in a callback, httptools tells only that it was raised
-        raise httptools.HttpParserError("The head is too large.")
+    def begin(self, head: PlainHead, body: bytes) -> Coroutine[Any, Any, bytes] | None:
+        """The answer: a whole HTTP response. None = not a plain request after all, and nothing was done."""
+        ...
 
 
 class HttpProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, *args: Any, connections: Connections, words: Words, **named: Any) -> None:
+    plain: Plain | None = None
+    crowd: Connections
+    words: Words
+    """Of the server; `speaking` sets them."""
+
+    _known: PlainHead | None = None  # of the request before: clients send the same head again and again
+    _known_raw = _NO_BYTES
+    _held = _NO_BYTES
+    _holding: asyncio.TimerHandle | None = None
+    _work: asyncio.Task[bytes] | None = None  # of a plain request
+    _in_parser = False  # it has begun to read a request, and not ended
+    _leaving = False
+    _last = 0.0  # when a plain request was answered, by the loop's clock
+
+    def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self.cycle: Any = None  # uvicorn says that there always is one
-        self._crowd, self._words = connections, words
-        self.patience = Patience(connections.clock)
-        self._bounded = BoundedParser(self.parser, connections.limits)
+        self.patience = Patience(self.crowd.clock)
+        self._bounded = BoundedParser(self.parser, self.crowd.limits)
         self.parser: Any = self._bounded
+        self.cycle: Any = None  # uvicorn says that there always is one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        full = self._crowd.enter(self, self.client[0] if self.client else "")
-        if full:
-            self._crowd.refused(self._words.codes[full])
-            self._leave(self._words.full[full])
+        if full := self.crowd.enter(self, self._address):
+            self.crowd.refused(self.words.codes[full])
+            self._leave(self.words.full[full])
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._crowd.leave(self)
+    def data_received(self, data: bytes) -> None:
+        if self._work is not None:  # pipelined: it waits for its turn
+            self._held += data
+            self.transport.pause_reading()
+            return
+        if self._held:
+            data, self._held = self._held + data, _NO_BYTES
+            self._stop_holding()
+        if not self._takes(data):
+            super().data_received(data)
+
+    def _takes(self, data: bytes) -> bool:
+        """Whether this was a plain request, or what may become one."""
+        plain = self.plain
+        if plain is None or not data.startswith(_BEGINS) or not self._is_idle():
+            return False
+        end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+        if end < 0:
+            return False
+        raw = data[:end]
+        if raw != self._known_raw:
+            self._known, self._known_raw = read_head(raw, {PEER: self._address}), raw
+        if (head := self._known) is None:
+            return False
+        missing = end + 4 + head.length - len(data)
+        if missing:
+            return missing > 0 and self._hold(data, head.length)
+        answer = plain.begin(head, data[end + 4 :])
+        if answer is None:
+            return False
+        self.patience.whole()
+        self._work = work = self.loop.create_task(answer)
+        self.tasks.add(work)  # pyright: ignore[reportArgumentType] -- uvicorn's tasks give nothing
+        work.add_done_callback(self._answered)
+        return True
+
+    def _is_idle(self) -> bool:
+        if self._in_parser or self._answers:
+            return False
+        return not self.flow.write_paused and not self.transport.is_closing()
+
+    @property
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _hold(self, data: bytes, length: int) -> bool:
+        if length > MAX_HELD:
+            return False
+        self._held = data
+        self._holding = self.loop.call_later(HELD_SECONDS, self._let_go)
+        return True
+
+    def _let_go(self) -> None:
+        self._holding = None
+        data, self._held = self._held, _NO_BYTES
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def _stop_holding(self) -> None:
+        if self._holding is not None:
+            self._holding.cancel()
+            self._holding = None
+
+    def _answered(self, work: "asyncio.Task[bytes]") -> None:
+        self._work = None
+        self.tasks.discard(work)  # pyright: ignore[reportArgumentType] -- likewise
+        if work.cancelled() or self.transport.is_closing():
+            return
+        if (error := work.exception()) is not None:  # the door maps every error: this is a bug of ours
+            log.error("a plain request failed", exc_info=error)
+            self.transport.close()
+            return
+        self.server_state.total_requests += 1
+        self.transport.write(work.result())
+        if self._leaving:
+            self.transport.close()
+            return
+        self._last = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._keep_for(self.timeout_keep_alive)
+        if self._held:
+            data, self._held = self._held, _NO_BYTES
+            self.transport.resume_reading()
+            self.data_received(data)
+
+    def _keep_for(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    # --- uvicorn's
+
+    def timeout_keep_alive_handler(self) -> None:
+        """One timer for many requests: it looks when the last one was."""
+        self.timeout_keep_alive_task = None
+        left = self._last + self.timeout_keep_alive - self.loop.time()
+        if self._work is not None or self._held or left > 0:
+            self._keep_for(max(left, HELD_SECONDS))
+        else:
+            super().timeout_keep_alive_handler()
 
     def on_message_begin(self) -> None:
+        self._in_parser = True
         super().on_message_begin()
         self._bounded.begins()
         self.patience.begins()
@@ -110,27 +178,44 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self._in_parser = False
         super().on_message_complete()
         self.patience.whole()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_holding()
+        if (
+            self._work is not None
+        ):  # the client is gone: that cancels its call (spec, basic/patterns/cancellation)
+            self._work.cancel()
+        super().connection_lost(exc)
+        self.crowd.leave(self)
+
+    def shutdown(self) -> None:
+        self._leaving = True
+        if self._work is None:
+            super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
         """For whatever the parser did not take."""
         if self._bounded.overfed:
-            self._crowd.refused(TooLarge.code)
-            self._leave(self._words.head)
+            self.crowd.refused(TooLarge.code)
+            self._leave(self.words.head)
         else:
             super().send_400_response(msg)
 
+    # --- limits (`toolward.doors.patience`)
+
     @property
-    def is_busy(self) -> bool:
-        """Whether a request is in work: then nobody is idle."""
+    def _answers(self) -> bool:
+        """Whether a request that the parser read is in work."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def seen(self) -> Seen:
         ending = self.transport.is_closing()
         waits = self.flow.write_paused or ending
         return Seen(
-            busy=self.is_busy,
+            busy=self._work is not None or self._answers,
             has_head=self.cycle is not None and self.cycle.scope is self.scope,
             held_back=self.flow.read_paused,
             unread=(self.transport.get_write_buffer_size() or ending) if waits else 0,
@@ -140,14 +225,20 @@ class HttpProtocol(HttpToolsProtocol):
         if why == "idle":
             self.transport.close()
             return
-        self._crowd.refused(DeadlineExceeded.code)
-        if why == "unread" or self.transport.is_closing() or (self.is_busy and self.cycle.response_started):
+        self.crowd.refused(DeadlineExceeded.code)
+        if why == "unread" or self.transport.is_closing() or (self._answers and self.cycle.response_started):
             self.transport.abort()
         else:
-            self._leave(self._words.late)
+            self._leave(self.words.late)
 
     def _leave(self, words: bytes) -> None:
         if self.cycle is not None:  # whoever works on it finds nobody there any more
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         Farewell(self, self.transport, words)
+
+
+def speaking(plain: Plain | None, crowd: Connections) -> type[HttpProtocol]:
+    """The connections of one server."""
+    own = {"plain": plain, "crowd": crowd, "words": Words(crowd.limits)}
+    return type("HttpProtocol", (HttpProtocol,), own)

@@ -30,13 +30,15 @@ async def http_server(
     limits: Limits = DEFAULT,
     tls: Tls | None = None,
     drain: int = DRAIN_SECONDS,
+    plain: Any = None,
     refused: Callable[[str], None] = lambda code: None,
 ) -> AsyncGenerator[int, None]:
-    """Serve an ASGI application while this is open; gives the port. On the way out, requests in work have `drain`
-    seconds. `refused` is told the code of each connection that is turned away or cut. Raises ConfigurationError."""
+    """Serve an ASGI application while this is open; gives the port. `plain` answers plain requests before it
+    (`toolward.doors.http_protocol.Plain`). `refused` is told the code of each connection that is turned away or
+    cut. On the way out, requests in work have `drain` seconds. Raises ConfigurationError."""
     import uvicorn
 
-    from toolward.doors.http_protocol import HttpProtocol, Words
+    from toolward.doors.http_protocol import speaking
     from toolward.doors.patience import Connections
 
     opened = asyncio.Event()
@@ -54,14 +56,14 @@ async def http_server(
     made = None if tls is None else _always(tls.context())
     config = uvicorn.Config(
         app,
-        http=partial(HttpProtocol, connections=connections, words=Words(limits)),  # pyright: ignore[reportArgumentType] -- it makes one
+        http=speaking(plain, connections),
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,  # whoever connects is who they are: no header says otherwise
         date_header=False,
         timeout_graceful_shutdown=drain,
-        proxy_headers=False,  # whoever connects is the peer, whatever a header says
         timeout_keep_alive=math.ceil(limits.idle_seconds),
         ssl_context_factory=made,
         ws="none",
@@ -181,7 +183,13 @@ async def _http_door(
     refused = partial(terms.entrance.refused.add, "http")
     app = _route(door, Probes(terms, authenticate, origins))
     async with http_server(
-        app, address, limits=terms.limits, tls=terms.tls, drain=terms.drain, refused=refused
+        app,
+        address,
+        limits=terms.limits,
+        tls=terms.tls,
+        drain=terms.drain,
+        plain=door,
+        refused=refused,
     ) as port:
         try:
             yield port
