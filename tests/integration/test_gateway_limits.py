@@ -20,7 +20,7 @@ from tests.integration.scripted_tools import NOBODY, Tools, failing
 from tests.integration.served import there
 from toolward.client.grpc import GrpcClient
 from toolward.doors.grpc import serve_grpc
-from toolward.errors import DeadlineExceeded, Overloaded, Unavailable
+from toolward.errors import DeadlineExceeded, Overloaded, Unauthenticated, Unavailable
 from toolward.types import NO_CONTEXT, CallContext, Tool, ToolCall, ToolPage, ToolResult, text_result
 from toolward.wire.grpc_metadata import MAX_STATUS, STATUS, status_in
 from toolward.wire.grpc_tools import CALL_TOOL, SERVICE
@@ -227,6 +227,23 @@ async def test_a_rate_is_one_for_all_doors_and_each_says_when_to_come_back(tmp_p
                 assert isinstance(await failing(work), Overloaded)
         shown = (await http.get("/metrics")).text  # who operates it is not limited by what it says of itself
         assert 'toolward_refused_total{door="grpc",code="overloaded"}' in shown
+
+
+async def test_failures_to_prove_who_one_is_are_counted_for_an_address_at_all_doors(tmp_path: Path) -> None:
+    """The local person's secret is good meanwhile, though it was not shown before: they share the address."""
+    async with opened(tmp_path, "failures_per_minute: 3") as at, httpx.AsyncClient(base_url=at.http) as http:
+        wrong = {"authorization": "Bearer wrong", "accept": "application/json, text/event-stream"}
+        async with GrpcClient(at.grpc, "wrong") as client:
+
+            async def codes() -> list[Any]:
+                mcp = await http.post("/mcp", json=MCP_CALL, headers=wrong)
+                rest = await http.get("/v1/tools", headers=wrong | {"x-forwarded-for": "192.0.2.1"})
+                told = await failing(client.list_tools(NOBODY))
+                return [mcp.status_code, rest.status_code, type(told), "retry-after" in rest.headers]
+
+            assert await codes() == [401, 401, Unauthenticated, False]
+            assert await codes() == [429, 429, Overloaded, True]
+        assert (await http.get("/v1/tools", headers=at.headers)).status_code == 200
 
 
 MCP_CALL: dict[str, Any] = {

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -11,7 +11,9 @@ import pytest
 
 from gateway.servers.sse import EventStream, server_sent
 from toolward.doors.address import parse_address
+from toolward.doors.admittance import PEER
 from toolward.doors.limits import Limits
+from toolward.doors.plain_head import PlainHead
 from toolward.doors.replies import reply
 from toolward.doors.serve import http_server
 
@@ -116,6 +118,34 @@ async def test_a_request_that_trickles_in_is_answered_408_and_ended(begun: bytes
         if begun is POST:
             await at.app.left.wait()  # whoever waited for the body was told
         assert at.refused == ["deadline_exceeded"]
+
+
+async def test_who_asks_by_the_short_way_is_idle_only_when_it_stops_asking() -> None:
+    """Also while an answer takes longer than an idle connection is kept."""
+
+    class Plain:
+        waited = asyncio.Event()
+
+        def begin(self, head: PlainHead, body: bytes) -> Coroutine[Any, Any, bytes]:
+            return self._answer(head.headers[PEER])
+
+        async def _answer(self, peer: str) -> bytes:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.waited.wait(), 0.4)
+            body = json.dumps({"peer": peer}).encode()
+            return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+    plain = Plain()
+    ask = b"POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}"
+    serving = http_server(App(), parse_address("127.0.0.1:0"), limits=QUICK, drain=1, plain=plain)
+    async with asyncio.timeout(20), serving as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(ask)
+            assert (await answer(reader))[2] == {"peer": "127.0.0.1"}
+            plain.waited.set()
+        assert await reader.read() == b""
+        writer.close()
 
 
 @pytest.mark.parametrize("asks", [b"", b"\r\n", ASK], ids=["nothing", "a blank line", "once"])
