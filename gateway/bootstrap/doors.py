@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import authentication, secret_file
+from gateway.core.scopes import within
 from toolward.auth import local_secret
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance
@@ -40,7 +41,10 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     agents = partial(entrance.to_agents, gateway.runs)
     status = partial(_status, gateway)
     rest = rest_app(info, tools, agents("http"), authenticate, status, limits.body_bytes)
-    probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
+    # Metrics name tools of every tenant and every backend.
+    probes = Probes(
+        terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
+    )
     async with (
         http_server(
             front(mcp, rest, origins, probes),
@@ -76,4 +80,4 @@ def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:
     for backend in ("*", *gateway.upkeep.in_force.catalog.backends):
         if denied := gateway.dispatch.authorize(principal, "backend.read", {"backend": backend}):
             raise denied
-    return {**gateway.reload.status(), "reminders": gateway.reminders.status()}
+    return {**gateway.reload.status(), "keys": gateway.keys.status(), "reminders": gateway.reminders.status()}
