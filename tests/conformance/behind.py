@@ -1,6 +1,6 @@
-"""A gateway in front of the fixture, for the same suites: what reaches its MCP door is as a client sends it, but for
-two things that stand between them here. The suites prove nobody, so a token is added; and they call tools and prompts
-by the fixture's own names, so the backend's name is put before each, as every client of a gateway would.
+"""A gateway in front of the fixture, for the same suites: what reaches its MCP door is as a client sends it, but
+for two things that stand between them here. The suites prove nobody, so a token is added; and they call tools and
+prompts by the fixture's own names, so the backend's name is put before each, as every client of a gateway would.
 """
 
 import asyncio
@@ -107,8 +107,9 @@ async def main() -> None:
         named = Named(door, secret_file(folder / "home").read_text())
         port = await stack.enter_async_context(http_server(named, address))
         stack.push_async_callback(door.aclose)
+        changes = gateway.dispatch.watch()
         while not gateway.dispatch.catalog.surface.prompts:
-            await asyncio.sleep(0.1)
+            await anext(changes)
         print(f"http://127.0.0.1:{port}/mcp", file=sys.stderr, flush=True)
         await asyncio.Event().wait()
 

@@ -1,5 +1,5 @@
-"""Our client before the suites' servers. Whatever scenario they play, it does what a gateway does with a backend: it
-lists what there is, calls the tools (with the arguments that the scenario names, if it does) and reads the rest."""
+"""Our client before the suites' servers. Whatever scenario they play, it does what a gateway does with a backend:
+it lists what there is, calls the tools (with the arguments that the scenario names, if it does), reads the rest."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ async def play(url: str, context: JsonObject) -> str:
 
 
 def _arguments(tool: Tool, first: Tool) -> JsonObject:
-    """Some that its schema takes, as far as these suites go. One wants to see what arrived of its first tool's schema."""
+    """Some that its schema takes, as far as these suites go. One wants back what arrived of its first tool's."""
     if tool.name == "json_schema_echo":
         return {"schema": first.input_schema}
     of_type: dict[str, Any] = {"number": 2, "integer": 2, "string": "x", "boolean": True}

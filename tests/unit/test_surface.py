@@ -13,6 +13,7 @@ from gateway.core.dispatch import Bounds, Dispatch
 from gateway.core.lock import BackendPins, ToolsLock, withhold
 from gateway.core.policy import bind
 from gateway.core.ports import Listing
+from gateway.core.replaying import PastCall, replay
 from gateway.core.surface import MAX_ENTRIES
 from gateway.core.uri_templates import UriTemplate
 from tests.policies import policy
@@ -363,6 +364,16 @@ async def test_what_was_read_is_on_record_and_redacted_where_the_rule_says_so() 
         b'{"name":"ask","arguments":{"q":"x"}}',
     ]
     assert [one.code for one in house.ledger.outcomes.values()] == ["ok", "ok"]
+    past = [
+        PastCall(one.id, one.at, ADA, one.tool, one.effect, one.rule, house.ledger.payloads[one.id])
+        for one in house.ledger.intents.values()
+    ]
+    only_prompts = (
+        "  - {id: p, operations: [prompt.get], resource: {prompt: [ask], backend: [kb]}, effect: allow}\n"
+    )
+    candidate = bind(policy("version: 1\nrules:\n" + only_prompts), house.dispatch.catalog)
+    again = replay(past, candidate, house.dispatch.catalog, lambda _name: None)
+    assert (again.kinds, again.moved, again.lost) == ({"allow -> deny": 1}, 1, {})
 
 
 @pytest.mark.parametrize(
