@@ -23,13 +23,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists. It keeps the agent's definition, so that what the model saw can be rebuilt although the
-    agent's file has changed since; which tools it may call is looked up anew each time."""
+    agent's file has changed since; which tools it may call is looked up anew each time. `scopes` narrow it as they
+    narrowed who started it (None = not at all), proven by the key of the prefix `api_key`, where it was one."""
 
     agent: str
     owner: str
     tenant: str
     input: str
     definition: AgentDefinition
+    scopes: tuple[str, ...] | None = None
+    api_key: str = ""
 
 
 class RunTakenUp(Event, frozen=True, kw_only=True):
@@ -202,12 +205,14 @@ class EffectMade(msgspec.Struct, frozen=True):
 
 class RunRetried(Event, frozen=True, kw_only=True):
     """The first event of a run that shares another's log up to `after`. `effects` are those that the other made
-    behind it: to call such a tool again needs a person's yes."""
+    behind it: to call such a tool again needs a person's yes. `scopes` and `api_key` are this run's own."""
 
     parent: str
     after: int
     owner: str
     effects: tuple[EffectMade, ...] = ()
+    scopes: tuple[str, ...] | None = None
+    api_key: str = ""
 
 
 class RunRated(Event, frozen=True, kw_only=True):

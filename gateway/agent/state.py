@@ -138,7 +138,9 @@ def begin(run_id: str, event: ev.Event, at: int) -> RunStateData:
         last_seq=1,
     )
     seen = Seen(size=utf8(event.definition.instructions) + utf8(RESULTS_ARE_DATA) + utf8(event.input))
-    return RunStateData(run, event.tenant, event.definition, seq=1, seen=seen)
+    return RunStateData(
+        run, event.tenant, event.definition, seq=1, seen=seen, scopes=event.scopes, api_key=event.api_key
+    )
 
 
 def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> RunStateData:
@@ -175,6 +177,8 @@ def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> 
         made=(*state.made, *event.effects),
         parked="",
         verdict=None,
+        scopes=event.scopes,
+        api_key=event.api_key,
     )
 
 

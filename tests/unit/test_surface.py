@@ -227,6 +227,14 @@ async def test_what_a_caller_may_not_read_is_not_there_and_takes_nobodys_uri() -
         await house.dispatch.prompts.get_prompt(ADA, "kb.p", {}, NO_CONTEXT)
 
 
+async def test_a_key_for_other_operations_reads_nothing() -> None:
+    house = House(EVERYTHING, offering("kb", "kb://a", prompts=("p",)))
+    reads = Principal("ada", ("support",), scopes=("resource.read",))
+    assert (await house.listed(reads), await house.prompts(reads)) == (["kb://a"], [])
+    with pytest.raises(NotFound):
+        await house.read("kb://a", Principal("ada", ("support",), scopes=("kb.*", "prompt.get")))
+
+
 async def test_a_caller_who_knows_the_family_is_told_which_rule_denies_one_of_it() -> None:
     rules = EVERYTHING + (
         "  - {id: not-thirteen, operations: [resource.read], resource: {uri: ['*/13']}, effect: deny,"
