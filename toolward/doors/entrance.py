@@ -155,6 +155,10 @@ class _Entered:
         return await self._provider.call_tool(caller, call, context)
 
     @property
+    def offers_change(self) -> bool:
+        return offers_of(self._provider).changing
+
+    @property
     def resources(self) -> ResourceProvider | None:
         inner = offers_of(self._provider).resources
         return None if inner is None else EnteredResources(self._entrance.on_behalf, inner)
