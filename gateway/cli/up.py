@@ -13,6 +13,7 @@ from gateway.cli.output import EXIT_OK, coloured, note, print_json, printable_li
 from gateway.cli.session import Common, loading, reloading_at_hangup
 from gateway.config.find import home_directory
 from gateway.core.ports import Listing
+from toolward.doors.running import run_loop, settled
 from toolward.doors.serve import Opened, until_stopped
 from toolward.telemetry.logs import log_to_stderr
 
@@ -26,7 +27,7 @@ def up(
 ) -> int:
     """Start the gateway and the configured tool servers; Ctrl-C stops all."""
     log_to_stderr(os.environ.get("TOOLWARD_LOG_FORMAT", "text"))
-    asyncio.run(_up(common, resume=resume))
+    run_loop(_up(common, resume=resume))
     return EXIT_OK
 
 
@@ -68,6 +69,7 @@ async def _serve(
         print_json({"http": f"{opened.scheme}://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
     else:
         await say_what_runs(gateway, opened, resumed)
+    settled()
     with suppress(asyncio.CancelledError):
         await stopped.wait()
     if not common.json:
