@@ -13,6 +13,7 @@ import msgspec
 
 from gateway.backends.children import Child
 from gateway.backends.gate import BackendGate, NotConnected
+from gateway.backends.inner import result_of, waits_at
 from gateway.backends.opening import Opening
 from gateway.backends.paging import GATEWAY, NOTHING, Offered, every_offer, every_tool
 from gateway.backends.timing import Timing
@@ -21,6 +22,7 @@ from gateway.core.lane import Lane
 from gateway.core.ports import Listing
 from gateway.core.spec import Spec
 from toolward.auth.on_behalf import OnBehalf
+from toolward.auth.subject_tokens import SubjectTokens
 from toolward.errors import (
     ApprovalRequired,
     DeadlineExceeded,
@@ -33,8 +35,6 @@ from toolward.errors import (
 from toolward.offers import PromptText, offers_of
 from toolward.types import (
     CallContext,
-    InputRequired,
-    Outcome,
     Principal,
     ResourceBody,
     Tool,
@@ -55,9 +55,17 @@ class Connection:
     """`run` is the owner, to be run as one task; `call` may be used from any."""
 
     def __init__(
-        self, spec: Spec, logs: Path, timing: Timing, changed: Callable[[], None], *, starts: bool
+        self,
+        spec: Spec,
+        logs: Path,
+        timing: Timing,
+        changed: Callable[[], None],
+        *,
+        starts: bool,
+        subjects: SubjectTokens | None = None,
     ) -> None:
         self._spec = spec
+        self._subjects = subjects
         self._logs = logs
         self._timing = timing
         self._changed = changed
@@ -87,7 +95,14 @@ class Connection:
         """Until it is cancelled after `close`."""
         failures = 0
         while not self._closing:
-            opening = Opening(self._spec, self._logs, self._timing, self._fails, starts=self._starts)
+            opening = Opening(
+                self._spec,
+                self._logs,
+                self._timing,
+                self._fails,
+                starts=self._starts,
+                subjects=self._subjects,
+            )
             connected: float | None = None
             try:
                 async with AsyncExitStack() as stack:
@@ -124,7 +139,10 @@ class Connection:
         answered."""
 
         async def made(provider: ToolProvider, left: CallContext) -> ToolResult:
-            return _result(await provider.call_tool(GATEWAY, call, left), self._spec.name)
+            try:
+                return result_of(await provider.call_tool(principal, call, left), self._spec.name)
+            except ApprovalRequired as error:
+                raise waits_at(self._spec.name, error) from None
 
         return await self._through(call.name, principal, context, made)
 
@@ -352,16 +370,6 @@ class Connection:
             hint=f"It is tried again {when}.",
             retry_after=again,
         )
-
-
-def _result(outcome: Outcome, backend: str) -> ToolResult:
-    """A backend of ours may be a gateway, which can answer what no tool server does."""
-    if isinstance(outcome, ToolResult):
-        return outcome
-    if isinstance(outcome, InputRequired):
-        request = outcome.requests[0]
-        raise ApprovalRequired(request.prompt, hint=f"It waits at {backend}.", request_id=request.id)
-    raise InvalidResult(f"{backend} started a run of its own ({outcome.run_id}), which cannot be followed.")
 
 
 def _now() -> float:

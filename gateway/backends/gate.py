@@ -8,6 +8,7 @@ from gateway.core.breaker import Breaker
 from gateway.core.gate import Gate
 from gateway.core.lane import Lane
 from toolward.errors import DeadlineExceeded, InvalidResult, ToolwardError, Unavailable
+from toolward.outbound.credentials import CredentialRefused
 
 ResultT = TypeVar("ResultT")
 
@@ -39,7 +40,7 @@ class BackendGate:
 
 def _verdict(error: ToolwardError, had_all: bool) -> bool | None:
     """A wrong answer says nothing: it cost nobody a wait, and a caller may have asked for it."""
-    if isinstance(error, NotConnected | InvalidResult):
+    if isinstance(error, NotConnected | CredentialRefused | InvalidResult):
         return None
     if error.answered:
         return True

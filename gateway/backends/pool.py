@@ -9,9 +9,11 @@ from types import TracebackType
 from typing import Self
 
 from gateway.backends.connection import Connection
+from gateway.backends.credentials import exchanges
 from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
 from gateway.core.spec import Spec
+from toolward.auth.subject_tokens import SubjectTokens
 from toolward.errors import ConfigurationError, NotFound, UnknownTool
 from toolward.offers import PromptText
 from toolward.types import CallContext, Principal, ResourceBody, ToolCall, ToolResult
@@ -40,12 +42,14 @@ class Backends:
         starts: bool = True,
         timing: Timing | None = None,
         patient: bool = True,
+        subjects: SubjectTokens | None = None,
     ) -> None:
         """Raises ConfigurationError when two backends have one name."""
         self._timing = timing or Timing()
         self._patient = patient
         self._logs = logs
         self._starts = starts
+        self._subjects = subjects
         self._callbacks: list[Callable[[], None]] = []
         self._owners: dict[Connection, asyncio.Task[None]] = {}
         self._connections: dict[str, Connection] = self._made(specs, {})
@@ -164,8 +168,17 @@ class Backends:
                 raise ConfigurationError(f"There are two backends named {spec.name}.", hint="Rename one.")
             old = before.get(spec.name)
             if old is None or old.spec != spec:
-                old = Connection(spec, self._logs, self._timing, self._changed, starts=self._starts)
+                old = Connection(
+                    spec,
+                    self._logs,
+                    self._timing,
+                    self._changed,
+                    starts=self._starts,
+                    subjects=self._subjects,
+                )
             made[spec.name] = old
+        if self._subjects is not None:
+            self._subjects.want(any(map(exchanges, specs)))
         return made
 
     async def _begin(self, connection: Connection) -> None:

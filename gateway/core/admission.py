@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from gateway.core.binding import Decision
 from gateway.core.catalog import CatalogTool
+from gateway.core.entries import MAX_HOPS
 from gateway.core.ports import CallRecord, Clock, Ids, Joining
 from gateway.core.provenance import record
 from gateway.core.repeats import guarded
@@ -34,7 +35,7 @@ class Bounds(msgspec.Struct, frozen=True):
     question_lifetime: float = 7 * 24 * 3600.0  # of questions and escalations, until somebody takes them over
     denial_lifetime: float = 3600.0  # how long the same call is not asked about again
     open_requests: int = 50  # input requests of one principal
-    hops: int = 8  # gateways that a call may have passed
+    hops: int = MAX_HOPS  # gateways that a call may have passed
     page: int = 500  # tools
 
 

@@ -21,6 +21,10 @@ MAX_NODES = 50_000
 """Values, nested ones too, in one tool's schemas and annotations."""
 
 
+MAX_HOPS = 8
+"""Gateways that a call may have passed when it comes to one."""
+
+
 class ToolFacts(msgspec.Struct, frozen=True):
     """What is known of a tool's effects. The defaults are what unknown means: it changes things, a repeat
     changes them again, and it keeps no idempotency keys."""
@@ -62,6 +66,11 @@ def text_of(tool: Tool) -> bytes:
     name, or is too large or too deep to be looked at."""
     if not TOOL_NAME.fullmatch(tool.name):
         raise ConfigurationError("its name is not 1 to 128 characters of A-Z a-z 0-9 _ . -")
+    if (gateways := tool.name.count(".")) > MAX_HOPS:  # each of them has put a name before it
+        raise ConfigurationError(
+            f"a call would pass {gateways} gateways, and at most {MAX_HOPS} are passed; look for gateways that are"
+            " each other's backends"
+        )
     for what, value in (
         ("input schema", tool.input_schema),
         ("output schema", tool.output_schema),

@@ -51,6 +51,14 @@ class OperationPolicy:
                 return Decision(rule.effect, rule.id, reason, self._version)
         return Decision("deny", "", f"no rule allows {operation}", self._version)
 
+    def may_allow(self, principal: Principal, operation: str) -> bool:
+        """Whether a rule could allow it to this caller for some resource."""
+        return within(principal, operation) and any(
+            rule.effect == "allow"
+            and (rule.principals is None or rule.principals.matches_any(principal.labels))
+            for rule in self._by_operation.get(operation, ())
+        )
+
     def explain(
         self, principal: Principal, operation: str, resource: Mapping[str, str]
     ) -> tuple[Explained, ...]:

@@ -130,8 +130,8 @@ class McpHttpDriver(McpDriver):
         headers = {
             "accept": "application/json, text/event-stream",
             "content-type": "application/json",
-            "authorization": f"Bearer {self._token}",
         }
+        headers |= {"authorization": f"Bearer {self._token}"} if self._token else {}
         if self.modern:
             headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
             headers |= {"mcp-name": name} if name else {}
@@ -141,12 +141,22 @@ class McpHttpDriver(McpDriver):
             return json.loads(data)
         return answer.json()
 
+    async def get(self, path: str) -> httpx.Response:
+        """What else the same door answers, to the same caller."""
+        return await self._client.get(path, headers={"authorization": f"Bearer {self._token}"})
+
 
 class McpStdioDriver(McpDriver):
-    def __init__(self, process: asyncio.subprocess.Process, *, modern: bool) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, *, modern: bool, turn: asyncio.Lock | None = None
+    ) -> None:
         super().__init__(modern=modern)
         self._process = process
-        self._turn = asyncio.Lock()
+        self._turn = turn or asyncio.Lock()
+
+    def in_the_other_era(self) -> "McpStdioDriver":
+        """To the same process: each message says for itself which one it is of."""
+        return McpStdioDriver(self._process, modern=not self.modern, turn=self._turn)
 
     async def _exchange(self, method: str, name: str, body: bytes) -> Any:
         assert self._process.stdin is not None
@@ -188,7 +198,7 @@ async def stdio_driver(
 
 class RestDriver:
     def __init__(self, client: httpx.AsyncClient, token: str) -> None:
-        self._client, self._headers = client, {"authorization": f"Bearer {token}"}
+        self._client, self._headers = client, {"authorization": f"Bearer {token}"} if token else {}
 
     async def call(self, name: str, arguments: bytes) -> Told:
         answer = await self._client.post(f"/v1/tools/{name}/calls", content=arguments, headers=self._headers)

@@ -25,6 +25,7 @@ from toolward.client.mcp_calls import params_of, progress_of, result_of, tool_of
 from toolward.client.mcp_offers import McpOffers, Refusal, ResultT
 from toolward.client.mcp_plain import PlainCalls
 from toolward.client.mcp_plain import refusal as refusal_of
+from toolward.client.mcp_proof import Proof, not_plain
 from toolward.client.pipes import Pipes
 from toolward.errors import (
     DeadlineExceeded,
@@ -37,6 +38,7 @@ from toolward.errors import (
 )
 from toolward.offers import PromptProvider, ResourceProvider
 from toolward.outbound.connection import Interrupted
+from toolward.outbound.credentials import Credentials
 from toolward.outbound.egress import Origins
 from toolward.outbound.for_httpx2 import Httpx2Transport
 from toolward.outbound.reach import PUBLIC, Reach
@@ -69,7 +71,8 @@ class McpClient:
 
     `name` is what error messages call the server. `connect` and `timeout` are in seconds, for connecting and for
     listing; a call brings its own deadline. Over HTTP, `token` and `headers` go to the origin of the URL and
-    nowhere else, no redirect is followed, and `reach` says where the host's name may lead.
+    nowhere else, no redirect is followed, and `reach` says where the host's name may lead. In place of a token,
+    `credentials` are asked for what each request bears: a call is its principal's there, the rest is ours.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class McpClient:
         name: str = "",
         token: str = "",
         headers: Mapping[str, str] | None = None,
+        credentials: Credentials | None = None,
         reach: Reach = PUBLIC,
         connect: float = TIMEOUT,
         timeout: float = TIMEOUT,
@@ -86,6 +90,7 @@ class McpClient:
         self._target = target
         self._name = name or (f"the server at {target}" if isinstance(target, str) else "the server")
         self._headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._proof = None if credentials is None else Proof(credentials)
         self._reach = reach
         self._connect = connect
         self._timeout = timeout
@@ -147,9 +152,14 @@ class McpClient:
             )
         try:
             if plain is not None:
-                raw = await plain.call(call, context, self._version)
+                if self._proof is None:
+                    raw = await plain.call(call, context, self._version)
+                else:
+                    raw = await self._proof.call(plain, principal, call, context, self._version)
             else:
                 async with asyncio.timeout(context.timeout):
+                    if self._proof is not None:
+                        await self._proof.ready()
                     raw = await self._client.session.send_request(
                         types.CallToolRequest(params=params_of(call, arguments, context)),
                         _RAW,
@@ -165,11 +175,18 @@ class McpClient:
 
     @property
     def resources(self) -> ResourceProvider | None:
-        return None if self._client.server_capabilities.resources is None else self._offers
+        has = self._client.server_capabilities.resources is not None and not self._in_callers_names
+        return self._offers if has else None
 
     @property
     def prompts(self) -> PromptProvider | None:
-        return None if self._client.server_capabilities.prompts is None else self._offers
+        has = self._client.server_capabilities.prompts is not None and not self._in_callers_names
+        return self._offers if has else None
+
+    @property
+    def _in_callers_names(self) -> bool:
+        """Then only tools are passed on: the SDK's client would read in our name, for anybody."""
+        return self._proof is not None and self._proof.per_caller
 
     async def _ask(
         self,
@@ -182,13 +199,19 @@ class McpClient:
         seconds = self._timeout if timeout is None else timeout
         try:
             async with asyncio.timeout(seconds):
+                if self._proof is not None:
+                    await self._proof.ready()
                 return await work(self._client.session)
         except Exception as error:
             raise self._failure(error, f"did not {what} within {_seconds(seconds)}", refusal) from None
 
     def _plain_for(self, call: ToolCall, context: CallContext) -> PlainCalls | None:
-        """The short path, where this call may take it."""
+        """The short path, where this call may take it. Raises Unavailable where it must, and cannot."""
         plain = self._plain
+        if self._proof is not None and self._in_callers_names:
+            if plain is None or self._in_session or call.name in self._mirrored or not plain.takes(call.name):
+                raise not_plain(self._name, call.name)
+            return plain
         if plain is None or context.progress is not None or self._in_session or call.name in self._mirrored:
             return None
         return plain if plain.takes(call.name) else None
@@ -226,6 +249,8 @@ class McpClient:
             return self._target.transport()
         if not isinstance(self._target, str):
             return self._target
+        if self._proof is not None:
+            await self._proof.ready()
         transport = Httpx2Transport(
             Origins([self._target]),
             credentials={self._target: self._headers},
@@ -239,7 +264,7 @@ class McpClient:
             # is what is talked to, with the credentials configured for it.
             timeout=httpx2.Timeout(None, connect=self._connect),
             trust_env=False,
-            event_hooks={"response": [self._answered]},
+            event_hooks={"request": [self._proof.put] if self._proof else [], "response": [self._answered]},
         )
         await stack.enter_async_context(http)
         self._plain = PlainCalls(
@@ -255,6 +280,8 @@ class McpClient:
 
     async def _answered(self, response: httpx2.Response) -> None:
         status = response.status_code
+        if self._proof is not None:
+            self._proof.answered(status)
         self._refused = status if status in (401, 403) or 300 <= status < 400 else 0
         self._in_session = self._in_session or "mcp-session-id" in response.headers
 

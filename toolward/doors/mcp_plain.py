@@ -158,7 +158,12 @@ def _call(message: wire.Message) -> ToolCall:
 def _context(message: wire.Message, notify: Notify | None, least: LogLevel) -> CallContext:
     meta = message.params.meta
     if notify is None:
-        return CallContext(traceparent=meta.traceparent, hops=meta.hops, on_behalf_of=meta.on_behalf_of)
+        return CallContext(
+            timeout=meta.timeout,
+            traceparent=meta.traceparent,
+            hops=meta.hops,
+            on_behalf_of=meta.on_behalf_of,
+        )
     token, name = meta.progress_token, message.params.name
     wanted = (
         meta.log_level if message.era == "modern" else least
@@ -172,6 +177,7 @@ def _context(message: wire.Message, notify: Notify | None, least: LogLevel) -> C
             notify(wire.log_notification(entry, name))
 
     return CallContext(
+        timeout=meta.timeout,
         traceparent=meta.traceparent,
         hops=meta.hops,
         on_behalf_of=meta.on_behalf_of,
