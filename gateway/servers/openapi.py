@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from gateway.servers.chat_completions_openapi import chat_schemas
 from toolward.types import Agent, InputRequest, JsonObject, Run, RunEvent, RunPage, TextDelta, Tool, ToolPage
 
 _TYPES = (Agent, InputRequest, Run, RunEvent, RunPage, TextDelta, Tool, ToolPage)
@@ -57,7 +58,7 @@ def described(app: FastAPI) -> None:
         if app.openapi_schema is None:
             _, components = msgspec.json.schema_components(_TYPES, ref_template=_REFERENCE)
             schemas = made().setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(components, Problem=_PROBLEM)
+            schemas.update(components, **chat_schemas(_REFERENCE), Problem=_PROBLEM)
         assert app.openapi_schema is not None  # noqa: S101 -- `made` has set it
         return app.openapi_schema
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from gateway.servers.chat_completions import chat_routes
 from gateway.servers.openapi import described
 from gateway.servers.rest_bodies import answer
 from gateway.servers.rest_errors import map_errors
@@ -46,6 +47,7 @@ def rest_app(
     app.include_router(tool_routes(tools, who), tags=["tools"])
     app.include_router(run_routes(agents, who), tags=["runs"])
     app.include_router(inbox_routes(agents, who), tags=["input requests"])
+    app.include_router(chat_routes(agents, who), tags=["OpenAI clients"])
     app.include_router(_status(status, who), tags=["operation"])
     map_errors(app)
     described(app)
