@@ -15,7 +15,7 @@ from gateway.servers.chat_completions_answer import STANDS, Outcome, Shapes, Spo
 from gateway.servers.chat_completions_errors import ModelNotFound, OpenAiRoute, refused, to_openai
 from gateway.servers.chat_completions_openapi import chat_operation, completing, describing_models
 from gateway.servers.chat_completions_request import Asked, read
-from gateway.servers.rest_bodies import answer
+from gateway.servers.rest_bodies import answer, raw_json
 from gateway.servers.sse import EventStream
 from gateway.servers.waiting import Waiting
 from toolward.errors import NotFound, ToolwardError
@@ -55,7 +55,7 @@ def chat_routes(agents: AgentProvider, who: Any) -> APIRouter:
         conversation so far. With `x-toolward-run-id` (or `metadata.run_id`) that run goes on instead, and where the
         last message is the agent's own, it is only looked at again. A run that waits for a person ends the
         completion with what it waits for; `toolward` has the same for programs."""
-        asked = read(await request.body(), x_toolward_run_id)
+        asked = read(await raw_json(request), x_toolward_run_id)
         begun = await _begin(agents, principal, asked, idempotency_key)
         following = _Following(agents, principal, asked, begun)
         headers = {RUN_ID: begun.run.id}

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from gateway.servers.chat_completions_request import param_of
+from gateway.servers.rest_bodies import NotJson
 from toolward.errors import InvalidRequest, NotFound, ToolwardError
 from toolward.types import JsonObject, Run
 from toolward.wire.errors import CODES, details
@@ -46,7 +47,7 @@ def to_openai(error: ToolwardError) -> tuple[int, JsonObject]:
     if isinstance(error, RunEnded):
         status, code = error.status, error.ended
     elif isinstance(error, InvalidRequest):
-        status = 400
+        status = 415 if isinstance(error, NotJson) else 400
     elif isinstance(error, ModelNotFound):
         code = "model_not_found"
     kind = "server_error" if status >= 500 else "invalid_request_error"

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from gateway.servers.chat_completions import chat_routes
-from gateway.servers.openapi import described
+from gateway.servers.openapi import described, describing
 from gateway.servers.rest_bodies import answer
 from gateway.servers.rest_errors import map_errors
 from gateway.servers.rest_inbox import inbox_routes
 from gateway.servers.rest_runs import run_routes
 from gateway.servers.rest_tools import tool_routes
+from gateway.servers.surface import Surface
 from toolward.auth import Authenticate, proven
 from toolward.types import AgentProvider, Principal, ServerInfo, ToolProvider
 
@@ -37,8 +38,9 @@ def rest_app(
         description=info.instructions,
         docs_url="/docs",
         redoc_url=None,
-        max_body_size=MAX_BODY,
+        redirect_slashes=False,  # a redirect would send a body, and who sent it, twice
     )
+    app.add_middleware(Surface, most=MAX_BODY)
 
     async def caller(request: Request) -> Principal:
         return await proven(authenticate, dict(request.headers))
@@ -58,7 +60,7 @@ def rest_app(
 def _status(status: Callable[[Principal], Mapping[str, Any]], who: Any) -> APIRouter:
     router = APIRouter(prefix="/v1/status")
 
-    @router.get("", response_class=JSONResponse)
+    @router.get("", response_class=JSONResponse, responses=describing(dict[str, Any]))
     async def get_status(principal: Principal = who) -> Response:
         """How the gateway is: its configuration, whether a change of it could not be taken, its backends. For whom
         policy lets read all backends."""

@@ -142,9 +142,11 @@ def run_routes(agents: AgentProvider, who: Any) -> APIRouter:
     )
     async def watch_run(
         run_id: Annotated[str, Depends(visible)],
-        after: Annotated[int, Query(ge=0, description="events with a greater number are sent")] = 0,
+        after: Annotated[
+            int, Query(ge=0, le=_MAX_NUMBER, description="events with a greater number are sent")
+        ] = 0,
         deltas: Annotated[bool, Query(description="with pieces of what the model says as they come")] = False,
-        last_event_id: Annotated[int | None, Header()] = None,
+        last_event_id: Annotated[int | None, Header(ge=0, le=_MAX_NUMBER)] = None,
         principal: Principal = who,
     ) -> Response:
         """The run's events as server-sent events, old ones first; ends with the run. A client that lost its
