@@ -32,7 +32,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway))
     probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
     async with (
-        http_server(front(mcp, rest, origins, probes), settings.http) as port,
+        http_server(front(mcp, rest, origins, probes), settings.http, plain=mcp) as port,
         serve_grpc(
             str(settings.grpc),
             terms.entrance.to(gateway.dispatch, "grpc"),

@@ -1,7 +1,169 @@
-"""What a connection on HTTP does, beside what uvicorn makes of it. Loaded with uvicorn, by whoever opens a door."""
+"""What a connection on HTTP does, beside what uvicorn makes of it. Loaded with uvicorn, by whoever opens a door.
+
+A plain request to `/mcp` that has come whole goes to the door by the shortest way: no parser's callbacks, no ASGI
+messages, and one write for its answer. All others go uvicorn's way, with the same bytes.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from toolward.doors.plain_head import MAX_HEAD, PlainHead, read_head
+
+log = logging.getLogger(__name__)
+
+MAX_HELD = 64 * 1024
+"""Bytes of a request that are kept until the rest of it has come."""
+
+HELD_SECONDS = 0.05
+"""For which they are; then the parser gets them, with all that it does about slow senders."""
+
+_BEGINS = b"POST /mcp"
+_NO_BYTES = b""
+
+
+class Plain(Protocol):
+    """A door that answers plain requests."""
+
+    def begin(self, head: PlainHead, body: bytes) -> Coroutine[Any, Any, bytes] | None:
+        """The answer: a whole HTTP response. None = not a plain request after all, and nothing was done."""
+        ...
 
 
 class HttpProtocol(HttpToolsProtocol):
     """One connection."""
+
+    plain: Plain | None = None
+    """Of the server; `speaking` sets it."""
+
+    _known: PlainHead | None = None  # of the request before: clients send the same head again and again
+    _known_raw = _NO_BYTES
+    _held = _NO_BYTES
+    _holding: asyncio.TimerHandle | None = None
+    _work: asyncio.Task[bytes] | None = None  # of a plain request
+    _in_parser = False  # it has begun to read a request, and not ended
+    _leaving = False
+    _last = 0.0  # when a plain request was answered, by the loop's clock
+
+    def data_received(self, data: bytes) -> None:
+        if self._work is not None:  # pipelined: it waits for its turn
+            self._held += data
+            self.transport.pause_reading()
+            return
+        if self._held:
+            data, self._held = self._held + data, _NO_BYTES
+            self._stop_holding()
+        if not self._takes(data):
+            super().data_received(data)
+
+    def _takes(self, data: bytes) -> bool:
+        """Whether this was a plain request, or what may become one."""
+        plain = self.plain
+        if plain is None or not data.startswith(_BEGINS) or not self._is_idle():
+            return False
+        end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
+        if end < 0:
+            return False
+        raw = data[:end]
+        if raw != self._known_raw:
+            self._known, self._known_raw = read_head(raw), raw
+        if (head := self._known) is None:
+            return False
+        missing = end + 4 + head.length - len(data)
+        if missing:
+            return missing > 0 and self._hold(data, head.length)
+        answer = plain.begin(head, data[end + 4 :])
+        if answer is None:
+            return False
+        self._work = work = self.loop.create_task(answer)
+        self.tasks.add(work)  # pyright: ignore[reportArgumentType] -- uvicorn's tasks give nothing
+        work.add_done_callback(self._answered)
+        return True
+
+    def _is_idle(self) -> bool:
+        if self._in_parser or (self.cycle is not None and not self.cycle.response_complete):
+            return False
+        limit = self.limit_concurrency  # whoever is over it is told so by uvicorn
+        room = limit is None or (len(self.connections) < limit and len(self.tasks) < limit)
+        return room and not self.flow.write_paused and not self.transport.is_closing()
+
+    def _hold(self, data: bytes, length: int) -> bool:
+        if length > MAX_HELD:
+            return False
+        self._held = data
+        self._holding = self.loop.call_later(HELD_SECONDS, self._let_go)
+        return True
+
+    def _let_go(self) -> None:
+        self._holding = None
+        data, self._held = self._held, _NO_BYTES
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def _stop_holding(self) -> None:
+        if self._holding is not None:
+            self._holding.cancel()
+            self._holding = None
+
+    def _answered(self, work: "asyncio.Task[bytes]") -> None:
+        self._work = None
+        self.tasks.discard(work)  # pyright: ignore[reportArgumentType] -- likewise
+        if work.cancelled() or self.transport.is_closing():
+            return
+        if (error := work.exception()) is not None:  # the door maps every error: this is a bug of ours
+            log.error("a plain request failed", exc_info=error)
+            self.transport.close()
+            return
+        self.server_state.total_requests += 1
+        self.transport.write(work.result())
+        if self._leaving:
+            self.transport.close()
+            return
+        self._last = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._keep_for(self.timeout_keep_alive)
+        if self._held:
+            data, self._held = self._held, _NO_BYTES
+            self.transport.resume_reading()
+            self.data_received(data)
+
+    def _keep_for(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    # --- uvicorn's
+
+    def timeout_keep_alive_handler(self) -> None:
+        """One timer for many requests: it looks when the last one was."""
+        self.timeout_keep_alive_task = None
+        left = self._last + self.timeout_keep_alive - self.loop.time()
+        if self._work is not None or self._held or left > 0:
+            self._keep_for(max(left, HELD_SECONDS))
+        else:
+            super().timeout_keep_alive_handler()
+
+    def on_message_begin(self) -> None:
+        self._in_parser = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self._in_parser = False
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_holding()
+        if self._work is not None:  # the client is gone: that cancels its call (spec, basic/patterns/cancellation)
+            self._work.cancel()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        self._leaving = True
+        if self._work is None:
+            super().shutdown()
+
+
+def speaking(plain: Plain | None) -> type[HttpProtocol]:
+    """The connections of one server."""
+    return type("HttpProtocol", (HttpProtocol,), {"plain": plain})

@@ -2,8 +2,9 @@
 stands behind it and is loaded when first needed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from typing import Any
 
 from msgspec import UNSET
@@ -13,6 +14,7 @@ from toolward.doors.bodies import Bodies
 from toolward.doors.eager import Begun
 from toolward.doors.mcp_plain import PlainMcp, unreadable
 from toolward.doors.origin import Origins
+from toolward.doors.plain_head import PlainHead
 from toolward.doors.replies import refusal_headers, reply
 from toolward.doors.terms import Terms
 from toolward.errors import ToolwardError
@@ -30,6 +32,11 @@ WATCH_AFTER = 0.02  # seconds before a call in work is watched for its client go
 _VERSION, _SESSION = "mcp-protocol-version", "mcp-session-id"
 _ROUTING = (_VERSION, "mcp-method", "mcp-name", _SESSION)
 # The SDK's ERROR_CODE_HTTP_STATUS, for the modern era; the handshake eras answer errors with 200.
+_OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
+_STARTS = {
+    400: _OK.replace(b"200 OK", b"400 Bad Request"),
+    404: _OK.replace(b"200 OK", b"404 Not Found"),
+}
 _STATUS = {wire.METHOD_NOT_FOUND: 404, wire.INVALID_PARAMS: 400, wire.INVALID_REQUEST: 400}
 
 
@@ -97,6 +104,45 @@ class McpHttpDoor:
             answer = begun.value if begun.done else await _unless_disconnected(begun.finish(), receive)
             if answer is not None:  # the client is gone; here nobody is asked in the midst of a plain call
                 await _reply(send, _status(answer, message), answer)
+
+    def begin(self, head: PlainHead, body: bytes) -> Coroutine[Any, Any, bytes] | None:
+        """The way of a plain request that has come whole (`toolward.doors.http_protocol.Plain`). None for every
+        other, and for what is no request: that is said on the other way, in one place."""
+        headers = head.headers
+        if head.cleared is None:
+            head.cleared = self._clears(head)
+        if not head.cleared:
+            return None
+        try:
+            message = wire.decode(body)
+        except wire.Unreadable:
+            return None
+        if message.id is UNSET or not self._is_plain(message, headers):
+            return None
+        meta = message.params.meta
+        meta.traceparent = meta.traceparent or headers.get("traceparent", "")
+        return self._respond(message, headers)
+
+    async def _respond(self, message: wire.Message, headers: Headers) -> bytes:
+        try:
+            principal = self._authenticate(headers)
+            if not isinstance(principal, Principal):
+                principal = await principal
+        except ToolwardError as error:
+            return _refusal(error, self._terms.challenge(headers))
+        answer = await self._plain.answer(message, principal) or b""
+        status = _status(answer, message)
+        start = _OK if status == 200 else _STARTS[status]
+        return b"%b%d\r\n\r\n%b" % (start, len(answer), answer)
+
+    def _clears(self, head: PlainHead) -> bool:
+        """Whether these headers are such as plain requests have."""
+        headers = head.headers
+        try:
+            self._origins.check(headers)
+        except ToolwardError:
+            return False
+        return head.length <= self._terms.max_body and _accepts_both(headers.get("accept", ""))
 
     async def _hand_over(
         self,
@@ -249,6 +295,15 @@ async def _unless_disconnected(work: Awaitable[bytes | None], receive: Receive) 
         timer.cancel()
         for task in watching:
             task.cancel()
+
+
+def _refusal(error: ToolwardError, challenge: str) -> bytes:
+    """`_refuse`, as a whole response."""
+    status, _ = to_problem(error)
+    body = wire.error_response(None, to_jsonrpc(error))
+    said = "".join(f"{name}: {value}\r\n" for name, value in refusal_headers(error, challenge).items())
+    start = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n{said}"
+    return f"{start}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
 
 async def _refuse(send: Send, error: ToolwardError, challenge: str) -> None:

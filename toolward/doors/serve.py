@@ -21,13 +21,19 @@ MAX_CONNECTIONS = 4096
 
 @asynccontextmanager
 async def http_server(
-    app: Any, address: Address, *, tls: Tls | None = None, drain: int = DRAIN_SECONDS
+    app: Any,
+    address: Address,
+    *,
+    tls: Tls | None = None,
+    drain: int = DRAIN_SECONDS,
+    plain: Any = None,
 ) -> AsyncGenerator[int, None]:
-    """Serve an ASGI application while this is open; gives the port. On the way out, requests in work have `drain`
-    seconds. Raises ConfigurationError."""
+    """Serve an ASGI application while this is open; gives the port. `plain` answers plain requests before it
+    (`toolward.doors.http_protocol.Plain`). On the way out, requests in work have `drain` seconds. Raises
+    ConfigurationError."""
     import uvicorn
 
-    from toolward.doors.http_protocol import HttpProtocol
+    from toolward.doors.http_protocol import speaking
 
     opened = asyncio.Event()
 
@@ -43,11 +49,12 @@ async def http_server(
     made = None if tls is None else _always(tls.context())
     config = uvicorn.Config(
         app,
-        http=HttpProtocol,
+        http=speaking(plain),
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,  # whoever connects is who they are: no header says otherwise
         date_header=False,
         timeout_graceful_shutdown=drain,
         limit_concurrency=MAX_CONNECTIONS,
@@ -157,7 +164,7 @@ async def _http_door(
     authenticate = terms.entrance.counting(authenticate, "http")
     door = McpHttpDoor(terms.entrance.to(provider, "http"), info, authenticate, origins, terms)
     app = _route(door, Probes(terms, authenticate, origins))
-    async with http_server(app, address, tls=terms.tls, drain=terms.drain) as port:
+    async with http_server(app, address, tls=terms.tls, drain=terms.drain, plain=door) as port:
         try:
             yield port
         finally:

@@ -9,6 +9,10 @@ from toolward.errors import InvalidResult, Unavailable
 from toolward.outbound.reader import ReplyReader, Sink
 
 
+RESTED = 0.25
+"""Seconds after an exchange for which the far end is not expected to have closed a connection that it has kept."""
+
+
 class Interrupted(Unavailable):
     """A request was sent and the connection was lost before its reply was whole: it may have been carried out.
 
@@ -36,11 +40,14 @@ class Connection(asyncio.Protocol):
 
     # --- what the pool does ------------------------------------------------------------------------------
 
-    @property
-    def usable(self) -> bool:
+    def usable(self, now: float) -> bool:
         """Whether a request may be written: false as soon as the far end has closed, also where the loop has
-        not been told yet. Asking the kernel costs under a microsecond and saves most lost requests."""
-        return not self.lost and not self._transport.is_closing() and not self._readable.poll(0)
+        not been told yet; of one that has shown that it is kept, and rested for a moment only, the loop has been.
+        Asking the kernel lets every other thread go first."""
+        if self.lost or self._transport.is_closing():
+            return False
+        rested = now - self.idle_since
+        return (self.served > 1 and rested < RESTED) or not self._readable.poll(0)
 
     @property
     def reusable(self) -> bool:

@@ -61,11 +61,12 @@ class Connections:
         """An idle one that is still open, the one used last before the others: the usual case, at once."""
         if not self._idle:
             return None
-        if asyncio.get_running_loop().time() - self._idle[-1].idle_since > MAX_IDLE:
+        now = asyncio.get_running_loop().time()
+        if now - self._idle[-1].idle_since > MAX_IDLE:
             self.close_idle()
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable:
+            if connection.usable(now):
                 return connection
             connection.abort()
         return None
@@ -82,7 +83,7 @@ class Connections:
             granted = await self._wait()
             if granted is None:
                 return await self._open()
-            if granted.usable:
+            if granted.usable(asyncio.get_running_loop().time()):
                 return granted
             granted.abort()
 
@@ -140,10 +141,10 @@ class Connections:
             self._grant_place()
 
     def _pass_on(self, connection: Connection) -> None:
+        connection.idle_since = asyncio.get_running_loop().time()
         if waiter := self._next_waiter():
             waiter.set_result(connection)
         else:
-            connection.idle_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
 
     def _grant_place(self) -> None:
