@@ -43,7 +43,6 @@ from toolward.types import (
 log = logging.getLogger(__name__)
 
 _BETWEEN_LOOKS = 1.0  # seconds; calls that fail often do not make us list often
-_OVERTIME = 1.0  # seconds that a client may take to keep its own deadline, before this module does it
 
 
 class Connection:
@@ -115,14 +114,15 @@ class Connection:
     async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
         """Raises Unavailable, Overloaded, DeadlineExceeded, InvalidResult, or the ToolwardError that the backend
         answered."""
-        limit = self._spec.timeout if context.timeout is None else min(context.timeout, self._spec.timeout)
+        longest = self._spec.timeout
+        limit = longest if context.timeout is None else min(context.timeout, longest)
         deadline = _now() + limit
         self._under_way += 1
         try:
             return await self._gate.through(
-                lambda: self._round_trip(principal, call, context, deadline, limit),
+                lambda: self._round_trip(principal, call, context, deadline),
                 until=deadline,
-                had_all=limit == self._spec.timeout,
+                had_all=limit == longest,
             )
         finally:
             self._under_way -= 1
@@ -130,25 +130,23 @@ class Connection:
                 self._idle.set()
 
     async def _round_trip(
-        self, principal: Principal, call: ToolCall, context: CallContext, deadline: float, limit: float
+        self, principal: Principal, call: ToolCall, context: CallContext, deadline: float
     ) -> ToolResult:
         try:
             if not self._known.is_set():
-                async with asyncio.timeout_at(deadline):
-                    await self._known.wait()
+                await self._until_known(call, deadline)
             if (provider := self._provider) is None:
                 raise self._unavailable()
-            async with asyncio.timeout_at(deadline + _OVERTIME):
-                said = "" if self._on_behalf is None else self._on_behalf.sign(principal)
-                left = msgspec.structs.replace(
-                    context, timeout=max(deadline - _now(), 0.001), on_behalf_of=said
-                )
-                return _result(await provider.call_tool(GATEWAY, call, left), self._spec.name)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"{self._spec.name} did not answer {call.name} within {limit:g} s.",
-                hint="The call may have had its effect: look before it is repeated.",
-            ) from None
+            said = "" if self._on_behalf is None else self._on_behalf.sign(principal)
+            onward = CallContext(
+                timeout=max(deadline - _now(), 0.001),
+                progress=context.progress,
+                log=context.log,
+                traceparent=context.traceparent,
+                on_behalf_of=said,
+                hops=context.hops,
+            )
+            return _result(await provider.call_tool(GATEWAY, call, onward), self._spec.name)
         except ToolwardError as error:
             if isinstance(error, Unavailable | InvalidResult) and not error.answered:
                 self._suspect()
@@ -157,6 +155,17 @@ class Connection:
             log.exception("a call of the backend %s failed", self._spec.name)
             raise Internal(
                 f"The call of {self._spec.name} failed.", hint="The log has the details."
+            ) from None
+
+    async def _until_known(self, call: ToolCall, deadline: float) -> None:
+        """Whether there is a connection. Raises DeadlineExceeded."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._known.wait()
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"{self._spec.name} was not reached in the time for {call.name}.",
+                hint="It was not called. Try again later.",
             ) from None
 
     async def _connect(self, stack: AsyncExitStack, opening: Opening) -> None:

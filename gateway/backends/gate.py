@@ -20,15 +20,15 @@ class BackendGate:
     def __init__(self, name: str, lane: Lane, breaker: Breaker, tell: Callable[[str], None]) -> None:
         self._gate = Gate(f"the backend {name}", lane, breaker, tell=tell, now=_now)
 
-    async def through(
+    def through(
         self, work: Callable[[], Awaitable[ToolResult]], *, until: float, had_all: bool
-    ) -> ToolResult:
+    ) -> Awaitable[ToolResult]:
         """`until` is by the loop's clock, for waiting; `had_all` says that the call has all the time that this
         backend ever has, so that running out of it is the backend's failure, not the caller's wish.
 
         Raises LeftAlone while the breaker is open, Overloaded, DeadlineExceeded for a call that waited in vain,
         and what `work` raises."""
-        return await self._gate.through(work, until=until, verdict=lambda error: _verdict(error, had_all))
+        return self._gate.through(work, until=until, verdict=lambda error: _verdict(error, had_all))
 
     def renewed(self) -> None:
         """There is a new connection."""

@@ -141,7 +141,7 @@ def _find(snapshot: Snapshot, principal: Principal, name: str, run: RunScope | N
     """The tool of this qualified name or alias. One that the caller may not see is not there."""
     catalog, policy = snapshot.catalog, snapshot.policy
     tool = catalog.find(name)
-    if tool is not None and policy.listable(principal, tool, run):
+    if tool is not None and snapshot.listable(principal, tool, run):
         return tool
     if tool is not None and (flaw := policy.flaw(tool)) and policy.may_know(principal, tool.name, run):
         raise Denied(f"Policy denies {tool.name}: {flaw.reason}", hint="Correct the rule.", rule=flaw.rule)

@@ -28,6 +28,11 @@ class Breaker:
     def is_open(self) -> bool:
         return self._wait > 0
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether it is closed and nothing has failed of late: a success says nothing new."""
+        return not self._wait and not self._failures
+
     def refusal(self, now: float) -> float | None:
         """Seconds after which a call may be tried again; None where it may be made now."""
         if not self.is_open:

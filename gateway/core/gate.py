@@ -49,14 +49,16 @@ class Gate:
 
         Raises LeftAlone while the breaker is open, Overloaded, DeadlineExceeded for a call that waited in vain,
         and what `work` raises."""
-        self._check()
+        if self._breaker.is_open:
+            self._check()
         if not self._lane.entered():
             await self._wait(until)
         well: bool | None = None
         probe = False
         begun: float | None = None
         try:
-            self._check()  # again, for it may have waited
+            if self._breaker.is_open:  # again, for it may have waited
+                self._check()
             begun = self._now()
             probe = self._breaker.begin()
             result = await work()
@@ -97,6 +99,8 @@ class Gate:
 
     def _end(self, probe: bool, well: bool | None, begun: float | None) -> None:
         breaker = self._breaker
+        if well and breaker.is_calm:
+            return
         was_open = breaker.is_open
         breaker.end(probe, well, self._now(), begun)
         if probe or breaker.is_open != was_open:

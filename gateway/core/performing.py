@@ -94,49 +94,45 @@ class Performer:
             raise _too_long(admitted.tool.name, seconds) from None
 
     async def _made(self, admitted: Admitted, attempts: _Attempts) -> ToolResult:
-        answer = await self._answer(admitted, attempts)
-        return checked(admitted.tool, answer, self._bounds.result_bytes)
-
-    def _seconds(self, admitted: Admitted) -> float:
-        return min(self._bounds.timeout, admitted.context.timeout or self._bounds.timeout)
-
-    async def _answer(self, admitted: Admitted, attempts: _Attempts) -> ToolResult:
-        """All attempts share one deadline."""
+        """All attempts share one deadline, which the backends keep."""
         principal, call, tool = admitted.principal, admitted.call, admitted.tool
         context = _overheard(admitted)
         seconds = self._seconds(admitted)
-        sent = ToolCall(
-            tool.own_name, call.arguments_json, admitted.record.id, _scoped(principal, call.idempotency_key)
+        sent = ToolCall.parsed(
+            tool.own_name,
+            call.arguments_json,
+            admitted.arguments,
+            admitted.record.id,
+            _scoped(principal, call.idempotency_key),
         )
-        until = self._clock.monotonic() + seconds
-        deadline = asyncio.timeout(seconds)
+        left, until = seconds, self._clock.monotonic() + seconds
         self._retries.earn(tool.backend)
-        try:
-            async with deadline:
-                while True:
-                    attempts.made += 1
-                    left = until - self._clock.monotonic() if attempts.made > 1 else seconds
-                    onward = msgspec.structs.replace(
-                        context,
-                        timeout=left,
-                        hops=context.hops + 1,
-                        on_behalf_of="",
-                        run=None,
-                        in_force=None,
-                        origins=None,
-                    )
-                    _check_lease(admitted, context)
-                    try:
-                        return await self._backends.call(tool.backend, principal, sent, onward)
-                    except Unavailable as error:
-                        pause = self._pause(admitted, error, attempts.made, left)
-                        if pause is None:
-                            raise
-                    await asyncio.sleep(pause)
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            raise _too_long(tool.name, seconds) from None
+        while True:
+            attempts.made += 1
+            _check_lease(admitted, context)
+            onward = CallContext(
+                timeout=left,
+                progress=context.progress,
+                log=context.log,
+                traceparent=context.traceparent,
+                hops=context.hops + 1,
+            )
+            try:
+                answer = await self._backends.call(tool.backend, principal, sent, onward)
+                return checked(tool, answer, self._bounds.result_bytes)
+            except DeadlineExceeded:
+                if self._clock.monotonic() < until:  # the backend's own, which is shorter
+                    raise
+                raise _too_long(tool.name, seconds) from None
+            except Unavailable as error:
+                pause = self._pause(admitted, error, attempts.made, until - self._clock.monotonic())
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+            left = until - self._clock.monotonic()
+
+    def _seconds(self, admitted: Admitted) -> float:
+        return min(self._bounds.timeout, admitted.context.timeout or self._bounds.timeout)
 
     def _pause(self, admitted: Admitted, error: Unavailable, attempt: int, left: float) -> float | None:
         """Seconds until it is tried again; None where it is not."""

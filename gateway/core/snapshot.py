@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import Any
 
 from gateway.core.catalog import Catalog, CatalogTool
 from gateway.core.policy import BoundPolicy
@@ -15,12 +16,24 @@ class Snapshot:
     """One is used for the whole of a call. What callers may see is asked of the policy once and remembered here, so
     that it goes with the catalog and the policy that it followed from."""
 
-    __slots__ = ("_seen", "catalog", "policy")
+    __slots__ = ("_listable", "_seen", "catalog", "policy")
 
     def __init__(self, catalog: Catalog, policy: BoundPolicy) -> None:
         self.catalog = catalog
         self.policy = policy
         self._seen: dict[tuple[Principal, RunScope | None], _Seen] = {}
+        self._listable: dict[Principal, dict[str, bool]] = {}
+
+    def listable(self, principal: Principal, tool: CatalogTool, run: RunScope | None) -> bool:
+        """Whether some call of the tool could be allowed or asked for."""
+        if run is not None:  # a run tells more of itself with every call
+            return self.policy.listable(principal, tool, run)
+        if (known := self._listable.get(principal)) is None:
+            _make_room(self._listable)
+            known = self._listable[principal] = {}
+        if (listable := known.get(tool.name)) is None:
+            listable = known[tool.name] = self.policy.listable(principal, tool, None)
+        return listable
 
     def visible(
         self, principal: Principal, run: RunScope | None = None, start: int = 0
@@ -29,8 +42,7 @@ class Snapshot:
         `start` on."""
         key = (principal, run)
         if (seen := self._seen.get(key)) is None:
-            if len(self._seen) == _CALLERS:
-                del self._seen[next(iter(self._seen))]
+            _make_room(self._seen)
             seen = self._seen[key] = _Seen()
         return self._look(seen, principal, run, start)
 
@@ -52,6 +64,11 @@ class Snapshot:
                 if listable(principal, tools[seen.looked], run):
                     seen.positions.append(seen.looked)
                 seen.looked += 1
+
+
+def _make_room(known: dict[Any, Any]) -> None:
+    if len(known) == _CALLERS:
+        del known[next(iter(known))]
 
 
 class _Seen:

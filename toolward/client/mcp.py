@@ -22,7 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
-from toolward.client.mcp_plain import PlainCalls, refusal
+from toolward.client.mcp_plain import PlainCalls, meta_of, refusal
 from toolward.client.pipes import Pipes
 from toolward.errors import (
     DeadlineExceeded,
@@ -33,7 +33,6 @@ from toolward.errors import (
     Unavailable,
     UnknownTool,
 )
-from toolward.names import TOOL_NAME
 from toolward.outbound.connection import Interrupted
 from toolward.outbound.egress import Origins
 from toolward.outbound.for_httpx2 import Httpx2Transport
@@ -52,7 +51,6 @@ from toolward.types import (
     ToolResult,
 )
 from toolward.wire.errors import META_KEY, from_details, from_jsonrpc
-from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, ON_BEHALF_META
 
 TIMEOUT = 10.0
 MAX_EVENT_BYTES = 64 * 1024 * 1024  # above our own bound on results, so that its error answers
@@ -105,6 +103,7 @@ class McpClient:
         self._timeout = timeout
         self._stack = AsyncExitStack()
         self._connected: Client | None = None
+        self._version = ""
         self._changed = asyncio.Event()
         self._refused = 0  # the HTTP status of the last answer that refused us, or sent us elsewhere
         self._in_session = False
@@ -120,6 +119,7 @@ class McpClient:
                     server = await self._open(stack)
                     client = Client(server, cache=None, message_handler=self._received)
                     self._connected = await stack.enter_async_context(client)
+                self._version = self._connected.protocol_version
                 self._stack = stack.pop_all()
         except Exception as error:
             raise self._failure(error, f"did not answer within {_seconds(self._connect)}") from None
@@ -154,37 +154,34 @@ class McpClient:
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
         """Raises the ToolwardError that the server answered, or Unavailable, DeadlineExceeded, InvalidResult;
         TooLarge and InvalidRequest for arguments that are no JSON object that anybody would take."""
-        arguments = parse_object(call.arguments_json, f"arguments of {call.name}", max_bytes=MAX_EVENT_BYTES)
-        timeout = context.timeout
+        arguments: JsonObject = {}
         plain = self._plain_for(call, context)
+        if plain is None or not call.is_parsed:
+            arguments = parse_object(
+                call.arguments_json, f"arguments of {call.name}", max_bytes=MAX_EVENT_BYTES
+            )
         try:
-            async with asyncio.timeout(timeout):
-                if plain is not None:
-                    raw = await plain.call(
-                        call.name, call.arguments_json, _meta(call, context), self._client.protocol_version
-                    )
-                else:
+            if plain is not None:
+                raw = await plain.call(call, context, self._version)
+            else:
+                async with asyncio.timeout(context.timeout):
                     raw = await self._client.session.send_request(
                         types.CallToolRequest(params=_params(call, arguments, context)),
                         _RAW,
                         progress_callback=_progress(context),
                     )
+        except DeadlineExceeded:
+            raise DeadlineExceeded(f"{self._name} {_late(call, context)}.") from None
         except Exception as error:
-            raise self._failure(
-                error, f"did not answer {call.name} within {_seconds(timeout or 0)}", call
-            ) from None
+            raise self._failure(error, _late(call, context), call) from None
         return self._result(raw, call)
 
     def _plain_for(self, call: ToolCall, context: CallContext) -> PlainCalls | None:
         """The short path, where this call may take it."""
-        is_plain = (
-            context.progress is None
-            and not self._in_session
-            and call.name not in self._mirrored
-            and TOOL_NAME.fullmatch(call.name)
-            is not None  # what is none would need to be encoded in a header
-        )
-        return self._plain if is_plain else None
+        plain = self._plain
+        if plain is None or context.progress is not None or self._in_session or call.name in self._mirrored:
+            return None
+        return plain if plain.takes(call.name) else None
 
     async def watch(self) -> AsyncGenerator[None]:
         """Yields when the server says that its tools changed; ends at once where it never says so. Where it must
@@ -324,20 +321,13 @@ class McpClient:
         return ""
 
 
-def _meta(call: ToolCall, context: CallContext) -> JsonObject:
-    extra = {
-        KEY_META: call.idempotency_key,
-        CALL_META: call.call_id,
-        HOPS_META: context.hops,
-        ON_BEHALF_META: context.on_behalf_of,
-        "traceparent": context.traceparent,
-    }
-    return {key: value for key, value in extra.items() if value}
-
-
 def _params(call: ToolCall, arguments: JsonObject, context: CallContext) -> types.CallToolRequestParams:
-    meta: Any = _meta(call, context) or None
+    meta: Any = meta_of(call, context) or None
     return types.CallToolRequestParams(name=call.name, arguments=arguments, _meta=meta)
+
+
+def _late(call: ToolCall, context: CallContext) -> str:
+    return f"did not answer {call.name} within {_seconds(context.timeout or 0)}"
 
 
 def _progress(context: CallContext) -> Any:

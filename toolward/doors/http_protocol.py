@@ -84,7 +84,8 @@ class HttpProtocol(HttpToolsProtocol):
         return True
 
     def _is_idle(self) -> bool:
-        if self._in_parser or (self.cycle is not None and not self.cycle.response_complete):
+        cycle: Any = self.cycle  # None before the first
+        if self._in_parser or (cycle is not None and not cycle.response_complete):
             return False
         limit = self.limit_concurrency  # whoever is over it is told so by uvicorn
         room = limit is None or (len(self.connections) < limit and len(self.tasks) < limit)
@@ -154,7 +155,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_holding()
-        if self._work is not None:  # the client is gone: that cancels its call (spec, basic/patterns/cancellation)
+        if (
+            self._work is not None
+        ):  # the client is gone: that cancels its call (spec, basic/patterns/cancellation)
             self._work.cancel()
         super().connection_lost(exc)
 

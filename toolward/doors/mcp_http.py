@@ -117,7 +117,7 @@ class McpHttpDoor:
             message = wire.decode(body)
         except wire.Unreadable:
             return None
-        if message.id is UNSET or not self._is_plain(message, headers):
+        if message.id is UNSET or not self._is_plain_after(head, message):
             return None
         meta = message.params.meta
         meta.traceparent = meta.traceparent or headers.get("traceparent", "")
@@ -135,14 +135,19 @@ class McpHttpDoor:
         start = _OK if status == 200 else _STARTS[status]
         return b"%b%d\r\n\r\n%b" % (start, len(answer), answer)
 
-    def _clears(self, head: PlainHead) -> bool:
-        """Whether these headers are such as plain requests have."""
+    def _clears(self, head: PlainHead) -> str | bool:
+        """Whether these headers are such as plain requests have; MODERN where they say all that is asked of them
+        in that era."""
         headers = head.headers
         try:
             self._origins.check(headers)
         except ToolwardError:
             return False
-        return head.length <= self._terms.max_body and _accepts_both(headers.get("accept", ""))
+        if head.length > self._terms.max_body or not _accepts_both(headers.get("accept", "")):
+            return False
+        is_modern = headers.get(_VERSION) == wire.MODERN
+        mirrored = any(name.startswith("mcp-param-") for name in headers)
+        return wire.MODERN if is_modern and not mirrored else True
 
     async def _hand_over(
         self,
@@ -178,6 +183,19 @@ class McpHttpDoor:
             and headers.get("mcp-method") == message.method
             and (message.method != "tools/call" or headers.get("mcp-name") == params.name)
             and not any(name.startswith("mcp-param-") for name in headers)
+        )
+
+    def _is_plain_after(self, head: PlainHead, message: wire.Message) -> bool:
+        """`_is_plain`, after a head that has been looked at."""
+        if head.cleared is not wire.MODERN or message.era == "legacy":
+            return self._is_plain(message, head.headers)
+        params = message.params
+        return (
+            params.meta.protocol_version == wire.MODERN
+            and params.meta.client_capabilities is not UNSET
+            and head.headers.get("mcp-method") == message.method
+            and (message.method != "tools/call" or head.headers.get("mcp-name") == params.name)
+            and self._plain.takes(message, can_notify=False)
         )
 
 

@@ -1,7 +1,7 @@
 """The head of a plain request to `/mcp`, read at once where there is no doubt about what it says.
 
-Everything else is left to the HTTP parser, which gets the very same bytes: what is read here is a subset of what that
-reads alike (RFC 9112, 2.2 to 6.3), so that nobody can be told two things by one request.
+Everything else is left to the HTTP parser, which gets the very same bytes: what is read here is a subset of what
+that reads alike (RFC 9112, 2.2 to 6.3), so that nobody can be told two things by one request.
 """
 
 import re
@@ -13,13 +13,13 @@ MAX_HEAD = 16 * 1024
 _PLAIN = re.compile(rb"POST /mcp/? HTTP/1\.1(?:\r\n[A-Za-z0-9-]+:[ \t]*[!-~](?:[ -~\t]*[!-~])?[ \t]*){1,60}")
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,8}")
 
-_FRAMING = frozenset({"transfer-encoding", "connection", "upgrade", "expect", "te", "trailer", "http2-settings"})
-"""Headers that say how to read the request or go on after it; `connection: keep-alive` says nothing new."""
+_FRAMING = frozenset({"transfer-encoding", "upgrade", "expect", "te", "trailer", "http2-settings"})
+"""Headers that say how to read the request, or to go on otherwise after it."""
 
 
 class PlainHead:
-    """`headers` by lower-case name, each there once; `length` of the body in bytes. `cleared` is the door's: whatever
-    it has found out that follows from these headers alone."""
+    """`headers` by lower-case name, each there once; `length` of the body in bytes. `cleared` is the door's:
+    whatever it has found out that follows from these headers alone."""
 
     __slots__ = ("cleared", "headers", "length")
 
@@ -42,7 +42,7 @@ def read_head(raw: bytes) -> PlainHead | None:
     if len(headers) != len(lines) - 1 or "host" not in headers or _LENGTH.fullmatch(length) is None:
         return None
     if not _FRAMING.isdisjoint(headers):
-        framing = _FRAMING.intersection(headers)
-        if framing != {"connection"} or headers["connection"].lower() != "keep-alive":
-            return None
+        return None
+    if headers.get("connection", "keep-alive").lower() != "keep-alive":
+        return None
     return PlainHead(headers, int(length))

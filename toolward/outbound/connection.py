@@ -8,7 +8,6 @@ from typing import Any, cast
 from toolward.errors import InvalidResult, Unavailable
 from toolward.outbound.reader import ReplyReader, Sink
 
-
 RESTED = 0.25
 """Seconds after an exchange for which the far end is not expected to have closed a connection that it has kept."""
 

@@ -19,6 +19,17 @@ _VALUE = re.compile(r"[\t -~]*")
 
 def compose(method: str, path: str, host: str, headers: Mapping[str, str], body: bytes) -> bytes:
     """A whole request. Raises InvalidRequest for what cannot be sent, or is not the caller's to set."""
+    head = begin(method, path, host, headers)
+    return framed(head, body) if body or method not in SAFE else head + b"\r\n"
+
+
+def framed(head: bytes, body: bytes) -> bytes:
+    """A whole request, of what `begin` gave."""
+    return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
+
+
+def begin(method: str, path: str, host: str, headers: Mapping[str, str]) -> bytes:
+    """Of a request, all before its framing: the same for every body. Raises as `compose`."""
     start = f"{method} {path}"
     if not _START.fullmatch(start):
         raise InvalidRequest(
@@ -32,7 +43,4 @@ def compose(method: str, path: str, host: str, headers: Mapping[str, str], body:
         if name.lower() in OWN:
             raise InvalidRequest(f"The header {name!r} is the connection's own and cannot be set.")
         lines.append(f"{name}: {value}\r\n")
-    if body or method not in SAFE:
-        lines.append(f"content-length: {len(body)}\r\n")
-    lines.append("\r\n")
-    return "".join(lines).encode("ascii") + body
+    return "".join(lines).encode("ascii")

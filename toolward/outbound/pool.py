@@ -9,7 +9,7 @@ A connection is used again only after a complete reply. Redirects are replies li
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self, TypeVar
 
@@ -17,7 +17,7 @@ from toolward.errors import DeadlineExceeded
 from toolward.outbound.connection import Connection, Interrupted
 from toolward.outbound.connections import Connections
 from toolward.outbound.egress import Origin
-from toolward.outbound.head import SAFE, compose
+from toolward.outbound.head import SAFE, begin, compose, framed
 from toolward.outbound.reach import PUBLIC, Reach
 from toolward.outbound.reader import Sink
 from toolward.outbound.replies import Response, StreamedResponse, Whole
@@ -121,6 +121,25 @@ class Pool:
         call = self._call(
             method, path, headers, body, seconds=timeout, idempotent=idempotent, max_body=max_body
         )
+        return await self._whole(call, accept)
+
+    def prepare(self, path: str, headers: Mapping[str, str] = NO_HEADERS) -> bytes:
+        """What `post` sends before a body, composed and proven once. Raises InvalidRequest."""
+        return begin("POST", path, self._host, headers)
+
+    def post(
+        self,
+        prepared: bytes,
+        body: bytes,
+        *,
+        timeout: float | None,
+        accept: Callable[[Response], None],
+    ) -> Awaitable[Response]:
+        """`request`, with what `prepare` gave."""
+        call = _Call(framed(prepared, body), False, False, self._max_body, timeout)
+        return self._whole(call, accept)
+
+    async def _whole(self, call: _Call, accept: Callable[[Response], None] | None) -> Response:
         connection, response = await self._exchange(call, Whole)
         try:
             if accept is not None:

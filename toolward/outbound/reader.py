@@ -1,6 +1,6 @@
 """Bytes of one connection -> replies, under bounds. No I/O: the connection feeds it, a sink takes what comes."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import httptools
 
@@ -21,6 +21,16 @@ class Sink(Protocol):
     def fail(self, error: Exception) -> None: ...
 
 
+class _Like(NamedTuple):
+    """A reply that came whole in one piece: whatever begins with the same head and is as long, is read alike."""
+
+    head: bytes
+    size: int  # bytes, the body with it
+    status: int
+    headers: dict[str, str]
+    keep_alive: bool
+
+
 class ReplyReader:
     """Reads reply after reply of one connection. After `expect` and until `complete`, bytes belong to that
     reply; bytes behind a complete one belong to nobody, and the connection is not to be used again."""
@@ -30,6 +40,7 @@ class ReplyReader:
         "_headers",
         "_in_body",
         "_informational",
+        "_like",
         "_max_body",
         "_max_head",
         "_moved",
@@ -39,6 +50,7 @@ class ReplyReader:
         "_sink",
         "_size",
         "_source",
+        "_status",
         "_unmoved",
         "complete",
         "keep_alive",
@@ -53,6 +65,7 @@ class ReplyReader:
         self.complete = True
         self.keep_alive = False
         self.started = False
+        self._like: _Like | None = None
 
     def expect(self, sink: Sink, *, bodiless: bool, max_body: int) -> None:
         """The next reply goes to `sink`; `bodiless` for the reply to HEAD."""
@@ -67,7 +80,10 @@ class ReplyReader:
 
     def feed(self, data: bytes) -> bool:
         """Whether the reply is complete now. Raises InvalidResult for what is no HTTP, or over a bound."""
-        self.started = True
+        like = self._like
+        fresh, self.started = not self.started, True
+        if fresh and like is not None and len(data) == like.size and data.startswith(like.head):
+            return self._alike(like, data)
         self._moved = False
         try:
             self._parser.feed_data(data)
@@ -82,7 +98,28 @@ class ReplyReader:
             self._bound_head(self._unmoved)
         if self._problem:
             raise self._refused(self._problem)
+        if fresh and self.complete:
+            self._remember(data)
         return self.complete
+
+    def _alike(self, like: _Like, data: bytes) -> bool:
+        """Without the parser, which is between two replies before and after it."""
+        if self._bodiless or like.size - len(like.head) > self._max_body:
+            self._like = None
+            self.started = False
+            return self.feed(data)
+        self._headers = like.headers
+        self._sink.head(like.status, like.headers)
+        self._sink.data(data[len(like.head) :])
+        self.keep_alive = like.keep_alive
+        self.complete = True
+        return True
+
+    def _remember(self, data: bytes) -> None:
+        head = data[: data.find(b"\r\n\r\n") + 4]
+        framed = self._headers.get("content-length") == str(self._size)
+        if framed and self._size and self.keep_alive and len(head) + self._size == len(data):
+            self._like = _Like(head, len(data), self._status, self._headers, self.keep_alive)
 
     def feed_eof(self) -> bool:
         """Whether the end of the connection is the end of the reply."""
@@ -115,6 +152,7 @@ class ReplyReader:
             return
         self._bound_head(self._named)
         self._in_body = True
+        self._status = status
         self.keep_alive = self._parser.should_keep_alive()
         self._check_framing(status)
         if self._problem:

@@ -79,14 +79,21 @@ class KeptConnection:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
+        self._durable = True  # what the connection does now
 
     @contextmanager
-    def transaction(self) -> Generator[Connection]:
-        """As `write_transaction`."""
+    def transaction(self, *, durable: bool = True) -> Generator[Connection]:
+        """As `write_transaction`. What is not `durable` outlives this process when it is committed, and a loss of
+        power only after the next commit that is, or the next checkpoint of the log."""
         connection = self._connection
         if connection is None:
             connection = self._connection = self._engine.connect().execution_options(**{WRITES: True})
+            self._durable = True
         try:
+            if durable is not self._durable:
+                (_FULL if durable else _NORMAL).run(connection, {})
+                connection.rollback()  # SQLAlchemy has begun a transaction for it
+                self._durable = durable
             with _unused_after_failure(connection), connection.begin():
                 yield connection
         except BaseException:
@@ -166,6 +173,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
 
 
+_FULL, _NORMAL = Prepared(text("PRAGMA synchronous=FULL")), Prepared(text("PRAGMA synchronous=NORMAL"))
 _BEGIN, _BEGIN_WRITING = Prepared(text("BEGIN")), Prepared(text("BEGIN IMMEDIATE"))
 
 

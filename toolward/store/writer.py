@@ -27,11 +27,11 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 
-MAX_BATCH = 256
+MAX_BATCH = 1024
 """Pieces of work that share one commit at most."""
 
 
-LINGER = 0.01
+LINGER = 0.05
 """Seconds that work for which nobody waits may lie before it is done, unless somebody waits for other work."""
 
 
@@ -86,7 +86,8 @@ class Writer:
         return await future
 
     def post(self, work: Work[Any]) -> None:
-        """Do the work in its turn, before anything that is queued later. Nobody but the log hears of a failure."""
+        """Do the work in its turn, before anything that is queued later. Nobody but the log hears of a failure. It
+        is stored soon, and survives a loss of power when somebody has waited for something after it."""
         self._put(_Piece(work))
         if self._signalled or self._lingering:
             return
@@ -139,7 +140,7 @@ class Writer:
     def _commit(self, batch: list["_Piece"]) -> None:
         """All in one transaction; only when a piece fails, again with a savepoint around each."""
         try:
-            with self._kept.transaction() as connection:
+            with self._kept.transaction(durable=_is_waited_for(batch)) as connection:
                 for piece in batch:
                     piece.result = piece.work(connection)
                 self._finish.flush(connection)
@@ -154,7 +155,7 @@ class Writer:
 
     def _commit_apart(self, batch: list["_Piece"]) -> None:
         try:
-            with self._kept.transaction() as connection:
+            with self._kept.transaction(durable=_is_waited_for(batch)) as connection:
                 for piece in batch:
                     savepoint = connection.begin_nested()
                     try:
@@ -212,6 +213,11 @@ class _NoFinish:
     def seal(self, connection: Connection) -> None: ...
 
     def ended(self, *, committed: bool) -> None: ...
+
+
+def _is_waited_for(batch: list[_Piece]) -> bool:
+    """Whether somebody goes on when it is stored, and so must find it stored whatever happens then."""
+    return any(piece.future is not None for piece in batch)
 
 
 def _tell(batch: list[_Piece]) -> None:

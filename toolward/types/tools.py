@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import msgspec
 
@@ -49,6 +49,18 @@ class ToolCall(msgspec.Struct, frozen=True, dict=True):
     def arguments(self) -> Json:
         """The parsed arguments. Raises msgspec.DecodeError: check `arguments_json` with `schema.parse` first."""
         return msgspec.json.decode(self.arguments_json)
+
+    @property
+    def is_parsed(self) -> bool:
+        """Whether the arguments are known to be JSON."""
+        return "arguments" in self.__dict__
+
+    @staticmethod
+    def parsed(name: str, arguments_json: bytes, arguments: Json, call_id: str, key: str) -> "ToolCall":
+        """A call whose arguments have been parsed already."""
+        call = ToolCall(name, arguments_json, call_id, key)
+        cast(dict[str, Json], call.__dict__)["arguments"] = arguments  # where `cached_property` keeps it
+        return call
 
 
 Trust = Literal["trusted", "untrusted"]

@@ -39,8 +39,8 @@ class BackendPort(Protocol):
         self, backend: str, principal: Principal, call: ToolCall, context: CallContext
     ) -> ToolResult:
         """One round trip for `principal`, whom a backend of ours is told; `call.name` is the backend's own name for
-        the tool. Raises Unavailable, DeadlineExceeded, InvalidResult, or the ToolwardError that the backend
-        answered."""
+        the tool. It takes no longer than `context.timeout`, waiting included. Raises Unavailable, DeadlineExceeded,
+        InvalidResult, or the ToolwardError that the backend answered."""
         ...
 
 
