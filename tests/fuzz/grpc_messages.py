@@ -23,7 +23,17 @@ BUGS = frozenset({STATUS.INTERNAL, STATUS.UNKNOWN, STATUS.DATA_LOSS, STATUS.DEAD
 PROTOBUFS = frozenset({STATUS.INTERNAL})
 """What gRPC itself answers where it cannot read a message; only its own services are read so."""
 
-TEXTS = ("support", "fixture.add", "fixture.echo", "run_1", '{"a":1,"b":2}', '{"value":null}', "{", "user", "2.0")
+TEXTS = (
+    "support",
+    "fixture.add",
+    "fixture.echo",
+    "run_1",
+    '{"a":1,"b":2}',
+    '{"value":null}',
+    "{",
+    "user",
+    "2.0",
+)
 
 _texts = st.text(max_size=8) | st.sampled_from(TEXTS)
 _ints = st.integers(-(2**31), 2**31 - 1)
@@ -81,14 +91,20 @@ def _fill(draw: st.DrawFn, made: Message, field: Any, depth: int) -> None:
             setattr(made, field.name, value)
 
 
-_keys = st.sampled_from(["traceparent", "toolward-hops", "toolward-on-behalf-of", "x-bin", "x", "toolward-deadline"])
-metadata = st.lists(st.tuples(_keys, st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)), max_size=3)
+_keys = st.sampled_from(
+    ["traceparent", "toolward-hops", "toolward-on-behalf-of", "x-bin", "x", "toolward-deadline"]
+)
+metadata = st.lists(
+    st.tuples(_keys, st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)), max_size=3
+)
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, bytes, list[tuple[str, str | bytes]]]:
     path = draw(st.sampled_from(sorted(METHODS)))
-    raw = draw(messages(METHODS[path].input_type).map(lambda made: made.SerializeToString()) | st.binary(max_size=30))
+    raw = draw(
+        messages(METHODS[path].input_type).map(lambda made: made.SerializeToString()) | st.binary(max_size=30)
+    )
     told = [(key, value.encode() if key.endswith("-bin") else value) for key, value in draw(metadata)]
     return path, raw, told
 
@@ -115,7 +131,9 @@ def _send(channel: grpc.Channel, path: str, raw: bytes, told: list[tuple[str, An
         if not streams:
             call(raw, metadata=told, timeout=PATIENCE)
             return
-        news = call(raw, metadata=told, timeout=0.3 if path.endswith(("WatchRun", "WatchTools")) else PATIENCE)
+        news = call(
+            raw, metadata=told, timeout=0.3 if path.endswith(("WatchRun", "WatchTools")) else PATIENCE
+        )
         for _ in zip(range(100), news, strict=False):
             pass
         news.cancel()

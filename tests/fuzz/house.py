@@ -58,7 +58,8 @@ class House:
         process = psutil.Process(self.process.pid)
         ours = {self.http, self.grpc}
         told["connections"] = sum(
-            one.status == psutil.CONN_ESTABLISHED and one.laddr.port in ours for one in process.net_connections()
+            one.status == psutil.CONN_ESTABLISHED and one.laddr.port in ours
+            for one in process.net_connections()
         )
         return told | {"rss": process.memory_info().rss}
 
@@ -91,7 +92,11 @@ class House:
 
 def _warm(house: House) -> None:
     """What is loaded, or begun, with the first request of its kind is there before anything is counted."""
-    greeting = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    greeting = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "x", "version": "1"},
+    }
     hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": greeting}
     headers = house.headers | {"accept": "application/json, text/event-stream"}
     with httpx.Client(base_url=f"http://127.0.0.1:{house.http}", headers=headers, timeout=60) as client:

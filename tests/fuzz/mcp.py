@@ -17,7 +17,16 @@ METHODS = (
     "resources/templates/list", "prompts/list", "prompts/get", "completion/complete", "logging/setLevel",
     "notifications/initialized", "notifications/cancelled", "subscriptions/listen", "tasks/get", "rpc.discover",
 )  # fmt: skip
-TOOLS = ("fixture.add", "fixture.echo", "fixture.fail", "fixture.show", "fixture.count", "fixture.none", "x", "")
+TOOLS = (
+    "fixture.add",
+    "fixture.echo",
+    "fixture.fail",
+    "fixture.show",
+    "fixture.count",
+    "fixture.none",
+    "x",
+    "",
+)
 CHANGES = 9
 """Of the bytes of every body that is drawn."""
 
@@ -25,11 +34,16 @@ META = "io.modelcontextprotocol/"
 
 words = st.text(max_size=12)
 numbers = st.one_of(
-    st.integers(), st.integers(-(10**400), 10**400), st.floats(), st.sampled_from([2**53 + 1, 2**64, -(2**63)])
+    st.integers(),
+    st.integers(-(10**400), 10**400),
+    st.floats(),
+    st.sampled_from([2**53 + 1, 2**64, -(2**63)]),
 )
 scalars = st.one_of(st.none(), st.booleans(), numbers, words, st.just("\ud800"))
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=8
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
 )
 ids = st.one_of(st.integers(0, 9), words, st.none(), st.floats(), st.just(10**300), st.just({}), st.just([1]))
 metas = st.fixed_dictionaries(
@@ -90,7 +104,9 @@ def spoilt(draw: st.DrawFn) -> bytes:
             depth = draw(st.sampled_from([30, 70, 200, 5_000]))
             opening, closing = draw(st.sampled_from([(b"[", b"]"), (b'{"a":', b"}")]))
             inner = opening * depth + b"1" + closing * depth
-            call = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"fixture.echo","arguments":'
+            call = (
+                b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"fixture.echo","arguments":'
+            )
             return call + b'{"value":' + inner + b"}}}"
         case "utf-16":
             return raw.decode().encode("utf-16")
@@ -99,7 +115,9 @@ def spoilt(draw: st.DrawFn) -> bytes:
         case "nan":
             return raw.replace(b"1", b"1e999")
         case _:
-            return raw + draw(st.sampled_from([b" ", b"\x00", b"{}", b"]", b"\r\n\r\nGET / HTTP/1.1\r\n\r\n"]))
+            return raw + draw(
+                st.sampled_from([b" ", b"\x00", b"{}", b"]", b"\r\n\r\nGET / HTTP/1.1\r\n\r\n"])
+            )
 
 
 bodies = st.one_of(
@@ -126,7 +144,9 @@ extra_headers = st.fixed_dictionaries(
         "toolward-hops": _printable,
     },
 )
-accepts = st.sampled_from(["application/json, text/event-stream"] * 6 + ["*/*", "application/json", "text/html", ""])
+accepts = st.sampled_from(
+    ["application/json, text/event-stream"] * 6 + ["*/*", "application/json", "text/html", ""]
+)
 kinds = st.sampled_from(["application/json"] * 6 + ["application/json; charset=utf-16", "text/plain", ""])
 methods = st.sampled_from(["POST"] * 20 + ["GET", "DELETE", "PUT", "HEAD", "OPTIONS"])
 
@@ -165,7 +185,9 @@ def fuzz(house: House, inputs: int, seed: int) -> None:
         nonlocal line
         request = (method, headers, body)
         head = "".join(f"{name}: {value}\r\n" for name, value in (house.headers | headers).items())
-        raw = f"{method} /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n{head}content-length: {len(body)}\r\n\r\n".encode()
+        raw = (
+            f"{method} /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n{head}content-length: {len(body)}\r\n\r\n".encode()
+        )
         line.send(raw + body)
         try:
             answer = line.read(head_only=method == "HEAD")

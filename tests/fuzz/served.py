@@ -36,7 +36,9 @@ rules:
 async def serve(home: Path) -> None:
     config = home / "toolward.yaml"
     home.mkdir(parents=True, exist_ok=True)
-    config.write_text(CONFIG.replace("COMMAND", json.dumps(sys.executable)).replace("ROOT", json.dumps(str(ROOT))))
+    config.write_text(
+        CONFIG.replace("COMMAND", json.dumps(sys.executable)).replace("ROOT", json.dumps(str(ROOT)))
+    )
     (home / "policy.yaml").write_text(POLICY)
     async with (
         open_gateway(read_settings(config), home / "state", environment={}) as gateway,
