@@ -13,8 +13,11 @@ MAX_HEAD = 16 * 1024
 _PLAIN = re.compile(rb"POST /mcp/? HTTP/1\.1(?:\r\n[A-Za-z0-9-]+:[ \t]*[!-~](?:[ -~\t]*[!-~])?[ \t]*){1,60}")
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,8}")
 
-_FRAMING = frozenset({"transfer-encoding", "upgrade", "expect", "te", "trailer", "http2-settings"})
-"""Headers that say how to read the request, or to go on otherwise after it."""
+_FRAMING = frozenset(
+    {"transfer-encoding", "upgrade", "expect", "te", "trailer", "http2-settings", "proxy-connection"}
+)
+"""Headers that say how to read the request, or to go on otherwise after it; to the parser the last one is
+`connection` by another name."""
 
 
 class PlainHead:
