@@ -4,6 +4,7 @@ hear the same requests in the same order, answer as often, and close or stay."""
 import asyncio
 import random
 from collections.abc import Coroutine, Sequence
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 import uvicorn
@@ -12,7 +13,7 @@ from uvicorn.server import ServerState
 
 from tests.fuzz.bytes import changed
 from tests.fuzz.house import Finding
-from tests.fuzz.shapes import corpus
+from tests.fuzz.shapes import CALL, HIDDEN, ODD_HEADERS, corpus
 from toolward.doors.http_protocol import HELD_SECONDS, HttpProtocol, speaking
 from toolward.doors.plain_head import PlainHead
 
@@ -70,7 +71,9 @@ class Recorder:
             if message["type"] == "http.disconnect":
                 return
             body, more = body + message.get("body", b""), message.get("more_body", False)
-        headers = sorted((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        headers = sorted(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        )
         target = scope["raw_path"].decode("latin-1") + "?" * bool(scope["query_string"])
         self.requests.append((scope["method"], target, tuple(headers), body))
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
@@ -89,11 +92,18 @@ class Recorder:
         return answer()
 
 
+@cache
+def _config() -> uvicorn.Config:
+    quiet: dict[str, Any] = {"log_config": None, "access_log": False, "lifespan": "off", "ws": "none"}
+    config = uvicorn.Config(Recorder(), server_header=False, date_header=False, **quiet)
+    config.load()
+    return config
+
+
 async def hear(kind: type[HttpToolsProtocol], recorder: Recorder, pieces: Sequence[bytes]) -> Heard:
     """What comes of these bytes."""
-    config = uvicorn.Config(recorder, http=kind, log_config=None, access_log=False, lifespan="off", ws="none",
-                            server_header=False, date_header=False)  # fmt: skip
-    config.load()
+    config = _config()
+    config.loaded_app = recorder
     protocol = kind(config, ServerState(), {}, asyncio.get_running_loop())
     pipe = Pipe()
     protocol.connection_made(pipe)
@@ -136,7 +146,7 @@ async def compare(raw: bytes, chance: random.Random) -> int:
     expected = await hear(HttpToolsProtocol, parser, pieces)
     found = await hear(cast(type[HttpToolsProtocol], speaking(both)), both, pieces)
     if found != expected:
-        raise Finding(f"heard {found}\n  and not {expected}", pieces)
+        raise Finding(f"heard {str(found)[:2_000]}\n  and not {str(expected)[:2_000]}", pieces)
     return both.short
 
 
@@ -167,5 +177,36 @@ async def differences(inputs: int, seed: int, progress: Any = lambda: None) -> i
 
 
 def _next(chance: random.Random, plain: Sequence[bytes]) -> bytes:
-    one = chance.choice(plain)
-    return changed(chance, one) + (chance.choice(plain) if chance.random() < 0.3 else b"")
+    match chance.randrange(4):
+        case 0:
+            return changed(chance, chance.choice(plain))
+        case 1:
+            return changed(chance, _near(chance))
+        case 2:
+            return b"".join(_near(chance) for _ in range(chance.randint(2, 4)))
+        case _:
+            return _near(chance) + chance.choice((b"", b"", b"", HIDDEN, b"\r\n", b"x"))
+
+
+def _near(chance: random.Random) -> bytes:
+    """A plain request, or one that is nearly that."""
+    body = chance.choice((CALL, b"{}", b"", HIDDEN, b"[" * 70_000))
+    named = [b"host: x", b"accept: */*", b"content-type: application/json", b"connection: keep-alive"]
+    lines = chance.sample(named, chance.randint(1, 4)) + [_header(chance) for _ in range(chance.randrange(4))]
+    length = len(body) + (chance.choice((-1, 1, 30)) if chance.random() < 0.1 else 0)
+    lines.append(b"content-length: %d" % max(length, 0))
+    chance.shuffle(lines)
+    if chance.random() < 0.2:
+        lines = [bytes(line).title() for line in lines]
+    target = chance.choice((b"/mcp", b"/mcp", b"/mcp", b"/mcp/", b"/mcp?a", b"/mcpx"))
+    return b"POST " + target + b" HTTP/1.1\r\n" + b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def _header(chance: random.Random) -> bytes:
+    if chance.random() < 0.15:
+        return chance.choice(ODD_HEADERS).removesuffix(b"\r\n")
+    space = (b"", b" ", b"\t", b"  \t ")
+    letters = b"abcXYZ019-._~!#$%&'*+^`|" if chance.random() < 0.2 else b"abcxyz-"
+    name = bytes(chance.choices(letters, k=chance.randint(1, 6)))
+    value = bytes(chance.choices(range(32, 128 if chance.random() < 0.2 else 127), k=chance.randrange(12)))
+    return name + b":" + chance.choice(space) + value + chance.choice(space)
