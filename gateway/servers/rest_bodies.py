@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
+from starlette.requests import ClientDisconnect
 
-from toolward.errors import InvalidRequest
+from toolward.errors import Cancelled, InvalidRequest
 
 
 class Body(BaseModel):
@@ -30,10 +31,14 @@ def is_json(request: Request) -> bool:
 
 
 async def raw_json(request: Request) -> bytes:
-    """A body that is read elsewhere. Raises NotJson where it says that it is something else."""
+    """A body that is read elsewhere. Raises NotJson where it says that it is something else, and Cancelled where the
+    client leaves in the middle of it."""
     if "content-type" in request.headers and not is_json(request):
         raise NotJson(request.headers["content-type"])
-    return await request.body()
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise Cancelled("The client left before its request was whole.") from None
 
 
 def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

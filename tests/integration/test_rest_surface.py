@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -75,6 +75,33 @@ async def test_a_body_whose_length_nobody_told_has_the_same_bound(rest: httpx.As
     for path in ("/v1/runs", "/v1/tools/x/calls", "/v1/chat/completions"):
         answer = await rest.post(path, content=much(), headers=JSON)
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("path", ["/v1/tools/x/calls", "/v1/chat/completions", "/v1/runs"])
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_bug(
+    rest: httpx.AsyncClient, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Any) -> None:
+        pass
+
+    headers = [
+        (b"authorization", b"Bearer adas"),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"9"),
+    ]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "headers": headers,
+        "query_string": b"",
+        "root_path": "",
+    }
+    await cast(Any, rest)._transport.app({**scope, "scheme": "http", "server": ("x", 1)}, receive, send)
+    assert caplog.records == []
 
 
 async def test_where_there_is_get_there_is_head_and_options_says_so(rest: httpx.AsyncClient) -> None:
