@@ -31,8 +31,8 @@ def is_json(request: Request) -> bool:
 
 
 async def raw_json(request: Request) -> bytes:
-    """A body that is read elsewhere. Raises NotJson where it says that it is something else, and Cancelled where the
-    client leaves in the middle of it."""
+    """A body that is read elsewhere. Raises NotJson where it says that it is something else, and Cancelled where
+    the client leaves in the middle of it."""
     if "content-type" in request.headers and not is_json(request):
         raise NotJson(request.headers["content-type"])
     try:

@@ -3,9 +3,9 @@
 import random
 
 TOKENS = (
-    b"", b"0", b"-1", b"1e999", b"99999999999999999999", b"null", b"true", b'"', b"\\", b"\\ud800", b"{", b"}", b"[",
-    b"]", b",", b":", b"\x00", b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"\r\n",
-    b"\n", b"\r", b" ", b"\t", b"\x7f", b"\x0b", b"%00", b"../", b'"id":1,', b"\xff\xff\xff\xff\x7f",
+    b"", b"0", b"-1", b"1e999", b"99999999999999999999", b"null", b"true", b'"', b"\\", b"\\ud800", b"{", b"}",
+    b"[", b"]", b",", b":", b"\x00", b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf",
+    b"\r\n", b"\n", b"\r", b" ", b"\t", b"\x7f", b"\x0b", b"%00", b"../", b'"id":1,', b"\xff\xff\xff\xff\x7f",
 )  # fmt: skip
 
 

@@ -123,7 +123,7 @@ async def hear(kind: type[HttpToolsProtocol], recorder: Recorder, pieces: Sequen
     if answers + refusals + interim != pipe.written.count(b"HTTP/1.1 "):
         raise AssertionError(f"another answer: {pipe.written[:200]!r}")
     plain = [(*one[:1], one[1].replace("/mcp/", "/mcp"), *one[2:]) for one in recorder.requests]
-    return Heard(tuple(cast(list[Request], plain)), answers, refusals, closed)
+    return Heard(tuple(plain), answers, refusals, closed)
 
 
 async def _settled(protocol: HttpToolsProtocol, pipe: Pipe) -> None:

@@ -64,7 +64,7 @@ class House:
         return told | {"rss": process.memory_info().rss}
 
     def check(self) -> None:
-        """Raises Finding where it is not as it was: it is there, has no bug in its log, and let go of everything."""
+        """Raises Finding where it is not as it was: it is there, tells of no bug, and let go of everything."""
         if self.process.poll() is not None:
             raise Finding(f"it ended with {self.process.returncode}", self.log.read_text()[-4_000:])
         if bugs := self.bugs():

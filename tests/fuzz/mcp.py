@@ -30,6 +30,8 @@ TOOLS = (
 CHANGES = 9
 """Of the bytes of every body that is drawn."""
 
+NOTHING: dict[str, Any] = {}
+ASKS: dict[str, Any] = {"elicitation": {"form": {}}}
 META = "io.modelcontextprotocol/"
 
 words = st.text(max_size=12)
@@ -50,7 +52,7 @@ metas = st.fixed_dictionaries(
     {},
     optional={
         f"{META}protocolVersion": st.sampled_from(VERSIONS) | values,
-        f"{META}clientCapabilities": st.just({}) | st.just({"elicitation": {"form": {}}}) | values,
+        f"{META}clientCapabilities": st.just(NOTHING) | st.just(ASKS) | values,
         "progressToken": st.integers() | words,
         "traceparent": words,
         "toolward/on_behalf_of": words,
@@ -65,7 +67,7 @@ params = st.fixed_dictionaries(
         "cursor": words,
         "uri": words,
         "protocolVersion": st.sampled_from(VERSIONS) | values,
-        "capabilities": st.just({}) | values,
+        "capabilities": st.just(NOTHING) | values,
         "clientInfo": st.just({"name": "x", "version": "1"}) | values,
         "requestState": words,
         "inputResponses": values,
@@ -221,11 +223,8 @@ def _check(answer: Answer, request: tuple[str, dict[str, str], bytes]) -> None:
         raise Finding(f"{answer.status}: {answer.body[:500]!r}", request)
     if not answer.headers.get("content-type", "").startswith("application/json") or not answer.body:
         return
-    told = json.loads(answer.body)
-    if not isinstance(told, dict):
-        raise Finding("an answer is no object", request)
+    told: dict[str, Any] = json.loads(answer.body)
     if "error" in told and told["error"]["code"] == -32603:
         raise Finding(f"an internal error: {told}", request)
-    if "result" in told and "id" in told:
-        if json.loads(request[2].decode("utf-8-sig")).get("id") != told["id"]:
-            raise Finding(f"an answer to another: {told['id']!r}", request)
+    if "result" in told and told.get("id", 0) != json.loads(request[2].decode("utf-8-sig")).get("id", 0):
+        raise Finding(f"an answer to another: {told['id']!r}", request)

@@ -1,5 +1,5 @@
-"""The corpus of malformed HTTP over real connections: every input has its answers or none, in time, and nothing that
-was hidden in one is heard."""
+"""The corpus of malformed HTTP over real connections: every input has its answers or none, in time, and nothing
+that was hidden in one is heard."""
 
 import asyncio
 import random

@@ -1,5 +1,5 @@
-"""Requests out of the OpenAPI document, right and wrong ones, by schemathesis: every answer is one that the document
-knows, and none is a bug."""
+"""Requests out of the OpenAPI document, right and wrong ones, by schemathesis: every answer is one that the
+document knows, and none is a bug."""
 
 import random
 from collections.abc import Callable
@@ -8,10 +8,18 @@ from typing import Any
 import httpx
 import hypothesis.errors
 import schemathesis
-from schemathesis import Case, GenerationMode
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi import checks
 
 from tests.fuzz.house import PATIENCE, Finding, House
 from tests.fuzz.running import given_each
+
+_of_document: Any = checks
+CHECKS = [
+    _of_document.status_code_conformance,
+    _of_document.content_type_conformance,
+    _of_document.response_schema_conformance,
+]
 
 FITTING = {"agent": "support", "model": "support", "name": "fixture.add", "state": "completed"}
 """Words without which most requests would go no further than the door."""
@@ -25,8 +33,8 @@ def fuzz(house: House, inputs: int, seed: int) -> None:
     with httpx.Client(
         base_url=f"http://127.0.0.1:{house.http}", headers=house.headers, timeout=PATIENCE
     ) as client:
-        schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
-        operations = [found.ok() for found in schema.get_all_operations()]
+        schema: Any = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
+        operations: list[Any] = [found.ok() for found in schema.get_all_operations()]
         share = max(inputs // (2 * len(operations)), 1)
         runs = [run["id"] for run in client.get("/v1/runs").json()["runs"]]
         for number, operation in enumerate(operations):
@@ -44,13 +52,13 @@ class _Sending:
     ) -> None:
         self._client, self._chance, self._runs, self._progress = client, chance, runs, progress
 
-    def each(self, case: Case) -> None:
+    def each(self, case: Any) -> None:
         _fit(case, self._chance, self._runs)
         _send(self._client, case)
         self._progress()
 
 
-def _fit(case: Case, chance: random.Random, runs: list[str]) -> None:
+def _fit(case: Any, chance: random.Random, runs: list[str]) -> None:
     """What exists, in the place of some of the words that are drawn."""
     for place in (case.path_parameters, case.query, case.body):
         if not isinstance(place, dict):
@@ -60,7 +68,7 @@ def _fit(case: Case, chance: random.Random, runs: list[str]) -> None:
                 place[name] = word
 
 
-def _send(client: httpx.Client, case: Case) -> None:
+def _send(client: httpx.Client, case: Any) -> None:
     told: dict[str, Any] = case.as_transport_kwargs(
         base_url=str(client.base_url), headers=dict(client.headers)
     )
@@ -90,14 +98,5 @@ def _send(client: httpx.Client, case: Case) -> None:
     if kind.startswith("text/event-stream"):
         return
     checked = httpx.Response(answer.status_code, headers=answer.headers, content=said, request=answer.request)
-    case.validate_response(checked, checks=_checks())
-
-
-def _checks() -> list[Any]:
-    from schemathesis.specs.openapi import checks
-
-    return [
-        checks.status_code_conformance,
-        checks.content_type_conformance,
-        checks.response_schema_conformance,
-    ]
+    checked.elapsed = answer.elapsed
+    case.validate_response(checked, checks=CHECKS)

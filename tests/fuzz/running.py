@@ -1,7 +1,7 @@
 """Hypothesis as a source of inputs: so many of them, from a seed, no state between two runs."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, settings
@@ -23,7 +23,7 @@ def given_each(
         database=None,
         deadline=None,
         phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=cast(list[HealthCheck], list(HealthCheck)),
         print_blob=False,
     )
     hypothesis.seed(seed)(bounded(hypothesis.given(strategy)(use)))()

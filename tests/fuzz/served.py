@@ -35,7 +35,6 @@ rules:
 
 async def serve(home: Path) -> None:
     config = home / "toolward.yaml"
-    home.mkdir(parents=True, exist_ok=True)
     config.write_text(
         CONFIG.replace("COMMAND", json.dumps(sys.executable)).replace("ROOT", json.dumps(str(ROOT)))
     )

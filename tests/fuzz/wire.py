@@ -2,6 +2,7 @@
 
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tests.fuzz.house import PATIENCE, Finding
@@ -32,10 +33,8 @@ class Line:
         self.socket.close()
 
     def send(self, raw: bytes) -> None:
-        try:
+        with suppress(ConnectionError, TimeoutError):  # it may refuse to read on, and say why: `read` sees
             self.socket.sendall(raw)
-        except (ConnectionError, TimeoutError):
-            pass  # it has refused to read on, and said why, or not: `read` sees
 
     def read(self, *, head_only: bool = False) -> Answer | None:
         """Raises Hung, and Finding for what is no answer."""
