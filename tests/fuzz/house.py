@@ -101,9 +101,12 @@ def _warm(house: House) -> None:
     headers = house.headers | {"accept": "application/json, text/event-stream"}
     with httpx.Client(base_url=f"http://127.0.0.1:{house.http}", headers=headers, timeout=60) as client:
         client.post("/mcp", json=hello).raise_for_status()
-        client.post("/mcp", json=hello, headers={"mcp-session-id": "x"})  # loads the SDK
         while not client.get("/v1/tools").json()["tools"]:
             time.sleep(0.05)
+        told = {"name": "fixture.count", "arguments": {"steps": 2}, "_meta": {"progressToken": 1}}
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": told}
+        streamed = client.post("/mcp", json=call)  # by the SDK, which is loaded for it
+        assert "notifications/progress" in streamed.text
         run = {"agent": "support", "input": "Hello."}
         started = client.post("/v1/runs", json=run)
         client.get(f"{started.headers['location']}/events").raise_for_status()
