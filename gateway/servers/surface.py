@@ -65,7 +65,7 @@ class _Bounded:
         self._read += len(message.get("body", b""))
         if self._read > self._most:
             self.over = True
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.disconnect"}  # not the end: half a body is none
         return message
 
 

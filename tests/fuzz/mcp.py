@@ -170,7 +170,7 @@ def _agreeing(body: bytes) -> dict[str, str]:
             "mcp-method": message["method"],
             "mcp-name": message["params"].get("name"),
         }
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
     return {
         name: value

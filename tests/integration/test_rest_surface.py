@@ -38,6 +38,8 @@ PROBLEMS: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/v1/runs/run_9", {"headers": {"authorization": "Bearer no"}}, 401),
 ]  # fmt: skip
 
+TOOLS = Tools()
+
 
 @pytest.fixture
 async def rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx.AsyncClient]:
@@ -46,7 +48,7 @@ async def rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerato
     house.script(says("Hello."))
     async with house.open() as runs:
         await ended(runs, await runs.start_run(ADA, "support", "Hello."))
-        app = rest_app(ServerInfo("test", "1"), Tools(), runs, bearer({"adas": ADA}), lambda _: {})
+        app = rest_app(ServerInfo("test", "1"), TOOLS, runs, bearer({"adas": ADA}), lambda _: {})
         transport = httpx.ASGITransport(app)
         token = {"authorization": "Bearer adas"}
         async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=token) as client:
@@ -67,14 +69,26 @@ async def test_what_is_wrong_with_a_request_is_a_problem_with_its_status(
     assert ("www-authenticate" in answer.headers) == (status == 401)
 
 
-async def test_a_body_whose_length_nobody_told_has_the_same_bound(rest: httpx.AsyncClient) -> None:
+async def test_of_a_body_that_goes_beyond_its_bound_nothing_is_done(
+    rest: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[Any] = []
+
+    async def call_tool(*given: Any) -> Any:
+        called.append(given)
+
+    monkeypatch.setattr(TOOLS, "call_tool", call_tool)
+
     async def much() -> AsyncGenerator[bytes]:
+        yield b'{"agent":"support","input":"x"}'  # which would be enough
         for _ in range(9):
-            yield b'{"a":' + b" " * 200
+            yield b" " * 200
 
     for path in ("/v1/runs", "/v1/tools/x/calls", "/v1/chat/completions"):
         answer = await rest.post(path, content=much(), headers=JSON)
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert called == []
+    assert len((await rest.get("/v1/runs")).json()["runs"]) == 1
 
 
 @pytest.mark.parametrize("path", ["/v1/tools/x/calls", "/v1/chat/completions", "/v1/runs"])
