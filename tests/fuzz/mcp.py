@@ -226,5 +226,14 @@ def _check(answer: Answer, request: tuple[str, dict[str, str], bytes]) -> None:
     told: dict[str, Any] = json.loads(answer.body)
     if "error" in told and told["error"]["code"] == -32603:
         raise Finding(f"an internal error: {told}", request)
-    if "result" in told and told.get("id", 0) != json.loads(request[2].decode("utf-8-sig")).get("id", 0):
-        raise Finding(f"an answer to another: {told['id']!r}", request)
+    if "result" in told and told.get("id") != _id_of(request[2], told):
+        raise Finding(f"an answer to another, or to none: {told}", request)
+
+
+def _id_of(body: bytes, told: dict[str, Any]) -> Any:
+    """Of the request. What is too deep to be read whole is told so as a result, with the id that it begins with."""
+    try:
+        asked = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return told.get("id") if told["result"].get("isError") else Finding
+    return asked.get("id") if isinstance(asked, dict) else Finding  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] -- JSON
