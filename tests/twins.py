@@ -4,6 +4,7 @@ They keep the promises that `gateway/core/ports.py` and `toolward/kit/effects/po
 says something about the part.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,15 @@ from gateway.core.ports import (
     Taken,
 )
 from gateway.core.requests import SOURCES, expired
-from toolward.errors import Conflict, InvalidRequest, NotFound, Overloaded, ToolwardError, Unavailable
+from toolward.errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    ToolwardError,
+    Unavailable,
+)
 from toolward.kit.effects import CallKey, Kept
 from toolward.types import (
     CallContext,
@@ -104,7 +113,16 @@ class TwinBackends:
         answer = self.answers.get(f"{backend}.{call.name}", text_result("done"))
         if isinstance(answer, ToolwardError):
             raise answer
-        return answer if isinstance(answer, ToolResult) else await answer(call, context)
+        if isinstance(answer, ToolResult):
+            return answer
+        deadline = asyncio.timeout(context.timeout)
+        try:
+            async with deadline:
+                return await answer(call, context)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise DeadlineExceeded(f"{backend} did not answer {call.name} in time.") from None
 
 
 def listing(backend: str, *tools: Tool, problem: str = "") -> Listing:

@@ -160,7 +160,8 @@ class RunStateData(msgspec.Struct, frozen=True):
     `items` came beside the turns, in the order of the log: messages, and outcomes of turns that were set aside;
     each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had
     been used when the last message came: limits count from there. `reached` is a limit outside the run's own,
-    since then; `made` are the effects of a retried run's parent behind their common events."""
+    since then; `made` are the effects of a retried run's parent behind their common events. `scopes` and `api_key`
+    are of whoever started it (`RunStarted`)."""
 
     run: Run
     tenant: str
@@ -181,6 +182,8 @@ class RunStateData(msgspec.Struct, frozen=True):
     made: tuple[ev.EffectMade, ...] = ()
     parked: str = ""  # the request that the run itself waits for
     verdict: ev.InputAnswered | None = None  # what was answered to it, if not that it is to go on
+    scopes: tuple[str, ...] | None = None
+    api_key: str = ""
 
     @property
     def open_turns(self) -> tuple[Turn, ...]:

@@ -24,7 +24,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists. It keeps the agent's definition, so that what the model saw can be rebuilt although the
     agent's file has changed since; which tools it may call is looked up anew each time. `before` is what was said
-    before the input, elsewhere: the caller's word for it."""
+    before the input, elsewhere: the caller's word for it. `scopes` narrow it as they narrowed who started it (None =
+    not at all), proven by the key of the prefix `api_key`, where it was one."""
 
     agent: str
     owner: str
@@ -32,6 +33,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     input: str
     definition: AgentDefinition
     before: tuple[Said, ...] = ()
+    scopes: tuple[str, ...] | None = None
+    api_key: str = ""
 
 
 class RunTakenUp(Event, frozen=True, kw_only=True):
@@ -204,12 +207,14 @@ class EffectMade(msgspec.Struct, frozen=True):
 
 class RunRetried(Event, frozen=True, kw_only=True):
     """The first event of a run that shares another's log up to `after`. `effects` are those that the other made
-    behind it: to call such a tool again needs a person's yes."""
+    behind it: to call such a tool again needs a person's yes. `scopes` and `api_key` are this run's own."""
 
     parent: str
     after: int
     owner: str
     effects: tuple[EffectMade, ...] = ()
+    scopes: tuple[str, ...] | None = None
+    api_key: str = ""
 
 
 class RunRated(Event, frozen=True, kw_only=True):

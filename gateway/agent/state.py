@@ -139,7 +139,16 @@ def begin(run_id: str, event: ev.Event, at: int) -> RunStateData:
     )
     said = (event.definition.instructions, RESULTS_ARE_DATA, *(one.text for one in event.before), event.input)
     seen = Seen(size=sum(map(utf8, said)))
-    return RunStateData(run, event.tenant, event.definition, seq=1, before=event.before, seen=seen)
+    return RunStateData(
+        run,
+        event.tenant,
+        event.definition,
+        seq=1,
+        before=event.before,
+        seen=seen,
+        scopes=event.scopes,
+        api_key=event.api_key,
+    )
 
 
 def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> RunStateData:
@@ -176,6 +185,8 @@ def retried(state: RunStateData, run_id: str, event: ev.RunRetried, at: int) -> 
         made=(*state.made, *event.effects),
         parked="",
         verdict=None,
+        scopes=event.scopes,
+        api_key=event.api_key,
     )
 
 

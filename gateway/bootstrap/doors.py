@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import authentication
+from gateway.core.scopes import within
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.serve import Opened, http_server
@@ -30,7 +31,10 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     tools = terms.entrance.to(gateway.dispatch, "http")
     mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
     rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway))
-    probes = Probes(terms, authenticate, origins, role="operator")  # they name tools of every tenant
+    # Metrics name tools of every tenant and every backend.
+    probes = Probes(
+        terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
+    )
     async with (
         http_server(front(mcp, rest, origins, probes), settings.http, plain=mcp) as port,
         serve_grpc(
@@ -55,4 +59,4 @@ def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:
     for backend in ("*", *gateway.upkeep.in_force.catalog.backends):
         if denied := gateway.dispatch.authorize(principal, "backend.read", {"backend": backend}):
             raise denied
-    return {**gateway.reload.status(), "reminders": gateway.reminders.status()}
+    return {**gateway.reload.status(), "keys": gateway.keys.status(), "reminders": gateway.reminders.status()}

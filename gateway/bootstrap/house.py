@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gateway.backends.pool import Backends
 from gateway.bootstrap.identity import state_key
+from gateway.bootstrap.keys import Keys
 from gateway.bootstrap.models import Models, open_models
 from gateway.bootstrap.reload import Load, Reload
 from gateway.bootstrap.runs import make_runs, open_telemetry
@@ -61,6 +62,7 @@ class Gateway(NamedTuple):
     models: Models
     reminders: Reminders
     telemetry: RunTelemetry
+    keys: Keys
 
     @property
     def settings(self) -> Settings:
@@ -102,6 +104,7 @@ async def open_gateway(
     """
     reload = Reload(settings, load)
     make_home(home)
+    keys = Keys(home)
     clock, ids = SystemClock(), SystemIds()
     info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
     async with (
@@ -120,18 +123,31 @@ async def open_gateway(
         )
         backends.on_change(upkeep.wake)
         reload.rule(backends, upkeep, models)
-        runs = make_runs(dispatch, ledger, models, reload, presence, clock, ids, telemetry)
+        runs = make_runs(dispatch, ledger, models, reload, keys, presence, clock, ids, telemetry)
+        keys.on_change(runs.recheck)
         reminders = Reminders(lambda: reload.now.settings.reminders, ledger, webhooks, clock)
         async with (
             upkeep,
             runs,
             reload.watching(),
+            keys.watching(),
             _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
             _beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
             _beside(reminders.keep_looking(REMINDER_CHECK)),
         ):
             yield Gateway(
-                home, info, reload, backends, dispatch, upkeep, runs, ledger, models, reminders, telemetry
+                home,
+                info,
+                reload,
+                backends,
+                dispatch,
+                upkeep,
+                runs,
+                ledger,
+                models,
+                reminders,
+                telemetry,
+                keys,
             )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.config.settings import Settings
-from toolward.auth import Authenticate, bearer, local_secret
+from toolward.auth import Authenticate, local_secret
+from toolward.auth.tokens import given_token, not_known, tokens_of
 from toolward.types import Headers, Principal
 
 if TYPE_CHECKING:
@@ -26,17 +27,21 @@ def local_person(settings: Settings) -> Principal:
 
 
 def authentication(gateway: "Gateway") -> Authenticate:
-    """By the principals that are in force when somebody calls."""
+    """By the principals and the API keys that are in force when somebody calls. Each source is asked in turn, and
+    whatever one says of a token that is of its kind is the last word."""
     secret = local_secret(secret_file(gateway.home))
     of = gateway.settings
-    known = bearer(_tokens(of, secret))
+    known = tokens_of(_tokens(of, secret))
 
     def authenticate(headers: Headers) -> Principal:
         nonlocal of, known
         if gateway.settings is not of:
             of = gateway.settings
-            known = bearer(_tokens(of, secret))
-        return known(headers)
+            known = tokens_of(_tokens(of, secret))
+        token = given_token(headers)
+        if (found := known.find(token) or gateway.keys.find(token)) is not None:
+            return found
+        raise not_known()
 
     return authenticate
 

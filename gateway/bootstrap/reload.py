@@ -8,7 +8,6 @@ files say, not by when they were written.
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from gateway.config.agents import load_agents
 from gateway.config.difference import difference
 from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
+from gateway.config.whole_files import stamp
 from gateway.core.digests import SHORT
 from gateway.core.policy import Policy
 from toolward.errors import ConfigurationError
@@ -228,16 +228,7 @@ def _said(before: InForce, after: InForce) -> str:
 
 
 def _stamps(paths: Iterable[Path]) -> _Stamps:
-    """What tells one state of a file from another without reading it; None for what is not there."""
-    found: dict[Path, tuple[int, ...] | None] = {}
-    for path in paths:
-        try:
-            stat = os.stat(path)
-        except OSError:
-            found[path] = None
-        else:
-            found[path] = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-    return found
+    return {path: stamp(path) for path in paths}
 
 
 def _now() -> float:

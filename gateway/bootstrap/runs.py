@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
+from gateway.bootstrap.keys import Keys
 from gateway.bootstrap.models import Models
 from gateway.bootstrap.reload import Reload
 from gateway.config.settings import Settings
@@ -25,6 +26,7 @@ def make_runs(
     ledger: Ledger,
     models: Models,
     reload: Reload,
+    keys: Keys,
     presence: Presence,
     clock: Clock,
     ids: Ids,
@@ -39,7 +41,8 @@ def make_runs(
         tools_for=Offers(dispatch).offer,
         facts=lambda name: _facts(dispatch, name),
         budgets=lambda: reload.now.settings.budgets,
-        rights=lambda record: _rights(reload.now.settings, record),
+        rights=lambda record, api_key: _rights(reload.now.settings, keys, record, api_key),
+        holds=keys.holds,
         holder=presence.name,
         gone=presence.gone,
         clock=clock,
@@ -60,8 +63,13 @@ def _facts(dispatch: Dispatch, name: str) -> ToolFacts:
     return UNKNOWN if entry is None else entry.facts
 
 
-def _rights(settings: Settings, record: RunRecord) -> Principal | None:
-    """Of a run's owner, as the configuration has them now; None where it does not have them any more."""
+def _rights(settings: Settings, keys: Keys, record: RunRecord, api_key: str) -> Principal | None:
+    """Of a run's owner: those of the key that started it, else as the configuration has them now; None where there
+    are none any more."""
+    if api_key:
+        found = keys.holder(api_key)
+        same = found is not None and (found.id, found.tenant) == (record.run.owner, record.tenant)
+        return found if same else None
     for one in settings.principals:
         if (one.id, one.tenant) == (record.run.owner, record.tenant):
             return Principal(one.id, one.roles, one.tenant)

@@ -246,6 +246,29 @@ _GROUPS: dict[tuple[str, str], tuple[_Command, ...]] = {
             "Example: toolward ledger rotate-key",
         ),
     ),
+    ("key", "API keys, by which programs prove for whom they call."): (
+        _Command(
+            "create",
+            "gateway.cli.key:create",
+            "Make an API key, and show it this once; only its SHA-256 is kept.\n\n"
+            "It gives what policy gives its owner with these roles; --scope narrows that to the tools and\n"
+            "operations that a glob matches. A running gateway takes it within a second. See docs/identity.md.\n\n"
+            'Example: toolward key create ci --role support --scope "search.*" --scope crm.get_record\n'
+            'Example: toolward key create bot --role support --scope "run.*" --expires 30d --name "night shift"',
+        ),
+        _Command(
+            "list",
+            "gateway.cli.key:list_keys",
+            "List the API keys: whose, with which roles and scopes, until when.\n\n"
+            "Example: toolward key list --json",
+        ),
+        _Command(
+            "revoke",
+            "gateway.cli.key:revoke",
+            "Revoke an API key: it is refused from then on, and the runs that it started go no further.\n\n"
+            "Example: toolward key revoke 3mXq8ZbT0aLk",
+        ),
+    ),
     ("agent", "Agents, and what is wrong with their files."): (
         _Command(
             "list",

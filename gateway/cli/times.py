@@ -17,6 +17,10 @@ def age_seconds(text: str, option: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
+def is_age(text: str) -> bool:
+    return _AGE.fullmatch(text) is not None
+
+
 def moment_ms(text: str) -> int:
     """A date, or a date and time, in Unix milliseconds; UTC where it names no zone. Raises InvalidRequest."""
     try:

@@ -5,16 +5,14 @@ changed.
  "description": ["..."], "input_schema": {...}}}}}}
 """
 
-import fcntl
 import os
-import secrets
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from gateway.config.source import shown
+from gateway.config.whole_files import one_writer, put
 from gateway.core.lock import BackendPins, Pin, ToolsLock, tool_digest
 from toolward.errors import ConfigurationError
 from toolward.schema import depth_exceeds
@@ -85,11 +83,11 @@ class LockFile:
         """What the file holds now, changed, and written if that is something else. Raises ConfigurationError."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with _only_one(self.path.parent):
+            with one_writer(self.path.parent):
                 before = self.load()
                 after = change(before)
                 if after is not before:
-                    _put(self.path.resolve(), _encoded(after))
+                    put(self.path.resolve(), _encoded(after))
                     self._seen = self._stamp()
                 return after
         except OSError as error:
@@ -148,31 +146,3 @@ def _written(pin: Pin) -> _Tool:
     tool = pin.tool
     lines = tool.description.split("\n") if tool.description else []
     return _Tool(pin.digest, lines, tool.input_schema, tool.output_schema, tool.title, tool.annotations)
-
-
-@contextmanager
-def _only_one(folder: Path) -> Generator[None]:
-    """One writer at a time, by a lock on the folder: it leaves no file behind. Raises OSError."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
-
-
-def _put(path: Path, data: bytes) -> None:
-    """In place whole or not at all, with the permissions of the file before. Raises OSError."""
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}.tmp")
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    try:
-        with open(file, "wb") as opened:
-            with suppress(FileNotFoundError):
-                os.fchmod(file, path.stat().st_mode & 0o777)
-            opened.write(data)
-            opened.flush()
-            os.fsync(file)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -25,8 +25,9 @@ RANK: dict[Effect, int] = {"deny": 0, "ask": 1, "allow": 2}
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What policy says about one call. `rule` is empty when no rule said anything, and `agent:NAME` when the
-    agent does not have the tool; `version` names the policy and the catalog that decided."""
+    """What policy says about one call. `rule` is empty when no rule said anything, `agent:NAME` when the agent
+    does not have the tool, `caller:scopes` when no scope of the caller matches it; `version` names the policy and
+    the catalog that decided."""
 
     effect: Effect
     rule: str

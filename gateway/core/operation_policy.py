@@ -1,4 +1,4 @@
-"""What policy says of operations: deny beats allow, and what no rule speaks of is denied."""
+"""What policy says of operations: deny beats allow, and what no rule speaks of, or no scope matches, is denied."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -7,6 +7,8 @@ from gateway.core.binding import Decision
 from gateway.core.conditions import Failed, operation_values
 from gateway.core.operations import OPERATIONS
 from gateway.core.rules import Effect, Rule
+from gateway.core.scopes import RULE as SCOPES
+from gateway.core.scopes import outside, within
 from toolward.errors import Denied
 from toolward.types import Principal
 
@@ -40,6 +42,8 @@ class OperationPolicy:
 
     def decide(self, principal: Principal, operation: str, resource: Mapping[str, str]) -> Decision:
         """Never raises: what is not in the list of operations is denied like everything else."""
+        if not within(principal, operation):
+            return Decision("deny", SCOPES, outside(operation), self._version)
         for rule in self._by_operation.get(operation, ()):
             if _meeting(rule, principal, resource)[0]:
                 verb = "allows it" if rule.effect == "allow" else "denies it"
@@ -53,6 +57,8 @@ class OperationPolicy:
         """Every rule over operations, in the order of the files, and what it made of this one."""
         decision = self.decide(principal, operation, resource)
         found: list[Explained] = []
+        if decision.rule == SCOPES:
+            found.append(Explained(SCOPES, "", "deny", True, True, decision.reason))
         for rule in self._rules:
             applies, why = False, "is for other operations"
             if concerns := rule.operations.matches(operation):

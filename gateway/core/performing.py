@@ -120,10 +120,6 @@ class Performer:
             try:
                 answer = await self._backends.call(tool.backend, principal, sent, onward)
                 return checked(tool, answer, self._bounds.result_bytes)
-            except DeadlineExceeded:
-                if self._clock.monotonic() < until:  # the backend's own, which is shorter
-                    raise
-                raise _too_long(tool.name, seconds) from None
             except Unavailable as error:
                 pause = self._pause(admitted, error, attempts.made, until - self._clock.monotonic())
                 if pause is None:

@@ -1,6 +1,7 @@
 """Decisions: what a caller may do, with a tool and otherwise. The one source for listing, calling and explaining.
 
-deny > ask > allow, and what no rule speaks of is denied. Nothing is parsed or compiled per call.
+deny > ask > allow, and what no rule speaks of is denied. What no scope of the caller matches is denied whatever the
+rules say. Nothing is parsed or compiled per call.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ from gateway.core.operation_policy import Explained, OperationPolicy
 from gateway.core.people import PEOPLE
 from gateway.core.rules import Effect, Policy, PolicySource, Rule
 from gateway.core.rules_reader import parse_policy
+from gateway.core.scopes import RULE as SCOPES
+from gateway.core.scopes import outside, within
 from gateway.core.steps import Steps, at_once
 from toolward.errors import ConfigurationError
 from toolward.names import closest
@@ -90,7 +93,7 @@ class BoundPolicy:
     ) -> Decision:
         """What may be done with one call whose arguments have been validated. `origins` says where its values came
         from; without it, what the run has on record does. Never raises."""
-        if (refusal := self._refusal(tool, run)) is not None:
+        if (refusal := self._refusal(principal, tool, run)) is not None:
             return refusal
         bound = self._tools[tool.name]
         case = Case(principal, tool, arguments, run, bound.variables, origins)
@@ -110,7 +113,7 @@ class BoundPolicy:
 
     def listable(self, principal: Principal, tool: CatalogTool, run: RunScope | None = None) -> bool:
         """Whether some call of the tool could be allowed or asked for."""
-        if self._refusal(tool, run) is not None:
+        if self._refusal(principal, tool, run) is not None:
             return False
         bound = self._tools[tool.name]
         case = Case(principal, tool, None, run, bound.variables)
@@ -129,6 +132,8 @@ class BoundPolicy:
         if run is None and name.startswith(f"{PEOPLE}."):
             return False
         if run is not None and not globs(run.tools).matches(name):
+            return False
+        if not within(principal, name):
             return False
         labels = caller_labels(principal, run)
         return any(
@@ -162,7 +167,7 @@ class BoundPolicy:
         by_id = {} if bound is None else {rule.rule.id: rule for rule in bound.rules}
         case = Case(principal, tool, arguments, run, bound.variables if bound else None, origins)
         found = [_explain(rule, by_id.get(rule.id), case, decision) for rule in self._over_tools()]
-        if decision.rule.startswith("agent:"):  # no rule of a file has such an id
+        if decision.rule == SCOPES or decision.rule.startswith("agent:"):  # no rule of a file has such an id
             found.insert(0, Explained(decision.rule, "", "deny", True, True, decision.reason))
         return tuple(found)
 
@@ -175,14 +180,17 @@ class BoundPolicy:
     def _over_tools(self) -> Iterator[Rule]:
         return (rule for rule in self.policy.rules if rule.tools.patterns)
 
-    def _refusal(self, tool: CatalogTool, run: RunScope | None) -> Decision | None:
-        """The denial that holds for every call and caller: the agent has no such tool, it is one for runs only, a
-        rule does not fit the tool, or the tool came after this policy was bound."""
+    def _refusal(self, principal: Principal, tool: CatalogTool, run: RunScope | None) -> Decision | None:
+        """The denial that holds for every call, whatever the rules say: the tool is one for runs only, the agent
+        does not have it, no scope of the caller matches it, a rule does not fit it, or it came after this policy
+        was bound."""
         if run is None and tool.backend == PEOPLE:
             return Decision("deny", "", "only an agent, in a run, turns to people", self.version)
         if run is not None and not globs(run.tools).matches(tool.name):
             reason = f"the agent {run.agent} does not have this tool"
             return Decision("deny", f"agent:{run.agent}", reason, self.version)
+        if not within(principal, tool.name):
+            return Decision("deny", SCOPES, outside(tool.name), self.version)
         bound = self._tools.get(tool.name)
         return self._nothing if bound is None else bound.flaw and self._of_now(bound.flaw)
 

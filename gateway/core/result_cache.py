@@ -1,8 +1,8 @@
 """Results of reading tools that answer later calls too, where a rule says for how long (`cache: 5m`).
 
 What is kept is what the backend answered, checked, before the output rules of any rule. It answers only the very
-same question: the same tenant, principal and roles, the same tool by all that its server says of it, the same
-arguments, and the same backend as it was reached then. A backend that was connected, configured or listed anew
+same question: the same tenant, principal, roles and scopes, the same tool by all that its server says of it, the
+same arguments, and the same backend as it was reached then. A backend that was connected, configured or listed anew
 since, or of which a tool that changes things was called from here, begins with nothing. Failures are never kept.
 
 In memory, of this process, and bounded. Of several calls at once with the same question one is made.
@@ -53,6 +53,7 @@ class Question(NamedTuple):
     tenant: str
     principal: str
     roles: tuple[str, ...]
+    scopes: tuple[str, ...] | None
     backend: str
     reached: _Reached
     tool: str
@@ -65,7 +66,8 @@ def question(
 ) -> Question:
     roles = tuple(sorted(principal.roles))
     reached, asked = _Reached(listing), arguments_digest(arguments)
-    return Question(principal.tenant, principal.id, roles, listing.backend, reached, tool, tool_digest, asked)
+    who = (principal.tenant, principal.id, roles, principal.scopes)
+    return Question(*who, listing.backend, reached, tool, tool_digest, asked)
 
 
 class Answered(NamedTuple):

@@ -8,6 +8,7 @@ from gateway.agent.retrying import effects_behind
 from gateway.agent.state import IllegalTransition, RunStateData, fold, retried
 from gateway.agent.stored import encode
 from gateway.core.ports import RunRecord
+from gateway.core.scopes import covers, narrower, not_covered
 from gateway.runs.access import Access
 from gateway.runs.answers import withdraw_left_open
 from gateway.runs.inputs import check_key, check_text
@@ -72,10 +73,11 @@ class Control:
         """Go on with the conversation: the model hears of it before its next turn, and a run that has ended, or
         waits for people, goes on. A repeat with the same key adds nothing.
 
-        Raises InvalidRequest, TooLarge, and Conflict for a run that was cancelled or a key that was used for other
-        words.
+        What is said has the run do what it may do: so whoever is narrowed must have all that the run has. Raises
+        Denied where they do not, InvalidRequest, TooLarge, and Conflict for a run that was cancelled or a key that
+        was used for other words.
         """
-        await self.record(principal, run_id, "run.message")
+        record = await self.record(principal, run_id, "run.message")
         check_text(text, "message")
         check_key(key)
 
@@ -87,6 +89,7 @@ class Control:
                 return ()
             if state.run.state is RunState.CANCELLED:
                 raise _over(state.run, "gone on with")
+            _check_reach(principal, record, state)
             return (ev.MessageReceived(text=text, by=principal.id, key=key),)
 
         run = await self._amend(run_id, send)
@@ -107,10 +110,10 @@ class Control:
     async def retry(self, principal: Principal, run_id: str, after: int, key: str = "") -> Run:
         """A new run of the caller's that shares the events up to `after`. What the old one did behind it is listed
         in its first event, and calling such a tool again needs a person's yes. A repeat with the same key gives the
-        same run.
+        same run. Of the caller's scopes and the old run's it has the narrower ones.
 
-        Raises InvalidRequest where there is no such event or the run had ended there, and Conflict when the key was
-        used for something else.
+        Raises Denied where neither are narrower, InvalidRequest where there is no such event or the run had ended
+        there, and Conflict when the key was used for something else.
         """
         parent = await self.record(principal, run_id, "run.retry")
         if denied := self._access.refuses_start(principal, parent.run.agent):
@@ -136,9 +139,15 @@ class Control:
             raise InvalidRequest(
                 f"The run {run_id} has no event {after}.", hint=f"Its events are 1 to {len(log)}."
             )
-        shared = fold(log[:after])
-        effects = effects_behind(fold(log), shared, lambda tool: self._ports.facts(tool).changes)
-        event = ev.RunRetried(parent=run_id, after=after, owner=principal.id, effects=effects)
+        shared, whole = fold(log[:after]), fold(log)
+        event = ev.RunRetried(
+            parent=run_id,
+            after=after,
+            owner=principal.id,
+            effects=effects_behind(whole, shared, lambda tool: self._ports.facts(tool).changes),
+            scopes=narrower(principal.scopes, whole.scopes),
+            api_key=principal.api_key,
+        )
         try:
             return event, retried(shared, self._ports.ids.new("run"), event, self._ports.clock.now_ms())
         except IllegalTransition:
@@ -162,6 +171,16 @@ class Control:
             return journal.state.run
         finally:
             self._journals.release(journal)
+
+
+def _check_reach(principal: Principal, record: RunRecord, state: RunStateData) -> None:
+    """Raises Denied where the caller proves themself with less than the run has: with other scopes or, by a key,
+    with fewer roles."""
+    if principal.api_key and principal.api_key == state.api_key:
+        return
+    fewer = bool(principal.api_key) and not set(record.roles) <= set(principal.roles)
+    if fewer or not covers(principal.scopes, state.scopes):
+        raise not_covered()
 
 
 def _over(run: Run, what: str) -> Conflict:

@@ -2,13 +2,13 @@
 each kind is kept for each, so a slow one costs no memory and stalls no run."""
 
 import asyncio
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
 from gateway.core.ports import OnPiece, Piece
-from toolward.errors import ToolwardError, Unavailable
-from toolward.types import TextDelta, TextKind
+from toolward.errors import ToolwardError, Unauthenticated, Unavailable
+from toolward.types import Principal, TextDelta, TextKind
 
 PENDING_TEXT = 64 * 1024
 """Characters of one kind of a turn's text that a watcher has not taken yet; beyond it what waits is dropped. The
@@ -18,9 +18,10 @@ whole text is in the turn's `model_replied` event."""
 class Watcher:
     """How far a run's log has come since somebody began to watch it, and what its model says meanwhile."""
 
-    __slots__ = ("_begun", "_error", "_moved", "_said", "_turn", "ended", "seq", "wants_text")
+    __slots__ = ("_begun", "_error", "_moved", "_said", "_turn", "by", "ended", "seq", "wants_text")
 
-    def __init__(self, wants_text: bool = False) -> None:
+    def __init__(self, wants_text: bool = False, by: Principal | None = None) -> None:
+        self.by = by
         self.seq = 0
         self.ended = False
         self.wants_text = wants_text
@@ -89,7 +90,9 @@ def _follows(piece: TextDelta, said: TextDelta) -> bool:
 class Feed:
     """Who watches which run, in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, holds: Callable[[Principal], bool] = lambda _: True) -> None:
+        """`holds` says whether what proved a caller does still."""
+        self._holds = holds
         self._watchers: dict[str, set[Watcher]] = {}
         self._closed: ToolwardError | None = None
 
@@ -112,6 +115,23 @@ class Feed:
         )
         for run_id in self._watchers:
             self.stopped(run_id, self._closed)
+
+    def recheck(self) -> None:
+        """Who watches with what proves nothing any more sees nothing more."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                try:
+                    self.check(watcher)
+                except Unauthenticated as error:
+                    watcher.fail(error)
+
+    def check(self, watcher: Watcher) -> None:
+        """Raises Unauthenticated where what proved the watcher does not any more."""
+        if watcher.by is not None and not self._holds(watcher.by):
+            raise Unauthenticated(
+                "What this was watched with does not prove any more who watches.",
+                hint="Watch the run again with what does, behind the last event that you have.",
+            )
 
     def speaker(self, run_id: str, turn: int, names: Mapping[str, str] = MappingProxyType({})) -> OnPiece:
         """Gets the pieces of one model reply as they come, from its beginning. `names` has the qualified name
@@ -145,9 +165,10 @@ class Feed:
                 watcher.begin(turn)
 
     @contextmanager
-    def watching(self, run_id: str, *, text: bool = False) -> Generator[Watcher]:
-        """Begin before reading the log: what is stored between the two is then not missed."""
-        watcher = Watcher(text)
+    def watching(self, run_id: str, *, text: bool = False, by: Principal | None = None) -> Generator[Watcher]:
+        """Begin before reading the log: what is stored between the two is then not missed. Raises as `check`."""
+        watcher = Watcher(text, by)
+        self.check(watcher)
         if self._closed is not None:
             watcher.fail(self._closed)
         self._watchers.setdefault(run_id, set()).add(watcher)

@@ -49,7 +49,7 @@ def _unknown_facts(_tool: str) -> ToolFacts:
     return UNKNOWN
 
 
-def _as_started(record: RunRecord) -> Principal | None:
+def _as_started(record: RunRecord, _api_key: str) -> Principal | None:
     return Principal(record.run.owner, record.roles, record.tenant)
 
 
@@ -74,6 +74,7 @@ class Runs:
         ids: Ids,
         facts: Callable[[str], ToolFacts] = _unknown_facts,
         rights: Rights = _as_started,
+        holds: Callable[[Principal], bool] = lambda _: True,
         budgets: Callable[[], Sequence[Budget]] = lambda: (),
         holder: str = "",
         gone: Gone = lambda _: False,
@@ -84,13 +85,14 @@ class Runs:
     ) -> None:
         """`authorize` asks the policy in force; `tools_for` gives what an agent may be offered on behalf of a
         principal; `facts` what is known of a tool's effects, by qualified name; `rights` what a run's owner may
-        now; `budgets` those in force; at most `at_once` runs are worked on at the same time."""
+        now; `holds` whether what proved a caller still does; `budgets` those in force; at most `at_once` runs are
+        worked on at the same time."""
         self._agents = agents
         self._ledger = ledger
         self._access = Access(authorize)
         self._clock = clock
         self._ids = ids
-        self._feed = Feed()
+        self._feed = Feed(holds)
         self._journals = Journals(ledger, clock, self._feed, observer)
         self._leases = Leases(ledger, clock, holder or ids.new("gateway"), lease_seconds)
         held = Budgets(budgets, ledger, clock)
@@ -131,6 +133,10 @@ class Runs:
         """Who watches a run that goes on is told that the gateway stops, and so is who begins to."""
         self._feed.close()
 
+    def recheck(self) -> None:
+        """What proved callers may not do so any more: who watches with it sees nothing more."""
+        self._feed.recheck()
+
     async def close(self) -> None:
         """Stop working. The runs stay as they are in the ledger."""
         await self._work.close()
@@ -169,6 +175,8 @@ class Runs:
             input=text,
             definition=definition,
             before=tuple(before),
+            scopes=principal.scopes,
+            api_key=principal.api_key,
         )
         state = begin(self._ids.new("run"), event, self._clock.now_ms())
         record = RunRecord(state.run, principal.tenant, principal.roles, key)
@@ -207,8 +215,8 @@ class Runs:
     ) -> AsyncGenerator[RunEvent | TextDelta]:
         """Every event behind `after`, then each new one as it is stored; ends with the run. With `deltas` also what
         the model says meanwhile, where this process works on the run and as far as the caller keeps up. Raises
-        NotFound, Denied."""
-        with self._feed.watching(run_id, text=deltas) as watcher:
+        NotFound, Denied; Unauthenticated as soon as what proved the caller does not any more."""
+        with self._feed.watching(run_id, text=deltas, by=principal) as watcher:
             ended = (await self.get_run(principal, run_id)).state.ended
             seen, replied, first = after, 0, True
             while True:
@@ -217,6 +225,7 @@ class Runs:
                 if first or ended or watcher.seq > seen:  # not for every piece of text
                     first = False
                     for event in await self._ledger.events(run_id, seen):
+                        self._feed.check(watcher)
                         seen = event.seq
                         watcher.seq = max(watcher.seq, seen)
                         if event.type == "model_replied":

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.core.ports import Lease, RunRecord, Superseded
@@ -19,8 +21,9 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
 """Between two looks for runs that nobody works on: another gateway's that has stopped, say."""
 
-Rights = Callable[[RunRecord], Principal | None]
-"""The owner of a run with the rights that they have now; None for somebody who may not call any more."""
+Rights = Callable[[RunRecord, str], Principal | None]
+"""The owner of a run with the rights that they have now; None for somebody who may not call any more. The text is
+the prefix of the API key that started it, empty where none did: then the key's rights are the run's."""
 
 Gone = Callable[[str], bool]
 """Whether a holder of leases is surely gone, so that nobody need wait until they expire."""
@@ -160,13 +163,15 @@ class Work:
             self._again.add(journal.run_id)  # somebody wrote while the lease was ours, and could not have it
 
     async def _drive(self, journal: Journal, lease: Lease) -> None:
-        principal = self._rights(journal.record)
+        def may() -> bool:
+            return self._principal(journal) is not None
+
         try:
-            if principal is None:
-                await self._refuse(journal, lease)
-            else:
+            if (principal := self._principal(journal)) is not None:
                 with self._ports.observer.work(lambda: journal.state):
-                    await Worker(journal, lease, principal, self._agents, self._ports).drive()
+                    await Worker(journal, lease, principal, self._agents, self._ports, may).drive()
+            if not may():
+                await self._refuse(journal, lease)
         except Superseded:
             log.warning("another gateway works on the run %s now", journal.run_id)
             self._again.add(journal.run_id)
@@ -175,6 +180,12 @@ class Work:
         except Exception:
             log.exception("work on the run %s failed inside", journal.run_id)
             await self._give_up(journal)
+
+    def _principal(self, journal: Journal) -> Principal | None:
+        """For whom the run works: its owner, narrowed as whoever started it was."""
+        state = journal.state
+        owner = self._rights(journal.record, state.api_key)
+        return owner and replace(owner, scopes=state.scopes, api_key=state.api_key)
 
     async def _refuse(self, journal: Journal, lease: Lease) -> None:
         owner = journal.state.run.owner

@@ -1,7 +1,7 @@
 """Work on one run: look at its state, take the next step, record what came of it, again."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Takes one run as far as it can go now, under a lease. `principal` is its owner, with the rights of now."""
+    """Takes one run as far as it can go now, under a lease. `principal` is its owner, with the rights of now; no
+    step begins when `may` says that there are none any more."""
 
     def __init__(
         self,
@@ -42,12 +43,14 @@ class Worker:
         principal: Principal,
         agents: Mapping[str, AgentDefinition],
         ports: Ports,
+        may: Callable[[], bool] = lambda: True,
     ) -> None:
         self._journal = journal
         self._lease = lease
         self._principal = principal
         self._agents = agents
         self._ports = ports
+        self._may = may
         self._sources = RunSources()
         self._thinking = Thinking(journal, lease, principal, ports, self._offer)
 
@@ -61,7 +64,7 @@ class Worker:
         if stuck(self._state, self._lease):
             await park(self._journal, self._lease, self._principal, self._agents, self._ports)
         going = True
-        while going:
+        while going and self._may():
             state = self._state
             try:
                 going = await self._advance()

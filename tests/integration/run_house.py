@@ -123,6 +123,7 @@ class House:
                 ids=self.ids,
                 facts=facts,
                 rights=self._rights,
+                holds=self.holds,
                 lease_seconds=self.lease_seconds,
                 holder=presence.name,
                 gone=presence.gone,
@@ -130,9 +131,12 @@ class House:
             ) as runs:
                 yield runs
 
-    def _rights(self, record: RunRecord) -> Principal | None:
+    def _rights(self, record: RunRecord, _api_key: str) -> Principal | None:
         roles = record.roles if self.rights is None else self.rights.get(record.run.owner)
         return None if roles is None else Principal(record.run.owner, roles, record.tenant)
+
+    def holds(self, _principal: Principal) -> bool:
+        return True
 
     def script(self, *replies: ModelReply) -> TwinModel:
         self.model = model = TwinModel(replies)

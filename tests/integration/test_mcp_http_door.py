@@ -46,12 +46,15 @@ class Door:
         return await self.post({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, **headers)
 
 
-@pytest.fixture
-async def door() -> AsyncGenerator[Door, None]:
+@pytest.fixture(params=["plain", "asgi"])
+async def door(request: pytest.FixtureRequest) -> AsyncGenerator[Door, None]:
+    """Plain requests by the short way, and by the one that all others go."""
     mcp = McpHttpDoor(server, server.info, bearer({"right": Principal("ada")}), Origins())
     async with (
         server.running(),
-        http_server(mcp, parse_address("127.0.0.1:0")) as port,
+        http_server(
+            mcp, parse_address("127.0.0.1:0"), plain=mcp if request.param == "plain" else None
+        ) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         yield Door(client)

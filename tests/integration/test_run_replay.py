@@ -38,7 +38,7 @@ def test_whatever_a_moody_model_moody_tools_and_moody_people_make_of_a_run_repla
 # --- a log that was changed ------------------------------------------------------------------------------
 
 GIVEN: Mapping[str, frozenset[str]] = {
-    "run_started": frozenset({"agent", "owner", "tenant", "input", "definition"}),
+    "run_started": frozenset({"agent", "owner", "tenant", "input", "definition", "scopes", "api_key"}),
     "run_taken_up": frozenset(),
     "message_received": frozenset({"text", "by", "key"}),
     "model_replied": frozenset(
@@ -63,7 +63,7 @@ GIVEN: Mapping[str, frozenset[str]] = {
     ),
     "run_paused": frozenset({"by", "reason"}),
     "run_resumed": frozenset({"by"}),
-    "run_retried": frozenset({"parent", "owner", "effects"}),
+    "run_retried": frozenset({"parent", "owner", "effects", "scopes", "api_key"}),
     "run_rated": frozenset({"by", "score", "comment"}),
     "run_completed": frozenset(),
     "run_failed": frozenset(),

@@ -145,7 +145,7 @@ async def test_a_lock_that_cannot_be_written_holds_while_the_process_lives(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gateway.config.lockfile._put", full)
+    monkeypatch.setattr("gateway.config.lockfile.put", full)
     house.serve(look="Looks.")
     with caplog.at_level(logging.WARNING):
         async with house.open() as gateway:

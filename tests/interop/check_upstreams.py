@@ -236,7 +236,7 @@ async def test_a_call_that_outlasts_its_deadline_ends_and_the_connection_serves_
 ) -> None:
     me = local_person(opened.gateway.settings)
     long = ToolCall(f"{backend}.trigger-long-running-operation", b'{"duration":60,"steps":1}')
-    with pytest.raises(DeadlineExceeded, match="took longer than"):
+    with pytest.raises(DeadlineExceeded, match="did not answer"):
         await opened.gateway.dispatch.call_tool(me, long, CallContext(timeout=0.5))
     assert (await call(opened, "rest", f"{backend}.echo", message="still here")).text == "Echo: still here"
 

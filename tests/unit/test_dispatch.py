@@ -412,7 +412,7 @@ class TestFailure:
             raise AssertionError
 
         gateway.backends.answers["crm.get"] = hang
-        with pytest.raises(DeadlineExceeded, match=r"crm\.get took longer than 0\.01 seconds"):
+        with pytest.raises(DeadlineExceeded, match="crm did not answer get in time"):
             await gateway.call("crm.get", context=CallContext(timeout=0.01))
         assert gateway.ledger.journal[-1].endswith(" deadline_exceeded")
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from msgspec.structs import replace
 
 from toolward.auth.on_behalf import LIFETIME, SKEW, OnBehalf, caller_of
 from toolward.errors import ConfigurationError, Unauthenticated
@@ -19,8 +20,12 @@ def at(seconds: float, key: str = KEY) -> OnBehalf:
     return OnBehalf(key, lambda: NOW + seconds)
 
 
-def test_a_server_reads_for_whom_its_gateway_calls() -> None:
-    assert at(1).read(at(0).sign(ADA)) == ADA
+@pytest.mark.parametrize("scopes", [None, (), ("crm.*", "run.read")])
+def test_a_server_reads_for_whom_its_gateway_calls_and_how_they_are_narrowed(
+    scopes: tuple[str, ...] | None,
+) -> None:
+    caller = replace(ADA, scopes=scopes)
+    assert at(1).read(at(0).sign(caller)) == caller
 
 
 @pytest.mark.parametrize("late", [-SKEW, LIFETIME + SKEW - 1])

@@ -120,6 +120,7 @@ async def test_the_same_question_is_answered_until_its_time_is_over_and_the_reco
         Principal("bo", ADA.roles, ADA.tenant),
         Principal("ada", ADA.roles, "other"),
         Principal("ada", ("support",), ADA.tenant),
+        Principal("ada", ADA.roles, ADA.tenant, ("*",)),
     ],
 )
 async def test_nobody_gets_what_another_was_answered(gateway: Gateway, other: Principal) -> None:

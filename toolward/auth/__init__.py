@@ -1,6 +1,7 @@
 """Proving who calls. A door hands over the request's headers and gets a principal, or refuses.
 
 tokens      bearer tokens: those of an installation, and a file of hashed ones
+api_keys    `tw_PREFIX_SECRET`: many, each with roles, scopes and an end
 jwt, keys   tokens that an identity provider signed (the extra `jwt`; loaded only where it is configured)
 on_behalf   for whom a gateway calls
 """

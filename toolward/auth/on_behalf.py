@@ -32,13 +32,14 @@ class _Header(msgspec.Struct):
     typ: Literal["JWT"] = "JWT"
 
 
-class _Claims(msgspec.Struct):
+class _Claims(msgspec.Struct, omit_defaults=True):
     iss: Literal["toolward"]
     sub: str
     roles: tuple[str, ...]
     tenant: str
     iat: int
     exp: int
+    scopes: tuple[str, ...] | None = None
 
 
 _decode_header = msgspec.json.Decoder(_Header).decode
@@ -61,7 +62,8 @@ class OnBehalf:
 
     def sign(self, principal: Principal) -> str:
         now = int(self._clock())
-        claims = _Claims(ISSUER, principal.id, principal.roles, principal.tenant, now, now + LIFETIME)
+        who = (principal.id, principal.roles, principal.tenant)
+        claims = _Claims(ISSUER, *who, now, now + LIFETIME, principal.scopes)
         signed = self._head + b"." + _base64(msgspec.json.encode(claims))
         return (signed + b"." + self._signature(signed)).decode()
 
@@ -79,7 +81,7 @@ class OnBehalf:
         now = self._clock()
         if not claims.iat - SKEW <= now < claims.exp + SKEW:
             raise _refused("is not for now: the clocks of gateway and server differ, or it was kept")
-        return Principal(claims.sub, claims.roles, claims.tenant)
+        return Principal(claims.sub, claims.roles, claims.tenant, claims.scopes)
 
     def _signature(self, signed: bytes) -> bytes:
         return _base64(hmac.digest(self._key, signed, hashlib.sha256))

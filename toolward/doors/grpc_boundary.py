@@ -67,6 +67,8 @@ class Boundary:
                 pieces = behaviour(principal, call_context, rpc.decode_request(raw))
                 async with closing(pieces):
                     async for piece in pieces:
+                        if watches and principal.api_key:  # one that is over by now sees nothing more
+                            await self._caller(context)
                         await _write(context, rpc.encode_response(piece))
             except asyncio.CancelledError:
                 await self._abort(context, rpc.method, self._stopped_by_us())

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import msgspec
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.transport_security import TransportSecuritySettings
@@ -66,8 +67,9 @@ def scope_for(
     scope: MutableMapping[str, Any], principal: Principal, arguments: bytes | None
 ) -> dict[str, Any]:
     """The scope as the applications want it. The SDK lets only its own kind of user into the session that they
-    opened, so the principal is one."""
-    token = AccessToken(token="", client_id=principal.tenant, subject=principal.id, scopes=[])
+    opened, so the principal is one, with what it is narrowed to."""
+    client = msgspec.json.encode((principal.tenant, principal.api_key, principal.scopes)).decode()
+    token = AccessToken(token="", client_id=client, subject=principal.id, scopes=[])
     headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]  # uvicorn leaves blanks there
     extra = {PRINCIPAL_KEY: principal, ARGUMENTS_KEY: arguments, "user": AuthenticatedUser(token)}
     return {**scope, "path": "/mcp", "raw_path": b"/mcp", "headers": headers, **extra}

@@ -1,6 +1,7 @@
 """What a process answers over HTTP beside its work: `/healthz` (it lives), `/readyz` (send it work), `/metrics`,
 and where tokens come from. The first two answer anybody: a probe has no token, and calls by any name it likes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,16 +12,25 @@ from toolward.doors.replies import refuse, reply
 from toolward.doors.terms import Terms
 from toolward.errors import Denied, ToolwardError
 from toolward.telemetry.metrics import CONTENT_TYPE
+from toolward.types import Principal
 
 PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class Probes:
-    """An ASGI application for `paths`. Metrics are for every proven caller, or for those with `role`."""
+    """An ASGI application for `paths`. Metrics are for every proven caller, or for those with `role` who `may`."""
 
-    def __init__(self, terms: Terms, authenticate: Authenticate, origins: Origins, *, role: str = "") -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        authenticate: Authenticate,
+        origins: Origins,
+        *,
+        role: str = "",
+        may: Callable[[Principal], bool] = lambda _: True,
+    ) -> None:
         self._terms, self._authenticate, self._origins = terms, authenticate, origins
-        self._role = role
+        self._role, self._may = role, may
         self._metadata = frozenset[str]() if terms.protected is None else terms.protected.paths
         self.paths = PATHS | self._metadata
 
@@ -44,6 +54,8 @@ class Probes:
             principal = await proven(self._authenticate, headers)
             if self._role and self._role not in principal.roles:
                 raise Denied(f"Metrics are for callers with the role {self._role}.")
+            if not self._may(principal):
+                raise Denied("Metrics are not among what the caller's scopes are for.")
         except ToolwardError as error:
             await refuse(send, error, self._terms.challenge(headers))
             return

@@ -21,6 +21,8 @@ class Principal(msgspec.Struct, frozen=True, dict=True):
     scopes: tuple[str, ...] | None = None
     """Globs over qualified tool names and operations (`crm.*`, `run.*`): what proved who calls is good for these
     alone, whatever policy gives the caller beside. None = for everything."""
+    api_key: str = ""
+    """The public prefix of the API key by which they are proven; empty where something else proves them."""
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
