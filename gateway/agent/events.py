@@ -24,8 +24,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists. It keeps the agent's definition, so that what the model saw can be rebuilt although the
     agent's file has changed since; which tools it may call is looked up anew each time. `before` is what was said
-    before the input, elsewhere: the caller's word for it. `scopes` narrow it as they narrowed who started it (None =
-    not at all), proven by the key of the prefix `api_key`, where it was one."""
+    before the input, elsewhere: the caller's word for it. `scopes` narrow the run as they narrowed who started it
+    (None = not at all), proven by the key of the prefix `api_key`, where it was one."""
 
     agent: str
     owner: str
