@@ -28,6 +28,7 @@ _COMPLETION = _object(
     usage=_object(prompt_tokens=_NUMBER, completion_tokens=_NUMBER, total_tokens=_NUMBER),
     toolward=_STATE,
 )
+_PROBLEM: JsonObject = {"$ref": "#/components/schemas/Problem"}
 _ERROR = _object(error=_object(message=_TEXT, type=_TEXT, code=_TEXT))
 
 
@@ -38,7 +39,10 @@ def _json(schema: JsonObject) -> JsonObject:
 def _responses(content: JsonObject) -> dict[int | str, dict[str, Any]]:
     return {
         200: {"description": "OK", "content": content},
-        "default": {"description": "What was wrong, as OpenAI's clients know it", "content": _json(_ERROR)},
+        "default": {
+            "description": "What was wrong, as OpenAI's clients know it; a problem where the door itself says it",
+            "content": _json(_ERROR) | {"application/problem+json": {"schema": _PROBLEM}},
+        },
     }
 
 

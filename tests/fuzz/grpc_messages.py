@@ -132,7 +132,7 @@ def _send(channel: grpc.Channel, path: str, raw: bytes, told: list[tuple[str, An
             call(raw, metadata=told, timeout=PATIENCE)
             return
         news = call(
-            raw, metadata=told, timeout=0.3 if path.endswith(("WatchRun", "WatchTools")) else PATIENCE
+            raw, metadata=told, timeout=0.1 if path.endswith(("WatchRun", "WatchTools")) else PATIENCE
         )
         for _ in zip(range(100), news, strict=False):
             pass

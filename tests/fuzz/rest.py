@@ -99,4 +99,7 @@ def _send(client: httpx.Client, case: Any) -> None:
         return
     checked = httpx.Response(answer.status_code, headers=answer.headers, content=said, request=answer.request)
     checked.elapsed = answer.elapsed
-    case.validate_response(checked, checks=CHECKS)
+    try:
+        case.validate_response(checked, checks=CHECKS)
+    except BaseExceptionGroup as found:
+        raise Finding(f"{answer.status_code}: {found.exceptions[0]}", shown) from None
