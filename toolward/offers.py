@@ -20,6 +20,8 @@ class Resource(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     description: str | None = None
     mime_type: str | None = None
     annotations: JsonObject | None = None
+    size: int | None = None  # bytes
+    icons: tuple[JsonObject, ...] = ()
 
 
 class ResourceTemplate(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -31,6 +33,7 @@ class ResourceTemplate(msgspec.Struct, frozen=True, omit_defaults=True, rename="
     description: str | None = None
     mime_type: str | None = None
     annotations: JsonObject | None = None
+    icons: tuple[JsonObject, ...] = ()
 
 
 class ResourcePage(msgspec.Struct, frozen=True):
@@ -49,6 +52,7 @@ class PromptArgument(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     description: str | None = None
     required: bool = False
+    title: str | None = None
 
 
 class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -56,6 +60,7 @@ class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str | None = None
     title: str | None = None
     arguments: tuple[PromptArgument, ...] = ()
+    icons: tuple[JsonObject, ...] = ()
 
 
 class PromptMessage(msgspec.Struct, frozen=True):
@@ -103,7 +108,8 @@ class PromptProvider(Protocol):
 
 @runtime_checkable
 class OffersMore(Protocol):
-    """A ToolProvider that may have resources or prompts too; None where it has none."""
+    """A ToolProvider that may have resources or prompts too; None where it has none. One with an `offers_change`
+    that is true has a `watch` that yields when these change, too."""
 
     @property
     def resources(self) -> ResourceProvider | None: ...
@@ -113,13 +119,14 @@ class OffersMore(Protocol):
 
 
 class Offers(msgspec.Struct, frozen=True):
-    """What stands behind a door, beside tools."""
+    """What stands behind a door, beside tools. `changing`: the provider's `watch` speaks of these, too."""
 
     resources: ResourceProvider | None = None
     prompts: PromptProvider | None = None
+    changing: bool = False
 
 
 def offers_of(provider: ToolProvider) -> Offers:
     if isinstance(provider, OffersMore):
-        return Offers(provider.resources, provider.prompts)
+        return Offers(provider.resources, provider.prompts, getattr(provider, "offers_change", False))
     return Offers()

@@ -6,13 +6,20 @@ from functools import partial
 from typing import Any
 
 from gateway.bootstrap.house import Gateway
-from gateway.bootstrap.identity import authentication
+from gateway.bootstrap.identity import authentication, secret_file
+from gateway.bootstrap.peers import PeersInForce
+from gateway.bootstrap.searching import over_http
 from gateway.core.scopes import within
-from toolward.doors.address import allowed_names
+from toolward.auth import local_secret
+from toolward.doors.address import Address, allowed_names
 from toolward.doors.entrance import Entrance
+from toolward.doors.protected_resource import ProtectedResource
 from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.types import Principal
+
+LAST_WORDS = 1
+"""Seconds that what is no tool call has to end, when all calls have ended or their time is over."""
 
 
 @asynccontextmanager
@@ -25,33 +32,88 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     from toolward.doors.probes import Probes
 
     settings, info, telemetry = gateway.settings, gateway.info, gateway.telemetry
-    terms = Terms(Entrance(tracing=telemetry.tracing, beside=telemetry.metrics.all))
-    authenticate = terms.entrance.counting(authentication(gateway), "http")
-    origins = allowed_names(settings.http)
-    tools = terms.entrance.to(gateway.dispatch, "http")
-    mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
-    rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway))
+    protected = _protected(gateway)
+    limits, drain = settings.limits.of_doors, settings.limits.drain
+    entrance = Entrance(
+        limits=limits,
+        on_behalf=PeersInForce(lambda: gateway.settings),
+        tracing=telemetry.tracing,
+        beside=telemetry.metrics.all,
+    )
+    entrance.suspects.good({"authorization": f"Bearer {local_secret(secret_file(gateway.home))}"})
+    terms = Terms(entrance, limits=limits, protected=protected)
+    known = authentication(gateway)
+    authenticate = entrance.counting(known, "http")
+    origins = allowed_names(settings.http, _names(settings.http, protected))
+    tools = entrance.to(gateway.dispatch, "http")
+    mcp = McpHttpDoor(over_http(gateway, entrance), info, authenticate, origins, terms)
+    agents = partial(entrance.to_agents, gateway.runs)
+    rest = rest_app(
+        info,
+        tools,
+        agents("http"),
+        authenticate,
+        partial(_status, gateway),
+        terms.challenge,
+        max_body=limits.body_bytes,
+    )
     # Metrics name tools of every tenant and every backend.
     probes = Probes(
         terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
     )
     async with (
-        http_server(front(mcp, rest, origins, probes), settings.http, plain=mcp) as port,
+        http_server(
+            front(mcp, rest, origins, probes),
+            settings.http,
+            tls=settings.tls,
+            limits=limits,
+            drain=LAST_WORDS,
+            plain=mcp,
+            refused=partial(entrance.refused.add, "http"),
+        ) as port,
         serve_grpc(
             str(settings.grpc),
-            terms.entrance.to(gateway.dispatch, "grpc"),
-            terms.entrance.counting(authentication(gateway), "grpc"),
-            agents=gateway.runs,
+            entrance.to(gateway.dispatch, "grpc"),
+            entrance.counting(known, "grpc"),
+            agents=agents("grpc"),
             name=info.name,
+            grace=LAST_WORDS,
+            limits=limits,
+            tls=settings.tls,
         ) as grpc,
     ):
         terms.readiness.state = "ready"
         try:
-            yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port))
+            scheme = "http" if settings.tls is None else "https"
+            yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port), scheme)
         finally:
             terms.readiness.state = "draining"
+            await grpc.stop_serving()
             gateway.runs.stop_watching()  # else the doors would wait for runs to end
+            await entrance.stop(info.name, drain)
             await mcp.aclose()
+
+
+def _protected(gateway: Gateway) -> ProtectedResource | None:
+    """What clients are told of where tokens come from, kept up to date."""
+    if not gateway.settings.resource:
+        return None
+    told = ProtectedResource(gateway.settings.resource)
+
+    def tell(*_: object) -> None:
+        providers = gateway.settings.identity
+        told.tell(
+            (one.issuer for one in providers), (scope for one in providers for scope in one.scopes or ())
+        )
+
+    tell()
+    gateway.reload.on_outcome(tell)
+    return told
+
+
+def _names(http: Address, protected: ProtectedResource | None) -> tuple[str, ...]:
+    """For which hosts the door answers beside its own: one that answers for all is not to answer for fewer."""
+    return () if protected is None or http.host in ("0.0.0.0", "::") else (protected.host,)  # noqa: S104
 
 
 def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:

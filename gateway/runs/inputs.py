@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
+from gateway.core.agent_tools import MAX_TEXT
 from toolward.errors import InvalidRequest, TooLarge
 from toolward.types import Said
-
-MAX_TEXT = 100_000
-"""Characters of a run's input, and of a message to it."""
 
 MAX_BEFORE = 400_000
 """Characters of the conversation that a run goes on with, all messages together."""

@@ -18,9 +18,9 @@ from gateway.servers.rest_runs import run_routes
 from gateway.servers.rest_tools import tool_routes
 from gateway.servers.surface import Surface
 from toolward.auth import Authenticate, proven
-from toolward.types import AgentProvider, Principal, ServerInfo, ToolProvider
-
-MAX_BODY = 64 * 1024 * 1024  # above our own bound on arguments, so that its error answers
+from toolward.doors.admittance import PEER, address_of
+from toolward.doors.limits import BODY_BYTES
+from toolward.types import AgentProvider, Headers, Principal, ServerInfo, ToolProvider
 
 
 def rest_app(
@@ -29,9 +29,12 @@ def rest_app(
     agents: AgentProvider,
     authenticate: Authenticate,
     status: Callable[[Principal], Mapping[str, Any]],
+    challenge: Callable[[Headers], str] = lambda headers: "Bearer",
+    *,
+    max_body: int = BODY_BYTES,
 ) -> FastAPI:
     """The application; hosts and origins are checked before it (`gateway.servers.front`). `status` says to a caller
-    how the gateway is; it raises Denied."""
+    how the gateway is; it raises Denied. `challenge` is the `WWW-Authenticate` of a 401."""
     app = FastAPI(
         title=info.title or info.name,
         version=info.version,
@@ -40,10 +43,12 @@ def rest_app(
         redoc_url=None,
         redirect_slashes=False,  # a redirect would send a body, and who sent it, twice
     )
-    app.add_middleware(Surface, most=MAX_BODY)
+    app.add_middleware(Surface, most=max_body)
 
     async def caller(request: Request) -> Principal:
-        return await proven(authenticate, dict(request.headers))
+        headers = dict(request.headers.items())  # of two with one name the last, as at MCP
+        headers[PEER] = address_of(request.scope)
+        return await proven(authenticate, headers)
 
     who = Depends(caller)
     app.include_router(tool_routes(tools, who), tags=["tools"])
@@ -51,7 +56,7 @@ def rest_app(
     app.include_router(inbox_routes(agents, who), tags=["input requests"])
     app.include_router(chat_routes(agents, who), tags=["OpenAI clients"])
     app.include_router(_status(status, who), tags=["operation"])
-    map_errors(app)
+    map_errors(app, challenge)
     described(app)
 
     return app

@@ -1,6 +1,7 @@
 """Foreign exceptions become ours here, once; ours become RFC 9457 problems."""
 
 import logging
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -11,17 +12,21 @@ from gateway.servers.rest_bodies import NotJson, is_json
 from gateway.servers.surface import allowed_at
 from toolward.doors.replies import PROBLEM, refusal_headers
 from toolward.errors import Internal, InvalidRequest, NotFound, ToolwardError, Violation
+from toolward.types import Headers
 from toolward.wire.errors import to_problem
 
 log = logging.getLogger(__name__)
 
 
-def map_errors(app: FastAPI) -> None:
-    """Every error of the application is told as a problem."""
+def map_errors(app: FastAPI, challenge: Callable[[Headers], str]) -> None:
+    """Every error of the application is told as a problem; `challenge` is what is said to whoever must prove who
+    they are, by the headers of their request."""
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ToolwardError)  # noqa: S101 -- a type guard: it is registered for nothing else
-        return problem(error, 415 if isinstance(error, NotJson) else None)
+        status = 415 if isinstance(error, NotJson) else None
+        told = {"www-authenticate": challenge(request.headers)} if error.code == "unauthenticated" else {}
+        return problem(error, status, told)
 
     async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 -- likewise

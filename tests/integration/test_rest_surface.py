@@ -42,13 +42,14 @@ TOOLS = Tools()
 
 
 @pytest.fixture
-async def rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx.AsyncClient]:
-    monkeypatch.setattr("gateway.servers.rest.MAX_BODY", 1_000)
+async def rest(tmp_path: Path) -> AsyncGenerator[httpx.AsyncClient]:
     house = House(tmp_path / "ledger.db")
     house.script(says("Hello."))
     async with house.open() as runs:
         await ended(runs, await runs.start_run(ADA, "support", "Hello."))
-        app = rest_app(ServerInfo("test", "1"), TOOLS, runs, bearer({"adas": ADA}), lambda _: {})
+        app = rest_app(
+            ServerInfo("test", "1"), TOOLS, runs, bearer({"adas": ADA}), lambda _: {}, max_body=1_000
+        )
         transport = httpx.ASGITransport(app)
         token = {"authorization": "Bearer adas"}
         async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=token) as client:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.config.builtin import builtin_settings
 from gateway.config.find import find_config, home_directory, load_settings, make_home
+from gateway.config.limits import DoorLimits
 from gateway.config.parse import read_settings
 from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
@@ -16,7 +17,8 @@ from gateway.config.shipped import shipped_policies
 from gateway.config.source import MAX_BYTES, load_yaml, parse_yaml
 from gateway.core.budgets import Budget
 from gateway.core.model_spec import BILLION
-from gateway.core.spec import CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, StdioSpec
+from gateway.core.spec import CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, McpSpec, StdioSpec
+from toolward.doors.limits import Limits
 from toolward.errors import ConfigurationError
 
 
@@ -437,6 +439,29 @@ def test_the_built_in_configuration(tmp_path: Path) -> None:
         assert not any("token" in word.lower() for word in launch.command)
 
 
+def test_what_mcp_clients_are_listed_is_read_strictly() -> None:
+    assert read("version: 1").mcp == McpSpec(200, ())
+    assert read("version: 1\nmcp: {tool_search: never}").mcp == McpSpec(0, ())
+    settings = read("version: 1\nmcp: {tool_search: 1, pinned: [crm.get, 'agents.*']}")
+    assert settings.mcp == McpSpec(1, ("crm.get", "agents.*"))
+    said = problem(
+        """
+        version: 1
+        mcp:
+          tool_search: 0
+          pinned: [crm__get]
+          pins: []
+        """
+    )
+    assert said.splitlines() == [
+        "toolward.yaml:3: mcp.tool_search must be a whole number from 1 to 100,000, or never, not 0",
+        "toolward.yaml:4: mcp.pinned[0] is an alias: write crm.get",
+        "toolward.yaml:5: mcp has an unknown key 'pins'; did you mean 'pinned'?",
+    ]
+    for wrong in ("true", "off", "1.5", "100_001", "[1]"):
+        assert "mcp.tool_search must be" in problem(f"version: 1\nmcp: {{tool_search: {wrong}}}")
+
+
 def test_budgets_are_read_strictly() -> None:
     settings = read(
         """
@@ -472,6 +497,34 @@ def test_budgets_are_read_strictly() -> None:
         "toolward.yaml:7: budgets[4] has an unknown key 'token_per_day'; did you mean 'tokens_per_day'?",
         "toolward.yaml:7: budgets[4].per are those of another budget; write one",
     ]
+
+
+def test_limits_of_the_doors_are_read_strictly() -> None:
+    said = read(
+        "version: 1\nlimits: {calls: 8, requests_per_second: 0.5, burst: 20, head_seconds: 2.5, drain: 3}\n"
+    )
+    assert said.limits == DoorLimits(
+        Limits(calls=8, requests_per_second=0.5, burst=20, head_seconds=2.5, calls_per_principal=192), 3
+    )
+    assert read("version: 1\n").limits == DoorLimits()
+    text = """
+        version: 1
+        limits:
+          calls: 0
+          head_seconds: 0
+          requests_per_second: many
+          burst: 5
+          header_bytes: 100
+          conections: 4
+        """
+    assert problem(text).split("\n") == [
+        "toolward.yaml:3: limits.calls must be a whole number from 1 to 100,000, not 0",
+        "toolward.yaml:4: limits.head_seconds must be a number of seconds, above 0 and at most 3600, not 0",
+        "toolward.yaml:5: limits.requests_per_second must be a number from 0 to 1,000,000, not 'many'",
+        "toolward.yaml:7: limits.header_bytes must be a whole number from 16384 to 1,048,576, not 100",
+        "toolward.yaml:8: limits has an unknown key 'conections'; did you mean 'connections'?",
+    ]
+    assert "without requests_per_second" in problem("version: 1\nlimits: {burst: 5}\n")
 
 
 def test_a_policy_says_where_it_is_wrong() -> None:

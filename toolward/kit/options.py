@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from toolward.doors.limits import BODY_BYTES, CALLS
 from toolward.errors import ConfigurationError
 
 TOKEN = "TOOLWARD_TOKEN"  # noqa: S105 -- the name of a variable, not a token
@@ -30,15 +31,17 @@ class Options:
     tokens: Annotated[str, "TOML file of hashed bearer tokens; --new-token ID makes an entry"] = ""
     jwt_issuer: Annotated[str, "take JWTs of this issuer"] = ""
     jwt_audience: Annotated[str, "... for this audience: the URL of the MCP door, as clients know it"] = ""
-    jwt_keys: Annotated[str, "... checked with this JWK set: a file or a URL"] = ""
+    jwt_keys: Annotated[
+        str, "... checked with this JWK set: a file or a URL; otherwise found by the issuer's metadata"
+    ] = ""
     jwt_networks: Annotated[str, "networks, with commas, that the URL's name may lead to; or: private"] = ""
     jwt_roles_claim: Annotated[str, "the claim that has a caller's roles"] = "roles"
     jwt_tenant_claim: Annotated[str, "the claim that has a caller's tenant"] = "tenant"
     tls_cert: Annotated[str, "PEM file: certificate and chain of the HTTP and gRPC doors"] = ""
     tls_key: Annotated[str, "PEM file: its key"] = ""
     tls_client_ca: Annotated[str, "PEM file: let in only clients with a certificate of this CA"] = ""
-    max_calls: Annotated[int, "calls in work at once; more are told to come back"] = 256
-    max_body: Annotated[int, "bytes of one HTTP request"] = 64 * 1024 * 1024
+    max_calls: Annotated[int, "calls in work at once; more are told to come back"] = CALLS
+    max_body: Annotated[int, "bytes of one HTTP request"] = BODY_BYTES
     drain: Annotated[int, "seconds that calls in work have when the server stops"] = 10
     drain_delay: Annotated[int, "seconds of serving on, before, while /readyz says no"] = 0
     log_format: Annotated[str, "text or json"] = "text"

@@ -6,7 +6,7 @@ its own envelope in `_meta`. Raw values stay slices of the text that came: nothi
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -39,10 +39,19 @@ KEY_META = "toolward/idempotency-key"
 CALL_META = "toolward/call-id"
 HOPS_META = "toolward/hops"
 ON_BEHALF_META = "toolward/on-behalf-of"
+TIMEOUT_META = "toolward/timeout"
 
 _EMPTY = Raw(b"{}")
 # jsonrpc message > params > arguments, and the argument value's own nesting.
 _MESSAGE_DEPTH = MAX_DEPTH + 2
+
+
+Hops = Annotated[int, msgspec.Meta(ge=0, le=9999)]
+"""Gateways that a call has passed; a cycle must not hide behind a number below none."""
+
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+"""That are left for a call: MCP has no deadlines of its own."""
 
 
 class Meta(msgspec.Struct):
@@ -56,8 +65,9 @@ class Meta(msgspec.Struct):
     log_level: LogLevel | None = msgspec.field(default=None, name="io.modelcontextprotocol/logLevel")
     idempotency_key: str = msgspec.field(default="", name=KEY_META)
     call_id: str = msgspec.field(default="", name=CALL_META)
-    hops: int = msgspec.field(default=0, name=HOPS_META)
+    hops: Hops = msgspec.field(default=0, name=HOPS_META)
     on_behalf_of: str = msgspec.field(default="", name=ON_BEHALF_META)
+    timeout: Seconds | None = msgspec.field(default=None, name=TIMEOUT_META)
     traceparent: str = ""
 
 
@@ -264,8 +274,10 @@ def log_notification(entry: LogEntry, logger: str) -> bytes:
     return _encode({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
 
 
-def list_changed_notification() -> bytes:
-    return b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+def list_changed_notifications(offers: Offers) -> list[bytes]:
+    """Of everything whose changes the provider tells."""
+    kinds = ("tools", "resources", "prompts") if offers.changing else ("tools",)
+    return [b'{"jsonrpc":"2.0","method":"notifications/%b/list_changed"}' % kind.encode() for kind in kinds]
 
 
 def capabilities(offers: Offers, *, tells_changes: bool, takes_log_level: bool = False) -> JsonObject:
@@ -273,9 +285,9 @@ def capabilities(offers: Offers, *, tells_changes: bool, takes_log_level: bool =
     `takes_log_level`: the handshake eras' `logging/setLevel` is answered."""
     found: JsonObject = {"tools": {"listChanged": tells_changes}}
     if offers.resources is not None:
-        found["resources"] = {"subscribe": False, "listChanged": False}
+        found["resources"] = {"subscribe": False, "listChanged": tells_changes and offers.changing}
     if offers.prompts is not None:
-        found["prompts"] = {"listChanged": False}
+        found["prompts"] = {"listChanged": tells_changes and offers.changing}
     if takes_log_level:
         found["logging"] = {}
     return found
