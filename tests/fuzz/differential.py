@@ -15,6 +15,8 @@ from tests.fuzz.bytes import changed
 from tests.fuzz.house import Finding
 from tests.fuzz.shapes import CALL, HIDDEN, ODD_HEADERS, corpus
 from toolward.doors.http_protocol import HELD_SECONDS, HttpProtocol, speaking
+from toolward.doors.limits import Limits
+from toolward.doors.patience import Connections
 from toolward.doors.plain_head import PlainHead
 
 Request = tuple[str, str, tuple[tuple[str, str], ...], bytes]
@@ -86,7 +88,14 @@ class Recorder:
 
         async def answer() -> bytes:
             await asyncio.sleep(0)
-            self.requests.append(("POST", "/mcp", tuple(sorted(head.headers.items())), body))
+            self.requests.append(
+                (
+                    "POST",
+                    "/mcp",
+                    tuple(sorted(pair for pair in head.headers.items() if pair[0][0] != ":")),
+                    body,
+                )
+            )
             return b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
         return answer()
@@ -144,7 +153,7 @@ async def compare(raw: bytes, chance: random.Random) -> int:
     pieces = _cut(raw, chance)
     parser, both = Recorder(), Recorder()
     expected = await hear(HttpToolsProtocol, parser, pieces)
-    found = await hear(cast(type[HttpToolsProtocol], speaking(both)), both, pieces)
+    found = await hear(cast(type[HttpToolsProtocol], speaking(both, Connections(Limits()))), both, pieces)
     if found != expected:
         raise Finding(f"heard {str(found)[:2_000]}\n  and not {str(expected)[:2_000]}", pieces)
     return both.short
