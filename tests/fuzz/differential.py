@@ -46,6 +46,9 @@ class Pipe(asyncio.Transport):
     def abort(self) -> None:
         self.closed = True
 
+    def can_write_eof(self) -> bool:
+        return False
+
     def is_closing(self) -> bool:
         return self.closed
 
@@ -56,7 +59,7 @@ class Pipe(asyncio.Transport):
         self.paused = False
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        raise AssertionError("nothing is upgraded to")
+        self.closed = True  # whoever was refused is heard out, and no more
 
 
 class Recorder:
