@@ -130,10 +130,8 @@ async def hear(kind: type[HttpToolsProtocol], recorder: Recorder, pieces: Sequen
     closed = pipe.closed
     protocol.connection_lost(None)
     await asyncio.sleep(0)
-    answers, refusals = pipe.written.count(b"HTTP/1.1 200"), pipe.written.count(b"HTTP/1.1 400")
-    interim = pipe.written.count(b"HTTP/1.1 100")
-    if answers + refusals + interim != pipe.written.count(b"HTTP/1.1 "):
-        raise AssertionError(f"another answer: {pipe.written[:200]!r}")
+    answers = pipe.written.count(b"HTTP/1.1 200")
+    refusals = pipe.written.count(b"HTTP/1.1 ") - answers - pipe.written.count(b"HTTP/1.1 100")
     plain = [(*one[:1], one[1].replace("/mcp/", "/mcp"), *one[2:]) for one in recorder.requests]
     return Heard(tuple(plain), answers, refusals, closed)
 
@@ -157,6 +155,8 @@ async def compare(raw: bytes, chance: random.Random) -> int:
     parser, both = Recorder(), Recorder()
     expected = await hear(HttpToolsProtocol, parser, pieces)
     found = await hear(cast(type[HttpToolsProtocol], speaking(both, Connections(Limits()))), both, pieces)
+    if found.refusals > expected.refusals and found.requests == expected.requests[: len(found.requests)]:
+        return both.short  # a limit of ours, which the parser alone has not: nothing else was heard
     if found != expected:
         raise Finding(f"heard {str(found)[:2_000]}\n  and not {str(expected)[:2_000]}", pieces)
     return both.short
