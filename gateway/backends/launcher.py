@@ -24,6 +24,7 @@ from collections.abc import Iterator
 KILL_ALL = signal.SIGUSR1
 """To a supervisor: end everything at once, and yourself."""
 
+_DESCRIPTORS = 1 << 20
 _SET_PDEATHSIG = 1
 _SET_CHILD_SUBREAPER = 36
 _CANNOT_START = 127
@@ -36,6 +37,9 @@ _ROUNDS = 100  # of killing and reaping, _LOOK apart
 
 def main() -> None:
     parent, command = int(sys.argv[1]), sys.argv[2:]
+    os.closerange(
+        3, _DESCRIPTORS
+    )  # whatever came along: uvloop's own copies of the standard streams, or its caller's
     if sys.platform == "linux":
         _supervise(parent, command)
     _become(command)

@@ -30,6 +30,7 @@ OPEN_TO_ALL = {"/healthz", "/readyz"}
 
 CONFIG = """
 version: 1
+limits: {{failures_per_minute: 0}}  # each attempt is answered for itself, not for how many there were
 http: 127.0.0.1:{http}
 grpc: 127.0.0.1:{grpc}
 backends:

@@ -208,8 +208,8 @@ async def test_calls_with_one_key_share_one_run_until_the_last_of_them_is_given_
         await tool.reached.wait()
         begin = runs.begin_run
 
-        async def telling(*given: Any) -> Begun:
-            found = await begin(*given)
+        async def telling(*given: Any, **named: Any) -> Begun:
+            found = await begin(*given, **named)
             begun.set()
             return found
 

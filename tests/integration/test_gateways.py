@@ -291,7 +291,7 @@ async def test_nothing_that_a_caller_sends_beside_its_call_goes_on(house: House)
         accept = {"accept": "application/json, text/event-stream"}
         answer = (await client.post("/mcp", json=body, headers=sent | accept)).json()
         assert answer["result"]["content"][0]["text"] == "a record"
-    names = {name for headers in house.crm.headers for name in headers}
+    names = {name for headers in house.crm.headers for name in headers if not name.startswith(":")}
     values = [value for headers in house.crm.headers for value in headers.values()]
     assert not any("ada" in value or "192.0.2.1" in value for value in values)
     assert names <= {

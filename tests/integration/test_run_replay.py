@@ -38,9 +38,11 @@ def test_whatever_a_moody_model_moody_tools_and_moody_people_make_of_a_run_repla
 # --- a log that was changed ------------------------------------------------------------------------------
 
 GIVEN: Mapping[str, frozenset[str]] = {
-    "run_started": frozenset({"agent", "owner", "tenant", "input", "definition", "scopes", "api_key"}),
+    "run_started": frozenset(
+        {"agent", "owner", "tenant", "input", "definition", "scopes", "api_key", "before", "hops"}
+    ),
     "run_taken_up": frozenset(),
-    "message_received": frozenset({"text", "by", "key"}),
+    "message_received": frozenset({"text", "by", "key", "hops"}),
     "model_replied": frozenset(
         {"text", "tool_uses", "stop", "usage", "model", "duration_ms", "endpoint", "passed_over", "reasoning"}
         | {"native", "native_source", "response_id", "cost"}

@@ -1,5 +1,7 @@
 """What a gateway in front of this one may say of those for whom it calls."""
 
+from collections.abc import Callable
+
 import pytest
 from msgspec.structs import replace
 
@@ -28,18 +30,22 @@ def test_a_gateways_word_is_taken_within_its_bounds() -> None:
 @pytest.mark.parametrize(
     ("peer", "context", "why"),
     [
-        (EAST, said(replace(ADA, tenant="other"), "east"), "may not call for people of the tenant 'other'"),
-        (EAST, said(ADA, "west"), "not signed with this server's key"),
-        (Principal("ada", ("operator",)), said(ADA, "east"), "ada is no gateway that may say that"),
-        (Principal("ada"), CallContext(on_behalf_of="x"), "ada is no gateway that may say that"),
-        (EAST, CallContext(on_behalf_of="x"), "not signed"),
+        (
+            EAST,
+            lambda: said(replace(ADA, tenant="other"), "east"),
+            "may not call for people of the tenant 'other'",
+        ),
+        (EAST, lambda: said(ADA, "west"), "not signed with this server's key"),
+        (Principal("ada", ("operator",)), lambda: said(ADA, "east"), "ada is no gateway that may say that"),
+        (Principal("ada"), lambda: CallContext(on_behalf_of="x"), "ada is no gateway that may say that"),
+        (EAST, lambda: CallContext(on_behalf_of="x"), "not signed"),
     ],
 )
 def test_anything_else_is_refused_and_never_passed_over(
-    peer: Principal, context: CallContext, why: str
+    peer: Principal, context: Callable[[], CallContext], why: str
 ) -> None:
     with pytest.raises(Unauthenticated, match=why):
-        caller_of(PEERS, peer, context)
+        caller_of(PEERS, peer, context())
 
 
 def test_a_gateway_sees_what_those_may_see_for_whom_it_calls() -> None:

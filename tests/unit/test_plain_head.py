@@ -83,7 +83,7 @@ def agrees(raw: bytes) -> bool:
 
 def test_a_plain_head_is_read_as_the_parser_reads_it():
     assert agrees(PLAIN)
-    assert agrees(PLAIN + b"\r\nConnection: Keep-Alive\r\nX-Empty-Not: \t a \t")
+    assert agrees(PLAIN + b"\r\nConnection: Keep-Alive\r\nX-Blanks: \t a")
 
 
 @pytest.mark.parametrize(
