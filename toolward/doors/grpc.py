@@ -44,7 +44,6 @@ PENDING_NEWS = 256
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.max_send_message_length", -1),
-    ("grpc.so_reuseport", 0),  # or two servers would share a port, and each get half of the calls
 ]
 
 
@@ -71,12 +70,14 @@ async def serve_grpc(
     name: str,
     grace: float = DRAIN_SECONDS,
     tls: Tls | None = None,
+    shared: bool = False,
 ) -> AsyncGenerator[GrpcDoor, None]:
     """Serve at `HOST:PORT` (port 0: any free one) while this is open. Health and reflection are told to everyone;
     every other RPC needs a caller that `authenticate` knows.
 
     On the way out health says NOT_SERVING, new calls are refused, and those in work have `grace` seconds.
-    Without `authenticate` every caller is the principal `local`, which only loopback may be. Raises
+    With `shared` other processes of ours listen there too; the caller knows that nobody else does
+    (`toolward.doors.address.reserved`). Without `authenticate` every caller is the principal `local`, which only loopback may be. Raises
     ConfigurationError where the address cannot be used.
     """
     where = parse_address(address)
@@ -91,12 +92,14 @@ async def serve_grpc(
     services = {grpc_tools.SERVICE: _tool_handlers(boundary, provider)}
     if agents is not None:
         services[grpc_agents.SERVICE] = _agent_handlers(boundary, agents)
-    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_RPCS)
+    # Only where that is wanted: else two servers would share a port unseen, and each get half of the calls.
+    options = [*_OPTIONS, ("grpc.so_reuseport", int(shared))]
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_RPCS)
     for service, handlers in services.items():
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
     health = Health(server, services)
     add_reflection(server, services)
-    port = _bind(server, where, tls)
+    port = _bind(server, where, tls, shared=shared)
     await health.start_serving()
     await server.start()
     log.info("%s serves gRPC at %s", name, where._replace(port=port))
@@ -109,9 +112,10 @@ async def serve_grpc(
             await server.stop(UNWINDING)
 
 
-def _bind(server: grpc.aio.Server, where: Address, tls: Tls | None) -> int:
+def _bind(server: grpc.aio.Server, where: Address, tls: Tls | None, *, shared: bool) -> int:
     """gRPC says only that it failed, and writes the cause to stderr; so the cause is looked for first."""
-    _try_address(where)
+    if not shared:
+        _try_address(where)
     try:
         if tls is None:
             return server.add_insecure_port(str(where))

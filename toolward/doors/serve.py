@@ -27,10 +27,11 @@ async def http_server(
     tls: Tls | None = None,
     drain: int = DRAIN_SECONDS,
     plain: Any = None,
+    shared: bool = False,
 ) -> AsyncGenerator[int, None]:
     """Serve an ASGI application while this is open; gives the port. `plain` answers plain requests before it
-    (`toolward.doors.http_protocol.Plain`). On the way out, requests in work have `drain` seconds. Raises
-    ConfigurationError."""
+    (`toolward.doors.http_protocol.Plain`). On the way out, requests in work have `drain` seconds. With
+    `shared` other processes of ours listen there too. Raises ConfigurationError."""
     import uvicorn
 
     from toolward.doors.http_protocol import speaking
@@ -61,7 +62,7 @@ async def http_server(
         ssl_context_factory=made,
         ws="none",
     )
-    listener = listening_socket(address)
+    listener = listening_socket(address, shared=shared)
     server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     opening = asyncio.create_task(opened.wait())
