@@ -43,12 +43,14 @@ from toolward.errors import (
     Unavailable,
 )
 from toolward.kit.effects import CallKey, Kept
+from toolward.offers import PromptText
 from toolward.types import (
     CallContext,
     InputRequest,
     JsonObject,
     Principal,
     RequestState,
+    ResourceBody,
     RunEvent,
     RunFilter,
     RunPage,
@@ -100,6 +102,9 @@ class TwinBackends:
         self._listings = listings
         self.answers: dict[str, Answering] = {}  # by qualified name
         self.calls: list[tuple[str, ToolCall, CallContext]] = []
+        self.offered: dict[str, tuple[ResourceBody, ...] | PromptText | ToolwardError] = {}
+        """By `BACKEND+URI` and by `backend.prompt`."""
+        self.asked: list[tuple[str, CallContext]] = []  # of the same
 
     def listings(self) -> tuple[Listing, ...]:
         return self._listings
@@ -123,6 +128,31 @@ class TwinBackends:
             if not deadline.expired():
                 raise
             raise DeadlineExceeded(f"{backend} did not answer {call.name} in time.") from None
+
+    async def read_resource(
+        self, backend: str, principal: Principal, uri: str, context: CallContext
+    ) -> tuple[ResourceBody, ...]:
+        name = f"{backend}+{uri}"
+        found = self._offered(name, context)
+        return found if isinstance(found, tuple) else (ResourceBody(uri, text=name),)
+
+    async def get_prompt(
+        self,
+        backend: str,
+        principal: Principal,
+        name: str,
+        arguments: Mapping[str, str],
+        context: CallContext,
+    ) -> PromptText:
+        found = self._offered(f"{backend}.{name}", context)
+        return found if isinstance(found, PromptText) else PromptText(())
+
+    def _offered(self, name: str, context: CallContext) -> tuple[ResourceBody, ...] | PromptText | None:
+        self.asked.append((name, context))
+        found = self.offered.get(name)
+        if isinstance(found, ToolwardError):
+            raise found
+        return found
 
 
 def listing(backend: str, *tools: Tool, problem: str = "") -> Listing:

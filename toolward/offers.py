@@ -20,6 +20,8 @@ class Resource(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     description: str | None = None
     mime_type: str | None = None
     annotations: JsonObject | None = None
+    size: int | None = None  # bytes
+    icons: tuple[JsonObject, ...] = ()
 
 
 class ResourceTemplate(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -31,6 +33,7 @@ class ResourceTemplate(msgspec.Struct, frozen=True, omit_defaults=True, rename="
     description: str | None = None
     mime_type: str | None = None
     annotations: JsonObject | None = None
+    icons: tuple[JsonObject, ...] = ()
 
 
 class ResourcePage(msgspec.Struct, frozen=True):
@@ -49,6 +52,7 @@ class PromptArgument(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     description: str | None = None
     required: bool = False
+    title: str | None = None
 
 
 class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -56,6 +60,7 @@ class Prompt(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str | None = None
     title: str | None = None
     arguments: tuple[PromptArgument, ...] = ()
+    icons: tuple[JsonObject, ...] = ()
 
 
 class PromptMessage(msgspec.Struct, frozen=True):

@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from benchmarks import peers
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-ENVIRONMENTS = ROOT / ".venv-peers"
 OURS = ("ours", "bare")
 PEERS = ("pydantic-ai", "openai-agents", "langchain")
 
@@ -78,7 +79,7 @@ async def participant(name: str, endpoint: str, tools: str) -> AsyncGenerator[Pa
     if name in OURS:
         command = (sys.executable, "-m", f"benchmarks.loop.{name}", *urls)
     else:
-        command = (str(_python(name)), str(HERE / "peers.py"), name, *urls)
+        command = (str(peers.python(name)), str(HERE / "peers.py"), name, *urls)
     async with process(*command, measured=True) as started:
         made = Participant(name, started)
         await made.said()  # that it is ready
@@ -86,29 +87,17 @@ async def participant(name: str, endpoint: str, tools: str) -> AsyncGenerator[Pa
 
 
 def install(name: str) -> None:
-    """A peer's environment, with the versions of `peers/NAME.txt`; kept, and made again when those change. Raises
-    CalledProcessError."""
-    pinned = HERE / "peers" / f"{name}.txt"
-    done = ENVIRONMENTS / name / "installed.txt"
-    if done.is_file() and done.read_text() == pinned.read_text():
-        return
-    uv = [sys.executable, "-m", "uv", "--quiet"]
-    subprocess.run([*uv, "venv", "--clear", "--python", sys.executable, str(ENVIRONMENTS / name)], check=True)
-    subprocess.run(
-        [*uv, "pip", "install", "--python", str(_python(name)), "--requirements", str(pinned)], check=True
-    )
-    done.write_text(pinned.read_text())
+    """A peer's environment, with the versions of `peers/NAME.txt`. Raises CalledProcessError."""
+    peers.install(_pinned(name))
 
 
 def version(name: str) -> str:
     """Of a peer: what is pinned."""
-    package = {"pydantic-ai": "pydantic-ai-slim"}.get(name, name)
-    lines = (HERE / "peers" / f"{name}.txt").read_text().splitlines()
-    return next(line.partition("==")[2] for line in lines if line.startswith(f"{package}=="))
+    return peers.version(_pinned(name), {"pydantic-ai": "pydantic-ai-slim"}.get(name, name))
 
 
-def _python(name: str) -> Path:
-    return ENVIRONMENTS / name / "bin" / "python"
+def _pinned(name: str) -> Path:
+    return HERE / "peers" / f"{name}.txt"
 
 
 def _environment() -> dict[str, str]:

@@ -182,6 +182,7 @@ class RunStateData(msgspec.Struct, frozen=True):
     verdict: ev.InputAnswered | None = None  # what was answered to it, if not that it is to go on
     scopes: tuple[str, ...] | None = None
     api_key: str = ""
+    hops: int = 0  # gateways before it
 
     @property
     def open_turns(self) -> tuple[Turn, ...]:

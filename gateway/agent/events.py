@@ -24,7 +24,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists. It keeps the agent's definition, so that what the model saw can be rebuilt although the
     agent's file has changed since; which tools it may call is looked up anew each time. `scopes` narrow it as they
-    narrowed who started it (None = not at all), proven by the key of the prefix `api_key`, where it was one."""
+    narrowed who started it (None = not at all), proven by the key of the prefix `api_key`, where it was one. `hops`
+    are the gateways that the call which started it had passed: its own calls count on from there."""
 
     agent: str
     owner: str
@@ -33,6 +34,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     definition: AgentDefinition
     scopes: tuple[str, ...] | None = None
     api_key: str = ""
+    hops: int = 0
 
 
 class RunTakenUp(Event, frozen=True, kw_only=True):
@@ -41,11 +43,12 @@ class RunTakenUp(Event, frozen=True, kw_only=True):
 
 class MessageReceived(Event, frozen=True, kw_only=True):
     """The conversation goes on: what somebody wrote after the run's input. `key` is theirs: it is told twice
-    apart from sent twice."""
+    apart from sent twice. `hops` as of a run that is started."""
 
     text: str
     by: str
     key: str = ""
+    hops: int = 0
 
 
 class ModelReplied(Event, frozen=True, kw_only=True):

@@ -139,7 +139,14 @@ def begin(run_id: str, event: ev.Event, at: int) -> RunStateData:
     )
     seen = Seen(size=utf8(event.definition.instructions) + utf8(RESULTS_ARE_DATA) + utf8(event.input))
     return RunStateData(
-        run, event.tenant, event.definition, seq=1, seen=seen, scopes=event.scopes, api_key=event.api_key
+        run,
+        event.tenant,
+        event.definition,
+        seq=1,
+        seen=seen,
+        scopes=event.scopes,
+        api_key=event.api_key,
+        hops=event.hops,
     )
 
 
@@ -203,7 +210,12 @@ def _take_up(state: RunStateData, _event: ev.RunTakenUp) -> RunStateData:
 def _message(state: RunStateData, event: ev.MessageReceived) -> RunStateData:
     items = (*state.items, Item(message=event))
     moved = msgspec.structs.replace(
-        sized(state, event.text), items=items, since=state.used, reached=None, verdict=None
+        sized(state, event.text),
+        items=items,
+        since=state.used,
+        reached=None,
+        verdict=None,
+        hops=max(state.hops, event.hops),
     )
     if state.run.state is RunState.INPUT_REQUIRED and not state.parked:
         moved = with_run(set_aside(moved), state=RunState.QUEUED)

@@ -4,36 +4,39 @@ many calls saw it break."""
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 
 from gateway.backends.children import Child
 from gateway.backends.gate import BackendGate, NotConnected
+from gateway.backends.inner import result_of, waits_at
 from gateway.backends.opening import Opening
-from gateway.backends.paging import GATEWAY, every_tool
+from gateway.backends.paging import GATEWAY, NOTHING, Offered, every_offer, every_tool
 from gateway.backends.timing import Timing
 from gateway.core.breaker import Breaker
 from gateway.core.lane import Lane
 from gateway.core.ports import Listing
 from gateway.core.spec import Spec
 from toolward.auth.on_behalf import OnBehalf
+from toolward.auth.subject_tokens import SubjectTokens
 from toolward.errors import (
     ApprovalRequired,
     DeadlineExceeded,
     Internal,
     InvalidResult,
+    NotFound,
     ToolwardError,
     Unavailable,
 )
+from toolward.offers import PromptText, offers_of
 from toolward.types import (
     CallContext,
-    InputRequired,
-    Outcome,
     Principal,
+    ResourceBody,
     Tool,
     ToolCall,
     ToolProvider,
@@ -42,16 +45,27 @@ from toolward.types import (
 
 log = logging.getLogger(__name__)
 
+ResultT = TypeVar("ResultT")
+
 _BETWEEN_LOOKS = 1.0  # seconds; calls that fail often do not make us list often
+_SHARE = 0.9  # of the time to connect; after that, a backend is there without what it has beside tools
 
 
 class Connection:
     """`run` is the owner, to be run as one task; `call` may be used from any."""
 
     def __init__(
-        self, spec: Spec, logs: Path, timing: Timing, changed: Callable[[], None], *, starts: bool
+        self,
+        spec: Spec,
+        logs: Path,
+        timing: Timing,
+        changed: Callable[[], None],
+        *,
+        starts: bool,
+        subjects: SubjectTokens | None = None,
     ) -> None:
         self._spec = spec
+        self._subjects = subjects
         self._logs = logs
         self._timing = timing
         self._changed = changed
@@ -68,6 +82,8 @@ class Connection:
         self.attempted = asyncio.Event()
         """Set when the first attempt has ended, either way."""
         self.listing = Listing(spec.name, spec.transport, spec.address, problem="it has not answered yet")
+        self._offered = NOTHING
+        self._of_calls = self._of_offers = ""  # warnings
         self._gate = BackendGate(
             spec.name,
             Lane(spec.name, spec.concurrency, spec.queue),
@@ -79,7 +95,14 @@ class Connection:
         """Until it is cancelled after `close`."""
         failures = 0
         while not self._closing:
-            opening = Opening(self._spec, self._logs, self._timing, self._fails, starts=self._starts)
+            opening = Opening(
+                self._spec,
+                self._logs,
+                self._timing,
+                self._fails,
+                starts=self._starts,
+                subjects=self._subjects,
+            )
             connected: float | None = None
             try:
                 async with AsyncExitStack() as stack:
@@ -114,13 +137,53 @@ class Connection:
     async def call(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
         """Raises Unavailable, Overloaded, DeadlineExceeded, InvalidResult, or the ToolwardError that the backend
         answered."""
+
+        async def made(provider: ToolProvider, left: CallContext) -> ToolResult:
+            try:
+                return result_of(await provider.call_tool(principal, call, left), self._spec.name)
+            except ApprovalRequired as error:
+                raise waits_at(self._spec.name, error) from None
+
+        return await self._through(call.name, principal, context, made)
+
+    async def read_resource(
+        self, principal: Principal, uri: str, context: CallContext
+    ) -> tuple[ResourceBody, ...]:
+        """Raises NotFound, and as `call`."""
+
+        async def read(provider: ToolProvider, left: CallContext) -> tuple[ResourceBody, ...]:
+            if (resources := offers_of(provider).resources) is None:
+                raise NotFound(f"{self._spec.name} has no resources.")
+            return await resources.read_resource(GATEWAY, uri, left)
+
+        return await self._through(uri[:200], principal, context, read)
+
+    async def get_prompt(
+        self, principal: Principal, name: str, arguments: Mapping[str, str], context: CallContext
+    ) -> PromptText:
+        """Raises NotFound, and as `call`."""
+
+        async def get(provider: ToolProvider, left: CallContext) -> PromptText:
+            if (prompts := offers_of(provider).prompts) is None:
+                raise NotFound(f"{self._spec.name} has no prompts.")
+            return await prompts.get_prompt(GATEWAY, name, arguments, left)
+
+        return await self._through(name, principal, context, get)
+
+    async def _through(
+        self,
+        what: str,
+        principal: Principal,
+        context: CallContext,
+        work: Callable[[ToolProvider, CallContext], Awaitable[ResultT]],
+    ) -> ResultT:
         longest = self._spec.timeout
         limit = longest if context.timeout is None else min(context.timeout, longest)
         deadline = _now() + limit
         self._under_way += 1
         try:
             return await self._gate.through(
-                lambda: self._round_trip(principal, call, context, deadline),
+                lambda: self._round_trip(what, principal, context, work, deadline),
                 until=deadline,
                 had_all=limit == longest,
             )
@@ -130,11 +193,16 @@ class Connection:
                 self._idle.set()
 
     async def _round_trip(
-        self, principal: Principal, call: ToolCall, context: CallContext, deadline: float
-    ) -> ToolResult:
+        self,
+        what: str,
+        principal: Principal,
+        context: CallContext,
+        work: Callable[[ToolProvider, CallContext], Awaitable[ResultT]],
+        deadline: float,
+    ) -> ResultT:
         try:
             if not self._known.is_set():
-                await self._until_known(call, deadline)
+                await self._until_known(what, deadline)
             if (provider := self._provider) is None:
                 raise self._unavailable()
             said = "" if self._on_behalf is None else self._on_behalf.sign(principal)
@@ -146,7 +214,7 @@ class Connection:
                 on_behalf_of=said,
                 hops=context.hops,
             )
-            return _result(await provider.call_tool(GATEWAY, call, onward), self._spec.name)
+            return await work(provider, onward)
         except ToolwardError as error:
             if isinstance(error, Unavailable | InvalidResult) and not error.answered:
                 self._suspect()
@@ -157,26 +225,28 @@ class Connection:
                 f"The call of {self._spec.name} failed.", hint="The log has the details."
             ) from None
 
-    async def _until_known(self, call: ToolCall, deadline: float) -> None:
+    async def _until_known(self, what: str, deadline: float) -> None:
         """Whether there is a connection. Raises DeadlineExceeded."""
         try:
             async with asyncio.timeout_at(deadline):
                 await self._known.wait()
         except TimeoutError:
             raise DeadlineExceeded(
-                f"{self._spec.name} was not reached in the time for {call.name}.",
+                f"{self._spec.name} was not reached in the time for {what}.",
                 hint="It was not called. Try again later.",
             ) from None
 
     async def _connect(self, stack: AsyncExitStack, opening: Opening) -> None:
+        began = _now()
         async with asyncio.timeout(self._timing.connect):
             provider = await stack.enter_async_context(opening.provider())
             tools = await every_tool(provider)
+        offers = await self._offers(provider, NOTHING, began + self._timing.connect * _SHARE)
         stack.callback(self._lost)
         self._provider = provider
         self._on_behalf = opening.on_behalf
         self._gate.renewed()
-        self._works(tools)
+        self._works(tools, offers)
         self._known.set()
 
     def _lost(self) -> None:
@@ -198,8 +268,11 @@ class Connection:
                     raise Unavailable("its process ended")
                 await asyncio.sleep(self._checked + _BETWEEN_LOOKS - _now())
                 async with asyncio.timeout(self._timing.connect):
-                    self._works(await every_tool(provider))
+                    tools = await every_tool(provider)
                 self._known.set()
+                self._works(tools, self._offered)
+                offers = await self._offers(provider, self._offered, _now() + self._timing.connect * _SHARE)
+                self._works(tools, offers)
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -235,25 +308,59 @@ class Connection:
         await child.ended()
         self._look.set()
 
-    def _works(self, tools: tuple[Tool, ...]) -> None:
+    async def _offers(self, provider: ToolProvider, before: Offered, until: float) -> Offered:
+        """What there is beside tools. Whatever goes wrong with it, the tools stay: then it is what was known
+        `before`, with a warning, and is asked for again after a while."""
+        until = max(until, _now() + self._timing.offers)
+        try:
+            async with asyncio.timeout_at(until):
+                found = await every_offer(provider)
+        except TimeoutError:
+            why = "they were not listed in time"
+        except ToolwardError as error:
+            why = error.message.rstrip(".")
+        except Exception:
+            log.exception("listing the resources and prompts of the backend %s failed", self._spec.name)
+            why = "an error of ours; the log has it"
+        else:
+            self._of_offers = ""
+            return found
+        self._of_offers = f"its resources and prompts are not known: {why}"
+        asyncio.get_running_loop().call_later(self._timing.longest_wait, self._look.set)
+        return before
+
+    def _works(self, tools: tuple[Tool, ...], offers: Offered) -> None:
         self._checked = _now()
-        self._publish(tools, "")
+        self._publish(tools, offers, "")
         self.attempted.set()
 
     def _fails(self, problem: str) -> None:
-        self._publish((), problem)
+        self._publish((), NOTHING, problem)
         self._known.set()
         self.attempted.set()
 
-    def _publish(self, tools: tuple[Tool, ...], problem: str) -> None:
-        listing = msgspec.structs.replace(self.listing, tools=tools, problem=problem)
+    def _publish(self, tools: tuple[Tool, ...], offers: Offered, problem: str) -> None:
+        self._offered = offers
+        listing = msgspec.structs.replace(
+            self.listing,
+            tools=tools,
+            problem=problem,
+            warning=self._warnings(),
+            resources=offers.resources,
+            templates=offers.templates,
+            prompts=offers.prompts,
+        )
         if listing != self.listing:
             self.listing = listing
             self._changed()
 
     def _warn(self, warning: str) -> None:
         """Seen in the listing; no reason to make a new catalog."""
-        self.listing = msgspec.structs.replace(self.listing, warning=warning)
+        self._of_calls = warning
+        self.listing = msgspec.structs.replace(self.listing, warning=self._warnings())
+
+    def _warnings(self) -> str:
+        return "; ".join(filter(None, (self._of_calls, self._of_offers)))
 
     def _unavailable(self) -> NotConnected:
         again = max(self._next_try - _now(), 0.0)
@@ -263,16 +370,6 @@ class Connection:
             hint=f"It is tried again {when}.",
             retry_after=again,
         )
-
-
-def _result(outcome: Outcome, backend: str) -> ToolResult:
-    """A backend of ours may be a gateway, which can answer what no tool server does."""
-    if isinstance(outcome, ToolResult):
-        return outcome
-    if isinstance(outcome, InputRequired):
-        request = outcome.requests[0]
-        raise ApprovalRequired(request.prompt, hint=f"It waits at {backend}.", request_id=request.id)
-    raise InvalidResult(f"{backend} started a run of its own ({outcome.run_id}), which cannot be followed.")
 
 
 def _now() -> float:

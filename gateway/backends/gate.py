@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from gateway.core.breaker import Breaker
 from gateway.core.gate import Gate
 from gateway.core.lane import Lane
 from toolward.errors import DeadlineExceeded, InvalidResult, ToolwardError, Unavailable
-from toolward.types import ToolResult
+from toolward.outbound.credentials import CredentialRefused
+
+ResultT = TypeVar("ResultT")
 
 
 class NotConnected(Unavailable):
@@ -21,8 +24,8 @@ class BackendGate:
         self._gate = Gate(f"the backend {name}", lane, breaker, tell=tell, now=_now)
 
     def through(
-        self, work: Callable[[], Awaitable[ToolResult]], *, until: float, had_all: bool
-    ) -> Awaitable[ToolResult]:
+        self, work: Callable[[], Awaitable[ResultT]], *, until: float, had_all: bool
+    ) -> Awaitable[ResultT]:
         """`until` is by the loop's clock, for waiting; `had_all` says that the call has all the time that this
         backend ever has, so that running out of it is the backend's failure, not the caller's wish.
 
@@ -37,7 +40,7 @@ class BackendGate:
 
 def _verdict(error: ToolwardError, had_all: bool) -> bool | None:
     """A wrong answer says nothing: it cost nobody a wait, and a caller may have asked for it."""
-    if isinstance(error, NotConnected | InvalidResult):
+    if isinstance(error, NotConnected | CredentialRefused | InvalidResult):
         return None
     if error.answered:
         return True

@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway.backends.children import Child, running
+from gateway.backends.credentials import OAuthCredentials, credentials_of
 from gateway.backends.timing import Timing
-from gateway.core.spec import GrpcSpec, Launch, Spec, StdioSpec
+from gateway.core.spec import GrpcSpec, Launch, OAuthSpec, Spec, StdioSpec
 from toolward.auth import new_secret
 from toolward.auth.on_behalf import OnBehalf
+from toolward.auth.subject_tokens import SubjectTokens
 from toolward.client.grpc import GrpcClient
 from toolward.errors import InvalidResult, ToolwardError, Unavailable
 from toolward.outbound.reach import Reach
@@ -35,9 +37,17 @@ class Opening:
     take its time."""
 
     def __init__(
-        self, spec: Spec, logs: Path, timing: Timing, tell: Callable[[str], None], *, starts: bool
+        self,
+        spec: Spec,
+        logs: Path,
+        timing: Timing,
+        tell: Callable[[str], None],
+        *,
+        starts: bool,
+        subjects: SubjectTokens | None = None,
     ) -> None:
         self._spec = spec
+        self._subjects = subjects
         self._logs = logs
         self._timing = timing
         self._tell = tell
@@ -92,7 +102,13 @@ class Opening:
             if spec.start is not None and self._starts:
                 host, _, port = spec.target.rpartition(":")
                 token = await self._start(stack, spec.start, spec.token, host.strip("[]"), int(port))
-            client = GrpcClient(spec.target, token, timeout=self._timing.connect, reach=Reach(spec.networks))
+            client = GrpcClient(
+                spec.target,
+                token,
+                timeout=self._timing.connect,
+                reach=Reach(spec.networks),
+                credentials=await self._credentials(stack, spec.oauth),
+            )
             return await stack.enter_async_context(client)
         from gateway.backends.mcp import over_http, over_stdio  # a second of imports, for those who need it
 
@@ -104,7 +120,11 @@ class Opening:
         url = urlsplit(spec.url)
         port = url.port or (443 if url.scheme == "https" else 80)
         token = await self._start(stack, spec.start, spec.token, url.hostname or "", port)
-        return await stack.enter_async_context(over_http(spec, token, self._left()))
+        credentials = await self._credentials(stack, spec.oauth)
+        return await stack.enter_async_context(over_http(spec, token, self._left(), credentials))
+
+    async def _credentials(self, stack: AsyncExitStack, spec: OAuthSpec | None) -> OAuthCredentials | None:
+        return await stack.enter_async_context(credentials_of(self._spec.name, spec, self._subjects))
 
     def _left(self) -> float:
         return max(self._give_up - _now(), _STEP)

@@ -9,11 +9,14 @@ from types import TracebackType
 from typing import Self
 
 from gateway.backends.connection import Connection
+from gateway.backends.credentials import exchanges
 from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
 from gateway.core.spec import Spec
-from toolward.errors import ConfigurationError, UnknownTool
-from toolward.types import CallContext, Principal, ToolCall, ToolResult
+from toolward.auth.subject_tokens import SubjectTokens
+from toolward.errors import ConfigurationError, NotFound, UnknownTool
+from toolward.offers import PromptText
+from toolward.types import CallContext, Principal, ResourceBody, ToolCall, ToolResult
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +42,14 @@ class Backends:
         starts: bool = True,
         timing: Timing | None = None,
         patient: bool = True,
+        subjects: SubjectTokens | None = None,
     ) -> None:
         """Raises ConfigurationError when two backends have one name."""
         self._timing = timing or Timing()
         self._patient = patient
         self._logs = logs
         self._starts = starts
+        self._subjects = subjects
         self._callbacks: list[Callable[[], None]] = []
         self._owners: dict[Connection, asyncio.Task[None]] = {}
         self._connections: dict[str, Connection] = self._made(specs, {})
@@ -125,6 +130,29 @@ class Backends:
             raise UnknownTool(f"There is no backend {backend}.")
         return await connection.call(principal, call, context)
 
+    async def read_resource(
+        self, backend: str, principal: Principal, uri: str, context: CallContext
+    ) -> tuple[ResourceBody, ...]:
+        """Raises NotFound, and as `call`."""
+        connection = self._connections.get(backend)
+        if connection is None:
+            raise NotFound(f"There is no backend {backend}.")
+        return await connection.read_resource(principal, uri, context)
+
+    async def get_prompt(
+        self,
+        backend: str,
+        principal: Principal,
+        name: str,
+        arguments: Mapping[str, str],
+        context: CallContext,
+    ) -> PromptText:
+        """Raises NotFound, and as `call`."""
+        connection = self._connections.get(backend)
+        if connection is None:
+            raise NotFound(f"There is no backend {backend}.")
+        return await connection.get_prompt(principal, name, arguments, context)
+
     def _changed(self) -> None:
         for callback in self._callbacks:
             try:
@@ -140,8 +168,17 @@ class Backends:
                 raise ConfigurationError(f"There are two backends named {spec.name}.", hint="Rename one.")
             old = before.get(spec.name)
             if old is None or old.spec != spec:
-                old = Connection(spec, self._logs, self._timing, self._changed, starts=self._starts)
+                old = Connection(
+                    spec,
+                    self._logs,
+                    self._timing,
+                    self._changed,
+                    starts=self._starts,
+                    subjects=self._subjects,
+                )
             made[spec.name] = old
+        if self._subjects is not None:
+            self._subjects.want(any(map(exchanges, specs)))
         return made
 
     async def _begin(self, connection: Connection) -> None:

@@ -9,7 +9,8 @@ class Timing(msgspec.Struct, frozen=True):
     `steady` is not a failure when it breaks: it is rebuilt at once. A process has `grace` to end after SIGTERM.
     Whoever cannot wait for all backends waits `gather` after the last news of one. A backend whose calls fail is
     left alone for `first_refusal`, doubled up to `longest_refusal`. Calls under way on a backend that is removed or
-    replaced have `finish`."""
+    replaced have `finish`. What a backend has beside tools has `offers` at
+    least to be listed, and is tried again later."""
 
     connect: float = 10.0
     gather: float = 3.0
@@ -20,3 +21,4 @@ class Timing(msgspec.Struct, frozen=True):
     first_refusal: float = 1.0
     longest_refusal: float = 30.0
     finish: float = 5.0
+    offers: float = 2.0

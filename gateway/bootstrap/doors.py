@@ -7,9 +7,12 @@ from typing import Any
 
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import authentication
+from gateway.bootstrap.peers import PeersInForce
+from gateway.bootstrap.searching import over_http
 from gateway.core.scopes import within
-from toolward.doors.address import allowed_names
+from toolward.doors.address import Address, allowed_names
 from toolward.doors.entrance import Entrance
+from toolward.doors.protected_resource import ProtectedResource
 from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.types import Principal
@@ -25,33 +28,64 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     from toolward.doors.probes import Probes
 
     settings, info, telemetry = gateway.settings, gateway.info, gateway.telemetry
-    terms = Terms(Entrance(tracing=telemetry.tracing, beside=telemetry.metrics.all))
-    authenticate = terms.entrance.counting(authentication(gateway), "http")
-    origins = allowed_names(settings.http)
+    protected = _protected(gateway)
+    entrance = Entrance(
+        on_behalf=PeersInForce(lambda: gateway.settings),
+        tracing=telemetry.tracing,
+        beside=telemetry.metrics.all,
+    )
+    terms = Terms(entrance, protected=protected)
+    known = authentication(gateway)
+    authenticate = terms.entrance.counting(known, "http")
+    origins = allowed_names(settings.http, _names(settings.http, protected))
     tools = terms.entrance.to(gateway.dispatch, "http")
-    mcp = McpHttpDoor(tools, info, authenticate, origins, terms)
-    rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway))
+    mcp = McpHttpDoor(over_http(gateway, terms.entrance), info, authenticate, origins, terms)
+    rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway), terms.challenge)
     # Metrics name tools of every tenant and every backend.
     probes = Probes(
         terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
     )
     async with (
-        http_server(front(mcp, rest, origins, probes), settings.http, plain=mcp) as port,
+        http_server(front(mcp, rest, origins, probes), settings.http, tls=settings.tls, plain=mcp) as port,
         serve_grpc(
             str(settings.grpc),
             terms.entrance.to(gateway.dispatch, "grpc"),
-            terms.entrance.counting(authentication(gateway), "grpc"),
+            terms.entrance.counting(known, "grpc"),
             agents=gateway.runs,
             name=info.name,
+            tls=settings.tls,
         ) as grpc,
     ):
         terms.readiness.state = "ready"
         try:
-            yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port))
+            scheme = "http" if settings.tls is None else "https"
+            yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port), scheme)
         finally:
             terms.readiness.state = "draining"
             gateway.runs.stop_watching()  # else the doors would wait for runs to end
             await mcp.aclose()
+
+
+def _protected(gateway: Gateway) -> ProtectedResource | None:
+    """What clients are told of where tokens come from, kept up to date."""
+    if not gateway.settings.resource:
+        return None
+    told = ProtectedResource(gateway.settings.resource)
+
+    def tell(*_: object) -> None:
+        providers = gateway.settings.identity
+        told.tell(
+            (one.issuer for one in providers), (scope for one in providers for scope in one.scopes or ())
+        )
+
+    tell()
+    gateway.reload.on_outcome(tell)
+    return told
+
+
+def _names(http: Address, protected: ProtectedResource | None) -> tuple[str, ...]:
+    """For which hosts the door answers beside its own: one that answers for all is not to answer for fewer."""
+    return () if protected is None or http.host in ("0.0.0.0", "::") else (protected.host,)  # noqa: S104
 
 
 def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:

@@ -20,16 +20,19 @@ from gateway.bootstrap.system import SystemClock, SystemIds
 from gateway.bootstrap.upkeep import Upkeep
 from gateway.config.find import make_home
 from gateway.config.settings import Settings
-from gateway.core import people
+from gateway.core import agent_tools, people
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import Policy
+from gateway.core.ports import Listing
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.retention import keep_erasing
+from gateway.runs.agent_tools import AgentTools, WithAgents
 from gateway.runs.presence import present
 from gateway.runs.reminders import Reminders
 from gateway.runs.runner import Runs
 from gateway.runs.telemetry import RunTelemetry
 from gateway.runs.webhook import Webhooks
+from toolward.auth.subject_tokens import SubjectTokens
 from toolward.errors import ToolwardError
 from toolward.types import ServerInfo
 
@@ -62,6 +65,9 @@ class Gateway(NamedTuple):
     models: Models
     reminders: Reminders
     telemetry: RunTelemetry
+    subjects: SubjectTokens
+    """By which tokens of an identity provider callers proved themselves, for backends that are called in their
+    names: whoever verifies such tokens tells it (`keep`)."""
     keys: Keys
 
     @property
@@ -106,6 +112,7 @@ async def open_gateway(
     make_home(home)
     keys = Keys(home)
     clock, ids = SystemClock(), SystemIds()
+    subjects = SubjectTokens()
     info = ServerInfo("toolward", version("toolward"), "Toolward gateway", INSTRUCTIONS)
     async with (
         AsyncExitStack() as stack,
@@ -113,13 +120,20 @@ async def open_gateway(
         Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
         Webhooks() as webhooks,
-        Backends(settings.backends, logs=home / "logs", patient=patient) as backends,
+        Backends(settings.backends, logs=home / "logs", patient=patient, subjects=subjects) as backends,
     ):
         telemetry = stack.enter_context(open_telemetry(info.name, environment))
-        dispatch = Dispatch(backends, ledger, clock, ids, draw=random.random, state_key=state_key(home))
+        backends_and_agents = WithAgents(backends)
+        dispatch = Dispatch(
+            backends_and_agents, ledger, clock, ids, draw=random.random, state_key=state_key(home)
+        )
         await dispatch.recall()
         upkeep = Upkeep(
-            dispatch, lambda: (*backends.listings(), people.LISTING), settings, reload.now.policy, home
+            dispatch,
+            lambda: (*backends.listings(), people.LISTING, _agents(reload)),
+            settings,
+            reload.now.policy,
+            home,
         )
         backends.on_change(upkeep.wake)
         reload.rule(backends, upkeep, models)
@@ -129,12 +143,14 @@ async def open_gateway(
         async with (
             upkeep,
             runs,
+            AgentTools(runs) as agents,
             reload.watching(),
             keys.watching(),
             _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
             _beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
             _beside(reminders.keep_looking(REMINDER_CHECK)),
         ):
+            backends_and_agents.open(agents)
             yield Gateway(
                 home,
                 info,
@@ -147,8 +163,14 @@ async def open_gateway(
                 models,
                 reminders,
                 telemetry,
+                subjects,
                 keys,
             )
+
+
+def _agents(reload: Reload) -> Listing:
+    """The agents that are in force, as tools."""
+    return agent_tools.listing(tuple(agent.shown for agent in reload.agents.values()))
 
 
 @asynccontextmanager

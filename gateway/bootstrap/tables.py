@@ -7,16 +7,19 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
+from gateway.config.agents import load_agents
 from gateway.config.builtin import FACTS
 from gateway.config.policies import load_policy
+from gateway.config.shipped import shipped_agents
 from gateway.config.tables import Table
-from gateway.core import people
+from gateway.core import built_in, people
+from gateway.core.agent_tools import AGENTS, listing
 from gateway.core.catalog import Catalog, build_catalog
 from gateway.core.policy import bind
 from gateway.core.ports import Listing
 from gateway.core.tables import TableResult, run_table
 from toolward.errors import ConfigurationError
-from toolward.types import Principal, Tool
+from toolward.types import Agent, Principal, Tool
 
 SHIPPED = ("search", "calculator", "files", "crm")
 _GROUP = "toolward.toolservers"
@@ -39,10 +42,13 @@ def table_catalog(table: Table) -> Catalog:
             f"{table.file}: the tools of {min(twice)} come along with `catalog: shipped`.",
             hint="Declare only tools of other servers, or leave `catalog` out.",
         )
+    agents = [Agent(tool.name) for tool in declared.pop(AGENTS, ())]
+    if table.shipped:
+        agents += [agent.shown for agent in load_agents(shipped_agents())]
     listings = list(_shipped()) if table.shipped else []
     listings += [Listing(name, "stdio", table.file, tuple(tools)) for name, tools in declared.items()]
-    facts = {**(FACTS if table.shipped else {}), **table.facts, **people.FACTS}
-    catalog = build_catalog([*listings, people.LISTING], facts)
+    facts = {**(FACTS if table.shipped else {}), **table.facts, **built_in.FACTS}
+    catalog = build_catalog([*listings, people.LISTING, listing(tuple(agents))], facts)
     if catalog.problems:
         raise ConfigurationError(f"{table.file}: {catalog.problems[0]}")
     return catalog

@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 from gateway.config.lockfile import LockFile, lock_path
 from gateway.config.origins import origins
 from gateway.config.settings import Settings
-from gateway.core import people
+from gateway.core import built_in
 from gateway.core.catalog import Catalog, build_catalog, catalog_steps
 from gateway.core.dispatch import Dispatch
 from gateway.core.lock import Origins, ToolsLock, pin_unpinned, withhold
@@ -130,7 +130,10 @@ class Upkeep:
         known = set(self._dispatch.catalog.problems)
         self.whole = await _unhurried(
             catalog_steps(
-                self._listings(), {**settings.facts, **people.FACTS}, settings.trusted_annotations, self.whole
+                self._listings(),
+                {**settings.facts, **built_in.FACTS},
+                settings.trusted_annotations,
+                self.whole,
             )
         )
         if settings.lock == "first-use":

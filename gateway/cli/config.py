@@ -2,8 +2,9 @@
 
 import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from cyclopts import Parameter
 from ruamel.yaml import YAML
@@ -17,7 +18,7 @@ from gateway.config.settings import Settings
 from gateway.config.source import shown
 from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as, would_start
 from gateway.core.model_spec import BILLION, ModelSpec
-from gateway.core.spec import GrpcSpec, Launch, ReminderSpec, Spec, StdioSpec
+from gateway.core.spec import GrpcSpec, Launch, OAuthSpec, ReminderSpec, Spec, StdioSpec
 
 _IN_FILE = "(in the file)"
 
@@ -123,8 +124,18 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "agents": [str(one) for one in settings.agents],
         "policies": [str(one) for one in settings.policies],
         "principals": [
-            _filled(id=one.id, roles=list(one.roles), tenant=one.tenant, token=_secret(one.token))
+            _filled(
+                id=one.id,
+                roles=list(one.roles),
+                tenant=one.tenant,
+                token=_secret(one.token),
+                certificate=one.certificate,
+            )
             for one in settings.principals
+        ],
+        "gateways": [
+            _filled(id=one.id, key=_secret(one.key), tenants=list(one.tenants), roles=list(one.roles))
+            for one in settings.gateways
         ],
         "http": str(settings.http),
         "grpc": str(settings.grpc),
@@ -138,7 +149,37 @@ def _settings(settings: Settings) -> dict[str, Any]:
             for one in settings.budgets
         ],
         "inbox": {"reminders": [_reminder(one) for one in settings.reminders]},
+        **_filled(tls=_tls(settings), identity=_identity(settings)),
     }  # fmt: skip
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    tls = settings.tls
+    if tls is None:
+        return {}
+    ca = "" if tls.client_ca is None else str(tls.client_ca)
+    return _filled(
+        certificate=str(tls.certificate), key=str(tls.key), client_ca=ca, clients=tls.clients if ca else ""
+    )
+
+
+def _identity(settings: Settings) -> dict[str, Any]:
+    """Nothing in it is a secret."""
+    if not settings.identity:
+        return {}
+    providers = [
+        _filled(**{name: _shown(getattr(one, name)) for name in one.__struct_fields__})
+        for one in settings.identity
+    ]
+    return _filled(resource=as_written(settings.resource), providers=providers)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_shown(one) for one in cast(tuple[Any, ...], value)]
+    if isinstance(value, Mapping):
+        return {name: _shown(one) for name, one in cast(Mapping[str, Any], value).items()}
+    return as_written(value) if isinstance(value, str) else value
 
 
 _USUAL = ModelSpec(name="", wire="offline")
@@ -181,13 +222,19 @@ def _backend(spec: Spec, settings: Settings) -> dict[str, Any]:
     if isinstance(spec, StdioSpec):
         reached = {"command": _words(spec.launch)}
     elif isinstance(spec, GrpcSpec):
-        reached = {"grpc": spec.address, "token": _secret(spec.token), "start": _words(spec.start)}
+        reached = {
+            "grpc": spec.address,
+            "token": _secret(spec.token),
+            "oauth": _oauth(spec.oauth),
+            "start": _words(spec.start),
+        }
     else:
         headers = {name: _secret(value) for name, value in spec.headers.items()}
         reached = {
             "url": spec.address,
             "token": _secret(spec.token),
             "headers": headers,
+            "oauth": _oauth(spec.oauth),
             "start": _words(spec.start),
         }
     return _filled(
@@ -206,6 +253,22 @@ def _backend(spec: Spec, settings: Settings) -> dict[str, Any]:
             }
             for name, one in facts.items()
         },
+    )
+
+
+def _oauth(one: OAuthSpec | None) -> dict[str, Any]:
+    if one is None:
+        return {}
+    return _filled(
+        token_url=as_written(one.token_url).partition("?")[0],
+        client_id=as_written(one.client_id),
+        client_secret=_secret(one.client_secret),
+        auth=one.auth,
+        scope=as_written(one.scope),
+        audience=as_written(one.audience),
+        resource=as_written(one.resource),
+        exchange=one.exchange,
+        networks=list(one.networks),
     )
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 
+from gateway.bootstrap.searching import over_stdio
 from gateway.cli.output import EXIT_OK
-from gateway.cli.session import Common, open_session
+from gateway.cli.session import Common, open_session, settings_of
 from toolward.doors.serve import serve_stdio
 
 
@@ -15,4 +16,6 @@ def mcp(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
 
 async def _mcp(common: Common) -> None:
     async with open_session(common, patient=False) as session:
-        await serve_stdio(session.tools, session.info, session.principal)
+        settings, _ = settings_of(common)
+        async with over_stdio(session.tools, session.own, settings) as tools:
+            await serve_stdio(tools, session.info, session.principal)

@@ -64,9 +64,12 @@ async def open_session(common: Common, *, patient: bool = True) -> AsyncGenerato
     principal = local_person(settings)
     async with AsyncExitStack() as stack:
         if _answers(settings):
+            from gateway.cli.session_tls import tls_to
             from toolward.client.grpc import GrpcClient
 
-            client = await stack.enter_async_context(GrpcClient(str(settings.grpc), _secret(home)))
+            client = await stack.enter_async_context(
+                GrpcClient(str(settings.grpc), _secret(home), tls=tls_to(settings.tls))
+            )
             await _check(client, principal, settings)
             yield Session(client, client, principal, ServerInfo("toolward", ""), None)
         else:
@@ -136,6 +139,9 @@ async def _check(client: ToolProvider, principal: Principal, settings: Settings)
             hint="Set TOOLWARD_HOME to its home, or give this one another address (grpc: in toolward.yaml).",
         ) from error
     except ToolwardError as error:
+        from gateway.cli.session_tls import hint_for
+
         raise type(error)(
-            f"What answers at {settings.grpc} is no gateway of ours: {error.message}"
+            f"What answers at {settings.grpc} is no gateway of ours: {error.message}",
+            hint=hint_for(settings.tls),
         ) from error

@@ -65,7 +65,7 @@ async def _serve(
     if not common.json:
         gateway.reload.on_outcome(_say_outcome)
     if common.json:
-        print_json({"http": f"http://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
+        print_json({"http": f"{opened.scheme}://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
     else:
         await say_what_runs(gateway, opened, resumed)
     with suppress(asyncio.CancelledError):
@@ -85,7 +85,7 @@ async def say_what_runs(gateway: Gateway, opened: Opened, resumed: int) -> None:
     ):
         note(f"  {coloured('note', 'ask')}  {shorten(problem, 400)}")
     note(f"\n  model    {gateway.models.said}")
-    note(f"  HTTP     http://{opened.http}  (REST, /docs, MCP at /mcp)")
+    note(f"  HTTP     {opened.scheme}://{opened.http}  (REST, /docs, MCP at /mcp)")
     note(f"  gRPC     {opened.grpc}")
     note(f"  token    in {secret_file(gateway.home)}")
     if resumed:

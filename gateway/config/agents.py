@@ -20,6 +20,7 @@ from gateway.agent.definition import AGENT_NAME, TOOL_SEARCH, AgentDefinition, L
 from gateway.config.reader import Problems, Section
 from gateway.config.routes import Endpoints, read_classifier, read_routes
 from gateway.config.source import load_yaml, read_file, shown
+from gateway.core.agent_tools import AGENTS, NEEDS
 from gateway.core.globs import flaw_in_tool_glob
 from gateway.core.policy_document import APPROVERS, flaw_in_label
 from gateway.core.rules import SELF
@@ -62,6 +63,10 @@ def _agent(at: Section, file: Path, endpoints: Endpoints, beside: list[Path]) ->
     name = at.needed_text("name", "name: support")
     if name and not re.fullmatch(AGENT_NAME, name):
         at.wrong("name", f"is {name!r}; use a-z, 0-9, _ and -, at most 64 of them, a letter first")
+    elif name in NEEDS:
+        at.wrong(
+            "name", f"is taken: {AGENTS}.{name} is a tool of the gateway's own; give the agent another one"
+        )
     classifier = read_classifier(at, endpoints)
     return AgentDefinition(
         name=name,

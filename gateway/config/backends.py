@@ -7,18 +7,17 @@ from pathlib import Path
 import msgspec
 
 from gateway.config.convert import BY_NAME, networks, target, url
+from gateway.config.oauth import read_oauth
 from gateway.config.reader import Problems, Section
 from gateway.config.secrets import Substituted, as_written
+from gateway.core.built_in import OURS
 from gateway.core.catalog import ToolFacts
-from gateway.core.people import PEOPLE
 from gateway.core.spec import CALL_TIMEOUT, CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
 from toolward.auth.on_behalf import SHORTEST_KEY
 from toolward.names import BACKEND_NAME, qualify
 
-PEOPLE_ARE_OURS = "by people.* agents turn to people, through the gateway itself"
-
 _KINDS = ("command", "url", "grpc")
-_ON_SOCKET = ("token", "start", "networks")
+_ON_SOCKET = ("token", "oauth", "start", "networks")
 _COMMON = ("timeout", "concurrency", "queue", "trust_annotations", "facts", "on_behalf_of", "principal_key")
 _LAUNCH = ("env", "cwd")
 
@@ -37,8 +36,8 @@ class BackendsReader:
         if not BACKEND_NAME.fullmatch(name):
             said = "is no name for a backend; use a-z, 0-9 and -, at most 32 of them, a letter first"
             self._problems.add(at.place, said)
-        elif name == PEOPLE:
-            self._problems.add(at.place, f"has a name that is taken: {PEOPLE_ARE_OURS}; give it another one")
+        elif name in OURS:
+            self._problems.add(at.place, f"has a name that is taken: {OURS[name]}; give it another one")
         kinds = [kind for kind in _KINDS if kind in at]
         if len(kinds) == 1:
             timeout = at.seconds("timeout", CALL_TIMEOUT)
@@ -84,6 +83,7 @@ class BackendsReader:
             url=found,
             token=at.text("token", secret=True),
             headers=at.text_map("headers"),
+            oauth=read_oauth(at),
             networks=networks(at),
             start=self._start(at),
             timeout=timeout,
@@ -100,6 +100,7 @@ class BackendsReader:
             address=as_written(found),
             target=found,
             token=at.text("token", secret=True),
+            oauth=read_oauth(at),
             networks=networks(at),
             start=self._start(at),
             timeout=timeout,

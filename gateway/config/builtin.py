@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from gateway.config.parse import LOCAL
+from gateway.config.principals import LOCAL
 from gateway.config.settings import Settings
 from gateway.config.shipped import shipped_agents, shipped_policies
 from gateway.core.catalog import ToolFacts

@@ -22,8 +22,18 @@ class Difference(NamedTuple):
         return "; ".join((*parts, *self.others))
 
 
-_AT_ONCE = ("facts", "trusted_annotations", "models", "principals", "reminders", "budgets")
-_AT_START = ("http", "grpc")
+_AT_ONCE = (
+    "facts",
+    "trusted_annotations",
+    "models",
+    "principals",
+    "gateways",
+    "reminders",
+    "budgets",
+    "identity",
+    "mcp",
+)
+_AT_START = ("http", "grpc", "tls", "resource")
 
 
 def difference(before: Settings, after: Settings) -> Difference:

@@ -11,6 +11,9 @@ backends:
     facts: {refund_payment: {changes: true, keeps_keys: true}}
   files: {grpc: "127.0.0.1:8731", timeout: 10}                    # gRPC
   hr: {url: https://hr.corp.example/mcp, networks: [10.1.0.0/16]} # where a name may lead, beside public addresses
+  erp:
+    url: https://erp.example/mcp
+    oauth: {token_url: https://login.example/token, client_id: us, client_secret: "${env:ERP_SECRET}"}
 mcp_servers: [~/.cursor/mcp.json, mcp]  # files of desktop clients, or folders of them
 models:
   default: {wire: openai_chat, base_url: https://api.example/v1, model: some-model, api_key: ${env:KEY}}
@@ -19,49 +22,53 @@ agents: [agents]                    # files, or folders of them; left out = the 
 policies: [policies/mine.yaml]      # left out = the shipped default; [] = nothing is allowed
 principals:
   - {id: ada, roles: [support], token: ${file:ada.token}}
+gateways:
+  - {id: east, key: ${file:east.key}, roles: [support]}           # a principal that says for whom it calls
 http: 127.0.0.1:8700
 grpc: 127.0.0.1:8701
 lock: require                       # no tool that is not in tools.lock; left out = pinned when first seen; or off
 ledger:
   checkpoints: /mnt/elsewhere/checkpoints.jsonl   # left out = checkpoints.jsonl in the home directory
   keep_words_days: 90                             # left out = for ever
+tls: {certificate: tls/cert.pem, key: tls/key.pem, client_ca: tls/clients.pem, clients: optional}
+identity: {resource: https://tools.example/mcp, providers: [{issuer: https://id.example, roles: {staff: support}}]}
 budgets: [{principals: ["role:support"], tokens_per_day: 2_000_000, cost_per_day: 5.00}]   # of models
+mcp: {tool_search: 200, pinned: [crm.get_record]}   # what clients of MCP are listed where there are many tools
 inbox: {reminders: [{url: https://hooks.example/toolward, secret: "${env:WEBHOOK_SECRET}", after: 1h}]}
 """
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
 
-from gateway.config.backends import PEOPLE_ARE_OURS, BackendsReader
+from gateway.config.backends import BackendsReader
 from gateway.config.budgets import read_budgets
 from gateway.config.convert import address
+from gateway.config.gateways import read_gateways
+from gateway.config.identity import read_identity
 from gateway.config.lockfile import NAME as LOCK_NAME
+from gateway.config.mcp_doors import read_mcp
 from gateway.config.mcp_servers import McpServersReader
 from gateway.config.models import read_model
+from gateway.config.principals import read_principals
 from gateway.config.reader import Problems, Section, said_of
 from gateway.config.reminders import read_reminders
 from gateway.config.secrets import substitute
 from gateway.config.settings import (
     GRPC,
     HTTP,
-    PrincipalSettings,
     Settings,
 )
 from gateway.config.shipped import agent_files, shipped_agents, shipped_policies
 from gateway.config.source import Place, YamlSource, load_yaml
+from gateway.config.tls import read_tls
 from gateway.config.trust import digest_of
+from gateway.core.built_in import OURS
 from gateway.core.lock import LockMode
-from gateway.core.people import PEOPLE
 from toolward.errors import ConfigurationError
 
 VERSION = 1
-LOCAL = PrincipalSettings(id="local", roles=("operator",))
-"""The person at this computer, who proves themself by the installation's secret."""
-
-_PRINCIPAL_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,127}")
 
 
 def read_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -100,7 +107,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock", "ledger", "inbox", "budgets",
+            "lock", "ledger", "inbox", "budgets", "gateways", "tls", "identity", "mcp",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -109,6 +116,7 @@ class _File:
         imported = self._mcp_servers(reader)
         backends = (*reader.backends, *imported.backends)
         agents = self._agents() if "agents" in root else shipped_agents()
+        tls, identity = read_tls(root, self._directory), read_identity(root, self._directory)
         policies = self._policies() if "policies" in root else shipped_policies()
         return Settings(
             source=self._source.file,
@@ -118,7 +126,11 @@ class _File:
             models=tuple(read_model(name, at) for name, at in root.section("models").members()),
             agents=agents,
             policies=policies,
-            principals=self._principals() if "principals" in root else (LOCAL,),
+            gateways=read_gateways(root),
+            principals=read_principals(root, by_certificate=tls is not None and tls.client_ca is not None),
+            tls=tls,
+            identity=identity.providers,
+            resource=identity.resource,
             http=root.converted("http", address, HTTP, "an address such as 127.0.0.1:8700"),
             grpc=root.converted("grpc", address, GRPC, "an address such as 127.0.0.1:8701"),
             lock=cast(LockMode, root.one_of("lock", *get_args(LockMode))) if "lock" in root else "first-use",
@@ -130,11 +142,12 @@ class _File:
             keep_words_days=self._root.section("ledger").count("keep_words_days", 0, least=0, most=36_500),
             reminders=read_reminders(root.section("inbox")),
             budgets=read_budgets(root),
+            mcp=read_mcp(root.section("mcp")),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:
         taken = {spec.name: f"the backend of {self._source.file}" for spec in own.backends}
-        taken |= {PEOPLE: f"the gateway itself ({PEOPLE_ARE_OURS})"}
+        taken |= {name: f"the gateway itself ({why})" for name, why in OURS.items()}
         reader = McpServersReader(self._environment, taken)
         for index, text in enumerate(self._root.texts("mcp_servers")):
             place: Place = ("mcp_servers", index)
@@ -185,27 +198,3 @@ class _File:
             return True
         self._problems.add(place, f"names {path}, and there is no such file; mend the path, or remove it")
         return False
-
-    def _principals(self) -> tuple[PrincipalSettings, ...]:
-        found: list[PrincipalSettings] = []
-        for at in self._root.sections("principals"):
-            at.only("id", "roles", "tenant", "token")
-            one = PrincipalSettings(
-                id=at.needed_text("id", "id: ada"),
-                roles=at.texts("roles"),
-                tenant=at.text("tenant", "default"),
-                token=at.text("token", secret=True),
-            )
-            for key, word in (
-                ("id", one.id),
-                ("tenant", one.tenant),
-                *(("roles", role) for role in one.roles),
-            ):
-                if word and not _PRINCIPAL_WORD.fullmatch(word):
-                    at.wrong(key, f"has {word!r}; use A-Z, a-z, 0-9 and _.@-, at most 128")
-            if any(one.id == other.id for other in found):
-                at.wrong("id", f"is {one.id!r} a second time; every principal has an id of its own")
-            if one.token and any(one.token == other.token for other in found):
-                at.wrong("token", "is the token of another principal; every principal has its own")
-            found.append(one)
-        return tuple(found)

@@ -10,23 +10,36 @@ from gateway.core.budgets import Budget
 from gateway.core.catalog import ToolFacts
 from gateway.core.lock import LockMode
 from gateway.core.model_spec import ModelSpec
-from gateway.core.spec import CALL_TIMEOUT, Quiet, ReminderSpec, Spec
+from gateway.core.spec import CALL_TIMEOUT, McpSpec, Quiet, ReminderSpec, Spec
+from toolward.auth.jwt_settings import JwtSettings
 from toolward.doors.address import Address
+from toolward.doors.tls import Tls
 
 HTTP = Address("127.0.0.1", 8700)
 GRPC = Address("127.0.0.1", 8701)
 
-__all__ = ["CALL_TIMEOUT", "GRPC", "HTTP", "PrincipalSettings", "Settings"]
+__all__ = ["CALL_TIMEOUT", "GRPC", "HTTP", "GatewaySettings", "PrincipalSettings", "Settings"]
 
 
 class PrincipalSettings(Quiet, frozen=True, kw_only=True):
-    """Somebody who may call, and the bearer token that proves it; without one, only the local person's secret
-    does."""
+    """Somebody who may call, and what proves it: a bearer token, a name in a client's certificate. Without either,
+    only the local person's secret does."""
 
     id: str
     roles: tuple[str, ...] = ()
     tenant: str = "default"
     token: str = ""
+    certificate: str = ""
+
+
+class GatewaySettings(Quiet, frozen=True, kw_only=True):
+    """Another gateway, a principal by its `id`, that may say for whom it calls: signed with `key`, of people in
+    these tenants and with these roles (`*`: any)."""
+
+    id: str
+    key: str
+    tenants: tuple[str, ...] = ("default",)
+    roles: tuple[str, ...] = ()
 
 
 class Settings(Quiet, frozen=True, kw_only=True):
@@ -45,6 +58,7 @@ class Settings(Quiet, frozen=True, kw_only=True):
     agents: tuple[Path, ...]
     policies: tuple[Path, ...]
     principals: tuple[PrincipalSettings, ...]
+    gateways: tuple[GatewaySettings, ...] = ()
     http: Address = HTTP
     grpc: Address = GRPC
     lock: LockMode = "first-use"
@@ -55,6 +69,10 @@ class Settings(Quiet, frozen=True, kw_only=True):
     reminders: tuple[ReminderSpec, ...] = ()
     checkpoints: Path | None = None  # the ledger's, outside its database; None = in the home directory
     budgets: tuple[Budget, ...] = ()
+    tls: Tls | None = None  # of both doors
+    identity: tuple[JwtSettings, ...] = ()  # providers, whose tokens are taken
+    resource: str = ""  # the URL of the MCP door, as clients know it
+    mcp: McpSpec = McpSpec()
     keep_words_days: int = 0  # for which the ledger keeps words of what has ended; 0 = for ever
 
     @property

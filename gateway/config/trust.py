@@ -23,7 +23,8 @@ from gateway.config.secrets import Substituted, as_written
 from gateway.config.settings import Settings
 from gateway.config.source import YamlSource, shown
 from gateway.core.digests import digest
-from gateway.core.spec import HttpSpec, Launch, Spec, StdioSpec
+from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
+from toolward.auth.jwt_settings import JwtSettings
 from toolward.errors import ConfigurationError
 
 FILE = "trusted.json"
@@ -56,14 +57,20 @@ def would_start(settings: Settings) -> tuple[str, ...]:
     lines: list[str] = []
     for spec in settings.backends:
         launch = _launch(spec)
-        reached = "" if isinstance(spec, StdioSpec) else f"connects to {spec.address}"
+        reached = "" if isinstance(spec, StdioSpec) else f"connects to {spec.address}{_token_from(spec)}"
         does = [part for part in ("" if launch is None else _said(launch), reached) if part]
         lines.append(f"{spec.name}: {'; '.join(does)}")
     lines += [
         f"model {one.name}: connects to {as_written(one.base_url)}" for one in settings.models if one.base_url
     ]
     lines += [f"reminders: connects to {as_written(one.url).partition('?')[0]}" for one in settings.reminders]
+    lines += [f"identity: connects to {as_written(one.keys or one.issuer)}" for one in _reached(settings)]
     return tuple(lines)
+
+
+def _reached(settings: Settings) -> list[JwtSettings]:
+    """Identity providers whose keys come over the network."""
+    return [one for one in settings.identity if not one.keys or "://" in one.keys]
 
 
 def trusted_file(home: Path) -> Path:
@@ -154,6 +161,14 @@ def _write(home: Path, content: _File) -> None:
         raise ConfigurationError(said, hint="Check the folder and who may write to it.") from None
 
 
+def _token_from(spec: HttpSpec | GrpcSpec) -> str:
+    if spec.oauth is None:
+        return ""
+    where = as_written(spec.oauth.token_url).partition("?")[0]
+    how = "for its callers' tokens" if spec.oauth.exchange else "with a token"
+    return f" {how} from {where}"
+
+
 def _launch(spec: Spec) -> Launch | None:
     return spec.launch if isinstance(spec, StdioSpec) else spec.start
 
@@ -164,6 +179,8 @@ def _words(spec: Spec) -> tuple[str, ...]:
     address = (
         () if isinstance(spec, StdioSpec) else (spec.url if isinstance(spec, HttpSpec) else spec.target,)
     )
+    if not isinstance(spec, StdioSpec) and spec.oauth is not None:
+        address = (*address, spec.oauth.token_url)
     if launch is None:
         return address
     return (*address, *launch.command, str(launch.cwd or ""), *launch.env, *launch.env.values())

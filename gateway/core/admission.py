@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from gateway.core.binding import Decision
 from gateway.core.catalog import CatalogTool
+from gateway.core.entries import MAX_HOPS
 from gateway.core.ports import CallRecord, Clock, Ids, Joining
 from gateway.core.provenance import record
 from gateway.core.repeats import guarded
@@ -34,7 +35,7 @@ class Bounds(msgspec.Struct, frozen=True):
     question_lifetime: float = 7 * 24 * 3600.0  # of questions and escalations, until somebody takes them over
     denial_lifetime: float = 3600.0  # how long the same call is not asked about again
     open_requests: int = 50  # input requests of one principal
-    hops: int = 8  # gateways that a call may have passed
+    hops: int = MAX_HOPS  # gateways that a call may have passed
     page: int = 500  # tools
 
 
@@ -71,7 +72,7 @@ class Admission:
     ) -> Admitted:
         """Raises UnknownTool, Unavailable, TooLarge, InvalidRequest, InvalidArguments, DeadlineExceeded, and
         Denied for a tool that a rule does not fit; every other denial is in the decision."""
-        self._check_circumstances(call, context)
+        check_circumstances(context, self._bounds, call.name)
         tool = _find(snapshot, principal, call.name, context.run)
         arguments = parse_object(
             call.arguments_json, f"arguments of {tool.name}", max_bytes=self._bounds.argument_bytes
@@ -99,7 +100,7 @@ class Admission:
             run_id=context.run.run_id if context.run else "",
             agent=context.run.agent if context.run else "",
             idempotency_key=call.idempotency_key,
-            trace_id=_trace_id(context.traceparent),
+            trace_id=trace_id(context.traceparent),
         )
         rule = snapshot.policy.rule(decision)
         cached = None
@@ -107,14 +108,16 @@ class Admission:
             cached = _question(snapshot, principal, tool, arguments)
         return Admitted(principal, call, context, tool, arguments, decision, intent, rule, joining, cached)
 
-    def _check_circumstances(self, call: ToolCall, context: CallContext) -> None:
-        if context.hops > self._bounds.hops:
-            raise InvalidRequest(
-                f"The call has passed {context.hops} gateways; at most {self._bounds.hops} are taken.",
-                hint="Look for gateways that are each other's backends.",
-            )
-        if context.timeout is not None and context.timeout <= 0:
-            raise DeadlineExceeded(f"There was no time left to call {call.name[:128]}; it was not called.")
+
+def check_circumstances(context: CallContext, bounds: Bounds, what: str) -> None:
+    """Raises InvalidRequest for what goes round in circles, DeadlineExceeded where no time is left for `what`."""
+    if context.hops > bounds.hops:
+        raise InvalidRequest(
+            f"The call has passed {context.hops} gateways; at most {bounds.hops} are taken.",
+            hint="Look for gateways that are each other's backends.",
+        )
+    if context.timeout is not None and context.timeout <= 0:
+        raise DeadlineExceeded(f"There was no time left for {what[:128]}; nothing was done.")
 
 
 def _question(
@@ -131,7 +134,7 @@ def _with_origins(context: CallContext, arguments: JsonObject) -> CallContext:
     return replace(context, run=replace(context.run, origins=record(arguments, context.origins)))
 
 
-def _trace_id(traceparent: str) -> str:
+def trace_id(traceparent: str) -> str:
     """Empty for what is no traceparent: callers may send anything."""
     found = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     return found[1] if found else ""

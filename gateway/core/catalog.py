@@ -22,6 +22,7 @@ from gateway.core.entries import (
 )
 from gateway.core.ports import Listing
 from gateway.core.steps import Steps, at_once
+from gateway.core.surface import NOTHING, BackendSurface, Surface, surface_steps
 from toolward.errors import ConfigurationError
 from toolward.names import BACKEND_NAME, qualify
 from toolward.types import Tool
@@ -61,6 +62,7 @@ class CatalogBackend(msgspec.Struct, frozen=True):
     digest: str = ""  # of its tools and what is known of them
     listing: Listing | None = None  # what this was made from
     remembered: Mapping[str, CatalogTool] = {}  # by digest; kept while the backend is away
+    surface: BackendSurface = NOTHING  # beside its tools
 
     @property
     def is_ours(self) -> bool:
@@ -99,6 +101,7 @@ class Catalog(msgspec.Struct, frozen=True):
     _positions: Mapping[str, int]
     grounds: Grounds
     withheld: Mapping[str, Withheld] = {}
+    surface: Surface = Surface({})
 
     def find(self, name: str) -> CatalogTool | None:
         """By qualified name or by alias."""
@@ -198,6 +201,9 @@ def _assemble(
         _positions={tool.name: position for position, tool in enumerate(tools)},
         grounds=known,
         withheld=withheld,
+        surface=Surface(
+            {backend.name: backend.surface for backend in backends.values() if not backend.is_ours}
+        ),
     )
 
 
@@ -231,8 +237,12 @@ def _backend_steps(
         if reading.take(tool):
             yield
     tools = tuple(reading.taken.values())
+    surface = yield from surface_steps(listing)
     found = msgspec.structs.replace(
-        backend, problems=reading.told(), remembered={tool.digest: tool for tool in tools}
+        backend,
+        problems=(*reading.told(), *surface.problems),
+        remembered={tool.digest: tool for tool in tools},
+        surface=surface,
     )
     return backend_with(found, tools)
 

@@ -17,6 +17,7 @@ from gateway.core.approvals import Approvals, Passed
 from gateway.core.asking import Asking
 from gateway.core.binding import Decision
 from gateway.core.catalog import Catalog, CatalogTool, build_catalog
+from gateway.core.offering import Offering
 from gateway.core.operation_policy import refusal
 from gateway.core.people import PEOPLE
 from gateway.core.performing import Performer
@@ -26,6 +27,7 @@ from gateway.core.recording import Recorder
 from gateway.core.retrying import Retries
 from gateway.core.snapshot import Snapshot
 from toolward.errors import Denied, InvalidRequest
+from toolward.offers import PromptProvider, ResourceProvider
 from toolward.types import (
     Answer,
     CallContext,
@@ -44,8 +46,8 @@ __all__ = ["Bounds", "Dispatch"]
 
 
 class Dispatch:
-    """A ToolProvider over all backends. Before the first `replace` it has no tools. `draw` gives random numbers
-    from 0 up to 1, which spread retries."""
+    """A ToolProvider over all backends, with their resources and prompts (OffersMore). Before the first `replace`
+    it has nothing. `draw` gives random numbers from 0 up to 1, which spread retries."""
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Dispatch:
         )
         self._asking = Asking(ledger, clock, ids, self._bounds, recorder=self._recorder)
         self._performer = Performer(backends, self._recorder, clock, self._bounds, Retries(draw))
+        self._offering = Offering(lambda: self._now, backends, ledger, clock, ids, self._bounds)
         nothing = build_catalog(())
         self._now = Snapshot(nothing, bind(Policy(), nothing))
         self._generation = 0
@@ -112,6 +115,16 @@ class Dispatch:
         """The `Authorize` of `gateway.core.ports`, by the policy in force."""
         decision = self._now.policy.decide_operation(principal, operation, resource)
         return refusal(decision, principal, operation)
+
+    # --- what there is beside tools ----------------------------------------------------------------------
+
+    @property
+    def resources(self) -> ResourceProvider:
+        return self._offering
+
+    @property
+    def prompts(self) -> PromptProvider:
+        return self._offering
 
     # --- listing -----------------------------------------------------------------------------------------
 

@@ -21,6 +21,10 @@ MAX_NODES = 50_000
 """Values, nested ones too, in one tool's schemas and annotations."""
 
 
+MAX_HOPS = 8
+"""Gateways that a call may have passed when it comes to one."""
+
+
 class ToolFacts(msgspec.Struct, frozen=True):
     """What is known of a tool's effects. The defaults are what unknown means: it changes things, a repeat
     changes them again, and it keeps no idempotency keys."""
@@ -62,12 +66,17 @@ def text_of(tool: Tool) -> bytes:
     name, or is too large or too deep to be looked at."""
     if not TOOL_NAME.fullmatch(tool.name):
         raise ConfigurationError("its name is not 1 to 128 characters of A-Z a-z 0-9 _ . -")
+    if (gateways := tool.name.count(".")) > MAX_HOPS:  # each of them has put a name before it
+        raise ConfigurationError(
+            f"a call would pass {gateways} gateways, and at most {MAX_HOPS} are passed; look for gateways that are"
+            " each other's backends"
+        )
     for what, value in (
         ("input schema", tool.input_schema),
         ("output schema", tool.output_schema),
         ("list of annotations", tool.annotations),
     ):
-        _check_shape(value, what)
+        check_shape(value, what)
     try:
         said = canonical(tool)
     except (TypeError, ValueError, UnicodeError) as error:  # a lone surrogate, a key that is no text
@@ -131,7 +140,7 @@ def facts_lookup(facts: Mapping[str, ToolFacts]) -> Callable[[str], ToolFacts | 
     return lookup
 
 
-def _check_shape(value: Any, what: str) -> None:
+def check_shape(value: Any, what: str) -> None:
     """Level by level, so that nothing recurses into what may be 100,000 deep, and no further than the bound."""
     level: list[Any] = [value]
     nodes = 0

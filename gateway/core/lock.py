@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.core.catalog import Catalog, CatalogBackend, CatalogTool, Withheld, backend_with
 from gateway.core.digests import canonical, digest
+from gateway.core.surface import NOTHING
 from toolward.names import qualify
 from toolward.types import JsonObject, Tool
 
@@ -22,6 +23,8 @@ operator accepts, or nothing, for this backend and every other."""
 MAX_TOLD = 20
 """Withheld tools of one backend that are told one by one."""
 
+_UNPINNED = "{} is not pinned yet, and the configuration says `lock: require`"
+_SEE = "See what differs: toolward tool review"
 _PARTS = ("title", "description", "input_schema", "output_schema", "annotations")
 
 
@@ -69,24 +72,31 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def withhold(catalog: Catalog, lock: ToolsLock, origins: Origins, mode: LockMode) -> Catalog:
-    """The catalog without the tools that differ from their pins, and with what to tell the operator among its
-    problems; `catalog` itself where nothing differs. Never raises."""
+    """The catalog without the tools that differ from their pins, without resources and prompts of a backend that
+    is not the one that was accepted, and with what to tell the operator among its problems; `catalog` itself where
+    nothing differs. Never raises."""
     if mode == "off":
         return catalog
     held: dict[str, Withheld] = {}
     told: list[str] = []
     backends = dict(catalog.backends)
     for name, backend in catalog.backends.items():
-        if not backend.tools or backend.is_ours:
+        if backend.is_ours:
             continue
         pins = lock.backends.get(name)
         if pins is not None and _is_as_pinned(backend, pins, origins.get(name, {})):
+            continue
+        reason = _reason_for_all(backend, pins, origins.get(name, {}), mode)
+        if backend.surface and reason:
+            told.append(f"The resources and prompts of {name} are withheld: {reason}. {_SEE} {name}")
+            backends[name] = msgspec.structs.replace(backend, surface=NOTHING)
+        if not backend.tools:
             continue
         of_this = _held(backend, pins, origins.get(name, {}))
         told += _told(name, of_this, [] if pins is None else _removed(backend, pins))
         if of_this:
             kept = tuple(tool for tool in backend.tools if tool.name not in of_this)
-            backends[name] = backend_with(backend, kept)
+            backends[name] = backend_with(backends[name], kept)
             held |= of_this
     return catalog.offering(backends, held, told) if told else catalog
 
@@ -97,7 +107,7 @@ def pin_unpinned(catalog: Catalog, lock: ToolsLock, origins: Origins) -> ToolsLo
     new = {
         name: _pins(backend, origins.get(name, {}))
         for name, backend in catalog.backends.items()
-        if backend.tools and not backend.is_ours and name not in lock.backends
+        if _lists(backend) and not backend.is_ours and name not in lock.backends
     }
     return ToolsLock({**lock.backends, **new}) if new else lock
 
@@ -110,7 +120,7 @@ def changes(catalog: Catalog, lock: ToolsLock, origins: Origins) -> tuple[Change
         if backend.is_ours:
             continue
         pins, origin = lock.backends.get(name), origins.get(name, {})
-        if pins is None and backend.tools:
+        if pins is None and _lists(backend):
             found.append(Change("moved", name, after=origin))
         elif pins is not None and canonical(pins.origin) != canonical(origin):
             found.append(Change("moved", name, before=pins.origin, after=origin))
@@ -174,6 +184,21 @@ def _is_as_pinned(backend: CatalogBackend, pins: BackendPins, origin: JsonObject
     )
 
 
+def _lists(backend: CatalogBackend) -> bool:
+    return bool(backend.tools or backend.surface)
+
+
+def _reason_for_all(
+    backend: CatalogBackend, pins: BackendPins | None, origin: JsonObject, mode: LockMode
+) -> str:
+    """Why nothing of a backend is offered, not even what is not pinned; empty where that is not so."""
+    if pins is None:
+        return _UNPINNED.format(backend.name) if mode == "require" else ""
+    if canonical(pins.origin) != canonical(origin):
+        return f"{backend.name} is started or reached in another way than when it was pinned"
+    return ""
+
+
 def _held(backend: CatalogBackend, pins: BackendPins | None, origin: JsonObject) -> dict[str, Withheld]:
     moved = pins is not None and canonical(pins.origin) != canonical(origin)
     if moved:
@@ -188,7 +213,7 @@ def _held(backend: CatalogBackend, pins: BackendPins | None, origin: JsonObject)
 
 def _reason(tool: CatalogTool, pins: BackendPins | None) -> str:
     if pins is None:
-        return f"{tool.backend} is not pinned yet, and the configuration says `lock: require`"
+        return _UNPINNED.format(tool.backend)
     pin = pins.tools.get(tool.own_name)
     if pin is None:
         return f"it is new since {tool.backend} was pinned"
@@ -209,9 +234,9 @@ def _removed(backend: CatalogBackend, pins: BackendPins) -> list[str]:
 
 def _told(backend: str, held: Mapping[str, Withheld], removed: list[str]) -> Iterator[str]:
     for name, one in list(held.items())[:MAX_TOLD]:
-        yield f"{name} is withheld: {one.reason}. See what differs: toolward tool review {name}"
+        yield f"{name} is withheld: {one.reason}. {_SEE} {name}"
     if (more := len(held) - MAX_TOLD) > 0:
-        yield f"{more:,} more tools of {backend} are withheld. See what differs: toolward tool review {backend}"
+        yield f"{more:,} more tools of {backend} are withheld. {_SEE} {backend}"
     if removed:
         names = ", ".join(removed[:MAX_TOLD]) + (", …" if len(removed) > MAX_TOLD else "")
         yield f"{backend} does not list what is pinned of it any more: {names}. See toolward tool review {backend}"

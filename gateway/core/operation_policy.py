@@ -51,6 +51,14 @@ class OperationPolicy:
                 return Decision(rule.effect, rule.id, reason, self._version)
         return Decision("deny", "", f"no rule allows {operation}", self._version)
 
+    def may_allow(self, principal: Principal, operation: str) -> bool:
+        """Whether a rule could allow it to this caller for some resource."""
+        return within(principal, operation) and any(
+            rule.effect == "allow"
+            and (rule.principals is None or rule.principals.matches_any(principal.labels))
+            for rule in self._by_operation.get(operation, ())
+        )
+
     def explain(
         self, principal: Principal, operation: str, resource: Mapping[str, str]
     ) -> tuple[Explained, ...]:
@@ -86,6 +94,11 @@ def _meeting(rule: Rule, principal: Principal, resource: Mapping[str, str]) -> t
     never keeps a deny from applying."""
     if rule.principals is not None and not rule.principals.matches_any(principal.labels):
         return False, "is for other callers"
+    for name, patterns in rule.resource.items():
+        if name not in resource:
+            return rule.effect == "deny", f"asks for resource.{name}, which is not given"
+        if not patterns.matches(resource[name]):
+            return False, f"is for others: its `resource` does not match this {name}"
     if rule.condition is None:
         return True, "matches"
     answer = rule.condition.evaluate(operation_values(principal, resource))

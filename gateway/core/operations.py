@@ -23,6 +23,8 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "run.export": ("agent", "owner"),  # as training data
     "request.read": ("kind", "owner", "tool"),  # input requests; `owner` is who made the call
     "request.answer": ("kind", "owner", "tool"),  # and the request's own approvers must name the caller, too
+    "resource.read": ("backend", "uri"),  # of a backend, at its own URI; of a template, `uri` is its text
+    "prompt.get": ("backend", "prompt"),  # of a backend, by its own name
     "ledger.read": (),
     "ledger.verify": (),
     "ledger.export": (),

@@ -71,6 +71,21 @@ def own_pattern(name: str, text: str) -> Pattern:
     return Pattern(name, text, find)
 
 
+def whole_match(expression: str) -> Callable[[str], bool]:
+    """Whether a whole text, line breaks and all, is one that the expression describes: by RE2, so in linear time
+    whoever wrote it. Raises ConfigurationError when RE2 does not take it."""
+    import re2  # only where somebody has a template
+
+    engine: Any = re2
+    options = engine.Options()
+    options.log_errors, options.dot_nl, options.max_mem = False, True, _RE2_MEMORY
+    try:
+        compiled = engine.compile(expression, options)
+    except engine.error:
+        raise ConfigurationError("it cannot be made into a pattern") from None
+    return lambda text: compiled.fullmatch(text) is not None
+
+
 _TOKEN = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|\{\d+,\}|[*+]|.", re.DOTALL)
 
 

@@ -8,6 +8,7 @@ import logging
 import msgspec
 
 from gateway.core.admission import Admitted, Bounds
+from gateway.core.agent_tools import AGENTS
 from gateway.core.outputs import AS_IT_IS, redactor
 from gateway.core.ports import BackendPort, Clock, Superseded
 from gateway.core.recording import Recorder
@@ -98,12 +99,10 @@ class Performer:
         principal, call, tool = admitted.principal, admitted.call, admitted.tool
         context = _overheard(admitted)
         seconds = self._seconds(admitted)
+        # An agent's run is the caller's own, and so is its key: the same one at every door.
+        key = call.idempotency_key if tool.backend == AGENTS else _scoped(principal, call.idempotency_key)
         sent = ToolCall.parsed(
-            tool.own_name,
-            call.arguments_json,
-            admitted.arguments,
-            admitted.record.id,
-            _scoped(principal, call.idempotency_key),
+            tool.own_name, call.arguments_json, admitted.arguments, admitted.record.id, key
         )
         left, until = seconds, self._clock.monotonic() + seconds
         self._retries.earn(tool.backend)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.core.agent_tools import AGENTS, NEEDS, agent_called
 from gateway.core.binding import (
     BoundRule,
     BoundTool,
@@ -19,6 +20,7 @@ from gateway.core.binding import (
     bind_rule,
     caller_labels,
 )
+from gateway.core.built_in import OURS
 from gateway.core.catalog import Catalog, CatalogTool
 from gateway.core.conditions import Conditions
 from gateway.core.digests import SHORT
@@ -115,6 +117,8 @@ class BoundPolicy:
         """Whether some call of the tool could be allowed or asked for."""
         if self._refusal(principal, tool, run) is not None:
             return False
+        if tool.backend == AGENTS and not self._may_do(principal, tool):
+            return False
         bound = self._tools[tool.name]
         case = Case(principal, tool, None, run, bound.variables)
         for rule in bound.to_list(case):
@@ -129,7 +133,7 @@ class BoundPolicy:
     def may_know(self, principal: Principal, name: str, run: RunScope | None = None) -> bool:
         """Whether a rule would let the caller use a tool of this qualified name, were it there and sound. Only
         for saying plainly that it is not."""
-        if run is None and name.startswith(f"{PEOPLE}."):
+        if name.startswith(f"{PEOPLE}." if run is None else f"{AGENTS}."):
             return False
         if run is not None and not globs(run.tools).matches(name):
             return False
@@ -169,6 +173,8 @@ class BoundPolicy:
         found = [_explain(rule, by_id.get(rule.id), case, decision) for rule in self._over_tools()]
         if decision.rule == SCOPES or decision.rule.startswith("agent:"):  # no rule of a file has such an id
             found.insert(0, Explained(decision.rule, "", "deny", True, True, decision.reason))
+        elif tool.backend in OURS and (refusal := self._refusal_of_ours(principal, tool, run)) is not None:
+            found.insert(0, Explained(refusal.rule, "", "deny", True, True, refusal.reason))
         return tuple(found)
 
     def explain_operation(
@@ -181,11 +187,11 @@ class BoundPolicy:
         return (rule for rule in self.policy.rules if rule.tools.patterns)
 
     def _refusal(self, principal: Principal, tool: CatalogTool, run: RunScope | None) -> Decision | None:
-        """The denial that holds for every call, whatever the rules say: the tool is one for runs only, the agent
-        does not have it, no scope of the caller matches it, a rule does not fit it, or it came after this policy
-        was bound."""
-        if run is None and tool.backend == PEOPLE:
-            return Decision("deny", "", "only an agent, in a run, turns to people", self.version)
+        """The denial that holds for every call of this caller, whatever the rules say: the agent has no such tool,
+        it is one for runs only or for others only, what it does is denied, no scope of the caller matches it, a
+        rule does not fit it, or it came after this policy was bound."""
+        if tool.backend in OURS and (refusal := self._refusal_of_ours(principal, tool, run)) is not None:
+            return refusal
         if run is not None and not globs(run.tools).matches(tool.name):
             reason = f"the agent {run.agent} does not have this tool"
             return Decision("deny", f"agent:{run.agent}", reason, self.version)
@@ -193,6 +199,28 @@ class BoundPolicy:
             return Decision("deny", SCOPES, outside(tool.name), self.version)
         bound = self._tools.get(tool.name)
         return self._nothing if bound is None else bound.flaw and self._of_now(bound.flaw)
+
+    def _refusal_of_ours(
+        self, principal: Principal, tool: CatalogTool, run: RunScope | None
+    ) -> Decision | None:
+        """Who calls an agent starts a run, and is told what it says: that must be allowed, too."""
+        if tool.backend == PEOPLE:
+            reason = "only an agent, in a run, turns to people"
+            return Decision("deny", "", reason, self.version) if run is None else None
+        if run is not None:
+            return Decision("deny", "", "no agent calls another one", self.version)
+        if agent := agent_called(tool.own_name):
+            own = {"agent": agent, "owner": principal.id}
+            for operation, resource in (("run.start", {"agent": agent}), ("run.read", own)):
+                decision = self._operations.decide(principal, operation, resource)
+                if decision.effect != "allow":
+                    return decision
+        return None
+
+    def _may_do(self, principal: Principal, tool: CatalogTool) -> bool:
+        """Whether there could be a run with which the caller may do what a tool of runs does."""
+        needed = NEEDS.get(tool.own_name)
+        return needed is None or self._operations.may_allow(principal, needed)
 
     def _of_now(self, decision: Decision) -> Decision:
         """The decision of a rule that was bound when another catalog was in force, under today's version."""
@@ -271,7 +299,7 @@ def _explain(rule: Rule, bound: BoundRule | None, case: Case, decision: Decision
     if match in (Match.FAILED, Match.NO_ORIGIN):
         why = f"{why}, so it {'applies' if matched else 'does not allow'}"
     elif matched and not decided:
-        why = f"{why}, but {decision.rule} decides"
+        why = f"{why}, but {decision.rule or decision.reason}{' decides' if decision.rule else ''}"
     return Explained(rule.id, rule.where(), rule.effect, matched, decided, why)
 
 

@@ -27,8 +27,9 @@ rules:
   - id: own-runs                            # `operations` instead of `tools`: what is not a tool call
     principals: [role:support]
     operations: [run.read, run.cancel]      # globs over the list in gateway.core.operations
+    resource: {agent: ["support*"]}         # globs over the operation's attributes; each named one must match
     when: resource.owner == principal.id    # CEL over principal.* and the operation's resource.*
-    effect: allow                           # allow | deny
+    effect: allow                           # allow | deny; of resources and prompts with `output.redact`, too
 
 Of several rules that let a call through the first one decides (ask before allow, then the order of the files),
 and its limits and output rules hold.
@@ -70,7 +71,8 @@ class PolicySource(NamedTuple):
 
 class Rule(msgspec.Struct, frozen=True):
     """One rule as written: over tools or over operations, and the other one is empty. `principals` None =
-    everyone. `args_schema` is `args`, compiled; `condition` is the `when` of a rule over operations, compiled."""
+    everyone. `args_schema` is `args`, compiled; `condition` is the `when` of a rule over operations, compiled, and
+    `resource` its patterns by attribute."""
 
     id: str
     effect: Effect
@@ -81,6 +83,7 @@ class Rule(msgspec.Struct, frozen=True):
     args_schema: Schema | None = None
     when: str = ""
     condition: Condition | None = None
+    resource: Mapping[str, Globs] = {}
     origin: Mapping[str, tuple[str, ...]] = {}
     approvers: tuple[str, ...] = ()
     limits: Limits = NO_LIMITS

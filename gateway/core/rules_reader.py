@@ -7,8 +7,9 @@ from typing import Any, cast, get_args
 from gateway.core.conditions import Condition, check_syntax, operation_condition
 from gateway.core.constraints import Path, flaws_of_form
 from gateway.core.digests import digest
-from gateway.core.globs import Globs, flaw_in_tool_glob
+from gateway.core.globs import Globs, flaw_in_glob, flaw_in_tool_glob
 from gateway.core.operations import flaw_in_operation_glob, shared_attributes
+from gateway.core.outputs import AS_IT_IS, Output
 from gateway.core.patterns import BUILT_IN, Pattern, Span, own_pattern
 from gateway.core.policy_document import APPROVERS, Document, Fields, flaw_in_label
 from gateway.core.rules import SELF, VERSION, Effect, Policy, PolicySource, Rule
@@ -21,8 +22,13 @@ from toolward.types import JsonObject, Label
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _PATTERN_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 LABELS = get_args(Label)
-_OF_TOOLS = ("args", "origin", "approvers", "limits", "output", "cache")
-_KEYS = ("id", "description", "principals", "tools", "operations", "when", "effect", *_OF_TOOLS)
+_OF_TOOLS = ("args", "origin", "approvers", "limits", "cache")
+_KEYS = (
+    *("id", "description", "principals", "tools", "operations", "resource", "when", "effect", "output"),
+    *_OF_TOOLS,
+)
+_WITH_OUTPUT = Globs(("resource.read", "prompt.get"))
+"""The operations that give back what a backend said."""
 _CALLERS = ("user", "role", "tenant", "agent")
 
 
@@ -59,6 +65,7 @@ def _content(rule: Rule) -> list[Any]:
         *(rule.id, rule.effect, rule.tools.patterns, rule.operations.patterns, callers, constraint),
         *(rule.approvers, rule.limits, redacted, rule.output.trust, rule.description),
         *([rule.cache] if rule.cache else []),  # or policies without it would have other digests than before
+        *([{name: of.patterns for name, of in rule.resource.items()}] if rule.resource else []),
     ]
 
 
@@ -125,13 +132,14 @@ class _Reader(Document):
         fields = cast(Fields, data)
         self.check_keys(path, fields, _KEYS)
         rule = (
-            self._over_operations(path, fields)
+            self._over_operations(path, fields, patterns)
             if "operations" in fields
             else self._over_tools(path, fields, patterns)
         )
         return rule if len(self.problems) == before else None
 
     def _over_tools(self, path: Path, fields: Fields, patterns: Mapping[str, Pattern]) -> Rule:
+        self._refuse(path, fields, ("resource",), "only a rule over `operations` has")
         effect = self._effect(path, fields, get_args(Effect))
         args = self._args(path, fields)
         if effect == "deny":
@@ -156,7 +164,7 @@ class _Reader(Document):
             lines=self._lines(path, fields, args),
         )
 
-    def _over_operations(self, path: Path, fields: Fields) -> Rule:
+    def _over_operations(self, path: Path, fields: Fields, patterns: Mapping[str, Pattern]) -> Rule:
         if "tools" in fields:
             self.note((*path, "tools"), "a rule is over `tools` or over `operations`: make two of it")
         self._refuse(path, fields, _OF_TOOLS, "only a rule over `tools` has")
@@ -165,6 +173,8 @@ class _Reader(Document):
         return Rule(
             id=self._id(path, fields),
             effect=self._effect(path, fields, ("allow", "deny")),
+            resource=self._resource(path, fields, operations),
+            output=self._operation_output(path, fields, operations, patterns),
             operations=Globs(operations),
             principals=self._principals(path, fields, APPROVERS),  # an agent makes tool calls only
             when=when,
@@ -173,6 +183,28 @@ class _Reader(Document):
             file=self.file,
             lines=self._lines(path, fields, None),
         )
+
+    def _resource(self, path: Path, fields: Fields, operations: Sequence[str]) -> dict[str, Globs]:
+        shape = "a mapping of attributes to lists of patterns"
+        listed = self.mapping(path, fields, "resource", shape) or {}
+        path = (*path, "resource")
+        self.check_keys(path, listed, shared_attributes(operations))
+        return {str(name): Globs(self.texts(path, listed, name, flaw_in_glob)) for name in listed}
+
+    def _operation_output(
+        self, path: Path, fields: Fields, operations: Sequence[str], patterns: Mapping[str, Pattern]
+    ) -> Output:
+        if "output" not in fields:
+            return AS_IT_IS
+        inner = fields["output"]
+        if not all(map(_WITH_OUTPUT.matches, operations)) or fields.get("effect") != "allow":
+            self.note(
+                (*path, "output"),
+                "of rules over operations only an allow of resource.read and prompt.get has `output`",
+            )
+        if isinstance(inner, dict) and "trust" in inner:
+            self.note((*path, "output", "trust"), "resources and prompts are never trusted")
+        return read_output(self, path, fields, patterns)
 
     def _refuse(self, path: Path, fields: Fields, keys: Iterable[str], said: str) -> None:
         for key in keys:

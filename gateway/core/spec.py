@@ -21,6 +21,14 @@ CONCURRENCY = 64  # calls of one backend in work at once
 QUEUE = 256  # calls of one backend that may wait for that
 
 
+class McpSpec(msgspec.Struct, frozen=True):
+    """What clients of MCP are listed: where a caller has more than `tool_search` tools (0 = never), a search in
+    their place, beside those that the globs `pinned` name."""
+
+    tool_search: int = 200
+    pinned: tuple[str, ...] = ()
+
+
 class Quiet(msgspec.Struct, frozen=True):
     """A value whose repr says only what it is."""
 
@@ -36,6 +44,22 @@ class Launch(Quiet, frozen=True):
     env: Mapping[str, str] = {}
     cwd: Path | None = None
     hidden: tuple[str, ...] = ()
+
+
+class OAuthSpec(Quiet, frozen=True, kw_only=True):
+    """How access tokens for a backend are had from an authorization server. `auth` is how we prove ourselves there.
+    With `exchange` each call goes out with a token that its caller's own was exchanged for; what is no call, with
+    ours."""
+
+    token_url: str
+    client_id: str
+    client_secret: str
+    auth: Literal["basic", "post"] = "basic"
+    scope: str = ""
+    audience: str = ""
+    resource: str = ""
+    exchange: bool = False
+    networks: tuple[str, ...] = ()
 
 
 class StdioSpec(Quiet, frozen=True, kw_only=True):
@@ -64,6 +88,7 @@ class HttpSpec(Quiet, frozen=True, kw_only=True):
     url: str
     token: str = ""
     headers: Mapping[str, str] = {}
+    oauth: OAuthSpec | None = None  # in place of `token`
     networks: tuple[str, ...] = ()
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT
@@ -85,6 +110,7 @@ class GrpcSpec(Quiet, frozen=True, kw_only=True):
     address: str
     target: str
     token: str = ""
+    oauth: OAuthSpec | None = None
     networks: tuple[str, ...] = ()
     start: Launch | None = None
     timeout: float = CALL_TIMEOUT

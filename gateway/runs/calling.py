@@ -196,6 +196,7 @@ class Calling:
                 in_force=self._in_force,
                 origins=known,
                 traceparent=performing.traceparent,
+                hops=state.hops,
             )
             try:
                 made = await self._ports.dispatch.call(self._principal, call, context, joining=joining)

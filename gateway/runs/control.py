@@ -34,13 +34,17 @@ class Control:
     async def cancel(self, principal: Principal, run_id: str) -> Run:
         """End the run now, whatever it does; one that has ended stays as it is."""
         await self.record(principal, run_id, "run.cancel")
+        return await self.end(run_id, principal.id)
+
+    async def end(self, run_id: str, by: str) -> Run:
+        """`cancel`, where policy has nothing to say."""
 
         def end(state: RunStateData) -> Sequence[ev.Event]:
-            return () if state.run.state.ended else (ev.RunCancelled(by=principal.id),)
+            return () if state.run.state.ended else (ev.RunCancelled(by=by),)
 
         run = await self._amend(run_id, end)
         await self._work.stop(run_id, STOPPING)
-        await withdraw_left_open(self._ports.ledger, self._ports.clock, run_id, by=principal.id)
+        await withdraw_left_open(self._ports.ledger, self._ports.clock, run_id, by=by)
         return run
 
     async def pause(self, principal: Principal, run_id: str) -> Run:
@@ -69,9 +73,11 @@ class Control:
         self._work.wake(run_id)
         return run
 
-    async def message(self, principal: Principal, run_id: str, text: str, key: str = "") -> Run:
+    async def message(
+        self, principal: Principal, run_id: str, text: str, key: str = "", hops: int = 0
+    ) -> Run:
         """Go on with the conversation: the model hears of it before its next turn, and a run that has ended, or
-        waits for people, goes on. A repeat with the same key adds nothing.
+        waits for people, goes on. A repeat with the same key adds nothing. `hops` are the gateways before.
 
         What is said has the run do what it may do: so whoever is narrowed must have all that the run has. Raises
         Denied where they do not, InvalidRequest, TooLarge, and Conflict for a run that was cancelled or a key that
@@ -90,7 +96,7 @@ class Control:
             if state.run.state is RunState.CANCELLED:
                 raise _over(state.run, "gone on with")
             _check_reach(principal, record, state)
-            return (ev.MessageReceived(text=text, by=principal.id, key=key),)
+            return (ev.MessageReceived(text=text, by=principal.id, key=key, hops=hops),)
 
         run = await self._amend(run_id, send)
         self._work.wake(run_id)

@@ -1,9 +1,7 @@
 """What people write to a run, checked."""
 
+from gateway.core.agent_tools import MAX_TEXT
 from toolward.errors import InvalidRequest, TooLarge
-
-MAX_TEXT = 100_000
-"""Characters of a run's input, and of a message to it."""
 
 MAX_KEY = 200
 """Characters of an idempotency key."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -42,6 +43,11 @@ from toolward.types import (
     TextDelta,
     TurnRequest,
 )
+
+
+class Begun(NamedTuple):
+    run: Run
+    is_new: bool
 
 
 def _unknown_facts(_tool: str) -> ToolFacts:
@@ -160,6 +166,12 @@ class Runs:
 
         Raises NotFound, Denied, InvalidRequest, TooLarge, and Conflict when the key was used for something else.
         """
+        return (await self.begin_run(principal, agent, text, key)).run
+
+    async def begin_run(
+        self, principal: Principal, agent: str, text: str, key: str = "", hops: int = 0
+    ) -> Begun:
+        """`start_run`, for a call that had passed so many gateways; and whether there was no such run before."""
         definition = self._agent(principal, agent)
         check_text(text, "input of a run")
         check_key(key)
@@ -171,6 +183,7 @@ class Runs:
             definition=definition,
             scopes=principal.scopes,
             api_key=principal.api_key,
+            hops=hops,
         )
         state = begin(self._ids.new("run"), event, self._clock.now_ms())
         record = RunRecord(state.run, principal.tenant, principal.roles, key)
@@ -179,11 +192,12 @@ class Runs:
             raise Conflict(
                 f"The key {key!r} started another run ({run.id}).", hint="Use a new key for a new run."
             )
-        if run.id == state.run.id:
+        is_new = run.id == state.run.id
+        if is_new:
             self._observer.started(run)
         if not run.state.ended:
             self._work.wake(run.id)
-        return run
+        return Begun(run, is_new)
 
     async def get_run(self, principal: Principal, run_id: str) -> Run:
         """Raises NotFound, Denied."""
@@ -251,8 +265,14 @@ class Runs:
     async def retry_run(self, principal: Principal, run_id: str, after: int, key: str = "") -> Run:
         return await self._control.retry(principal, run_id, after, key)
 
-    async def send_message(self, principal: Principal, run_id: str, text: str, key: str = "") -> Run:
-        return await self._control.message(principal, run_id, text, key)
+    async def abandon_run(self, run_id: str, by: str) -> None:
+        """End a run that this process has started for somebody who has gone before they knew of it."""
+        await self._control.end(run_id, by)
+
+    async def send_message(
+        self, principal: Principal, run_id: str, text: str, key: str = "", hops: int = 0
+    ) -> Run:
+        return await self._control.message(principal, run_id, text, key, hops)
 
     async def rate_run(self, principal: Principal, run_id: str, score: float, comment: str = "") -> Run:
         return await self._control.rate(principal, run_id, score, comment)

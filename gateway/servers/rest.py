@@ -16,7 +16,7 @@ from gateway.servers.rest_inbox import inbox_routes
 from gateway.servers.rest_runs import run_routes
 from gateway.servers.rest_tools import tool_routes
 from toolward.auth import Authenticate, proven
-from toolward.types import AgentProvider, Principal, ServerInfo, ToolProvider
+from toolward.types import AgentProvider, Headers, Principal, ServerInfo, ToolProvider
 
 MAX_BODY = 64 * 1024 * 1024  # above our own bound on arguments, so that its error answers
 
@@ -27,9 +27,10 @@ def rest_app(
     agents: AgentProvider,
     authenticate: Authenticate,
     status: Callable[[Principal], Mapping[str, Any]],
+    challenge: Callable[[Headers], str] = lambda headers: "Bearer",
 ) -> FastAPI:
     """The application; hosts and origins are checked before it (`gateway.servers.front`). `status` says to a caller
-    how the gateway is; it raises Denied."""
+    how the gateway is; it raises Denied. `challenge` is the `WWW-Authenticate` of a 401."""
     app = FastAPI(
         title=info.title or info.name,
         version=info.version,
@@ -40,14 +41,15 @@ def rest_app(
     )
 
     async def caller(request: Request) -> Principal:
-        return await proven(authenticate, dict(request.headers))
+        headers = dict(request.headers.items())  # of two with one name the last, as at MCP
+        return await proven(authenticate, headers)
 
     who = Depends(caller)
     app.include_router(tool_routes(tools, who), tags=["tools"])
     app.include_router(run_routes(agents, who), tags=["runs"])
     app.include_router(inbox_routes(agents, who), tags=["input requests"])
     app.include_router(_status(status, who), tags=["operation"])
-    map_errors(app)
+    map_errors(app, challenge)
     described(app)
 
     return app

@@ -1,6 +1,7 @@
 """Foreign exceptions become ours here, once; ours become RFC 9457 problems."""
 
 import logging
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -8,17 +9,22 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from toolward.errors import Internal, InvalidRequest, NotFound, ToolwardError, Violation
+from toolward.types import Headers
 from toolward.wire.errors import to_problem
 
 log = logging.getLogger(__name__)
 
 
-def map_errors(app: FastAPI) -> None:
-    """Every error of the application is told as a problem."""
+def map_errors(app: FastAPI, challenge: Callable[[Headers], str]) -> None:
+    """Every error of the application is told as a problem; `challenge` is what is said to whoever must prove who
+    they are, by the headers of their request."""
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ToolwardError)  # noqa: S101 -- a type guard: it is registered for nothing else
-        return _problem(error)
+        answer = _problem(error)
+        if answer.status_code == 401:
+            answer.headers["www-authenticate"] = challenge(request.headers)
+        return answer
 
     async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 -- likewise
@@ -44,7 +50,7 @@ def map_errors(app: FastAPI) -> None:
 
 def _problem(error: ToolwardError, status: int | None = None) -> JSONResponse:
     code, body = to_problem(error)
-    headers = {"www-authenticate": "Bearer"} if code == 401 else {}
+    headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["retry-after"] = str(round(error.retry_after))
     return JSONResponse(body, status or code, headers, media_type="application/problem+json")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from gateway.servers.openapi import describing
 from gateway.servers.rest_bodies import answer
+from toolward.doors.leaving import unless_left
 from toolward.errors import UnknownTool
 from toolward.types import CallContext, Principal, Tool, ToolCall, ToolPage, ToolProvider
 from toolward.wire.outcome import as_result
@@ -55,7 +56,11 @@ def tool_routes(tools: ToolProvider, who: Any) -> APIRouter:
         """Call a tool; the body is its arguments. A failure that the tool reports has `is_error`."""
         body = await request.body()
         call = ToolCall(name=name, arguments_json=body or b"{}", idempotency_key=idempotency_key)
-        result = as_result(await tools.call_tool(principal, call, CallContext(traceparent=traceparent)))
+        work = tools.call_tool(principal, call, CallContext(traceparent=traceparent))
+        outcome = await unless_left(work, request.receive)
+        if outcome is None:
+            return Response(status_code=499)  # nobody reads it; nginx's word for a client that has left
+        result = as_result(outcome)
         shown = {
             "content": result.content,
             "structured_content": None

@@ -107,6 +107,10 @@ class McpDriver:
         answer = await self._ask("tools/list", b"", "")
         return [tool["name"] for tool in answer["result"]["tools"]]
 
+    async def request(self, method: str, header: str = "", **params: Any) -> Any:
+        """The whole answer; `header` is the name that a header says, too."""
+        return await self._ask(method, json.dumps(params).encode()[1:-1], header)
+
     async def _ask(self, method: str, members: bytes, name: str) -> Any:
         parts = [
             part
@@ -126,19 +130,33 @@ class McpHttpDriver(McpDriver):
         headers = {
             "accept": "application/json, text/event-stream",
             "content-type": "application/json",
-            "authorization": f"Bearer {self._token}",
         }
+        headers |= {"authorization": f"Bearer {self._token}"} if self._token else {}
         if self.modern:
             headers |= {"mcp-protocol-version": "2026-07-28", "mcp-method": method}
             headers |= {"mcp-name": name} if name else {}
-        return (await self._client.post("/mcp", content=body, headers=headers)).json()
+        answer = await self._client.post("/mcp", content=body, headers=headers)
+        if answer.headers["content-type"].startswith("text/event-stream"):
+            (data,) = (line[6:] for line in answer.text.splitlines() if line.startswith("data: "))
+            return json.loads(data)
+        return answer.json()
+
+    async def get(self, path: str) -> httpx.Response:
+        """What else the same door answers, to the same caller."""
+        return await self._client.get(path, headers={"authorization": f"Bearer {self._token}"})
 
 
 class McpStdioDriver(McpDriver):
-    def __init__(self, process: asyncio.subprocess.Process, *, modern: bool) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, *, modern: bool, turn: asyncio.Lock | None = None
+    ) -> None:
         super().__init__(modern=modern)
         self._process = process
-        self._turn = asyncio.Lock()
+        self._turn = turn or asyncio.Lock()
+
+    def in_the_other_era(self) -> "McpStdioDriver":
+        """To the same process: each message says for itself which one it is of."""
+        return McpStdioDriver(self._process, modern=not self.modern, turn=self._turn)
 
     async def _exchange(self, method: str, name: str, body: bytes) -> Any:
         assert self._process.stdin is not None
@@ -146,7 +164,9 @@ class McpStdioDriver(McpDriver):
         async with self._turn:
             self._process.stdin.write(body + b"\n")
             await self._process.stdin.drain()
-            return json.loads(await self._process.stdout.readline())
+            while "id" not in (answer := json.loads(await self._process.stdout.readline())):
+                pass  # a notification
+            return answer
 
 
 @asynccontextmanager
@@ -178,7 +198,7 @@ async def stdio_driver(
 
 class RestDriver:
     def __init__(self, client: httpx.AsyncClient, token: str) -> None:
-        self._client, self._headers = client, {"authorization": f"Bearer {token}"}
+        self._client, self._headers = client, {"authorization": f"Bearer {token}"} if token else {}
 
     async def call(self, name: str, arguments: bytes) -> Told:
         answer = await self._client.post(f"/v1/tools/{name}/calls", content=arguments, headers=self._headers)

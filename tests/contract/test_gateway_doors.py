@@ -26,6 +26,7 @@ from toolward.errors import NotFound
 from toolward.types import Answer
 
 DOORS = ["memory", "grpc", "rest", "http legacy", "http modern", "stdio legacy", "stdio modern"]
+AGENTS = ["clerk", "get_run", "cancel_run"]  # that this caller may do anything with
 SHARED = [door for door in DOORS if not door.startswith("stdio")]  # those that share one ledger here
 PLEASE = b'{"value":"please"}'
 Drivers = dict[str, Driver]
@@ -38,7 +39,9 @@ backends:
   fixture: {command: [COMMAND], env: {PYTHONPATH: ROOT}}
   dead: {grpc: "127.0.0.1:1"}
 policies: [policy.yaml]
+agents: [clerk.yaml, guard.yaml]
 """
+AGENT = "{name: NAME, instructions: You help., description: Answers by itself., model: offline}"
 POLICY = """
 version: 1
 rules:
@@ -54,6 +57,9 @@ rules:
     effect: ask
     approvers: [self]
   - {id: inbox, principals: ["role:operator"], operations: ["request.*"], effect: allow}
+  - {id: agents, principals: ["role:operator"], tools: ["agents.*"], effect: allow}
+  - {id: starts, operations: [run.start], when: resource.agent == "clerk", effect: allow}
+  - {id: own-runs, operations: [run.read, run.cancel], when: resource.owner == principal.id, effect: allow}
 """
 
 OWN_CASES = [
@@ -68,6 +74,12 @@ OWN_CASES = [
         "a tool of a dead backend", "dead.anything", b"{}", "unavailable", "The backend dead is not running"
     ),
     Case("a backend that there is not", "nobody.anything", b"{}", "unknown_tool", "There is no tool named"),
+    Case("a run that there is not", "agents.get_run", b'{"run_id":"run_1"}', "not_found", "There is no run"),
+    Case("an agent that one may not start", "agents.guard", b'{"input":"x"}', "unknown_tool"),
+    Case("what one may do with no run", "agents.send_message", b"{}", "unknown_tool"),
+    Case(
+        "an agent that is asked for nothing", "agents.clerk", b'{"input":" "}', "invalid_arguments", "/input"
+    ),
 ]
 
 
@@ -75,6 +87,8 @@ def write_config(folder: Path) -> Path:
     root = str(Path(__file__).parents[2])
     command = ", ".join(f'"{word}"' for word in FIXTURE)
     (folder / "policy.yaml").write_text(POLICY)
+    for name in ("clerk", "guard"):
+        (folder / f"{name}.yaml").write_text(AGENT.replace("NAME", name))
     path = folder / "toolward.yaml"
     path.write_text(CONFIG.replace("COMMAND", command).replace("ROOT", f'"{root}"'))
     return path
@@ -117,6 +131,7 @@ async def test_every_door_lists_the_tools_of_those_that_live(
 ) -> None:
     names = await opened[1][door].names()
     assert "fixture.add" in names
+    assert {name for name in names if name.startswith("agents.")} == {f"agents.{name}" for name in AGENTS}
     assert names == await opened[1]["memory"].names()
 
 
@@ -144,6 +159,24 @@ async def test_an_ask_waits_for_a_person_and_the_same_call_goes_through_once(
     assert (await drivers[door].call("fixture.echo", PLEASE)).code == "approval_required"
     for open_one in await gateway.runs.list_input_requests(person):
         await gateway.runs.withdraw_input_request(person, open_one.id)
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_an_agent_is_called_as_a_tool_and_its_run_looked_at_again(
+    opened: tuple[Gateway, Drivers], door: str
+) -> None:
+    driver = opened[1][door]
+    told = await driver.call("agents.clerk", b'{"input":"Hello."}')
+    assert (told.code, told.structured["state"]) == ("ok", "completed")
+    assert (
+        told.structured["answer"]
+        == (await opened[1]["memory"].call("agents.clerk", b'{"input":"Hello."}')).structured["answer"]
+    )
+    looked = await driver.call("agents__get_run", b'{"run_id":"%b"}' % told.structured["run_id"].encode())
+    assert looked == told
+    begun = await driver.call("agents.clerk", b'{"input":"Hello.","wait_seconds":0}')
+    ended = await driver.call("agents.cancel_run", b'{"run_id":"%b"}' % begun.structured["run_id"].encode())
+    assert ended.structured["state"] in ("cancelled", "completed")
 
 
 async def test_a_denied_call_is_on_record_with_the_rule_that_decided(opened: tuple[Gateway, Drivers]) -> None:

@@ -11,8 +11,9 @@ from gateway.config.reader import Section
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 ENVIRONMENT = dict.fromkeys(
-    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY", "STRONG_KEY"), "x"
-) | {"PRINCIPAL_KEY": "k" * 40, "WEBHOOK_SECRET": "w" * 40}
+    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY", "STRONG_KEY", "ERP_SECRET"),
+    "x",
+) | {"PRINCIPAL_KEY": "k" * 40, "EAST_KEY": "e" * 40, "WEBHOOK_SECRET": "w" * 40}
 
 
 def blocks(language: str) -> list[str]:
@@ -43,6 +44,9 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set
     (tmp_path / "agents" / "support.yaml").write_text("name: support\ninstructions: Help.\n")
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "mine.yaml").write_text("version: 1\nrules: []\n")
+    (tmp_path / "tls").mkdir()
+    for name in ("cert", "key", "clients"):
+        (tmp_path / "tls" / f"{name}.pem").touch()
     (json_text,) = blocks("json")
     (tmp_path / "mcp.json").write_text(json_text.replace('"docs"', '"handbook"'))
     (tmp_path / "toolward.yaml").write_text(settings_text)
@@ -53,6 +57,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[set[str], set
         "crm",
         "docs",
         "files",
+        "erp",
         "github",
         "handbook",
     ]

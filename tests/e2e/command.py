@@ -35,8 +35,8 @@ class Done(NamedTuple):
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-_IMPORTED = multiprocessing.get_context("forkserver")
-_IMPORTED.set_forkserver_preload(
+IMPORTED = multiprocessing.get_context("forkserver")
+IMPORTED.set_forkserver_preload(
     ["gateway.cli", "gateway.cli.demo", "gateway.bootstrap", "toolward.client.mcp"]
 )
 
@@ -46,7 +46,7 @@ def toolward(home: Path, *arguments: str, **environment: str) -> Done:
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         what = (arguments, home.parent, _environment(home) | environment, (out, err))
-        process = _IMPORTED.Process(target=_run, args=what)
+        process = IMPORTED.Process(target=_run, args=what)
         process.start()
         process.join(90)
         if process.exitcode is None:
@@ -99,14 +99,15 @@ def _environment(home: Path) -> dict[str, str]:
 class Up:
     """A running `toolward up --json`; `where` is the line that it printed."""
 
-    def __init__(self, home: Path, config: Path, *options: str) -> None:
+    def __init__(self, home: Path, config: Path, *options: str, folder: Path | None = None) -> None:
+        """It is started in `folder`; by default in the one that `home` is in."""
         self.process = subprocess.Popen(
             [str(BIN / "toolward"), "up", "--json", "--config", str(config), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            cwd=home.parent,
+            cwd=folder or home.parent,
             env=_environment(home),
         )
         assert self.process.stdout is not None

@@ -1,8 +1,9 @@
-"""A certificate for 127.0.0.1 and the name `tools.test`, made when a test wants one."""
+"""Certificates, made when a test wants one: one for 127.0.0.1 and the name `tools.test`, and those of a CA."""
 
 import datetime
 import ipaddress
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,3 +44,63 @@ def tls_pair(folder: Path) -> TlsPair:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(file)
     return TlsPair(ssl.create_default_context(cafile=file), server)
+
+
+PEM = serialization.Encoding.PEM
+HERE = (x509.IPAddress(ipaddress.ip_address("127.0.0.1")),)
+NO_NAME = x509.DNSName("none.invalid")
+"""For a certificate with nothing but its common name."""
+
+
+class Issued(NamedTuple):
+    """Files of a certificate and its key."""
+
+    certificate: Path
+    key: Path
+
+
+class Authority:
+    """A CA that vouches for 127.0.0.1."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.file = folder / f"{name}.pem"
+        self.file.write_bytes(self._sign(self._name, self._key, HERE, is_ca=True).public_bytes(PEM))
+
+    def issue(self, name: str, *others: x509.GeneralName, common: str = "") -> Issued:
+        """`name` is that of its files, and its common name unless there is `common`; `others` are the names beside
+        that, by default 127.0.0.1 alone."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common or name)])
+        issued = Issued(self._folder / f"{name}.pem", self._folder / f"{name}.key")
+        issued.certificate.write_bytes(
+            self._sign(subject, key, others or HERE, is_ca=False).public_bytes(PEM)
+        )
+        issued.key.write_bytes(
+            key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        return issued
+
+    def _sign(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        others: Sequence[x509.GeneralName],
+        *,
+        is_ca: bool,
+    ) -> x509.Certificate:
+        now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - day)
+            .not_valid_after(now + day)
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        )
+        if others[0] is not NO_NAME:
+            builder = builder.add_extension(x509.SubjectAlternativeName(others), critical=False)
+        return builder.sign(self._key, hashes.SHA256())

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.agent.definition import AgentDefinition, Limits
-from gateway.core import people
+from gateway.core import agent_tools, built_in, people
 from gateway.core.budgets import Budget
 from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
 from gateway.core.dispatch import Dispatch
@@ -17,6 +17,7 @@ from gateway.core.policy import bind
 from gateway.core.ports import ModelPort, ModelReply, RunRecord, ToolUse, Usage
 from gateway.ledger.leases import DATABASE_CLOCK
 from gateway.ledger.ledger import Ledger
+from gateway.runs.agent_tools import AgentTools, WithAgents
 from gateway.runs.offers import Offers
 from gateway.runs.ports import UNOBSERVED
 from gateway.runs.presence import present
@@ -96,6 +97,7 @@ class House:
         self.lease_seconds = 15.0
         self.observer = UNOBSERVED
         self.ledger: Ledger
+        self.dispatch: Dispatch
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Runs]:
@@ -103,15 +105,17 @@ class House:
             present(self.path.parent / "gateways") as presence,
             Ledger.open(self.path, now=self.clock.now_ms, lease_clock=self.lease_clock) as self.ledger,
         ):
-            dispatch = Dispatch(self.backends, self.ledger, self.clock, self.ids)
-            listings = (*self.backends.listings(), people.LISTING)
-            catalog = build_catalog(listings, {**FACTS, **people.FACTS})
+            backends = WithAgents(self.backends)
+            self.dispatch = dispatch = Dispatch(backends, self.ledger, self.clock, self.ids)
+            agents = agent_tools.listing(tuple(agent.shown for agent in self.agents.values()))
+            listings = (*self.backends.listings(), people.LISTING, agents)
+            catalog = build_catalog(listings, {**FACTS, **built_in.FACTS})
             dispatch.replace(catalog, bind(policy(self.rules), catalog))
 
             def facts(name: str) -> ToolFacts:
                 return tool.facts if (tool := catalog.find(name)) else UNKNOWN
 
-            async with Runs(
+            runs = Runs(
                 agents=self.agents,
                 ledger=self.ledger,
                 dispatch=dispatch,
@@ -128,7 +132,9 @@ class House:
                 holder=presence.name,
                 gone=presence.gone,
                 observer=self.observer,
-            ) as runs:
+            )
+            async with runs, AgentTools(runs) as tools:
+                backends.open(tools)
                 yield runs
 
     def _rights(self, record: RunRecord, _api_key: str) -> Principal | None:

@@ -3,6 +3,18 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.gateway import configured, layers, load, processes
+from benchmarks.gateway.__main__ import MEASURED
+from benchmarks.gateway.parts import Bounds, Compared
+from benchmarks.gateway.report import Report, aims, text
+from benchmarks.gateway.rounds import Row
+from gateway.config.parse import read_settings
+from toolward.types import CallContext, ToolCall, ToolResult
 
 
 def test_the_doors_can_be_measured() -> None:
@@ -59,3 +71,51 @@ def test_the_cost_of_a_turn_can_be_measured() -> None:
     found = json.loads(done.stdout)["cases"]
     assert [set(one["of"]) for one in found] == [{"ours", "bare"}, {"ours", "bare"}]
     assert all(of["cpu_ms"] > 0 for one in found for of in one["of"].values())
+
+
+# --- the gateway's: no process of ours is started, which takes seconds --------------------------------------
+
+
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    folder = tmp_path_factory.mktemp("upstream")
+    try:
+        program = processes.build_upstream(folder)
+    except processes.Missing as why:
+        pytest.skip(str(why))
+    with processes.upstream(program, folder) as port:
+        yield port
+
+
+def test_the_gateways_upstream_answers_with_the_id_it_was_asked_with(upstream: int) -> None:
+    for id_ in (7, 'a}"id":1'):
+        asked = {"params": {"id": 1, "s": '"id":'}, "id": id_, "method": "ping", "jsonrpc": "2.0"}
+        body, _ = load.ask(load.Target("upstream", upstream, 0, body=json.dumps(asked).encode()))
+        assert json.loads(body) == {"jsonrpc": "2.0", "id": id_, "result": {}}
+    assert load.check(load.Target("upstream", upstream, 0)) > len(load.ANSWER)
+
+
+@pytest.mark.parametrize("layer", [layers.LAYERS[0], layers.LAYERS[-1]])
+async def test_the_gateway_makes_the_call_with_few_and_with_all_layers(
+    upstream: int, tmp_path: Path, layer: str
+) -> None:
+    settings = read_settings(configured.write(tmp_path, upstream))
+    call = ToolCall("desk.tool_0", json.dumps(load.ARGUMENTS).encode())
+    async with layers.provider(layer, settings, tmp_path) as provider:
+        answer = await provider.call_tool(layers.ANYBODY, call, CallContext())
+    assert isinstance(answer, ToolResult)
+    assert load.ANSWER in str(answer.content)
+
+
+def test_the_gateways_report_says_which_aims_are_met() -> None:
+    nginx, ours = (load.Sample(1000 * n, 1, 6 / n, 60 / n, 100, 9) for n in (2, 1))
+    theirs = load.Sample(20, 1, 1, 1, 100, 9)
+    rows = [
+        Row(name, 64, [sample])
+        for name, sample in (("nginx", nginx), ("toolward", ours), ("fastmcp-shared", theirs))
+    ]
+    found = Report({}, Bounds(), Compared(rows, {"litellm": "it did not start"}), memory=[90, 99, 99, 120])
+    assert set(found.__struct_fields__) > set(MEASURED)
+    assert [aim.met for aim in aims(found)] == [True, True, True, True, True, False]
+    assert "| toolward | 64 | 1,000 | 1.00 | 6.00 | 60 | 100 | 50.0% | 2.00 | 2.00 |" in text(found)
+    assert "litellm did not take part (to the end): it did not start" in text(found)

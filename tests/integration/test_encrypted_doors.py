@@ -1,69 +1,19 @@
 """TLS and mutual TLS at the doors on sockets."""
 
-import datetime
-import ipaddress
 import ssl
 from pathlib import Path
-from typing import NamedTuple
 
 import grpc
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from grpc.aio import UnaryUnaryMultiCallable
 
+from tests.integration.certificates import Authority, Issued
 from tests.integration.served import BOTH, Served, call, served
 from toolward.doors.tls import Tls
 from toolward.errors import ConfigurationError
 from toolward.types import ToolCall, ToolResult
 from toolward.wire.grpc_tools import CALL_TOOL
-
-PEM = serialization.Encoding.PEM
-
-
-class Issued(NamedTuple):
-    """Files of a certificate and its key."""
-
-    certificate: Path
-    key: Path
-
-
-class Authority:
-    """A CA that vouches for 127.0.0.1."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._name = folder, x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self.file = folder / f"{name}.pem"
-        self.file.write_bytes(self._sign(self._name, self._key, is_ca=True).public_bytes(PEM))
-
-    def issue(self, name: str) -> Issued:
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        issued = Issued(self._folder / f"{name}.pem", self._folder / f"{name}.key")
-        issued.certificate.write_bytes(self._sign(subject, key, is_ca=False).public_bytes(PEM))
-        issued.key.write_bytes(
-            key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
-        return issued
-
-    def _sign(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, is_ca: bool) -> x509.Certificate:
-        now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
-        here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - day)
-            .not_valid_after(now + day)
-            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-            .add_extension(here, critical=False)
-        )
-        return builder.sign(self._key, hashes.SHA256())
 
 
 @pytest.fixture

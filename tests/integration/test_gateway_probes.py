@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from gateway.bootstrap import open_doors, open_gateway, secret_file
 from gateway.config.builtin import builtin_settings
-from gateway.config.parse import LOCAL
+from gateway.config.principals import LOCAL
 from gateway.config.settings import PrincipalSettings
 from tests.integration.served import BOTH, call
 from toolward.doors.serve import Address

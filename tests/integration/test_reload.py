@@ -208,10 +208,15 @@ async def test_a_broken_configuration_changes_nothing_until_it_is_whole_again(tm
 
 async def test_the_instructions_beside_an_agent_are_watched_too(tmp_path: Path) -> None:
     async with house(tmp_path, config()) as it:
+        changes = it.gateway.dispatch.watch()
         it.write("helper.md", "Help.\n")
         it.write("helper.yaml", "name: helper\ninstructions_file: helper.md\n")
-        it.write("toolward.yaml", config(rest="agents: [helper.yaml]\n"))
-        assert "agents (helper)" in await it.outcome()
+        it.write("toolward.yaml", config(rest="agents: [helper.yaml]\nmcp: {tool_search: never}\n"))
+        assert "agents (helper)" in (said := await it.outcome())
+        assert "mcp" in said
+        await anext(changes)
+        person = local_person(it.gateway.settings)
+        assert "agents.helper" in [entry.name for entry in it.gateway.dispatch.visible(person)]
         it.write("helper.md", "Help at once.\n")
         assert "agents (helper)" in await it.outcome()
         assert it.gateway.reload.agents["helper"].instructions == "Help at once.\n"

@@ -134,6 +134,12 @@ def test_what_is_wrong_is_told_with_what_to_do(more: str, said: str):
     assert said in refused(LEAST + more)
 
 
+@pytest.mark.parametrize("name", ["get_run", "send_message", "cancel_run"])
+def test_no_agent_has_the_name_of_a_tool_beside_them(name: str):
+    said = f"a.yaml:1: name is taken: agents.{name} is a tool of the gateway's own"
+    assert said in refused(f"name: {name}\ninstructions: x\n")
+
+
 def test_two_files_do_not_give_one_name():
     Path("a.yaml").write_text(LEAST)
     Path("b.yaml").write_text(LEAST)

@@ -16,7 +16,7 @@ from gateway.config.shipped import shipped_policies
 from gateway.config.source import MAX_BYTES, load_yaml, parse_yaml
 from gateway.core.budgets import Budget
 from gateway.core.model_spec import BILLION
-from gateway.core.spec import CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, StdioSpec
+from gateway.core.spec import CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, McpSpec, StdioSpec
 from toolward.errors import ConfigurationError
 
 
@@ -435,6 +435,29 @@ def test_the_built_in_configuration(tmp_path: Path) -> None:
         assert launch is not None
         assert os.access(launch.command[0], os.X_OK)
         assert not any("token" in word.lower() for word in launch.command)
+
+
+def test_what_mcp_clients_are_listed_is_read_strictly() -> None:
+    assert read("version: 1").mcp == McpSpec(200, ())
+    assert read("version: 1\nmcp: {tool_search: never}").mcp == McpSpec(0, ())
+    settings = read("version: 1\nmcp: {tool_search: 1, pinned: [crm.get, 'agents.*']}")
+    assert settings.mcp == McpSpec(1, ("crm.get", "agents.*"))
+    said = problem(
+        """
+        version: 1
+        mcp:
+          tool_search: 0
+          pinned: [crm__get]
+          pins: []
+        """
+    )
+    assert said.splitlines() == [
+        "toolward.yaml:3: mcp.tool_search must be a whole number from 1 to 100,000, or never, not 0",
+        "toolward.yaml:4: mcp.pinned[0] is an alias: write crm.get",
+        "toolward.yaml:5: mcp has an unknown key 'pins'; did you mean 'pinned'?",
+    ]
+    for wrong in ("true", "off", "1.5", "100_001", "[1]"):
+        assert "mcp.tool_search must be" in problem(f"version: 1\nmcp: {{tool_search: {wrong}}}")
 
 
 def test_budgets_are_read_strictly() -> None:

@@ -55,6 +55,37 @@ def checked(folder: Path, cases: str) -> TableResult:
     return check_table(load_table(written(folder, HEAD + cases)))
 
 
+def test_agents_that_a_table_declares_are_tools_in_it(folder: Path) -> None:
+    (folder / "policy.yaml").write_text(
+        """
+        version: 1
+        rules:
+          - {id: agents, tools: ["agents.*"], effect: allow}
+          - {id: clerk, operations: [run.start], when: resource.agent == "clerk", effect: allow}
+          - {id: own, operations: ["run.read"], when: resource.owner == principal.id, effect: allow}
+        """
+    )
+    result = check_table(
+        load_table(
+            written(
+                folder,
+                """
+                version: 1
+                policies: [policy.yaml]
+                tools: {agents.clerk: {}, agents.guard: {}}
+                principals: ["role:support"]
+                cases:
+                  - {tool: agents.clerk, arguments: {input: x}, effect: allow, rule: agents, listed: true}
+                  - {tool: agents.guard, arguments: {input: x}, effect: deny, rule: "", listed: false}
+                  - {tool: agents.get_run, arguments: {run_id: x}, effect: allow, rule: agents, listed: true}
+                  - {tool: agents.cancel_run, listed: false}
+                """,
+            )
+        )
+    )
+    assert [wrong for one in result.results for wrong in one.wrong] == []
+
+
 def test_a_table_that_says_what_the_policy_says_passes_and_covers_it(folder: Path) -> None:
     result = checked(
         folder, CASES.replace("{amont: 51}", "{amount: x}").replace("violation: amont", "violation: x")

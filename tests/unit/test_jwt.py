@@ -56,7 +56,7 @@ class Provider:
         self.path = folder / "jwks.json"
         self.key = ec("one")
         publish(self.path, self.key)
-        self.now = 0.0
+        self.now, self.time = 0.0, NOW
         read = keys_at(str(self.path))._fetch  # pyright: ignore[reportPrivateUsage] -- the real reading, another clock
         self.reads = 0
 
@@ -65,7 +65,7 @@ class Provider:
             return await read()
 
         settings = JwtSettings(ISSUER, AUDIENCE, str(self.path))
-        self.verify = Jwt(settings, Keys("the file", fetch, lambda: self.now), lambda: NOW)
+        self.verify = Jwt(settings, Keys("the file", fetch, lambda: self.now), lambda: self.time)
 
     async def who(self, token: str) -> Principal:
         return await proven(lambda _: self.verify(token), {})
@@ -100,6 +100,7 @@ async def test_a_signed_token_says_who_calls(provider: Provider) -> None:
         ({"exp": NOW - SKEW - 1}, "expired"),
         ({"exp": None}, "exp"),
         ({"nbf": NOW + SKEW + 10}, "not yet valid"),
+        ({"iat": NOW + SKEW + 10}, "issued in the future"),
         ({"sub": None}, "sub"),
         ({"sub": ""}, "sub"),
         ({"roles": [1]}, "roles"),
@@ -125,6 +126,32 @@ async def test_the_usual_algorithms_are_taken(provider: Provider, alg: str) -> N
     key = OKPKey.generate_key("Ed25519") if alg == "Ed25519" else RSAKey.generate_key(2048)
     publish(provider.path, key)
     assert (await provider.who(signed(key, alg))).id == "ada"
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "application/AT+JWT", "JWT"])
+async def test_the_types_of_access_tokens_are_taken(provider: Provider, typ: str) -> None:
+    assert (await provider.who(signed(provider.key, header={"typ": typ}))).id == "ada"
+
+
+@pytest.mark.parametrize("typ", ["logout+jwt", "secevent+jwt", "dpop+jwt", ""])
+async def test_what_was_signed_for_another_purpose_proves_nobody(provider: Provider, typ: str) -> None:
+    error = await provider.refusal(signed(provider.key, header={"typ": typ}))
+    assert "none by which somebody calls" in error.message
+
+
+async def test_a_token_that_was_seen_before_is_checked_again_when_it_counts(provider: Provider) -> None:
+    token = signed(provider.key)
+    for _ in range(3):
+        assert (await provider.who(token)).id == "ada"
+    changed = token[:-8] + ("A" * 8 if token[-8:] != "A" * 8 else "B" * 8)
+    assert isinstance(await provider.refusal(changed), Unauthenticated)
+    provider.time = NOW + 300 + SKEW
+    assert "expired" in (await provider.refusal(token)).message
+    provider.time = NOW
+    publish(provider.path, new := ec("two"))
+    provider.now += 11
+    await provider.who(signed(new))  # by which the keys are read again
+    assert isinstance(await provider.refusal(token), Unauthenticated)
 
 
 async def test_nobody_signs_with_a_public_key_or_with_none(provider: Provider) -> None:

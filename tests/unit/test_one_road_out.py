@@ -48,6 +48,7 @@ MAY = {
         "toolward/client/grpc.py",
         "insecure_channel",
     ): "is given addresses that Reach has checked, or a literal one",
+    ("toolward/client/grpc.py", "secure_channel"): "the same, by TLS",
     (
         "gateway/backends/opening.py",
         "open_connection",

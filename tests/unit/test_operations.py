@@ -70,6 +70,19 @@ def test_a_condition_looks_at_the_caller_and_the_resource() -> None:
     assert effect(roles, "key.create", LEAD, owner="ada") == "deny"
 
 
+def test_patterns_over_the_resource_must_all_match() -> None:
+    of = "  - {id: a, operations: [run.read], resource: {agent: ['sup*', x], owner: [ada]}, effect: allow}\n"
+    assert effect(of, "run.read", agent="support", owner="ada") == "allow"
+    assert effect(of, "run.read", agent="desk", owner="ada") == "deny"
+    assert effect(of, "run.read", agent="x", owner="eve") == "deny"
+    assert bound(of).explain_operation(ADA, "run.read", {"agent": "desk", "owner": "ada"})[0].why == (
+        "is for others: its `resource` does not match this agent"
+    )
+    assert effect(of, "run.read", agent="support") == "deny"
+    assert effect(ALLOW + of.replace("allow", "deny"), "run.read", agent="support") == "deny"
+    assert policy("version: 1\nrules:\n" + of).digest != policy("version: 1\nrules:\n" + OWN).digest
+
+
 def test_a_condition_without_an_answer_never_allows_and_never_keeps_a_deny_away() -> None:
     assert effect(OWN, "run.read", ADA) == "deny"
     denying = ALLOW + OWN.replace("allow", "deny").replace("==", "!=")
@@ -116,7 +129,16 @@ MISTAKES = {
     RULE + "    args: {required: [a]}": "only a rule over `tools` has `args`",
     RULE + "    origin: {a: [user]}": "only a rule over `tools` has `origin`",
     RULE + "    limits: {rate: 1/minute}": "only a rule over `tools` has `limits`",
-    RULE + "    output: {trust: trusted}": "only a rule over `tools` has `output`",
+    RULE
+    + "    output: {redact: [email]}": "6: of rules over operations only an allow of resource.read and prompt.get",
+    RULE.replace("run.read", "prompt.get")
+    + "    output: {trust: trusted}": "6: resources and prompts are never trusted",
+    RULE + "    resource: {onwer: [a]}": "6: there is no key 'onwer' here, did you mean 'owner'?",
+    RULE + "    resource: {owner: a}": "6: `owner` must be a list, and not empty",
+    RULE + "    resource: {owner: ['a?']}": "6: 'a?' in `owner` has '?' in it, and only * is a wildcard",
+    RULE + "    resource: []": "6: `resource` must be a mapping of attributes to lists of patterns",
+    RULE.replace("operations: [run.read]", "tools: ['*']")
+    + "    resource: {owner: [a]}": "only a rule over `operations` has",
     RULE + "    principals: ['agent:x']": "is none of user:NAME, role:NAME, tenant:NAME",
     RULE + "    when: resource.onwer == principal.id": "6: The condition is wrong at character 9: there is no"
     " resource.onwer. Did you mean resource.owner?",

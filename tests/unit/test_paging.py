@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from gateway.backends.paging import MAX_BYTES, MAX_PAGES, MAX_TOOLS, every_tool
+from gateway.backends.paging import MAX_BYTES, MAX_ENTRIES, MAX_PAGES, every_tool
 from toolward.errors import InvalidResult
 from toolward.types import CallContext, Outcome, Principal, Tool, ToolCall, ToolPage
 
@@ -63,7 +63,7 @@ async def test_a_list_up_to_the_bound_in_bytes_is_taken_and_what_is_more_is_not(
 
 
 @pytest.mark.parametrize(
-    ("on_a_page", "asked"), [(0, MAX_PAGES), (1, MAX_PAGES), (100, MAX_TOOLS // 100 + 1)]
+    ("on_a_page", "asked"), [(0, MAX_PAGES), (1, MAX_PAGES), (100, MAX_ENTRIES // 100 + 1)]
 )
 async def test_a_list_without_end_is_given_up(on_a_page: int, asked: int) -> None:
     server = Lists(*[fat(200)] * on_a_page, pages=10**9)

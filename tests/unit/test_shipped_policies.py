@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from gateway.core import people
+from gateway.core import agent_tools, built_in, people
 from gateway.core.catalog import Catalog, ToolFacts, build_catalog
 from gateway.core.policy import BoundPolicy, bind
 from gateway.core.ports import Listing
 from tests.policies import shipped
 from tests.twins import listing
 from toolward.kit import ToolServer
-from toolward.types import Principal, RunScope, Tool
+from toolward.types import Agent, Principal, RunScope, Tool
 
 OPERATOR = Principal("me", ("operator",))
 SUPPORT = Principal("ada", ("support",))
@@ -42,8 +42,9 @@ def listed(name: str) -> Listing:
 def catalog() -> Catalog:
     servers = [listed(name) for name in ("search", "calculator", "files", "crm")]
     web = listing("web", Tool("open_page"), Tool("post_form"))
-    facts = {"web.open_page": ToolFacts(changes=False), **people.FACTS}
-    return build_catalog([*servers, web, people.LISTING], facts)
+    facts = {"web.open_page": ToolFacts(changes=False), **built_in.FACTS}
+    agents = agent_tools.listing((Agent("support"),))
+    return build_catalog([*servers, web, people.LISTING, agents], facts)
 
 
 @pytest.fixture(params=["default", "read-only", "support"])
@@ -113,9 +114,12 @@ def test_read_only(catalog: Catalog, who: Principal) -> None:
     assert decide(bound, catalog, who, ("web.open_page", {})) == ("allow", "known-to-change-nothing")
     hidden = [tool.name for tool in catalog.tools if not bound.listable(who, tool)]
     changing = ["files.write_file", "crm.add_ticket_message", "crm.refund_payment", "web.post_form"]
-    assert hidden == [*changing, people.ASK, people.ESCALATE]  # which are for runs only
+    for_runs_only = [people.ASK, people.ESCALATE]
+    assert hidden == [*changing, *for_runs_only, "agents.send_message"]  # as no operation `run.message`
     run = RunScope("run_1", "clerk", ("*",))
-    assert [tool.name for tool in catalog.tools if not bound.listable(who, tool, run)] == changing
+    hidden = [tool.name for tool in catalog.tools if not bound.listable(who, tool, run)]
+    assert [name for name in hidden if not name.startswith("agents.")] == changing
+    assert len(hidden) == len(changing) + 4  # no agent calls another
 
 
 def message(**more: Any) -> Call:

@@ -3,6 +3,8 @@
 tokens      bearer tokens: those of an installation, and a file of hashed ones
 api_keys    `tw_PREFIX_SECRET`: many, each with roles, scopes and an end
 jwt, keys   tokens that an identity provider signed (the extra `jwt`; loaded only where it is configured)
+issuers     several such providers; discovery, where each has its keys; claims, what their tokens say of a caller
+certificates  the names in a client's certificate
 on_behalf   for whom a gateway calls
 """
 

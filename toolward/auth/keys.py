@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,9 +17,10 @@ import msgspec
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
+from toolward.auth.discovery import Discovered
+from toolward.auth.published import check_address, get
 from toolward.errors import ConfigurationError, ToolwardError, Unavailable
 from toolward.outbound.egress import shown
-from toolward.outbound.pool import Pool
 from toolward.outbound.reach import PUBLIC, Reach
 
 log = logging.getLogger(__name__)
@@ -31,10 +33,6 @@ KEPT = 24 * 3600.0
 
 COOLDOWN = 10.0
 """Seconds between two readings: made-up names of keys must not make us flood the provider."""
-
-_MAX_BYTES = 1024 * 1024
-_TIMEOUT = 10.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 PublicKey = RSAKey | ECKey | OKPKey
 Fetch = Callable[[], Awaitable[bytes]]
@@ -115,24 +113,15 @@ def read_keys(raw: bytes) -> dict[str | None, PublicKey]:
 def keys_at(where: str, reach: Reach = PUBLIC) -> Keys:
     """`where` is a path or a URL: https, or http on loopback; `reach` says where its name may
     lead. Raises ConfigurationError."""
-    url = urlsplit(where)
-    if url.scheme not in ("http", "https"):
+    if urlsplit(where).scheme not in ("http", "https"):
         return Keys(where, _reading(Path(where)))
-    if url.scheme == "http" and url.hostname not in _LOOPBACK:
-        raise ConfigurationError(
-            f"The keys at {shown(where)} would come over plain http, where anybody on the way can change them.",
-            hint="Use https.",
-        )
-    pool = Pool(where, limit=1, max_body=_MAX_BYTES, reach=reach)
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    check_address(where, "The keys at")
+    return Keys(shown(where), partial(get, where, reach))
 
-    async def fetch() -> bytes:
-        reply = await pool.request("GET", path, {"accept": "application/json"}, timeout=_TIMEOUT)
-        if reply.status != 200:
-            raise Unavailable(f"it answers with HTTP {reply.status}")
-        return reply.body
 
-    return Keys(shown(where), fetch)
+def keys_of(issuer: str, reach: Reach = PUBLIC) -> Keys:
+    """Those that the issuer's metadata names. Raises ConfigurationError where it cannot have any."""
+    return Keys(shown(issuer), Discovered(issuer, reach))
 
 
 def _reading(path: Path) -> Fetch:

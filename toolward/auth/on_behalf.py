@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -44,6 +44,18 @@ class _Claims(msgspec.Struct, omit_defaults=True):
 
 _decode_header = msgspec.json.Decoder(_Header).decode
 _decode_claims = msgspec.json.Decoder(_Claims).decode
+
+
+class Believed(Protocol):
+    """Who may say for whom they call, and what of it is believed."""
+
+    def read_from(self, peer: Principal, token: str) -> Principal:
+        """For whom `peer` calls. Raises Unauthenticated."""
+        ...
+
+    def seen_by(self, peer: Principal) -> Principal:
+        """As whom `peer` is shown what there is: a list is one for all for whom it calls."""
+        ...
 
 
 class OnBehalf:
@@ -83,11 +95,18 @@ class OnBehalf:
             raise _refused("is not for now: the clocks of gateway and server differ, or it was kept")
         return Principal(claims.sub, claims.roles, claims.tenant, claims.scopes)
 
+    def read_from(self, peer: Principal, token: str) -> Principal:
+        """`read`, whoever brings it: only the gateway has the key. Raises Unauthenticated."""
+        return self.read(token)
+
+    def seen_by(self, peer: Principal) -> Principal:
+        return peer
+
     def _signature(self, signed: bytes) -> bytes:
         return _base64(hmac.digest(self._key, signed, hashlib.sha256))
 
 
-def caller_of(on_behalf: OnBehalf | None, principal: Principal, context: CallContext) -> Principal:
+def caller_of(on_behalf: Believed | None, principal: Principal, context: CallContext) -> Principal:
     """Who a call is for: whoever the gateway says, else whoever calls. Raises Unauthenticated; a word that cannot
     be checked is never taken, nor passed over."""
     if not context.on_behalf_of:
@@ -97,7 +116,12 @@ def caller_of(on_behalf: OnBehalf | None, principal: Principal, context: CallCon
             "The call says for whom it is made, and this server has no key to check that.",
             hint="Give it the gateway's key: TOOLWARD_PRINCIPAL_KEY.",
         )
-    return on_behalf.read(context.on_behalf_of)
+    return on_behalf.read_from(principal, context.on_behalf_of)
+
+
+def seen_by(on_behalf: Believed | None, principal: Principal) -> Principal:
+    """As whom `principal` is shown what there is."""
+    return principal if on_behalf is None else on_behalf.seen_by(principal)
 
 
 def _refused(why: str) -> Unauthenticated:

@@ -10,8 +10,10 @@ from typing import TypeVar
 import grpc
 from grpc.aio import AioRpcError, UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
+from toolward.client.client_tls import ClientTls
 from toolward.client.grpc_failures import to_error
-from toolward.errors import InvalidResult, TooLarge, Unavailable
+from toolward.errors import DeadlineExceeded, InvalidResult, TooLarge, Unauthenticated, Unavailable
+from toolward.outbound.credentials import CredentialRefused, Credentials
 from toolward.outbound.reach import PUBLIC, Reach, is_literal, is_localhost
 from toolward.outbound.reasons import why_unreachable
 from toolward.types import (
@@ -37,7 +39,7 @@ from toolward.types import (
 from toolward.wire import grpc_agents as agents
 from toolward.wire import grpc_run_requests as asked_of
 from toolward.wire import grpc_tools as tools
-from toolward.wire.grpc_metadata import MAX_MESSAGE, authorization, from_context
+from toolward.wire.grpc_metadata import MAX_MESSAGE, Metadata, authorization, from_context
 from toolward.wire.grpc_rpc import Rpc
 
 Asked = TypeVar("Asked")
@@ -60,6 +62,9 @@ _OPTIONS = [
     ("grpc.dns_min_time_between_resolutions_ms", 2000),
 ]
 
+_OURS = (tools.LIST_TOOLS.path, tools.WATCH_TOOLS.path)
+"""What is asked in our own name where calls are made in their callers'."""
+
 _BY_NAME = "dns:///"
 _BY_ADDRESS = ("ipv4:", "ipv6:")
 
@@ -69,9 +74,12 @@ class GrpcClient:
 
     `address` is `HOST:PORT`, or another target that gRPC knows (`dns:///NAME:PORT`, where the name may have several
     addresses; `ipv4:A:PORT,B:PORT`). `token` proves who calls, so the `principal` that the methods take is not
-    looked at. What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it
-    cannot be reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the
-    first call, and again after the connection was lost; no call is repeated.
+    looked at; but `credentials`, in its place, may prove that a tool call is that principal's. One that is refused
+    is dropped, and raises CredentialRefused.
+
+    What the server raised is raised here as the same ToolwardError. Beside that: Unavailable where it cannot be
+    reached, DeadlineExceeded, InvalidResult where it answers what it must not. Connecting happens at the first
+    call, and again after the connection was lost; no call is repeated.
 
     A name is resolved when it is entered, once, and only what was checked then is connected to: `reach` says where
     it may lead. As `dns:///HOST:PORT` it may lead to any number of replicas that come and go: they are checked when
@@ -79,12 +87,21 @@ class GrpcClient:
     """
 
     def __init__(
-        self, address: str, token: str = "", *, timeout: float = TIMEOUT, reach: Reach = PUBLIC
+        self,
+        address: str,
+        token: str = "",
+        *,
+        timeout: float = TIMEOUT,
+        reach: Reach = PUBLIC,
+        credentials: Credentials | None = None,
+        tls: ClientTls | None = None,
     ) -> None:
         """Raises ConfigurationError for a token that no header can hold."""
+        self._tls = tls
         self.address = address
         self._reach = reach
         self._authorization = authorization(token)
+        self._credentials = credentials
         self._timeout = timeout
         self._channel: grpc.aio.Channel | None = None
 
@@ -92,7 +109,12 @@ class GrpcClient:
         """Raises Denied where the name leads where it must not, Unavailable where it leads nowhere."""
         target = await self._checked()
         own_name = [("grpc.default_authority", self.address)] if target != self.address else []
-        self._channel = grpc.aio.insecure_channel(target, options=[*_OPTIONS, *own_name])
+        options = [*_OPTIONS, *own_name]
+        if self._tls is None:
+            self._channel = grpc.aio.insecure_channel(target, options=options)
+        else:
+            secure = self._tls.credentials()
+            self._channel = grpc.aio.secure_channel(target, secure, options=[*options, *self._tls.options()])
         return self
 
     async def _checked(self) -> str:
@@ -129,8 +151,8 @@ class GrpcClient:
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome:
         """Its deadline is the context's; without one, the server's."""
         if context.progress is None and context.log is None:
-            return await self._send(tools.CALL_TOOL, call, context, call.name)
-        events = self._stream(tools.CALL_TOOL_STREAM, call, context, call.name)
+            return await self._send(tools.CALL_TOOL, call, context, call.name, principal)
+        events = self._stream(tools.CALL_TOOL_STREAM, call, context, call.name, principal)
         async with aclosing(events):
             async for event in events:
                 if not isinstance(event, Progress | LogEntry):
@@ -227,15 +249,24 @@ class GrpcClient:
         return await self._send(rpc, asked, CallContext(timeout=self._timeout), rpc.method)
 
     async def _send(
-        self, rpc: Rpc[Asked, Answered], asked: Asked, context: CallContext, what: str
+        self,
+        rpc: Rpc[Asked, Answered],
+        asked: Asked,
+        context: CallContext,
+        what: str,
+        caller: Principal | None = None,
     ) -> Answered:
-        """`what` names the thing asked for in errors."""
+        """`what` names the thing asked for in errors; `caller` is whose call it is, where it is one."""
         request = _bounded(rpc.encode_request(asked), what)
         method: UnaryUnaryMultiCallable[bytes, bytes] = self._opened.unary_unary(rpc.path)
-        call = method(request, timeout=context.timeout, metadata=self._authorization + from_context(context))
+        proof, timeout = self._authorization, context.timeout
+        if self._credentials is not None:
+            proof, timeout = await self._proof(self._credentials, rpc.path, caller, timeout)
+        call = method(request, timeout=timeout, metadata=proof + from_context(context))
         try:
             answer = await call
         except AioRpcError as error:
+            self._check_refusal(error, caller, proof)
             raise to_error(error, self.address, what, context.timeout) from None
         except asyncio.CancelledError:
             self._raise_if_closed()
@@ -243,21 +274,56 @@ class GrpcClient:
         return rpc.decode_response(answer)
 
     async def _stream(
-        self, rpc: Rpc[Asked, Answered], asked: Asked, context: CallContext, what: str
+        self,
+        rpc: Rpc[Asked, Answered],
+        asked: Asked,
+        context: CallContext,
+        what: str,
+        caller: Principal | None = None,
     ) -> AsyncGenerator[Answered, None]:
         request = _bounded(rpc.encode_request(asked), what)
         method: UnaryStreamMultiCallable[bytes, bytes] = self._opened.unary_stream(rpc.path)
-        call = method(request, timeout=context.timeout, metadata=self._authorization + from_context(context))
+        proof, timeout = self._authorization, context.timeout
+        if self._credentials is not None:
+            proof, timeout = await self._proof(self._credentials, rpc.path, caller, timeout)
+        call = method(request, timeout=timeout, metadata=proof + from_context(context))
         try:
             async for piece in call:
                 yield rpc.decode_response(piece)
         except AioRpcError as error:
+            self._check_refusal(error, caller, proof)
             raise to_error(error, self.address, what, context.timeout) from None
         except asyncio.CancelledError:
             self._raise_if_closed()
             raise
         finally:
             call.cancel()
+
+    async def _proof(
+        self, credentials: Credentials, path: str, caller: Principal | None, seconds: float | None
+    ) -> tuple[Metadata, float | None]:
+        """Whose request it is, and how much of its time is left. Raises Unavailable, Unauthenticated,
+        DeadlineExceeded."""
+        if caller is None and credentials.per_caller and path not in _OURS:  # done in our name, for anybody
+            raise Unauthenticated(f"{self.address} is asked for that in nobody's name, and must not be.")
+        now = asyncio.get_running_loop().time
+        asked_at = now()
+        try:
+            async with asyncio.timeout(seconds):
+                said = await (credentials.own() if caller is None else credentials.of(caller))
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"There was no access token for {self.address} within {seconds:g} s; it was not called."
+            ) from None
+        return tuple(said.items()), None if seconds is None else max(seconds - (now() - asked_at), 0.001)
+
+    def _check_refusal(self, error: AioRpcError, caller: Principal | None, proof: Metadata) -> None:
+        """Raises CredentialRefused where the next one may do. The status alone does not prove that nothing was
+        done: whatever is behind the server may have answered so."""
+        if self._credentials is None or error.code() is not grpc.StatusCode.UNAUTHENTICATED:
+            return
+        if self._credentials.refused(caller, dict(proof)):
+            raise CredentialRefused(self.address) from None
 
     @property
     def _opened(self) -> grpc.aio.Channel:

@@ -1,28 +1,31 @@
-"""A client of one MCP server, over Streamable HTTP or stdio, in both protocol eras: a ToolProvider.
+"""A client of one MCP server, over Streamable HTTP or stdio, in both protocol eras: a ToolProvider that OffersMore.
 
 It stands on the SDK's client, whose task groups belong to the task that enters them: enter and leave an `McpClient`
 in one task. Calls may come from any task.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 import httpx2
 import mcp_types as types
 import msgspec
 from anyio import BrokenResourceError, ClosedResourceError
-from mcp import Client, MCPError, StdioServerParameters
+from mcp import Client, ClientSession, MCPError, StdioServerParameters
 from mcp.client import Transport
 from mcp.client.session import IncomingMessage
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import TypeAdapter, ValidationError
 
-from toolward.client.mcp_plain import PlainCalls, meta_of, refusal
+from toolward.client.mcp_calls import params_of, progress_of, result_of, tool_of
+from toolward.client.mcp_offers import McpOffers, Refusal, ResultT
+from toolward.client.mcp_plain import PlainCalls
+from toolward.client.mcp_plain import refusal as refusal_of
+from toolward.client.mcp_proof import Proof, not_plain
 from toolward.client.pipes import Pipes
 from toolward.errors import (
     DeadlineExceeded,
@@ -33,47 +36,34 @@ from toolward.errors import (
     Unavailable,
     UnknownTool,
 )
+from toolward.offers import PromptProvider, ResourceProvider
 from toolward.outbound.connection import Interrupted
+from toolward.outbound.credentials import Credentials
 from toolward.outbound.egress import Origins
 from toolward.outbound.for_httpx2 import Httpx2Transport
 from toolward.outbound.reach import PUBLIC, Reach
 from toolward.schema import parse_object
 from toolward.types import (
     CallContext,
-    Content,
     JsonObject,
     Principal,
-    Progress,
-    TextContent,
-    Tool,
     ToolCall,
     ToolPage,
     ToolResult,
 )
-from toolward.wire.errors import META_KEY, from_details, from_jsonrpc
+from toolward.wire.errors import from_jsonrpc
 
 TIMEOUT = 10.0
 MAX_EVENT_BYTES = 64 * 1024 * 1024  # above our own bound on results, so that its error answers
 
 _MIRROR = b'"x-mcp-header"'
 
+_CHANGED = (
+    types.ToolListChangedNotification,
+    types.ResourceListChangedNotification,
+    types.PromptListChangedNotification,
+)
 _RAW: TypeAdapter[Any] = TypeAdapter(JsonObject)
-
-
-Structured = TypeVar("Structured")
-
-
-class _CallResult(msgspec.Struct, Generic[Structured], rename="camel"):
-    """What we read of a `CallToolResult`."""
-
-    content: tuple[Content, ...] = ()
-    structured_content: Structured | msgspec.UnsetType = msgspec.UNSET
-    is_error: bool = False
-    result_type: str = "complete"
-    meta: JsonObject = msgspec.field(default_factory=dict[str, Any], name="_meta")
-
-
-_raw_result = msgspec.json.Decoder(_CallResult[msgspec.Raw])
 
 
 class McpClient:
@@ -81,7 +71,8 @@ class McpClient:
 
     `name` is what error messages call the server. `connect` and `timeout` are in seconds, for connecting and for
     listing; a call brings its own deadline. Over HTTP, `token` and `headers` go to the origin of the URL and
-    nowhere else, no redirect is followed, and `reach` says where the host's name may lead.
+    nowhere else, no redirect is followed, and `reach` says where the host's name may lead. In place of a token,
+    `credentials` are asked for what each request bears: a call is its principal's there, the rest is ours.
     """
 
     def __init__(
@@ -91,6 +82,7 @@ class McpClient:
         name: str = "",
         token: str = "",
         headers: Mapping[str, str] | None = None,
+        credentials: Credentials | None = None,
         reach: Reach = PUBLIC,
         connect: float = TIMEOUT,
         timeout: float = TIMEOUT,
@@ -98,6 +90,7 @@ class McpClient:
         self._target = target
         self._name = name or (f"the server at {target}" if isinstance(target, str) else "the server")
         self._headers = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._proof = None if credentials is None else Proof(credentials)
         self._reach = reach
         self._connect = connect
         self._timeout = timeout
@@ -109,6 +102,7 @@ class McpClient:
         self._in_session = False
         self._mirrored: set[str] = set()  # tools with arguments that must be in headers too
         self._plain: PlainCalls | None = None
+        self._offers = McpOffers(self._name, self._ask)
 
     async def __aenter__(self) -> Self:
         """Raises Unavailable, Unauthenticated, DeadlineExceeded; over HTTP also Denied, where the host's name leads
@@ -142,12 +136,8 @@ class McpClient:
     async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
         """Raises Unavailable, DeadlineExceeded, InvalidResult."""
         params = types.PaginatedRequestParams(cursor=cursor)
-        try:
-            async with asyncio.timeout(self._timeout):
-                page = await self._client.session.list_tools(params=params)
-        except Exception as error:
-            raise self._failure(error, f"did not list its tools within {_seconds(self._timeout)}") from None
-        tools = tuple(map(_tool, page.tools))
+        page = await self._ask(lambda session: session.list_tools(params=params), "list its tools")
+        tools = tuple(map(tool_of, page.tools))
         self._mirrored |= {tool.name for tool in tools if _MIRROR in msgspec.json.encode(tool.input_schema)}
         return ToolPage(tools, page.next_cursor)
 
@@ -162,35 +152,84 @@ class McpClient:
             )
         try:
             if plain is not None:
-                raw = await plain.call(call, context, self._version)
+                if self._proof is None:
+                    raw = await plain.call(call, context, self._version)
+                else:
+                    raw = await self._proof.call(plain, principal, call, context, self._version)
             else:
                 async with asyncio.timeout(context.timeout):
+                    if self._proof is not None:
+                        await self._proof.ready()
                     raw = await self._client.session.send_request(
-                        types.CallToolRequest(params=_params(call, arguments, context)),
+                        types.CallToolRequest(params=params_of(call, arguments, context)),
                         _RAW,
-                        progress_callback=_progress(context),
+                        progress_callback=progress_of(context),
                     )
         except DeadlineExceeded:
             raise DeadlineExceeded(f"{self._name} {_late(call, context)}.") from None
         except Exception as error:
-            raise self._failure(error, _late(call, context), call) from None
-        return self._result(raw, call)
+            raise self._failure(
+                error, _late(call, context), lambda answer: self._refused_call(call, answer)
+            ) from None
+        return result_of(raw, call, self._name)
+
+    @property
+    def resources(self) -> ResourceProvider | None:
+        has = self._client.server_capabilities.resources is not None and not self._in_callers_names
+        return self._offers if has else None
+
+    @property
+    def prompts(self) -> PromptProvider | None:
+        has = self._client.server_capabilities.prompts is not None and not self._in_callers_names
+        return self._offers if has else None
+
+    @property
+    def _in_callers_names(self) -> bool:
+        """Then only tools are passed on: the SDK's client would read in our name, for anybody."""
+        return self._proof is not None and self._proof.per_caller
+
+    async def _ask(
+        self,
+        work: Callable[[ClientSession], Awaitable[ResultT]],
+        what: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 -- it says so in the error, too
+        refusal: Refusal | None = None,
+    ) -> ResultT:
+        seconds = self._timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(seconds):
+                if self._proof is not None:
+                    await self._proof.ready()
+                return await work(self._client.session)
+        except Exception as error:
+            raise self._failure(error, f"did not {what} within {_seconds(seconds)}", refusal) from None
 
     def _plain_for(self, call: ToolCall, context: CallContext) -> PlainCalls | None:
-        """The short path, where this call may take it."""
+        """The short path, where this call may take it. Raises Unavailable where it must, and cannot."""
         plain = self._plain
+        if self._proof is not None and self._in_callers_names:
+            if plain is None or self._in_session or call.name in self._mirrored or not plain.takes(call.name):
+                raise not_plain(self._name, call.name)
+            return plain
         if plain is None or context.progress is not None or self._in_session or call.name in self._mirrored:
             return None
         return plain if plain.takes(call.name) else None
 
     async def watch(self) -> AsyncGenerator[None]:
-        """Yields when the server says that its tools changed; ends at once where it never says so. Where it must
-        ask to be told, it yields when that begins too: what was listed before may be old by then."""
-        told = self._client.server_capabilities.tools
-        if told is None or not told.list_changed:
+        """Yields when the server says that its tools, resources or prompts changed; ends at once where it never
+        says so. Where it must ask to be told, it yields when that begins too: what was listed before may be old."""
+        can = self._client.server_capabilities
+        tools, resources, prompts = (
+            one is not None and bool(one.list_changed) for one in (can.tools, can.resources, can.prompts)
+        )
+        if not (tools or resources or prompts):
             return
         if self._client.protocol_version in MODERN_PROTOCOL_VERSIONS:
-            async with self._client.listen(tools_list_changed=True) as changes:
+            listening = self._client.listen(
+                tools_list_changed=tools, resources_list_changed=resources, prompts_list_changed=prompts
+            )
+            async with listening as changes:
                 yield
                 async for _ in changes:
                     yield
@@ -210,6 +249,8 @@ class McpClient:
             return self._target.transport()
         if not isinstance(self._target, str):
             return self._target
+        if self._proof is not None:
+            await self._proof.ready()
         transport = Httpx2Transport(
             Origins([self._target]),
             credentials={self._target: self._headers},
@@ -223,7 +264,7 @@ class McpClient:
             # is what is talked to, with the credentials configured for it.
             timeout=httpx2.Timeout(None, connect=self._connect),
             trust_env=False,
-            event_hooks={"response": [self._answered]},
+            event_hooks={"request": [self._proof.put] if self._proof else [], "response": [self._answered]},
         )
         await stack.enter_async_context(http)
         self._plain = PlainCalls(
@@ -239,48 +280,30 @@ class McpClient:
 
     async def _answered(self, response: httpx2.Response) -> None:
         status = response.status_code
+        if self._proof is not None:
+            self._proof.answered(status)
         self._refused = status if status in (401, 403) or 300 <= status < 400 else 0
         self._in_session = self._in_session or "mcp-session-id" in response.headers
 
     async def _received(self, message: IncomingMessage) -> None:
-        if isinstance(message, types.ToolListChangedNotification):
+        if isinstance(message, _CHANGED):
             self._changed.set()
 
-    def _result(self, raw: JsonObject | bytes, call: ToolCall) -> ToolResult:
-        try:
-            if isinstance(raw, bytes):
-                found = _raw_result.decode(raw)
-                given = found.structured_content
-                structured = bytes(given) if isinstance(given, msgspec.Raw) else None
-            else:
-                found = msgspec.convert(raw, _CallResult[Any])
-                structured = _exact(found.structured_content)
-        except ValueError as error:  # msgspec's and json's
-            raise InvalidResult(f"{self._name} answered {call.name} with no valid result: {error}.") from None
-        if found.result_type != "complete":
-            raise InvalidResult(
-                f"{self._name} answered {call.name} with {found.result_type!r}, which cannot be passed on.",
-                hint="The tool wants to ask a person; call it with all that it needs.",
-            )
-        if found.is_error and META_KEY in found.meta:
-            text = "\n".join(piece.text for piece in found.content if isinstance(piece, TextContent))
-            if (error := from_details(text, found.meta[META_KEY])) is not None:
-                raise error
-        return ToolResult(found.content, structured, found.is_error)
-
-    def _failure(self, error: Exception, late: str, call: ToolCall | None = None) -> ToolwardError:
+    def _failure(self, error: Exception, late: str, refusal: Refusal | None = None) -> ToolwardError:
         """What an exception of the SDK's or of the network's means. `late` says what took too long."""
         cause = _first(error)
         if isinstance(cause, Interrupted):
             return Unavailable(f"{self._name} closed the connection.", hint=cause.hint)
-        if isinstance(cause, Denied) and call is not None:  # of our own egress: to a caller it is no denial
+        if (
+            isinstance(cause, Denied) and refusal is not None
+        ):  # of our own egress: to a caller it is no denial
             return Unavailable(f"{self._name} cannot be reached. {cause.message}", hint=cause.hint)
         if isinstance(cause, ToolwardError):
             return cause
         if isinstance(cause, TimeoutError):
             return DeadlineExceeded(f"{self._name} {late}{self._noise()}.")
         if isinstance(cause, MCPError):
-            return self._answered_error(cause, late, call)
+            return self._answered_error(cause, late, refusal)
         if isinstance(cause, ValidationError):
             return InvalidResult(f"{self._name} answered what MCP does not allow: {_said(cause)}.")
         if isinstance(cause, httpx2.HTTPError | OSError):
@@ -289,23 +312,28 @@ class McpClient:
             return self._closed()
         raise error
 
-    def _answered_error(self, error: MCPError, late: str, call: ToolCall | None) -> ToolwardError:
+    def _answered_error(self, error: MCPError, late: str, refusal: Refusal | None) -> ToolwardError:
         if (ours := from_jsonrpc(error.message, error.data)) is not None:
             return ours
         if self._refused:
-            return refusal(self._name, self._refused)
+            return refusal_of(self._name, self._refused)
         if error.code == types.CONNECTION_CLOSED:
             return self._closed()
         if error.code == types.REQUEST_TIMEOUT:
             return DeadlineExceeded(f"{self._name} {late}{self._noise()}.")
-        if call is not None and error.code == types.INVALID_PARAMS:
-            is_unknown = "unknown tool" in error.message.lower() or "not found" in error.message.lower()
-            if is_unknown:
-                return UnknownTool(f"{self._name} has no tool {call.name}.")
-            return InvalidArguments(f"{self._name} refused the arguments of {call.name}: {error.message}")
+        if refusal is not None and (known := refusal(error)) is not None:
+            return known
         said = Unavailable(f"{self._name} answered with an error: {error.message} ({error.code}).")
         said.answered = True
         return said
+
+    def _refused_call(self, call: ToolCall, error: MCPError) -> ToolwardError | None:
+        if error.code != types.INVALID_PARAMS:
+            return None
+        is_unknown = "unknown tool" in error.message.lower() or "not found" in error.message.lower()
+        if is_unknown:
+            return UnknownTool(f"{self._name} has no tool {call.name}.")
+        return InvalidArguments(f"{self._name} refused the arguments of {call.name}: {error.message}")
 
     def _closed(self) -> ToolwardError:
         if isinstance(self._target, Pipes) and self._target.lied:
@@ -321,43 +349,8 @@ class McpClient:
         return ""
 
 
-def _params(call: ToolCall, arguments: JsonObject, context: CallContext) -> types.CallToolRequestParams:
-    meta: Any = meta_of(call, context) or None
-    return types.CallToolRequestParams(name=call.name, arguments=arguments, _meta=meta)
-
-
 def _late(call: ToolCall, context: CallContext) -> str:
     return f"did not answer {call.name} within {_seconds(context.timeout or 0)}"
-
-
-def _progress(context: CallContext) -> Any:
-    sink = context.progress
-    if sink is None:
-        return None
-
-    async def tell(done: float, total: float | None, message: str | None) -> None:
-        sink(Progress(done, total, message))
-
-    return tell
-
-
-def _tool(tool: types.Tool) -> Tool:
-    hints = tool.annotations
-    return Tool(
-        name=tool.name,
-        description=tool.description or "",
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema,
-        title=tool.title,
-        annotations=None if hints is None else hints.model_dump(by_alias=True, exclude_none=True),
-    )
-
-
-def _exact(structured: Any) -> bytes | None:
-    """JSON text of a parsed value, with every digit of an integer. Raises ValueError for what JSON cannot say."""
-    if structured is msgspec.UNSET:
-        return None
-    return json.dumps(structured, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _first(error: Exception) -> Exception:

@@ -18,7 +18,7 @@ from toolward.outbound.replies import Response
 from toolward.outbound.sse import EventReader
 from toolward.schema import MAX_DEPTH, depth_exceeds
 from toolward.types import CallContext, ToolCall
-from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, MODERN, ON_BEHALF_META
+from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, MODERN, ON_BEHALF_META, TIMEOUT_META
 
 _ENVELOPE = (
     b'"io.modelcontextprotocol/protocolVersion":"%b","io.modelcontextprotocol/clientCapabilities":{}'
@@ -27,6 +27,10 @@ _ENVELOPE = (
 _MOST_BEGINNINGS = 10_000
 _MESSAGE_DEPTH = MAX_DEPTH + 3  # message > result > structuredContent, and the value's own nesting
 _encode = msgspec.json.Encoder().encode
+
+
+class NotProven(Unauthenticated):
+    """HTTP 401: by RFC 9110, 15.5.2 what was asked for has not been done, for want of a credential that holds."""
 
 
 class _Error(msgspec.Struct):
@@ -182,6 +186,7 @@ def meta_of(call: ToolCall, context: CallContext) -> dict[str, Any]:
         CALL_META: call.call_id,
         HOPS_META: context.hops,
         ON_BEHALF_META: context.on_behalf_of,
+        TIMEOUT_META: None if context.timeout is None else round(context.timeout, 3),
         "traceparent": context.traceparent,
     }
     return {key: value for key, value in extra.items() if value}
@@ -202,6 +207,5 @@ def refusal(source: str, status: int) -> ToolwardError:
             f"{source} answers with a redirect (HTTP {status}), and redirects are not followed.",
             hint="Give its configuration the final address.",
         )
-    return Unauthenticated(
-        f"{source} refused us (HTTP {status}).", hint="Give its configuration the right token."
-    )
+    kind = NotProven if status == 401 else Unauthenticated
+    return kind(f"{source} refused us (HTTP {status}).", hint="Give its configuration the right token.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from toolward.auth.on_behalf import OnBehalf, caller_of
+from toolward.auth.on_behalf import Believed, caller_of, seen_by
 from toolward.offers import (
     PromptPage,
     PromptProvider,
@@ -15,14 +15,14 @@ from toolward.types import CallContext, Principal, ResourceBody
 
 
 class EnteredResources:
-    def __init__(self, on_behalf: OnBehalf | None, inner: ResourceProvider) -> None:
+    def __init__(self, on_behalf: Believed | None, inner: ResourceProvider) -> None:
         self._on_behalf, self._inner = on_behalf, inner
 
     async def list_resources(self, principal: Principal, cursor: str | None = None) -> ResourcePage:
-        return await self._inner.list_resources(principal, cursor)
+        return await self._inner.list_resources(seen_by(self._on_behalf, principal), cursor)
 
     async def list_templates(self, principal: Principal, cursor: str | None = None) -> TemplatePage:
-        return await self._inner.list_templates(principal, cursor)
+        return await self._inner.list_templates(seen_by(self._on_behalf, principal), cursor)
 
     async def read_resource(
         self, principal: Principal, uri: str, context: CallContext
@@ -32,11 +32,11 @@ class EnteredResources:
 
 
 class EnteredPrompts:
-    def __init__(self, on_behalf: OnBehalf | None, inner: PromptProvider) -> None:
+    def __init__(self, on_behalf: Believed | None, inner: PromptProvider) -> None:
         self._on_behalf, self._inner = on_behalf, inner
 
     async def list_prompts(self, principal: Principal, cursor: str | None = None) -> PromptPage:
-        return await self._inner.list_prompts(principal, cursor)
+        return await self._inner.list_prompts(seen_by(self._on_behalf, principal), cursor)
 
     async def get_prompt(
         self, principal: Principal, name: str, arguments: Mapping[str, str], context: CallContext

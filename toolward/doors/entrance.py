@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from msgspec.structs import replace
 
 from toolward.auth import Authenticate
-from toolward.auth.on_behalf import OnBehalf, caller_of
+from toolward.auth.on_behalf import Believed, caller_of, seen_by
 from toolward.doors.entered_offers import EnteredPrompts, EnteredResources
 from toolward.errors import Overloaded, ToolwardError, UnknownTool
 from toolward.offers import PromptProvider, ResourceProvider, offers_of
@@ -41,7 +41,7 @@ class Entrance:
         self,
         *,
         max_calls: int = MAX_CALLS,
-        on_behalf: OnBehalf | None = None,
+        on_behalf: Believed | None = None,
         tracing: Tracing | None = None,
         beside: Sequence[Metric] = (),
     ) -> None:
@@ -108,7 +108,7 @@ class _Entered:
         self._entrance, self._provider, self._door = entrance, provider, door
 
     async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
-        return await self._provider.list_tools(principal, cursor)
+        return await self._provider.list_tools(seen_by(self._entrance.on_behalf, principal), cursor)
 
     def watch(self) -> AsyncIterator[None]:
         return self._provider.watch()

@@ -88,7 +88,7 @@ async def serve_grpc(
                 hint="Give it a token, or serve on 127.0.0.1.",
             )
         authenticate = open_to_all(Principal("local"))
-    boundary = Boundary(authenticate, name)
+    boundary = Boundary(authenticate, name, certificates=tls is not None and tls.client_ca is not None)
     services = {grpc_tools.SERVICE: _tool_handlers(boundary, provider)}
     if agents is not None:
         services[grpc_agents.SERVICE] = _agent_handlers(boundary, agents)

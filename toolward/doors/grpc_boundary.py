@@ -13,6 +13,8 @@ from grpc.aio import ServicerContext
 from grpc_status import rpc_status
 
 from toolward.auth import Authenticate
+from toolward.auth.certificates import HEADER
+from toolward.doors.certificates import of_call
 from toolward.errors import Internal, ToolwardError, Unavailable
 from toolward.types import CallContext, Principal
 from toolward.wire.grpc_metadata import fitting_status, to_context, to_headers
@@ -35,7 +37,9 @@ UNWINDING = 1.0
 class Boundary:
     """Makes gRPC method handlers from functions over `toolward.types`, and stops them well."""
 
-    def __init__(self, authenticate: Authenticate, name: str) -> None:
+    def __init__(self, authenticate: Authenticate, name: str, *, certificates: bool = False) -> None:
+        """`certificates`: clients show theirs."""
+        self._certificates = certificates
         self._authenticate = authenticate
         self._name = name
         self._open: dict[asyncio.Task[Any], bool] = {}
@@ -115,6 +119,8 @@ class Boundary:
     async def _caller(self, context: Context) -> tuple[Principal, CallContext]:
         """Raises Unauthenticated, InvalidRequest."""
         headers = to_headers(context.invocation_metadata() or ())
+        if self._certificates and (names := of_call(context.auth_context())):
+            headers[HEADER] = names
         found = self._authenticate(headers)
         principal = found if isinstance(found, Principal) else await found
         remaining = cast(float | None, context.time_remaining())  # None where the caller set no deadline

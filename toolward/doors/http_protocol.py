@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from toolward.doors.certificates import of_connection
 from toolward.doors.plain_head import MAX_HEAD, PlainHead, read_head
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,8 @@ class Plain(Protocol):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. What is known of the client's certificate stands among the headers of each request, under a
+    name that is taken from no client."""
 
     plain: Plain | None = None
     """Of the server; `speaking` sets it."""
@@ -47,6 +49,10 @@ class HttpProtocol(HttpToolsProtocol):
     _in_parser = False  # it has begun to read a request, and not ended
     _leaving = False
     _last = 0.0  # when a plain request was answered, by the loop's clock
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._certificate = of_connection(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._work is not None:  # pipelined: it waits for its turn
@@ -69,7 +75,7 @@ class HttpProtocol(HttpToolsProtocol):
             return False
         raw = data[:end]
         if raw != self._known_raw:
-            self._known, self._known_raw = read_head(raw), raw
+            self._known, self._known_raw = read_head(raw, self._certificate), raw
         if (head := self._known) is None:
             return False
         missing = end + 4 + head.length - len(data)
@@ -148,6 +154,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._in_parser = True
         super().on_message_begin()
+        self.headers.extend((name.encode(), text.encode()) for name, text in self._certificate.items())
 
     def on_message_complete(self) -> None:
         self._in_parser = False

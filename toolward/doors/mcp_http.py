@@ -12,6 +12,7 @@ from msgspec import UNSET
 from toolward.auth import Authenticate, proven
 from toolward.doors.bodies import Bodies
 from toolward.doors.eager import Begun
+from toolward.doors.leaving import unless_left
 from toolward.doors.mcp_plain import PlainMcp, unreadable
 from toolward.doors.origin import Origins
 from toolward.doors.plain_head import PlainHead
@@ -26,8 +27,6 @@ Scope = MutableMapping[str, Any]
 Asgi = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Asgi]]
 Send = Callable[[Asgi], Awaitable[None]]
-
-WATCH_AFTER = 0.02  # seconds before a call in work is watched for its client going away
 
 _VERSION, _SESSION = "mcp-protocol-version", "mcp-session-id"
 _ROUTING = (_VERSION, "mcp-method", "mcp-name", _SESSION)
@@ -101,7 +100,7 @@ class McpHttpDoor:
             meta = message.params.meta
             meta.traceparent = meta.traceparent or headers.get("traceparent", "")
             begun = Begun(self._plain.answer(message, principal))
-            answer = begun.value if begun.done else await _unless_disconnected(begun.finish(), receive)
+            answer = begun.value if begun.done else await unless_left(begun.finish(), receive)
             if answer is not None:  # the client is gone; here nobody is asked in the midst of a plain call
                 await _reply(send, _status(answer, message), answer)
 
@@ -285,35 +284,6 @@ def _status(answer: bytes, message: wire.Message) -> int:
         return 200
     code = int(answer.split(b'"error":{"code":', 1)[1].split(b",", 1)[0])
     return _STATUS.get(code, 200)
-
-
-async def _unless_disconnected(work: Awaitable[bytes | None], receive: Receive) -> bytes | None:
-    """The answer, or None when the client closed its connection first: that cancels the call (spec,
-    basic/patterns/cancellation). Watching starts late, because a task a call costs a third of the speed."""
-    loop = asyncio.get_running_loop()
-    me = asyncio.current_task()
-    watching: list[asyncio.Task[None]] = []
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        if me is not None:
-            me.cancel()
-
-    timer = loop.call_later(WATCH_AFTER, lambda: watching.append(loop.create_task(watch())))
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if gone and me is not None and me.uncancel() == 0:
-            return None
-        raise
-    finally:
-        timer.cancel()
-        for task in watching:
-            task.cancel()
 
 
 def _refusal(error: ToolwardError, challenge: str) -> bytes:

@@ -1,7 +1,7 @@
 """The short path of MCP: plain requests answered from bytes to bytes, without the SDK.
 
-Plain are the handshake, `ping`, `server/discover`, `tools/list`, and `tools/call` that neither continues an
-interaction nor (over HTTP) asks for progress or logs. Everything else is the SDK's (`toolward.doors.mcp_sdk`).
+Plain are the handshake, `ping`, `server/discover`, lists, and `tools/call` that neither continues an interaction
+nor (over HTTP) asks for progress or logs. Everything else is the SDK's (`toolward.doors.mcp_sdk`).
 One suite runs over both.
 """
 
@@ -11,8 +11,9 @@ from collections.abc import Callable
 import msgspec
 from msgspec import UNSET, Raw
 
+from toolward.doors import plain_offers
 from toolward.errors import Internal, InvalidRequest, ToolwardError
-from toolward.offers import offers_of
+from toolward.offers import Offers, offers_of
 from toolward.types import (
     CallContext,
     InputRequired,
@@ -60,6 +61,8 @@ class PlainMcp:
             return True
         if message.method == "logging/setLevel":
             return can_notify and not modern
+        if plain_offers.takes(self._offers, message):
+            return True
         return message.method in (("server/discover",) if modern else ("initialize", "ping"))
 
     async def answer(
@@ -99,15 +102,21 @@ class PlainMcp:
                 able = self._capabilities(has_channel=notify is not None)
                 return wire.response(id_, wire.initialize_result(params.protocol_version, self._info, able))
             case "server/discover":
-                able = wire.capabilities(offers_of(self._provider), tells_changes=True)
+                able = wire.capabilities(self._offers, tells_changes=True)
                 return wire.response(id_, wire.discover_result(self._info, able))
             case "logging/setLevel":
                 self._least = params.level
                 return wire.response(id_, b"{}")
             case "ping":
                 return wire.response(id_, b"{}")
+            case _ if plain_offers.takes(self._offers, message):
+                return wire.response(id_, await plain_offers.result(self._offers, message, principal))
             case other:
                 raise InvalidRequest(f"{other} is not answered on this path.")
+
+    @property
+    def _offers(self) -> Offers:
+        return offers_of(self._provider)
 
     def _ask(self, id_: str | int, message: wire.Message, outcome: InputRequired) -> bytes | None:
         """Raises ApprovalRequired where this client is not to ask, or cannot."""
@@ -120,9 +129,7 @@ class PlainMcp:
 
     def _capabilities(self, *, has_channel: bool) -> JsonObject:
         """Of the handshake eras, where only a client with a channel of its own can be told anything unasked."""
-        return wire.capabilities(
-            offers_of(self._provider), tells_changes=has_channel, takes_log_level=has_channel
-        )
+        return wire.capabilities(self._offers, tells_changes=has_channel, takes_log_level=has_channel)
 
 
 def unreadable(problem: wire.Unreadable) -> bytes:
@@ -151,7 +158,12 @@ def _call(message: wire.Message) -> ToolCall:
 def _context(message: wire.Message, notify: Notify | None, least: LogLevel) -> CallContext:
     meta = message.params.meta
     if notify is None:
-        return CallContext(traceparent=meta.traceparent, hops=meta.hops, on_behalf_of=meta.on_behalf_of)
+        return CallContext(
+            timeout=meta.timeout,
+            traceparent=meta.traceparent,
+            hops=meta.hops,
+            on_behalf_of=meta.on_behalf_of,
+        )
     token, name = meta.progress_token, message.params.name
     wanted = (
         meta.log_level if message.era == "modern" else least
@@ -165,6 +177,7 @@ def _context(message: wire.Message, notify: Notify | None, least: LogLevel) -> C
             notify(wire.log_notification(entry, name))
 
     return CallContext(
+        timeout=meta.timeout,
         traceparent=meta.traceparent,
         hops=meta.hops,
         on_behalf_of=meta.on_behalf_of,

@@ -5,7 +5,7 @@ Importing this module costs most of a second, so doors import it when the first 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
 from toolward.doors import mcp_asking as asking
-from toolward.errors import ToolwardError
+from toolward.errors import InvalidRequest, ToolwardError
 from toolward.offers import Offers, offers_of
 from toolward.types import (
     CallContext,
@@ -209,9 +209,17 @@ def era_of(ctx: Context) -> wire.Era:
 
 def context_of(ctx: Context) -> CallContext:
     meta: dict[str, Any] = dict(ctx.meta or {})
-    hops = meta.get(wire.HOPS_META, 0)
     return CallContext(
         traceparent=str(meta.get("traceparent", "") or _trace_header(ctx)),
-        hops=hops if isinstance(hops, int) else 0,
+        timeout=_read(meta, wire.TIMEOUT_META, wire.Seconds | None, None),
+        hops=_read(meta, wire.HOPS_META, wire.Hops, 0),
         on_behalf_of=str(meta.get(wire.ON_BEHALF_META, "")),
     )
+
+
+def _read(meta: Mapping[str, Any], key: str, kind: Any, default: Any) -> Any:
+    """Raises MCPError: a cycle must not hide behind what is no number of gateways."""
+    try:
+        return msgspec.convert(meta.get(key, default), kind)
+    except msgspec.ValidationError:
+        raise as_mcp(InvalidRequest(f"_meta[{key!r}] is not a number that it may be.")) from None

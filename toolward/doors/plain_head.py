@@ -16,6 +16,8 @@ _LENGTH = re.compile(r"0|[1-9][0-9]{0,8}")
 _FRAMING = frozenset({"transfer-encoding", "upgrade", "expect", "te", "trailer", "http2-settings"})
 """Headers that say how to read the request, or to go on otherwise after it."""
 
+NOTHING: Mapping[str, str] = {}
+
 
 class PlainHead:
     """`headers` by lower-case name, each there once; `length` of the body in bytes. `cleared` is the door's:
@@ -29,8 +31,9 @@ class PlainHead:
         self.cleared: object = None
 
 
-def read_head(raw: bytes) -> PlainHead | None:
-    """`raw` is what stands before the empty line, without its last line break. None = the parser's."""
+def read_head(raw: bytes, beside: Mapping[str, str] = NOTHING) -> PlainHead | None:
+    """`raw` is what stands before the empty line, without its last line break; `beside` are headers of our own,
+    with names that no client's can have. None = the parser's."""
     if len(raw) > MAX_HEAD or _PLAIN.fullmatch(raw) is None:
         return None
     lines = raw.decode("ascii").split("\r\n")
@@ -45,4 +48,4 @@ def read_head(raw: bytes) -> PlainHead | None:
         return None
     if headers.get("connection", "keep-alive").lower() != "keep-alive":
         return None
-    return PlainHead(headers, int(length))
+    return PlainHead(headers | dict(beside), int(length))

@@ -42,13 +42,22 @@ class Probes:
             state = self._terms.readiness.state
             await reply(send, 200 if state == "ready" else 503, msgspec.json.encode({"status": state}))
         elif path in self._metadata and self._terms.protected is not None:
-            await reply(send, 200, self._terms.protected.document)
+            await self._tell(scope, send, self._terms.protected.document)
         else:
             await self._metrics(scope, send)
 
+    async def _tell(self, scope: Any, send: Any, document: bytes) -> None:
+        """To everyone who calls us by our names."""
+        try:
+            self._origins.check(_headers(scope))
+        except ToolwardError as error:
+            await refuse(send, error)
+            return
+        await reply(send, 200, document)
+
     async def _metrics(self, scope: Any, send: Any) -> None:
         """They name tools, so they are for those who may call them."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope)
         try:
             self._origins.check(headers)
             principal = await proven(self._authenticate, headers)
@@ -60,3 +69,7 @@ class Probes:
             await refuse(send, error, self._terms.challenge(headers))
             return
         await reply(send, 200, self._terms.entrance.metrics(), CONTENT_TYPE)
+
+
+def _headers(scope: Any) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

@@ -2,19 +2,23 @@
 
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from toolward.errors import ConfigurationError
 
+Clients = Literal["required", "optional"]
+
 
 class Tls(msgspec.Struct, frozen=True):
-    """Files in PEM: the certificate with its chain, its key, and where clients must have one, their CA."""
+    """Files in PEM: the certificate with its chain, its key, and where clients must have one, their CA.
+    `clients` says whether they must; gRPC can only demand one, so it asks for none where they need not."""
 
     certificate: Path
     key: Path
     client_ca: Path | None = None
+    clients: Clients = "required"
 
     def context(self) -> ssl.SSLContext:
         """Raises ConfigurationError that names the file."""
@@ -30,7 +34,7 @@ class Tls(msgspec.Struct, frozen=True):
                 context.load_verify_locations(self.client_ca)
             except (OSError, ValueError) as error:
                 raise _unusable(f"The clients' CA {self.client_ca}", error) from None
-            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_mode = ssl.CERT_REQUIRED if self.clients == "required" else ssl.CERT_OPTIONAL
         return context
 
     def grpc_credentials(self) -> Any:
@@ -38,7 +42,7 @@ class Tls(msgspec.Struct, frozen=True):
         import grpc
 
         self.context()  # gRPC itself would say only that it failed
-        ca = None if self.client_ca is None else self.client_ca.read_bytes()
+        ca = self.client_ca.read_bytes() if self.client_ca and self.clients == "required" else None
         pair = (self.key.read_bytes(), self.certificate.read_bytes())
         return grpc.ssl_server_credentials([pair], ca, require_client_auth=ca is not None)
 

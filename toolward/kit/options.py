@@ -30,7 +30,9 @@ class Options:
     tokens: Annotated[str, "TOML file of hashed bearer tokens; --new-token ID makes an entry"] = ""
     jwt_issuer: Annotated[str, "take JWTs of this issuer"] = ""
     jwt_audience: Annotated[str, "... for this audience: the URL of the MCP door, as clients know it"] = ""
-    jwt_keys: Annotated[str, "... checked with this JWK set: a file or a URL"] = ""
+    jwt_keys: Annotated[
+        str, "... checked with this JWK set: a file or a URL; otherwise found by the issuer's metadata"
+    ] = ""
     jwt_networks: Annotated[str, "networks, with commas, that the URL's name may lead to; or: private"] = ""
     jwt_roles_claim: Annotated[str, "the claim that has a caller's roles"] = "roles"
     jwt_tenant_claim: Annotated[str, "the claim that has a caller's tenant"] = "tenant"

@@ -52,11 +52,12 @@ def from_context(context: CallContext) -> Metadata:
     return tuple(found)
 
 
-def to_headers(metadata: Iterable[tuple[str, str | bytes]]) -> Headers:
-    """Text entries by lower-case name; a name that came twice has both values, as in HTTP."""
+def to_headers(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
+    """Text entries by lower-case name; a name that came twice has both values, as in HTTP. Names with a colon in
+    front are a door's own, and no client's."""
     found: dict[str, str] = {}
     for key, value in metadata:
-        if isinstance(value, str):
+        if isinstance(value, str) and key[:1] != ":":
             name = key.lower()
             found[name] = f"{found[name]}, {value}" if name in found else value
     return found

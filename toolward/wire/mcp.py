@@ -6,7 +6,7 @@ its own envelope in `_meta`. Raw values stay slices of the text that came: nothi
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -39,10 +39,19 @@ KEY_META = "toolward/idempotency-key"
 CALL_META = "toolward/call-id"
 HOPS_META = "toolward/hops"
 ON_BEHALF_META = "toolward/on-behalf-of"
+TIMEOUT_META = "toolward/timeout"
 
 _EMPTY = Raw(b"{}")
 # jsonrpc message > params > arguments, and the argument value's own nesting.
 _MESSAGE_DEPTH = MAX_DEPTH + 2
+
+
+Hops = Annotated[int, msgspec.Meta(ge=0, le=9999)]
+"""Gateways that a call has passed; a cycle must not hide behind a number below none."""
+
+
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+"""That are left for a call: MCP has no deadlines of its own."""
 
 
 class Meta(msgspec.Struct):
@@ -56,8 +65,9 @@ class Meta(msgspec.Struct):
     log_level: LogLevel | None = msgspec.field(default=None, name="io.modelcontextprotocol/logLevel")
     idempotency_key: str = msgspec.field(default="", name=KEY_META)
     call_id: str = msgspec.field(default="", name=CALL_META)
-    hops: int = msgspec.field(default=0, name=HOPS_META)
+    hops: Hops = msgspec.field(default=0, name=HOPS_META)
     on_behalf_of: str = msgspec.field(default="", name=ON_BEHALF_META)
+    timeout: Seconds | None = msgspec.field(default=None, name=TIMEOUT_META)
     traceparent: str = ""
 
 

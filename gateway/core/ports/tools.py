@@ -7,12 +7,14 @@ import msgspec
 
 from gateway.core.ports.records import RequestSpec, RunAppend
 from toolward.errors import Denied
+from toolward.offers import Prompt, PromptText, Resource, ResourceTemplate
 from toolward.types import (
     Answer,
     CallContext,
     InputRequest,
     Outcome,
     Principal,
+    ResourceBody,
     Tool,
     ToolCall,
     ToolResult,
@@ -20,7 +22,7 @@ from toolward.types import (
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """What discovery knows of one backend: its tools, or why it has none."""
+    """What discovery knows of one backend: its tools, or why it has none, and what it offers beside them."""
 
     backend: str
     transport: Literal["stdio", "http", "grpc", "built-in"]
@@ -28,6 +30,9 @@ class Listing(msgspec.Struct, frozen=True):
     tools: tuple[Tool, ...] = ()
     problem: str = ""  # empty = it answered
     warning: str = ""  # what people should know of one that answers
+    resources: tuple[Resource, ...] = ()
+    templates: tuple[ResourceTemplate, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
 
 
 class BackendPort(Protocol):
@@ -41,6 +46,23 @@ class BackendPort(Protocol):
         """One round trip for `principal`, whom a backend of ours is told; `call.name` is the backend's own name for
         the tool. It takes no longer than `context.timeout`, waiting included. Raises Unavailable, DeadlineExceeded,
         InvalidResult, or the ToolwardError that the backend answered."""
+        ...
+
+    async def read_resource(
+        self, backend: str, principal: Principal, uri: str, context: CallContext
+    ) -> tuple[ResourceBody, ...]:
+        """Likewise; `uri` is the backend's own. Raises NotFound, too, also where it has no resources."""
+        ...
+
+    async def get_prompt(
+        self,
+        backend: str,
+        principal: Principal,
+        name: str,
+        arguments: Mapping[str, str],
+        context: CallContext,
+    ) -> PromptText:
+        """Likewise; `name` is the backend's own."""
         ...
 
 

@@ -1,0 +1,35 @@
+"""What is to be known of an identity provider before its tokens are taken. Apart from what checks them, so that
+reading a configuration loads no cryptography."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from toolward.auth.on_behalf import SKEW
+
+
+class JwtSettings(msgspec.Struct, frozen=True):
+    """Whose tokens are taken, and what their claims say of a caller. A claim is named as it is, or by a path with
+    dots (`realm_access.roles`).
+
+    `audience` is one, or several of which a token must have one. `keys` is the path or URL of the issuer's JWK set;
+    empty = the one that its metadata names. `networks` are those that the names of these addresses may lead to,
+    beside public ones. `skew` is in seconds.
+
+    `prefix` comes before every id. `tenant` is that of tokens without the claim; empty = they are refused; an empty
+    `tenant_claim` is looked for in none. With `roles` (theirs -> ours), only what it names counts. With `scopes`
+    (theirs -> globs over tools and operations), a caller may do no more than those of the token's claim `scope`.
+    """
+
+    issuer: str
+    audience: str | tuple[str, ...]
+    keys: str = ""
+    roles_claim: str = "roles"
+    tenant_claim: str = "tenant"
+    networks: tuple[str, ...] = ()
+    id_claim: str = "sub"
+    prefix: str = ""
+    tenant: str = "default"
+    roles: Mapping[str, str] | None = None
+    scopes: Mapping[str, tuple[str, ...]] | None = None
+    skew: int = SKEW
