@@ -1,5 +1,6 @@
 """The gateway's doors on sockets: HTTP (MCP, REST, probes) and gRPC."""
 
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,8 +20,9 @@ from toolward.types import Principal
 
 
 @asynccontextmanager
-async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
-    """Serve over HTTP and gRPC at the configured addresses. Raises ConfigurationError."""
+async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGenerator[Opened, None]:
+    """Serve over HTTP and gRPC at the configured addresses, or at the `shared` ones, where other workers of this
+    gateway listen too. Raises ConfigurationError."""
     from gateway.servers.front import front
     from gateway.servers.rest import rest_app
     from toolward.doors.grpc import serve_grpc
@@ -28,13 +30,16 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     from toolward.doors.probes import Probes
 
     settings, info, telemetry = gateway.settings, gateway.info, gateway.telemetry
+    at = shared or Opened(settings.http, settings.grpc)
+    http, grpc_at = at.http or settings.http, at.grpc or settings.grpc
+    of_workers = shared is not None
     protected = _protected(gateway)
     entrance = Entrance(
         on_behalf=PeersInForce(lambda: gateway.settings),
         tracing=telemetry.tracing,
         beside=telemetry.metrics.all,
     )
-    terms = Terms(entrance, protected=protected)
+    terms = Terms(entrance, protected=protected, shared=of_workers)
     known = authentication(gateway)
     authenticate = terms.entrance.counting(known, "http")
     origins = allowed_names(settings.http, _names(settings.http, protected))
@@ -46,20 +51,23 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
         terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
     )
     async with (
-        http_server(front(mcp, rest, origins, probes), settings.http, tls=settings.tls, plain=mcp) as port,
+        http_server(
+            front(mcp, rest, origins, probes), http, tls=settings.tls, plain=mcp, shared=of_workers
+        ) as port,
         serve_grpc(
-            str(settings.grpc),
+            str(grpc_at),
             terms.entrance.to(gateway.dispatch, "grpc"),
             terms.entrance.counting(known, "grpc"),
             agents=gateway.runs,
             name=info.name,
             tls=settings.tls,
+            shared=of_workers,
         ) as grpc,
     ):
         terms.readiness.state = "ready"
         try:
             scheme = "http" if settings.tls is None else "https"
-            yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port), scheme)
+            yield Opened(http._replace(port=port), grpc_at._replace(port=grpc.port), scheme)
         finally:
             terms.readiness.state = "draining"
             gateway.runs.stop_watching()  # else the doors would wait for runs to end
@@ -93,4 +101,9 @@ def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:
     for backend in ("*", *gateway.upkeep.in_force.catalog.backends):
         if denied := gateway.dispatch.authorize(principal, "backend.read", {"backend": backend}):
             raise denied
-    return {**gateway.reload.status(), "keys": gateway.keys.status(), "reminders": gateway.reminders.status()}
+    return {
+        **gateway.reload.status(),
+        "keys": gateway.keys.status(),
+        "reminders": gateway.reminders.status(),
+        "process": os.getpid(),
+    }

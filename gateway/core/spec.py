@@ -104,7 +104,8 @@ class HttpSpec(Quiet, frozen=True, kw_only=True):
 
 class GrpcSpec(Quiet, frozen=True, kw_only=True):
     """`toolward.v1.ToolService` at HOST:PORT, or at another target that gRPC knows: `dns:///NAME:PORT`, whose name
-    may have several addresses, calls going to each in turn. One that we start is at HOST:PORT."""
+    may have several addresses, calls going to each in turn. One that we start is at HOST:PORT. With `relays` it is
+    a process of this gateway's own that stands before a server on stdio, and people are shown that server."""
 
     name: str
     address: str
@@ -118,10 +119,11 @@ class GrpcSpec(Quiet, frozen=True, kw_only=True):
     queue: int = QUEUE
     on_behalf_of: bool = False
     principal_key: str = ""
+    relays: bool = False
 
     @property
-    def transport(self) -> Literal["grpc"]:
-        return "grpc"
+    def transport(self) -> Literal["grpc", "stdio"]:
+        return "stdio" if self.relays else "grpc"
 
 
 Spec = StdioSpec | HttpSpec | GrpcSpec

@@ -76,8 +76,8 @@ async def serve_grpc(
     every other RPC needs a caller that `authenticate` knows.
 
     On the way out health says NOT_SERVING, new calls are refused, and those in work have `grace` seconds.
-    With `shared` other processes of ours listen there too; the caller knows that nobody else does
-    (`toolward.doors.address.reserved`). Without `authenticate` every caller is the principal `local`, which only loopback may be. Raises
+    Without `authenticate` every caller is the principal `local`, which only loopback may be. With `shared` other
+    processes of ours listen there too; that nobody else does is known (`toolward.doors.address.reserved`). Raises
     ConfigurationError where the address cannot be used.
     """
     where = parse_address(address)
