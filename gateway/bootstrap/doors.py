@@ -7,16 +7,20 @@ from functools import partial
 from typing import Any
 
 from gateway.bootstrap.house import Gateway
-from gateway.bootstrap.identity import authentication
+from gateway.bootstrap.identity import authentication, secret_file
 from gateway.bootstrap.peers import PeersInForce
 from gateway.bootstrap.searching import over_http
 from gateway.core.scopes import within
+from toolward.auth import local_secret
 from toolward.doors.address import Address, allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.protected_resource import ProtectedResource
 from toolward.doors.serve import Opened, http_server
 from toolward.doors.terms import Terms
 from toolward.types import Principal
+
+LAST_WORDS = 1
+"""Seconds that what is no tool call has to end, when all calls have ended or their time is over."""
 
 
 @asynccontextmanager
@@ -34,32 +38,53 @@ async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGen
     http, grpc_at = at.http or settings.http, at.grpc or settings.grpc
     of_workers = shared is not None
     protected = _protected(gateway)
+    limits, drain = settings.limits.of_doors, settings.limits.drain
     entrance = Entrance(
+        limits=limits,
         on_behalf=PeersInForce(lambda: gateway.settings),
         tracing=telemetry.tracing,
         beside=telemetry.metrics.all,
     )
-    terms = Terms(entrance, protected=protected, shared=of_workers)
+    entrance.suspects.good({"authorization": f"Bearer {local_secret(secret_file(gateway.home))}"})
+    terms = Terms(entrance, limits=limits, protected=protected, shared=of_workers)
     known = authentication(gateway)
-    authenticate = terms.entrance.counting(known, "http")
+    authenticate = entrance.counting(known, "http")
     origins = allowed_names(settings.http, _names(settings.http, protected))
-    tools = terms.entrance.to(gateway.dispatch, "http")
-    mcp = McpHttpDoor(over_http(gateway, terms.entrance), info, authenticate, origins, terms)
-    rest = rest_app(info, tools, gateway.runs, authenticate, partial(_status, gateway), terms.challenge)
+    tools = entrance.to(gateway.dispatch, "http")
+    mcp = McpHttpDoor(over_http(gateway, entrance), info, authenticate, origins, terms)
+    agents = partial(entrance.to_agents, gateway.runs)
+    rest = rest_app(
+        info,
+        tools,
+        agents("http"),
+        authenticate,
+        partial(_status, gateway),
+        terms.challenge,
+        max_body=limits.body_bytes,
+    )
     # Metrics name tools of every tenant and every backend.
     probes = Probes(
         terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
     )
     async with (
         http_server(
-            front(mcp, rest, origins, probes), http, tls=settings.tls, plain=mcp, shared=of_workers
+            front(mcp, rest, origins, probes),
+            http,
+            tls=settings.tls,
+            limits=limits,
+            drain=LAST_WORDS,
+            plain=mcp,
+            refused=partial(entrance.refused.add, "http"),
+            shared=of_workers,
         ) as port,
         serve_grpc(
             str(grpc_at),
-            terms.entrance.to(gateway.dispatch, "grpc"),
-            terms.entrance.counting(known, "grpc"),
-            agents=gateway.runs,
+            entrance.to(gateway.dispatch, "grpc"),
+            entrance.counting(known, "grpc"),
+            agents=agents("grpc"),
             name=info.name,
+            grace=LAST_WORDS,
+            limits=limits,
             tls=settings.tls,
             shared=of_workers,
         ) as grpc,
@@ -70,7 +95,9 @@ async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGen
             yield Opened(http._replace(port=port), grpc_at._replace(port=grpc.port), scheme)
         finally:
             terms.readiness.state = "draining"
+            await grpc.stop_serving()
             gateway.runs.stop_watching()  # else the doors would wait for runs to end
+            await entrance.stop(info.name, drain)
             await mcp.aclose()
 
 

@@ -33,7 +33,7 @@ _AT_ONCE = (
     "identity",
     "mcp",
 )
-_AT_START = ("http", "grpc", "tls", "resource")
+_AT_START = ("http", "grpc", "tls", "resource", "limits")
 
 
 def difference(before: Settings, after: Settings) -> Difference:

@@ -34,6 +34,7 @@ tls: {certificate: tls/cert.pem, key: tls/key.pem, client_ca: tls/clients.pem, c
 identity: {resource: https://tools.example/mcp, providers: [{issuer: https://id.example, roles: {staff: support}}]}
 budgets: [{principals: ["role:support"], tokens_per_day: 2_000_000, cost_per_day: 5.00}]   # of models
 mcp: {tool_search: 200, pinned: [crm.get_record]}   # what clients of MCP are listed where there are many tools
+limits: {calls: 512, requests_per_second: 50, burst: 200}                                 # of the doors
 inbox: {reminders: [{url: https://hooks.example/toolward, secret: "${env:WEBHOOK_SECRET}", after: 1h}]}
 """
 
@@ -47,6 +48,7 @@ from gateway.config.budgets import read_budgets
 from gateway.config.convert import address
 from gateway.config.gateways import read_gateways
 from gateway.config.identity import read_identity
+from gateway.config.limits import read_limits
 from gateway.config.lockfile import NAME as LOCK_NAME
 from gateway.config.mcp_doors import read_mcp
 from gateway.config.mcp_servers import McpServersReader
@@ -107,7 +109,7 @@ class _File:
         root = self._root
         root.only(
             "version", "backends", "mcp_servers", "models", "agents", "policies", "principals", "http", "grpc",
-            "lock", "ledger", "inbox", "budgets", "gateways", "tls", "identity", "mcp",
+            "lock", "ledger", "inbox", "budgets", "gateways", "tls", "identity", "mcp", "limits",
         )  # fmt: skip
         self._check_version()
         reader = BackendsReader(self._problems, self._directory)
@@ -143,6 +145,7 @@ class _File:
             reminders=read_reminders(root.section("inbox")),
             budgets=read_budgets(root),
             mcp=read_mcp(root.section("mcp")),
+            limits=read_limits(root),
         )
 
     def _mcp_servers(self, own: BackendsReader) -> McpServersReader:

@@ -149,6 +149,14 @@ class Section:
         self.wrong(key, f"must be a number of seconds, above 0 and at most {most:g}, not {said_of(value)}")
         return default
 
+    def number(self, key: str, default: float, *, most: float) -> float:
+        """From 0."""
+        value = self._values.get(key, default)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most:
+            return float(value)
+        self.wrong(key, f"must be a number from 0 to {most:,}, not {said_of(value)}")
+        return default
+
     def count(self, key: str, default: int, *, least: int, most: int) -> int:
         value = self._values.get(key, default)
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:

@@ -6,6 +6,7 @@ Nothing here shows its values in a repr: tokens and keys are among them.
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.config.limits import DoorLimits
 from gateway.core.budgets import Budget
 from gateway.core.catalog import ToolFacts
 from gateway.core.lock import LockMode
@@ -73,6 +74,7 @@ class Settings(Quiet, frozen=True, kw_only=True):
     identity: tuple[JwtSettings, ...] = ()  # providers, whose tokens are taken
     resource: str = ""  # the URL of the MCP door, as clients know it
     mcp: McpSpec = McpSpec()
+    limits: DoorLimits = DoorLimits()
     keep_words_days: int = 0  # for which the ledger keeps words of what has ended; 0 = for ever
 
     @property

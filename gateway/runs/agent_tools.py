@@ -8,6 +8,7 @@ knows of it.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import aclosing
 from types import CoroutineType, TracebackType
 from typing import Any, Self
@@ -17,12 +18,14 @@ from gateway.core.ports import BackendPort, Listing
 from gateway.runs.reported import UNDONE, news_of, report, rests
 from gateway.runs.runner import Runs
 from toolward.errors import DeadlineExceeded, ToolwardError, Unavailable
+from toolward.offers import PromptText
 from toolward.types import (
     CallContext,
     InputRequest,
     JsonObject,
     Principal,
     Progress,
+    ResourceBody,
     Run,
     RunEvent,
     RunState,
@@ -60,6 +63,23 @@ class WithAgents:
         if self._agents is None:
             raise Unavailable("The agents of this gateway are not there yet.", hint="Try again.")
         return self._agents.call(principal, call, context)
+
+    def read_resource(
+        self, backend: str, principal: Principal, uri: str, context: CallContext
+    ) -> "CoroutineType[Any, Any, tuple[ResourceBody, ...]]":
+        """A server's: agents have none."""
+        return self._servers.read_resource(backend, principal, uri, context)
+
+    def get_prompt(
+        self,
+        backend: str,
+        principal: Principal,
+        name: str,
+        arguments: Mapping[str, str],
+        context: CallContext,
+    ) -> "CoroutineType[Any, Any, PromptText]":
+        """A server's: agents have none."""
+        return self._servers.get_prompt(backend, principal, name, arguments, context)
 
 
 class AgentTools:

@@ -16,9 +16,9 @@ from gateway.servers.rest_inbox import inbox_routes
 from gateway.servers.rest_runs import run_routes
 from gateway.servers.rest_tools import tool_routes
 from toolward.auth import Authenticate, proven
+from toolward.doors.admittance import PEER, address_of
+from toolward.doors.limits import BODY_BYTES
 from toolward.types import AgentProvider, Headers, Principal, ServerInfo, ToolProvider
-
-MAX_BODY = 64 * 1024 * 1024  # above our own bound on arguments, so that its error answers
 
 
 def rest_app(
@@ -28,6 +28,8 @@ def rest_app(
     authenticate: Authenticate,
     status: Callable[[Principal], Mapping[str, Any]],
     challenge: Callable[[Headers], str] = lambda headers: "Bearer",
+    *,
+    max_body: int = BODY_BYTES,
 ) -> FastAPI:
     """The application; hosts and origins are checked before it (`gateway.servers.front`). `status` says to a caller
     how the gateway is; it raises Denied. `challenge` is the `WWW-Authenticate` of a 401."""
@@ -37,11 +39,12 @@ def rest_app(
         description=info.instructions,
         docs_url="/docs",
         redoc_url=None,
-        max_body_size=MAX_BODY,
+        max_body_size=max_body,
     )
 
     async def caller(request: Request) -> Principal:
         headers = dict(request.headers.items())  # of two with one name the last, as at MCP
+        headers[PEER] = address_of(request.scope)
         return await proven(authenticate, headers)
 
     who = Depends(caller)

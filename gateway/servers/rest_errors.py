@@ -1,6 +1,7 @@
 """Foreign exceptions become ours here, once; ours become RFC 9457 problems."""
 
 import logging
+import math
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
@@ -52,5 +53,5 @@ def _problem(error: ToolwardError, status: int | None = None) -> JSONResponse:
     code, body = to_problem(error)
     headers: dict[str, str] = {}
     if error.retry_after is not None:
-        headers["retry-after"] = str(round(error.retry_after))
+        headers["retry-after"] = str(max(math.ceil(error.retry_after), 1))
     return JSONResponse(body, status or code, headers, media_type="application/problem+json")

@@ -61,7 +61,7 @@ async def doors(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[dict
         }
         async with asyncio.timeout(60):  # on a busy machine a server may join late
             for door in ("http legacy", "stdio legacy"):
-                while not (await made[door].request("resources/list"))["result"]["resources"]:
+                while not (await made[door].request("resources/list"))["result"]["resources"]:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         yield made
         with suppress(NotFound):

@@ -102,5 +102,15 @@ def test_the_defaults_are_the_defaults() -> None:
         ("| `every` | `30m`, `4h`, `2d` | `{}` |", EVERY),
         ("| `at_most` | number | {} |", AT_MOST),
     ]
+    from gateway.config.limits import DEFAULT, DRAIN
+
+    bounds = {name: getattr(DEFAULT, name) for name in DEFAULT.__struct_fields__} | {"drain": DRAIN}
+    for name, value in bounds.items():
+        kind = "seconds" if name.endswith("_seconds") else "number"
+        said.append(
+            (f"| `{name}` | {kind} | {{:g}}", value)
+            if value < 10**6
+            else (f"| `{name}` | {kind} | {{}} |", value)
+        )
     for text, value in said:
         assert text.format(value) in PAGE

@@ -13,6 +13,7 @@ from tests.integration.served import BOTH, call, served
 from toolward.client.grpc import GrpcClient
 from toolward.errors import ToolwardError, Unavailable
 from toolward.types import CallContext, ToolCall, ToolResult
+from toolward.wire.errors import META_KEY, from_details
 
 CALLERS = 12  # at each door
 Work = Callable[[str], Awaitable[str]]
@@ -47,7 +48,10 @@ async def test_no_call_is_cut_off_and_no_answer_lost_when_a_busy_server_stops(tm
             async def by_http(name: str) -> str:
                 message = call("work", name=name)
                 reply = await http.post(f"{at.url}/mcp", json=message, headers={"accept": BOTH}, timeout=20)
-                return reply.json()["result"]["content"][0]["text"]
+                result = reply.json()["result"]
+                if refused := from_details("", result.get("_meta", {}).get(META_KEY)):
+                    raise refused
+                return result["content"][0]["text"]
 
             callers = [
                 asyncio.create_task(calling(work, f"{door}-{number}", answered, begun))
@@ -61,6 +65,8 @@ async def test_no_call_is_cut_off_and_no_answer_lost_when_a_busy_server_stops(tm
             status = await asyncio.to_thread(at.process.wait, 20)
     assert status == 0
     assert all(isinstance(one, Unavailable | httpx.TransportError) for one in failures), failures
+    refused = [one for one in failures if isinstance(one, Unavailable) and one.answered]
+    assert all(one.retry_after == 1 for one in refused)
     rows = [row.split() for row in journal.read_text().splitlines()]
     began = {name for what, name in rows if what == "begin"}
     ended = {name for what, name in rows if what == "end"}

@@ -14,6 +14,7 @@ from toolward.client.grpc import GrpcClient
 from toolward.client.mcp import McpClient
 from toolward.doors.bodies import Bodies
 from toolward.doors.entrance import Entrance
+from toolward.doors.limits import Limits
 from toolward.errors import Overloaded, TooLarge
 from toolward.types import NO_CONTEXT, CallContext, Outcome, Progress, ToolCall, text_result
 
@@ -21,7 +22,7 @@ from toolward.types import NO_CONTEXT, CallContext, Outcome, Progress, ToolCall,
 async def test_calls_over_the_limit_are_turned_away_at_once_and_counted() -> None:
     tools = Tools()
     tools.waits()
-    entrance = Entrance(max_calls=2)
+    entrance = Entrance(limits=Limits(calls=2))
     grpc, http = entrance.to(tools, "grpc"), entrance.to(tools, "http")
     held = [asyncio.create_task(door.call_tool(NOBODY, CALL, NO_CONTEXT)) for door in (grpc, http)]
     await asyncio.sleep(0)
@@ -37,7 +38,7 @@ async def test_calls_over_the_limit_are_turned_away_at_once_and_counted() -> Non
 async def test_a_call_that_was_given_up_makes_room() -> None:
     tools = Tools()
     tools.waits()
-    provider = Entrance(max_calls=1).to(tools, "http")
+    provider = Entrance(limits=Limits(calls=1)).to(tools, "http")
     given_up = asyncio.create_task(provider.call_tool(NOBODY, CALL, NO_CONTEXT))
     await asyncio.wait_for(tools.started.wait(), 10)
     given_up.cancel()

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.config.builtin import builtin_settings
 from gateway.config.find import find_config, home_directory, load_settings, make_home
+from gateway.config.limits import DoorLimits
 from gateway.config.parse import read_settings
 from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
@@ -17,6 +18,7 @@ from gateway.config.source import MAX_BYTES, load_yaml, parse_yaml
 from gateway.core.budgets import Budget
 from gateway.core.model_spec import BILLION
 from gateway.core.spec import CONCURRENCY, QUEUE, GrpcSpec, HttpSpec, McpSpec, StdioSpec
+from toolward.doors.limits import Limits
 from toolward.errors import ConfigurationError
 
 
@@ -495,6 +497,34 @@ def test_budgets_are_read_strictly() -> None:
         "toolward.yaml:7: budgets[4] has an unknown key 'token_per_day'; did you mean 'tokens_per_day'?",
         "toolward.yaml:7: budgets[4].per are those of another budget; write one",
     ]
+
+
+def test_limits_of_the_doors_are_read_strictly() -> None:
+    said = read(
+        "version: 1\nlimits: {calls: 8, requests_per_second: 0.5, burst: 20, head_seconds: 2.5, drain: 3}\n"
+    )
+    assert said.limits == DoorLimits(
+        Limits(calls=8, requests_per_second=0.5, burst=20, head_seconds=2.5, calls_per_principal=192), 3
+    )
+    assert read("version: 1\n").limits == DoorLimits()
+    text = """
+        version: 1
+        limits:
+          calls: 0
+          head_seconds: 0
+          requests_per_second: many
+          burst: 5
+          header_bytes: 100
+          conections: 4
+        """
+    assert problem(text).split("\n") == [
+        "toolward.yaml:3: limits.calls must be a whole number from 1 to 100,000, not 0",
+        "toolward.yaml:4: limits.head_seconds must be a number of seconds, above 0 and at most 3600, not 0",
+        "toolward.yaml:5: limits.requests_per_second must be a number from 0 to 1,000,000, not 'many'",
+        "toolward.yaml:7: limits.header_bytes must be a whole number from 16384 to 1,048,576, not 100",
+        "toolward.yaml:8: limits has an unknown key 'conections'; did you mean 'connections'?",
+    ]
+    assert "without requests_per_second" in problem("version: 1\nlimits: {burst: 5}\n")
 
 
 def test_a_policy_says_where_it_is_wrong() -> None:

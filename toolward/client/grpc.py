@@ -59,6 +59,10 @@ _OPTIONS = [
     # A name may stand for several servers: calls go to each in turn that can be reached, and the name is looked up
     # again when one is lost.
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
+    # A far end that is gone without a word is found while something waits for it. Oftener than every five minutes,
+    # other people's servers would take it for abuse.
+    ("grpc.keepalive_time_ms", 300_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.dns_min_time_between_resolutions_ms", 2000),
 ]
 

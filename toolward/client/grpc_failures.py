@@ -3,12 +3,14 @@
 import grpc
 from grpc.aio import AioRpcError
 
-from toolward.errors import DeadlineExceeded, InvalidResult, ToolwardError, Unavailable
+from toolward.errors import DeadlineExceeded, InvalidResult, TooLarge, ToolwardError, Unavailable
 from toolward.wire.grpc_errors import from_code, from_status
 from toolward.wire.grpc_metadata import MAX_MESSAGE, status_in
 
 UNREACHED = ("failed to connect", "connection refused", "resolving", "resolution", "no route", "unreachable")
 """gRPC has one code for *never reached* and for *lost on the way*; its words tell them apart."""
+
+_TOO_LARGE_FOR_IT = "SERVER: Received message larger than max"
 
 
 def to_error(error: AioRpcError, address: str, what: str, timeout: float | None) -> ToolwardError:
@@ -34,6 +36,8 @@ def to_error(error: AioRpcError, address: str, what: str, timeout: float | None)
             f"{address} speaks gRPC and does not know {what}.",
             hint="Check that it is a server of toolward.v1, and offers that.",
         )
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and said.startswith(_TOO_LARGE_FOR_IT):
+        return TooLarge(f"{address} takes no message as large as the request for {what}.", hint="Send less.")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in said:
         return InvalidResult(f"{address} answered {what} with more than {MAX_MESSAGE:,} bytes.")
     return from_code(code, said, address)

@@ -15,8 +15,10 @@ from msgspec.structs import replace
 
 from toolward.auth import Authenticate, open_to_all
 from toolward.doors.address import Address, parse_address
-from toolward.doors.grpc_boundary import UNWINDING, Boundary, Handler, closing
+from toolward.doors.grpc_boundary import UNWINDING, Boundary, Handler, closing, is_far
+from toolward.doors.grpc_options import MAX_RPCS, server_options
 from toolward.doors.grpc_standard import Health, add_reflection
+from toolward.doors.limits import DEFAULT, Limits
 from toolward.doors.terms import DRAIN_SECONDS
 from toolward.doors.tls import Tls
 from toolward.errors import ConfigurationError
@@ -31,20 +33,11 @@ from toolward.types import (
     ToolProvider,
 )
 from toolward.wire import grpc_agents, grpc_tools
-from toolward.wire.grpc_metadata import MAX_MESSAGE
 
 log = logging.getLogger(__name__)
 
-MAX_RPCS = 4096
-"""RPCs at once, those that only watch among them; far above what the limit on calls lets work."""
-
 PENDING_NEWS = 256
 """Progress and log entries that a slow caller has not taken yet; what is older is dropped, newer says more."""
-
-_OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE),
-    ("grpc.max_send_message_length", -1),
-]
 
 
 class GrpcDoor(NamedTuple):
@@ -69,15 +62,19 @@ async def serve_grpc(
     agents: AgentProvider | None = None,
     name: str,
     grace: float = DRAIN_SECONDS,
+    limits: Limits = DEFAULT,
     tls: Tls | None = None,
+    compresses: Callable[[str], bool] = is_far,
     shared: bool = False,
 ) -> AsyncGenerator[GrpcDoor, None]:
     """Serve at `HOST:PORT` (port 0: any free one) while this is open. Health and reflection are told to everyone;
     every other RPC needs a caller that `authenticate` knows.
 
     On the way out health says NOT_SERVING, new calls are refused, and those in work have `grace` seconds.
-    Without `authenticate` every caller is the principal `local`, which only loopback may be. With `shared` other
-    processes of ours listen there too; that nobody else does is known (`toolward.doors.address.reserved`). Raises
+    Large answers go compressed to clients that take that, where `compresses` says so of their peer (as gRPC
+    writes it). Without `authenticate` every caller is the principal `local`, which only loopback may be. With
+    `shared` other processes of ours listen there too; that nobody else does is known
+    (`toolward.doors.address.reserved`). Raises
     ConfigurationError where the address cannot be used.
     """
     where = parse_address(address)
@@ -88,12 +85,12 @@ async def serve_grpc(
                 hint="Give it a token, or serve on 127.0.0.1.",
             )
         authenticate = open_to_all(Principal("local"))
-    boundary = Boundary(authenticate, name, certificates=tls is not None and tls.client_ca is not None)
+    shown = tls is not None and tls.client_ca is not None
+    boundary = Boundary(authenticate, name, compresses, certificates=shown)
     services = {grpc_tools.SERVICE: _tool_handlers(boundary, provider)}
     if agents is not None:
         services[grpc_agents.SERVICE] = _agent_handlers(boundary, agents)
-    # Only where that is wanted: else two servers would share a port unseen, and each get half of the calls.
-    options = [*_OPTIONS, ("grpc.so_reuseport", int(shared))]
+    options = server_options(limits, shared=shared)
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_RPCS)
     for service, handlers in services.items():
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])

@@ -14,6 +14,7 @@ from grpc_status import rpc_status
 
 from toolward.auth import Authenticate
 from toolward.auth.certificates import HEADER
+from toolward.doors.admittance import PEER
 from toolward.doors.certificates import of_call
 from toolward.errors import Internal, ToolwardError, Unavailable
 from toolward.types import CallContext, Principal
@@ -30,17 +31,37 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"  # generic in its typ
 Unary = Callable[[Principal, CallContext, Asked], Awaitable[Answered]]
 Stream = Callable[[Principal, CallContext, Asked], AsyncIterator[Answered]]
 
+AGAIN = 1.0
+"""Seconds after which a client that was told that a server stops should try again."""
+
 UNWINDING = 1.0
 """Seconds that stopped calls get to unwind before the server goes without them."""
+
+
+COMPRESSED_FROM = 32 * 1024
+"""Bytes of an answer, not in pieces, from which on packing it is worth the time that it takes."""
+
+
+def is_far(peer: str) -> bool:
+    """Whether a peer, as gRPC writes it, is on another computer: on this one, packing only costs time."""
+    return not peer.startswith(("ipv4:127.", "ipv6:%5B::1%5D", "unix:"))
 
 
 class Boundary:
     """Makes gRPC method handlers from functions over `toolward.types`, and stops them well."""
 
-    def __init__(self, authenticate: Authenticate, name: str, *, certificates: bool = False) -> None:
+    def __init__(
+        self,
+        authenticate: Authenticate,
+        name: str,
+        compresses: Callable[[str], bool] = is_far,
+        *,
+        certificates: bool = False,
+    ) -> None:
         """`certificates`: clients show theirs."""
         self._certificates = certificates
         self._authenticate = authenticate
+        self._compresses = compresses
         self._name = name
         self._open: dict[asyncio.Task[Any], bool] = {}
         """RPCs in work, and whether they only watch: those have nothing of their own to finish."""
@@ -53,7 +74,11 @@ class Boundary:
                 self._enter()
                 principal, call_context = await self._caller(context)
                 answered = await behaviour(principal, call_context, rpc.decode_request(raw))
-                return rpc.encode_response(answered)
+                encoded = rpc.encode_response(answered)
+                if len(encoded) >= COMPRESSED_FROM and self._compresses(context.peer()):
+                    context.set_compression(grpc.Compression.Gzip)
+                    await context.send_initial_metadata(())  # only with these is it taken up
+                return encoded
             except asyncio.CancelledError:
                 await self._abort(context, rpc.method, self._stopped_by_us())
             except Exception as error:
@@ -118,7 +143,10 @@ class Boundary:
 
     async def _caller(self, context: Context) -> tuple[Principal, CallContext]:
         """Raises Unauthenticated, InvalidRequest."""
-        headers = to_headers(context.invocation_metadata() or ())
+        headers = {
+            **to_headers(context.invocation_metadata() or ()),
+            PEER: _address_of(context.peer()),
+        }
         if self._certificates and (names := of_call(context.auth_context())):
             headers[HEADER] = names
         found = self._authenticate(headers)
@@ -139,8 +167,15 @@ class Boundary:
 
     def _stopping(self) -> Unavailable:
         return Unavailable(
-            f"{self._name} is stopping, and this was not finished.", hint="Try again once it is back."
+            f"{self._name} is stopping, and this was not finished.",
+            hint="Try again once it is back.",
+            retry_after=AGAIN,
         )
+
+
+def _address_of(peer: str) -> str:
+    """`127.0.0.1` of `ipv4:127.0.0.1:54321`, `::1` of `ipv6:%5B::1%5D:54321`."""
+    return peer.partition(":")[2].rpartition(":")[0].removeprefix("%5B").removesuffix("%5D")
 
 
 async def _write(context: Context, piece: bytes) -> None:

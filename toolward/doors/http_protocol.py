@@ -11,8 +11,13 @@ from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from toolward.doors.admittance import PEER
 from toolward.doors.certificates import of_connection
+from toolward.doors.farewell import Farewell
+from toolward.doors.http_bounds import BoundedParser, Words
+from toolward.doors.patience import Connections, Patience, Seen, Verdict
 from toolward.doors.plain_head import MAX_HEAD, PlainHead, read_head
+from toolward.errors import DeadlineExceeded, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +44,9 @@ class HttpProtocol(HttpToolsProtocol):
     name that is taken from no client."""
 
     plain: Plain | None = None
-    """Of the server; `speaking` sets it."""
+    crowd: Connections
+    words: Words
+    """Of the server; `speaking` sets them."""
 
     _known: PlainHead | None = None  # of the request before: clients send the same head again and again
     _known_raw = _NO_BYTES
@@ -50,9 +57,19 @@ class HttpProtocol(HttpToolsProtocol):
     _leaving = False
     _last = 0.0  # when a plain request was answered, by the loop's clock
 
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.patience = Patience(self.crowd.clock)
+        self._bounded = BoundedParser(self.parser, self.crowd.limits)
+        self.parser: Any = self._bounded
+        self.cycle: Any = None  # uvicorn says that there always is one
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._certificate = of_connection(transport)
+        if full := self.crowd.enter(self, self._address):
+            self.crowd.refused(self.words.codes[full])
+            self._leave(self.words.full[full])
 
     def data_received(self, data: bytes) -> None:
         if self._work is not None:  # pipelined: it waits for its turn
@@ -75,7 +92,7 @@ class HttpProtocol(HttpToolsProtocol):
             return False
         raw = data[:end]
         if raw != self._known_raw:
-            self._known, self._known_raw = read_head(raw, self._certificate), raw
+            self._known, self._known_raw = read_head(raw, {**self._certificate, PEER: self._address}), raw
         if (head := self._known) is None:
             return False
         missing = end + 4 + head.length - len(data)
@@ -84,18 +101,20 @@ class HttpProtocol(HttpToolsProtocol):
         answer = plain.begin(head, data[end + 4 :])
         if answer is None:
             return False
+        self.patience.whole()
         self._work = work = self.loop.create_task(answer)
         self.tasks.add(work)  # pyright: ignore[reportArgumentType] -- uvicorn's tasks give nothing
         work.add_done_callback(self._answered)
         return True
 
     def _is_idle(self) -> bool:
-        cycle: Any = self.cycle  # None before the first
-        if self._in_parser or (cycle is not None and not cycle.response_complete):
+        if self._in_parser or self._answers:
             return False
-        limit = self.limit_concurrency  # whoever is over it is told so by uvicorn
-        room = limit is None or (len(self.connections) < limit and len(self.tasks) < limit)
-        return room and not self.flow.write_paused and not self.transport.is_closing()
+        return not self.flow.write_paused and not self.transport.is_closing()
+
+    @property
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
     def _hold(self, data: bytes, length: int) -> bool:
         if length > MAX_HELD:
@@ -155,10 +174,17 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_parser = True
         super().on_message_begin()
         self.headers.extend((name.encode(), text.encode()) for name, text in self._certificate.items())
+        self._bounded.begins()
+        self.patience.begins()
+
+    def on_headers_complete(self) -> None:
+        self._bounded.has_head(self.url, self.headers)
+        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._in_parser = False
         super().on_message_complete()
+        self.patience.whole()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_holding()
@@ -167,13 +193,56 @@ class HttpProtocol(HttpToolsProtocol):
         ):  # the client is gone: that cancels its call (spec, basic/patterns/cancellation)
             self._work.cancel()
         super().connection_lost(exc)
+        self.crowd.leave(self)
 
     def shutdown(self) -> None:
         self._leaving = True
         if self._work is None:
             super().shutdown()
 
+    def send_400_response(self, msg: str) -> None:
+        """For whatever the parser did not take."""
+        if self._bounded.overfed:
+            self.crowd.refused(TooLarge.code)
+            self._leave(self.words.head)
+        else:
+            super().send_400_response(msg)
 
-def speaking(plain: Plain | None) -> type[HttpProtocol]:
+    # --- limits (`toolward.doors.patience`)
+
+    @property
+    def _answers(self) -> bool:
+        """Whether a request that the parser read is in work."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def seen(self) -> Seen:
+        ending = self.transport.is_closing()
+        waits = self.flow.write_paused or ending
+        return Seen(
+            busy=self._work is not None or self._answers,
+            has_head=self.cycle is not None and self.cycle.scope is self.scope,
+            held_back=self.flow.read_paused,
+            unread=(self.transport.get_write_buffer_size() or ending) if waits else 0,
+        )
+
+    def end(self, why: Verdict) -> None:
+        if why == "idle":
+            self.transport.close()
+            return
+        self.crowd.refused(DeadlineExceeded.code)
+        if why == "unread" or self.transport.is_closing() or (self._answers and self.cycle.response_started):
+            self.transport.abort()
+        else:
+            self._leave(self.words.late)
+
+    def _leave(self, words: bytes) -> None:
+        if self.cycle is not None:  # whoever works on it finds nobody there any more
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        Farewell(self, self.transport, words)
+
+
+def speaking(plain: Plain | None, crowd: Connections) -> type[HttpProtocol]:
     """The connections of one server."""
-    return type("HttpProtocol", (HttpProtocol,), {"plain": plain})
+    own = {"plain": plain, "crowd": crowd, "words": Words(crowd.limits)}
+    return type("HttpProtocol", (HttpProtocol,), own)

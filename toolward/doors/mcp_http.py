@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import UNSET
 
 from toolward.auth import Authenticate, proven
+from toolward.doors.admittance import PEER, address_of
 from toolward.doors.bodies import Bodies
 from toolward.doors.eager import Begun
 from toolward.doors.leaving import unless_left
@@ -67,6 +68,7 @@ class McpHttpDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, doubled = _headers(scope)
+        headers[PEER] = address_of(scope)
         try:
             self._origins.check(headers)
             principal = await proven(self._authenticate, headers)

@@ -48,4 +48,4 @@ def read_head(raw: bytes, beside: Mapping[str, str] = NOTHING) -> PlainHead | No
         return None
     if headers.get("connection", "keep-alive").lower() != "keep-alive":
         return None
-    return PlainHead(headers | dict(beside), int(length))
+    return PlainHead({**headers, **beside}, int(length))

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from toolward.auth import Authenticate, proven
+from toolward.doors.admittance import PEER, address_of
 from toolward.doors.origin import Origins
 from toolward.doors.replies import refuse, reply
 from toolward.doors.terms import Terms
@@ -58,6 +59,7 @@ class Probes:
     async def _metrics(self, scope: Any, send: Any) -> None:
         """They name tools, so they are for those who may call them."""
         headers = _headers(scope)
+        headers[PEER] = address_of(scope)
         try:
             self._origins.check(headers)
             principal = await proven(self._authenticate, headers)

@@ -1,5 +1,6 @@
 """Whole answers over HTTP, as ASGI messages."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -32,5 +33,5 @@ def refusal_headers(error: ToolwardError, challenge: str) -> dict[str, str]:
     if error.code == "unauthenticated":
         headers["www-authenticate"] = challenge
     if error.retry_after is not None:
-        headers["retry-after"] = str(max(round(error.retry_after), 1))
+        headers["retry-after"] = str(max(math.ceil(error.retry_after), 1))
     return headers

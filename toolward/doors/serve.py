@@ -1,22 +1,25 @@
 """Open the doors that were asked for, and close them well: one process, any of stdio, HTTP and gRPC."""
 
 import asyncio
+import math
 import signal
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolward.auth import Authenticate
 from toolward.doors.address import Address, allowed_names, listening_socket
+from toolward.doors.limits import DEFAULT, Limits
 from toolward.doors.replies import reply
 from toolward.doors.terms import DRAIN_SECONDS, Terms
 from toolward.doors.tls import Tls
 from toolward.types import Principal, ServerInfo, ToolProvider
 
-MAX_CONNECTIONS = 4096
-"""Of one door on HTTP; far above what the limit on calls lets work at once."""
+if TYPE_CHECKING:
+    from toolward.doors.patience import Connections
 
 
 @asynccontextmanager
@@ -24,17 +27,21 @@ async def http_server(
     app: Any,
     address: Address,
     *,
+    limits: Limits = DEFAULT,
     tls: Tls | None = None,
     drain: int = DRAIN_SECONDS,
     plain: Any = None,
+    refused: Callable[[str], None] = lambda code: None,
     shared: bool = False,
 ) -> AsyncGenerator[int, None]:
     """Serve an ASGI application while this is open; gives the port. `plain` answers plain requests before it
-    (`toolward.doors.http_protocol.Plain`). On the way out, requests in work have `drain` seconds. With
-    `shared` other processes of ours listen there too. Raises ConfigurationError."""
+    (`toolward.doors.http_protocol.Plain`). `refused` is told the code of each connection that is turned away or
+    cut. On the way out, requests in work have `drain` seconds. With `shared` other processes of ours listen there
+    too. Raises ConfigurationError."""
     import uvicorn
 
     from toolward.doors.http_protocol import speaking
+    from toolward.doors.patience import Connections
 
     opened = asyncio.Event()
 
@@ -47,10 +54,11 @@ async def http_server(
             await super().startup(sockets)
             opened.set()
 
+    connections = Connections(limits, refused=refused)
     made = None if tls is None else _always(tls.context())
     config = uvicorn.Config(
         app,
-        http=speaking(plain),
+        http=speaking(plain, connections),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -58,7 +66,7 @@ async def http_server(
         proxy_headers=False,  # whoever connects is who they are: no header says otherwise
         date_header=False,
         timeout_graceful_shutdown=drain,
-        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=math.ceil(limits.idle_seconds),
         ssl_context_factory=made,
         ws="none",
     )
@@ -68,6 +76,7 @@ async def http_server(
     opening = asyncio.create_task(opened.wait())
     await asyncio.wait({serving, opening}, return_when=asyncio.FIRST_COMPLETED)
     opening.cancel()
+    looking = asyncio.create_task(_keep_looking(connections))
     try:
         if serving.done():
             serving.result()
@@ -75,7 +84,14 @@ async def http_server(
     finally:
         server.should_exit = True
         await serving
+        looking.cancel()
         listener.close()
+
+
+async def _keep_looking(connections: "Connections") -> None:
+    while True:
+        await asyncio.sleep(connections.interval)
+        connections.look()
 
 
 def _always(context: ssl.SSLContext) -> Callable[[Any, Any], ssl.SSLContext]:
@@ -126,6 +142,7 @@ async def serve(
                     terms.entrance.counting(authenticate, "grpc"),
                     name=info.name,
                     grace=terms.drain,
+                    limits=terms.limits,
                     tls=terms.tls,
                 )
             )
@@ -142,6 +159,7 @@ async def serve(
             await say()
         if leaving or http is not None:
             await asyncio.sleep(terms.drain_delay)
+        await terms.entrance.stop(info.name, terms.drain)
 
 
 def until_stopped() -> asyncio.Event:
@@ -164,8 +182,17 @@ async def _http_door(
     origins = allowed_names(address, terms.hosts)
     authenticate = terms.entrance.counting(authenticate, "http")
     door = McpHttpDoor(terms.entrance.to(provider, "http"), info, authenticate, origins, terms)
+    refused = partial(terms.entrance.refused.add, "http")
     app = _route(door, Probes(terms, authenticate, origins))
-    async with http_server(app, address, tls=terms.tls, drain=terms.drain, plain=door) as port:
+    async with http_server(
+        app,
+        address,
+        limits=terms.limits,
+        tls=terms.tls,
+        drain=terms.drain,
+        plain=door,
+        refused=refused,
+    ) as port:
         try:
             yield port
         finally:

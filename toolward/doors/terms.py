@@ -5,13 +5,12 @@ from typing import Literal
 import msgspec
 
 from toolward.doors.entrance import Entrance
+from toolward.doors.limits import DEFAULT, Limits
 from toolward.doors.protected_resource import ProtectedResource
 from toolward.doors.tls import Tls
 from toolward.types import Headers
 
 DRAIN_SECONDS = 10
-MAX_BODY = 64 * 1024 * 1024
-"""Bytes of a request; above our own bound on arguments, so that its error answers."""
 
 
 class Readiness:
@@ -34,10 +33,14 @@ class Terms(msgspec.Struct, frozen=True):
     hosts: tuple[str, ...] = ()
     sessions: bool = False
     shared: bool = False
-    max_body: int = MAX_BODY
+    limits: Limits = DEFAULT
     drain: int = DRAIN_SECONDS
     drain_delay: int = 0
     protected: ProtectedResource | None = None
+
+    @property
+    def max_body(self) -> int:
+        return self.limits.body_bytes
 
     def challenge(self, headers: Headers) -> str:
         """The `WWW-Authenticate` for a request with these headers."""

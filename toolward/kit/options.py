@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from toolward.doors.limits import BODY_BYTES, CALLS
 from toolward.errors import ConfigurationError
 
 TOKEN = "TOOLWARD_TOKEN"  # noqa: S105 -- the name of a variable, not a token
@@ -39,8 +40,8 @@ class Options:
     tls_cert: Annotated[str, "PEM file: certificate and chain of the HTTP and gRPC doors"] = ""
     tls_key: Annotated[str, "PEM file: its key"] = ""
     tls_client_ca: Annotated[str, "PEM file: let in only clients with a certificate of this CA"] = ""
-    max_calls: Annotated[int, "calls in work at once; more are told to come back"] = 256
-    max_body: Annotated[int, "bytes of one HTTP request"] = 64 * 1024 * 1024
+    max_calls: Annotated[int, "calls in work at once; more are told to come back"] = CALLS
+    max_body: Annotated[int, "bytes of one HTTP request"] = BODY_BYTES
     drain: Annotated[int, "seconds that calls in work have when the server stops"] = 10
     drain_delay: Annotated[int, "seconds of serving on, before, while /readyz says no"] = 0
     log_format: Annotated[str, "text or json"] = "text"

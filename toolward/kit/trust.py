@@ -7,6 +7,7 @@ from toolward.auth.on_behalf import OnBehalf
 from toolward.auth.tokens import Token, bearer_or, known_token
 from toolward.doors.address import Address
 from toolward.doors.entrance import Entrance
+from toolward.doors.limits import Limits
 from toolward.doors.protected_resource import ProtectedResource
 from toolward.doors.terms import Terms
 from toolward.doors.tls import Tls
@@ -67,14 +68,13 @@ def _jwt(options: Options) -> Verify | None:
 def terms(options: Options, tracing: Tracing | None) -> Terms:
     """Raises ConfigurationError."""
     key = secret(PRINCIPAL_KEY)
+    limits = Limits(calls=options.max_calls, body_bytes=options.max_body)
     return Terms(
-        entrance=Entrance(
-            max_calls=options.max_calls, on_behalf=OnBehalf(key) if key else None, tracing=tracing
-        ),
+        entrance=Entrance(limits=limits, on_behalf=OnBehalf(key) if key else None, tracing=tracing),
         tls=_tls(options),
         hosts=tuple(name.strip() for name in options.hosts.split(",") if name.strip()),
         sessions=options.sessions,
-        max_body=options.max_body,
+        limits=limits,
         drain=options.drain,
         drain_delay=options.drain_delay,
         protected=_protected(options),
