@@ -108,7 +108,8 @@ class PromptProvider(Protocol):
 
 @runtime_checkable
 class OffersMore(Protocol):
-    """A ToolProvider that may have resources or prompts too; None where it has none."""
+    """A ToolProvider that may have resources or prompts too; None where it has none. One with an `offers_change`
+    that is true has a `watch` that yields when these change, too."""
 
     @property
     def resources(self) -> ResourceProvider | None: ...
@@ -118,13 +119,14 @@ class OffersMore(Protocol):
 
 
 class Offers(msgspec.Struct, frozen=True):
-    """What stands behind a door, beside tools."""
+    """What stands behind a door, beside tools. `changing`: the provider's `watch` speaks of these, too."""
 
     resources: ResourceProvider | None = None
     prompts: PromptProvider | None = None
+    changing: bool = False
 
 
 def offers_of(provider: ToolProvider) -> Offers:
     if isinstance(provider, OffersMore):
-        return Offers(provider.resources, provider.prompts)
+        return Offers(provider.resources, provider.prompts, getattr(provider, "offers_change", False))
     return Offers()

@@ -118,6 +118,9 @@ class Dispatch:
 
     # --- what there is beside tools ----------------------------------------------------------------------
 
+    offers_change = True
+    """`watch` tells of them, too."""
+
     @property
     def resources(self) -> ResourceProvider:
         return self._offering

@@ -22,14 +22,27 @@ from gateway.core.results import size
 from gateway.core.sight import GET, READ, Place, Sight
 from gateway.core.snapshot import Snapshot
 from toolward.errors import DeadlineExceeded, Internal, InvalidRequest, InvalidResult, TooLarge, ToolwardError
-from toolward.names import qualify
+from toolward.names import qualify, split
 from toolward.offers import PromptPage, PromptText, ResourcePage, TemplatePage
-from toolward.types import CallContext, EmbeddedResource, Principal, ResourceBody, ToolResult
+from toolward.types import CallContext, EmbeddedResource, JsonObject, Principal, ResourceBody, ToolResult
 
 log = logging.getLogger(__name__)
 
 RECORDED = {READ: "resources/read", GET: "prompts/get"}
 """The name under which an operation is on record, behind its backend's: MCP's method."""
+
+
+def operation_of(recorded: str) -> str | None:
+    """The operation behind the name of a recorded call; None for a tool."""
+    method = split(recorded)[1]
+    return next((operation for operation, name in RECORDED.items() if name == method), None)
+
+
+def resource_of(recorded: str, arguments: JsonObject) -> dict[str, str]:
+    """The attributes by which that was decided."""
+    own = {"uri": str(arguments["uri"])} if "uri" in arguments else {"prompt": str(arguments.get("name", ""))}
+    return {"backend": split(recorded)[0], **own}
+
 
 MAX_PIECES = 10_000
 """Contents of one resource, messages of one prompt."""

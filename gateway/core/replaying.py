@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from gateway.core.catalog import Catalog
+from gateway.core.offering import operation_of, resource_of
 from gateway.core.policy import BoundPolicy
 from gateway.core.provenance import Sources
 from gateway.core.rules import Effect
@@ -105,6 +106,8 @@ def replay(
 def _again(
     call: PastCall, policy: BoundPolicy, catalog: Catalog, agent_tools: AgentTools, sources: SourcesOf
 ) -> Flip | Lost | Literal["moved"] | None:
+    if (operation := operation_of(call.tool)) is not None:
+        return _read_again(call, operation, policy)
     tool = catalog.find(call.tool)
     if tool is None:
         backend = catalog.backend_of(call.tool)
@@ -126,6 +129,17 @@ def _again(
     decision = policy.decide(call.principal, tool, arguments, run, known)
     if decision.effect != call.effect:
         return Flip(call, decision.effect, decision.rule, decision.reason, tool.facts.changes)
+    return None if decision.rule == call.rule else "moved"
+
+
+def _read_again(call: PastCall, operation: str, policy: BoundPolicy) -> Flip | Lost | Literal["moved"] | None:
+    """Of a resource that was read, or a prompt that was got."""
+    if call.arguments_json is None:
+        return "its arguments were erased"
+    resource = resource_of(call.tool, _arguments(call.arguments_json) or {})
+    decision = policy.decide_operation(call.principal, operation, resource)
+    if decision.effect != call.effect:
+        return Flip(call, decision.effect, decision.rule, decision.reason, changes=False)
     return None if decision.rule == call.rule else "moved"
 
 

@@ -17,7 +17,7 @@ from gateway.backends.timing import Timing
 from gateway.core.ports import Listing
 from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
 from tests.integration.scripted_tools import ADA
-from toolward.errors import DeadlineExceeded, InvalidArguments, Unavailable, UnknownTool
+from toolward.errors import DeadlineExceeded, InvalidArguments, NotFound, Unavailable, UnknownTool
 from toolward.types import CallContext, ToolCall, ToolResult
 
 REPOSITORY = Path(__file__).parents[2]
@@ -237,6 +237,28 @@ async def test_a_changed_list_of_tools_is_seen(tmp_path: Path) -> None:
         assert [tool.name for tool in listing(pool, "legacy").tools] == ["first", "second"]
         await call(pool, "legacy", "grow")
         await until(pool, lambda: len(listing(pool, "legacy").tools) == 3)
+
+
+async def test_resources_of_a_foreign_server_are_listed_read_and_seen_to_change(tmp_path: Path) -> None:
+    async with backends(tmp_path, stdio("it", "-m", "tests.servers.legacy", OFFERS="fine")) as pool:
+        assert [one.uri for one in listing(pool, "it").resources] == ["legacy://a"]
+        context = CallContext(timeout=20, hops=2)
+        (body,) = await pool.read_resource("it", ADA, "legacy://a", context)
+        assert body.text == '{"toolward/hops": 2}'
+        with pytest.raises(NotFound, match="it has no resource at 'legacy://c'"):
+            await pool.read_resource("it", ADA, "legacy://c", context)
+        with pytest.raises(NotFound, match="it has no prompts"):
+            await pool.get_prompt("it", ADA, "p", {}, context)
+        await call(pool, "it", "offer")
+        await until(pool, lambda: len(listing(pool, "it").resources) == 2)
+
+
+async def test_a_backend_whose_resources_cannot_be_listed_keeps_its_tools(tmp_path: Path) -> None:
+    async with backends(tmp_path, stdio("it", "-m", "tests.servers.legacy", OFFERS="broken")) as pool:
+        found = listing(pool, "it")
+        assert (len(found.tools), found.resources, found.problem) == (2, (), "")
+        assert "its resources and prompts are not known: it answered with an error" in found.warning
+        assert (await call(pool, "it", "first")).text == "done"
 
 
 async def test_a_call_has_a_deadline_and_the_next_call_is_not_harmed(tmp_path: Path) -> None:

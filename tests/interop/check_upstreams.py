@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from gateway.bootstrap import Gateway, local_person, open_doors, open_gateway, secret_file
 from gateway.config.parse import read_settings
-from tests.contract.drivers import Driver, McpHttpDriver, RestDriver, Told, grpc_driver
+from tests.contract.drivers import ANYBODY, Driver, McpHttpDriver, RestDriver, Told, grpc_driver
 from tests.integration.served import free_port
 from tests.interop.foreign import BIN, NODE
-from toolward.errors import DeadlineExceeded
+from toolward.client.mcp import McpClient
+from toolward.errors import DeadlineExceeded, InvalidArguments, ToolwardError
+from toolward.offers import offers_of
 from toolward.types import CallContext, Progress, ToolCall, ToolResult
 
 EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
@@ -45,6 +48,7 @@ rules:
     principals: ["role:operator"]
     tools: ["everything.*", "remote.*"]
     effect: allow
+  - {id: all-that-they-offer, operations: [resource.read, prompt.get], effect: allow}
   - id: disk-reads
     principals: ["role:operator"]
     tools: [disk.read_text_file, disk.list_directory, disk.list_allowed_directories, disk.read_media_file]
@@ -68,6 +72,9 @@ class Opened(NamedTuple):
     gateway: Gateway
     doors: dict[str, Driver]
     root: Path
+    remote: str  # URLs
+    url: str
+    token: str
 
 
 def installed(folder: Path) -> Path:
@@ -144,7 +151,8 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Ope
             "mcp legacy": McpHttpDriver(client, token, modern=False),
             "mcp modern": McpHttpDriver(client, token, modern=True),
         }
-        yield Opened(gateway, doors, root)
+        remote = f"http://127.0.0.1:{port}/mcp"
+        yield Opened(gateway, doors, root, remote, f"http://{at.http}/mcp", token)
 
 
 async def call(opened: Opened, door: str, name: str, **arguments: Any) -> Told:
@@ -269,6 +277,57 @@ async def test_a_child_sees_nothing_of_our_environment_but_what_it_is_given(open
     seen: dict[str, str] = json.loads(said.text)
     assert seen["MARK"] == "given"
     assert not {name for name in seen if name.startswith(("TOOLWARD_", "PYTEST_", "OPENAI_"))}
+
+
+# --- what there is beside tools -----------------------------------------------------------------------------
+
+
+async def test_resources_templates_and_prompts_are_the_same_through_the_gateway(opened: Opened) -> None:
+    async with McpClient(opened.remote) as direct, McpClient(opened.url, token=opened.token) as through:
+        given, passed = offers_of(direct), offers_of(through)
+        assert given.resources is not None
+        assert given.prompts is not None
+        assert passed.resources is not None
+        assert passed.prompts is not None
+        listed = (await given.resources.list_resources(ANYBODY)).resources
+        shown = {one.uri: one for one in (await passed.resources.list_resources(ANYBODY)).resources}
+        assert listed
+        for one in listed:  # both backends have it, so each is listed by its qualified name
+            assert shown[f"remote+{one.uri}"] == replace(one, uri=f"remote+{one.uri}")
+            assert f"everything+{one.uri}" in shown
+            body = await passed.resources.read_resource(ANYBODY, f"remote+{one.uri}", CallContext(timeout=30))
+            assert body == await given.resources.read_resource(ANYBODY, one.uri, CallContext(timeout=30))
+        templates = (await given.resources.list_templates(ANYBODY)).templates
+        assert templates
+        assert {f"remote+{one.uri_template}" for one in templates} <= {
+            one.uri_template for one in (await passed.resources.list_templates(ANYBODY)).templates
+        }
+        dynamic = "demo://resource/dynamic/text/1"
+        for backend in ("remote", "everything"):
+            (body,) = await passed.resources.read_resource(
+                ANYBODY, f"{backend}+{dynamic}", CallContext(timeout=30)
+            )
+            assert (body.uri, "Resource 1" in (body.text or "")) == (dynamic, True)
+        with pytest.raises(InvalidArguments, match=re.escape(f"everything+{dynamic}, remote+{dynamic}")):
+            await passed.resources.read_resource(ANYBODY, dynamic, CallContext(timeout=30))
+        prompts = (await given.prompts.list_prompts(ANYBODY)).prompts
+        got = {one.name: one for one in (await passed.prompts.list_prompts(ANYBODY)).prompts}
+        for prompt in prompts:
+            assert got[f"remote.{prompt.name}"] == replace(prompt, name=f"remote.{prompt.name}")
+            values = {one.name: "1" for one in prompt.arguments if one.required}
+            try:
+                expected = await given.prompts.get_prompt(
+                    ANYBODY, prompt.name, values, CallContext(timeout=30)
+                )
+            except ToolwardError as error:
+                with pytest.raises(type(error)):
+                    await passed.prompts.get_prompt(
+                        ANYBODY, f"remote.{prompt.name}", values, CallContext(timeout=30)
+                    )
+            else:
+                assert expected == await passed.prompts.get_prompt(
+                    ANYBODY, f"remote.{prompt.name}", values, CallContext(timeout=30)
+                )
 
 
 # --- a policy over it --------------------------------------------------------------------------------------

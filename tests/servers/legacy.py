@@ -2,6 +2,7 @@
 Written over bare lines, so that nothing of ours or of the SDK's is on this side."""
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -9,6 +10,12 @@ TOOLS: list[Any] = [
     {"name": "first", "inputSchema": {"type": "object", "properties": {"default": {"default": None}}}},
     {"name": "second", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}},
 ]
+
+
+RESOURCES: list[Any] = [{"uri": "legacy://a", "name": "a"}]
+OFFERS = os.environ.get(
+    "OFFERS", ""
+)  # nothing, `fine`, or `broken`: it says that it has resources, and fails to list
 
 
 class Refused(Exception):
@@ -21,13 +28,21 @@ def answer(method: str, params: Any) -> Any:
     if method == "initialize":
         return {
             "protocolVersion": "2025-06-18",
-            "capabilities": {"tools": {"listChanged": True}},
+            "capabilities": {"tools": {"listChanged": True}} | ({"resources": {}} if OFFERS else {}),
             "serverInfo": {"name": "legacy", "version": "1"},
         }
     if method == "tools/list":
         at = int(params.get("cursor") or 0)
         rest = {"nextCursor": str(at + 1)} if at + 1 < len(TOOLS) else {}
         return {"tools": TOOLS[at : at + 1], **rest}
+    if method == "resources/list" and OFFERS:
+        if OFFERS == "broken":
+            raise Refused(-32603, "the database is gone")
+        return {"resources": RESOURCES}
+    if method == "resources/read" and OFFERS:
+        if params["uri"] not in [one["uri"] for one in RESOURCES]:
+            raise Refused(-32002, "Resource not found")
+        return {"contents": [{"uri": params["uri"], "text": json.dumps(params.get("_meta", {}))}]}
     if method == "tools/call":
         return call(params["name"], params.get("arguments", {}))
     raise Refused(-32601, "Method not found")
@@ -37,6 +52,9 @@ def call(name: str, arguments: Any) -> Any:
     if name == "grow":
         TOOLS.append({"name": "third", "inputSchema": {"type": "object"}})
         send({"method": "notifications/tools/list_changed"})
+    if name == "offer":
+        RESOURCES.append({"uri": "legacy://b", "name": "b"})
+        send({"method": "notifications/resources/list_changed"})
     if name == "refuse":
         raise Refused(-32602, "Invalid arguments: b is missing")
     if name == "break":
@@ -45,7 +63,7 @@ def call(name: str, arguments: Any) -> Any:
         return {"content": [{"type": "hologram"}]}
     if name == "leave":
         sys.exit(0)
-    if name not in ("first", "grow"):
+    if name not in ("first", "grow", "offer"):
         raise Refused(-32602, f"Unknown tool: {name}")
     exact = {"big": 10**30 + 1, "given": arguments}
     return {"content": [{"type": "text", "text": "done"}], "structuredContent": exact}

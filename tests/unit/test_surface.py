@@ -13,6 +13,7 @@ from gateway.core.dispatch import Bounds, Dispatch
 from gateway.core.lock import BackendPins, ToolsLock, withhold
 from gateway.core.policy import bind
 from gateway.core.ports import Listing
+from gateway.core.replaying import PastCall, replay
 from gateway.core.surface import MAX_ENTRIES
 from gateway.core.uri_templates import UriTemplate
 from tests.policies import policy
@@ -226,6 +227,14 @@ async def test_what_a_caller_may_not_read_is_not_there_and_takes_nobodys_uri() -
         await house.dispatch.prompts.get_prompt(ADA, "kb.p", {}, NO_CONTEXT)
 
 
+async def test_a_key_for_other_operations_reads_nothing() -> None:
+    house = House(EVERYTHING, offering("kb", "kb://a", prompts=("p",)))
+    reads = Principal("ada", ("support",), scopes=("resource.read",))
+    assert (await house.listed(reads), await house.prompts(reads)) == (["kb://a"], [])
+    with pytest.raises(NotFound):
+        await house.read("kb://a", Principal("ada", ("support",), scopes=("kb.*", "prompt.get")))
+
+
 async def test_a_caller_who_knows_the_family_is_told_which_rule_denies_one_of_it() -> None:
     rules = EVERYTHING + (
         "  - {id: not-thirteen, operations: [resource.read], resource: {uri: ['*/13']}, effect: deny,"
@@ -363,6 +372,16 @@ async def test_what_was_read_is_on_record_and_redacted_where_the_rule_says_so() 
         b'{"name":"ask","arguments":{"q":"x"}}',
     ]
     assert [one.code for one in house.ledger.outcomes.values()] == ["ok", "ok"]
+    past = [
+        PastCall(one.id, one.at, ADA, one.tool, one.effect, one.rule, house.ledger.payloads[one.id])
+        for one in house.ledger.intents.values()
+    ]
+    only_prompts = (
+        "  - {id: p, operations: [prompt.get], resource: {prompt: [ask], backend: [kb]}, effect: allow}\n"
+    )
+    candidate = bind(policy("version: 1\nrules:\n" + only_prompts), house.dispatch.catalog)
+    again = replay(past, candidate, house.dispatch.catalog, lambda _name: None)
+    assert (again.kinds, again.moved, again.lost) == ({"allow -> deny": 1}, 1, {})
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,10 @@ class _Entered:
         self._entrance.ask(self._door, principal)
 
     @property
+    def offers_change(self) -> bool:
+        return offers_of(self._provider).changing
+
+    @property
     def resources(self) -> ResourceProvider | None:
         inner = offers_of(self._provider).resources
         return None if inner is None else EnteredResources(self._entrance.on_behalf, inner, self._ask)

@@ -84,19 +84,30 @@ def _modern(ctx: Context, **members: Any) -> JsonObject:
 # --- changes -------------------------------------------------------------------------------------------
 
 
+_LISTS = {
+    "tools_list_changed": mcp_types.ToolListChangedNotification,
+    "resources_list_changed": mcp_types.ResourceListChangedNotification,
+    "prompts_list_changed": mcp_types.PromptListChangedNotification,
+}
+
+
 def add_subscriptions(server: SdkServer, provider: ToolProvider, closing: asyncio.Event) -> None:
-    """`subscriptions/listen` of 2026-07-28. Of what can be subscribed to, only the list of tools ever changes
-    here, and the acknowledgement says so. Streams end with a result when `closing` is set."""
+    """`subscriptions/listen` of 2026-07-28: to the lists that the provider's `watch` speaks of, and the
+    acknowledgement says which. Streams end with a result when `closing` is set."""
 
     async def listen(
         ctx: Context, params: mcp_types.SubscriptionsListenRequestParams
     ) -> mcp_types.SubscriptionsListenResult:
         meta: Any = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
-        told = True if params.notifications.tools_list_changed else None
-        changes = provider.watch()  # before the acknowledgement: what changes after that is told
-        acknowledged = mcp_types.SubscriptionsAcknowledgedNotificationParams(
-            notifications=mcp_types.SubscriptionFilter(tools_list_changed=told), _meta=meta
+        asked, changing = params.notifications, server.offers.changing or None
+        told = mcp_types.SubscriptionFilter(
+            tools_list_changed=asked.tools_list_changed or None,
+            resources_list_changed=changing and (asked.resources_list_changed or None),
+            prompts_list_changed=changing and (asked.prompts_list_changed or None),
         )
+        kinds = [kind for name, kind in _LISTS.items() if getattr(told, name)]
+        changes = provider.watch()  # before the acknowledgement: what changes after that is told
+        acknowledged = mcp_types.SubscriptionsAcknowledgedNotificationParams(notifications=told, _meta=meta)
         await ctx.session.send_notification(
             mcp_types.SubscriptionsAcknowledgedNotification(params=acknowledged),
             related_request_id=ctx.request_id,
@@ -104,25 +115,27 @@ def add_subscriptions(server: SdkServer, provider: ToolProvider, closing: asynci
 
         async def tell() -> None:
             async for _ in changes:
-                changed = mcp_types.ToolListChangedNotification(
-                    params=mcp_types.NotificationParams(_meta=meta)
-                )
-                await ctx.session.send_notification(changed, related_request_id=ctx.request_id)
+                for kind in kinds:
+                    changed = kind(params=mcp_types.NotificationParams(_meta=meta))
+                    await ctx.session.send_notification(changed, related_request_id=ctx.request_id)
 
-        await _until(closing, tell if told else None)
+        await _until(closing, tell if kinds else None)
         return mcp_types.SubscriptionsListenResult(_meta=meta)
 
     server.add_request_handler("subscriptions/listen", mcp_types.SubscriptionsListenRequestParams, listen)
 
 
 def add_session_changes(server: SdkServer, provider: ToolProvider, ended: Callable[[Context], None]) -> None:
-    """`notifications/tools/list_changed` to a client that has a session; `ended` is called at its end. The SDK runs
-    this beside the session and stops it with that."""
+    """`notifications/tools/list_changed`, and of the other lists that change, to a client that has a session;
+    `ended` is called at its end. The SDK runs this beside the session and stops it with that."""
 
     async def initialized(ctx: Context, params: mcp_types.NotificationParams) -> None:
         try:
             async for _ in provider.watch():
                 await ctx.session.send_tool_list_changed()
+                if server.offers.changing:
+                    await ctx.session.send_resource_list_changed()
+                    await ctx.session.send_prompt_list_changed()
         finally:
             ended(ctx)
 

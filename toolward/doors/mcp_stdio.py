@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from toolward.doors.mcp_plain import PlainMcp, unreadable
 from toolward.doors.stdio_streams import MAX_LINE, claim, open_streams
+from toolward.offers import offers_of
 from toolward.types import Principal, ServerInfo, ToolProvider
 from toolward.wire import mcp as wire
 
@@ -115,7 +116,8 @@ class StdioDoor:
     async def _tell_changes(self) -> None:
         """To a client of the handshake eras; later ones ask with `subscriptions/listen`."""
         async for _ in self._provider.watch():
-            self._write(wire.list_changed_notification())
+            for changed in wire.list_changed_notifications(offers_of(self._provider)):
+                self._write(changed)
             await self._flush()
 
     def _start(self, id_: str | int, message: wire.Message, line: bytes) -> None:

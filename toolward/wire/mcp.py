@@ -274,8 +274,10 @@ def log_notification(entry: LogEntry, logger: str) -> bytes:
     return _encode({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
 
 
-def list_changed_notification() -> bytes:
-    return b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+def list_changed_notifications(offers: Offers) -> list[bytes]:
+    """Of everything whose changes the provider tells."""
+    kinds = ("tools", "resources", "prompts") if offers.changing else ("tools",)
+    return [b'{"jsonrpc":"2.0","method":"notifications/%b/list_changed"}' % kind.encode() for kind in kinds]
 
 
 def capabilities(offers: Offers, *, tells_changes: bool, takes_log_level: bool = False) -> JsonObject:
@@ -283,9 +285,9 @@ def capabilities(offers: Offers, *, tells_changes: bool, takes_log_level: bool =
     `takes_log_level`: the handshake eras' `logging/setLevel` is answered."""
     found: JsonObject = {"tools": {"listChanged": tells_changes}}
     if offers.resources is not None:
-        found["resources"] = {"subscribe": False, "listChanged": False}
+        found["resources"] = {"subscribe": False, "listChanged": tells_changes and offers.changing}
     if offers.prompts is not None:
-        found["prompts"] = {"listChanged": False}
+        found["prompts"] = {"listChanged": tells_changes and offers.changing}
     if takes_log_level:
         found["logging"] = {}
     return found
