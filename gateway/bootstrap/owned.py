@@ -2,7 +2,7 @@
 reaches those instead. No I/O.
 
 A server on a socket is reached as ever, by the token that the supervisor chose for it. A server on stdio has one
-client, so the supervisor offers it anew over gRPC on loopback (`relay`).
+client, so the supervisor offers it anew, over MCP on loopback (`relay`): that carries all that such a server has.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from gateway.core.spec import GrpcSpec, Quiet, Spec, StdioSpec
+from gateway.core.spec import HttpSpec, Quiet, Spec, StdioSpec
 from toolward.errors import ConfigurationError
 
 Reached = Callable[[Iterable[Spec]], tuple[Spec, ...]]
@@ -84,10 +84,10 @@ def _reached(handed: Mapping[str, Handed], spec: Spec) -> Spec:
             hint="Restart `toolward up` to put the configuration in force.",
         )
     if isinstance(spec, StdioSpec):
-        return GrpcSpec(
+        return HttpSpec(
             name=spec.name,
             address=spec.address,
-            target=f"127.0.0.1:{told.port}",
+            url=f"http://127.0.0.1:{told.port}/mcp",
             token=told.token,
             timeout=spec.timeout,
             concurrency=spec.concurrency,

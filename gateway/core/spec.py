@@ -81,7 +81,8 @@ class StdioSpec(Quiet, frozen=True, kw_only=True):
 
 class HttpSpec(Quiet, frozen=True, kw_only=True):
     """MCP over Streamable HTTP. `start` starts the server, and then a token of its own is made for each start
-    where `token` is empty."""
+    where `token` is empty. With `relays` it is a process of this gateway's own that stands before a server on
+    stdio, and people are shown that server."""
 
     name: str
     address: str
@@ -96,16 +97,16 @@ class HttpSpec(Quiet, frozen=True, kw_only=True):
     queue: int = QUEUE
     on_behalf_of: bool = False
     principal_key: str = ""
+    relays: bool = False
 
     @property
-    def transport(self) -> Literal["http"]:
-        return "http"
+    def transport(self) -> Literal["http", "stdio"]:
+        return "stdio" if self.relays else "http"
 
 
 class GrpcSpec(Quiet, frozen=True, kw_only=True):
     """`toolward.v1.ToolService` at HOST:PORT, or at another target that gRPC knows: `dns:///NAME:PORT`, whose name
-    may have several addresses, calls going to each in turn. One that we start is at HOST:PORT. With `relays` it is
-    a process of this gateway's own that stands before a server on stdio, and people are shown that server."""
+    may have several addresses, calls going to each in turn. One that we start is at HOST:PORT."""
 
     name: str
     address: str
@@ -119,11 +120,10 @@ class GrpcSpec(Quiet, frozen=True, kw_only=True):
     queue: int = QUEUE
     on_behalf_of: bool = False
     principal_key: str = ""
-    relays: bool = False
 
     @property
-    def transport(self) -> Literal["grpc", "stdio"]:
-        return "stdio" if self.relays else "grpc"
+    def transport(self) -> Literal["grpc"]:
+        return "grpc"
 
 
 Spec = StdioSpec | HttpSpec | GrpcSpec
