@@ -111,7 +111,7 @@ class Workers:
                 said = await process.stdout.readline()
             report = msgspec.json.decode(said, type=Report)
         except TimeoutError:
-            await self._kill(process)
+            await self._kill(process, after=0)
             raise Unavailable(
                 f"Worker {number} was not ready within {self._timing.ready:g} s.", hint="Its log has more."
             ) from None
@@ -161,10 +161,10 @@ class Workers:
         for process in self._processes.values():
             await process.wait()
 
-    async def _kill(self, process: Process) -> None:
-        """Where it has not ended yet by itself, as one does that said why."""
+    async def _kill(self, process: Process, after: float = 1.0) -> None:
+        """Where it has not ended by itself, as one does that said why; it has `after` seconds for that."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(after):
                 await process.wait()
         _signal(process, signal.SIGKILL)
         await process.wait()
