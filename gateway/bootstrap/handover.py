@@ -18,7 +18,7 @@ MAX_LINE = 4 * 1024 * 1024
 
 class Handover(Quiet, frozen=True, kw_only=True):
     """`number` counts from 1; `supervisor` is its process; `config` is the file that was named, if one was; `http`
-    and `grpc` are where all workers listen."""
+    and `grpc` are where all workers listen, `at_start` is the `owned.start_digest` of the settings."""
 
     number: int
     workers: int
@@ -26,6 +26,7 @@ class Handover(Quiet, frozen=True, kw_only=True):
     http: tuple[str, int]
     grpc: tuple[str, int]
     owned: Mapping[str, Handed]
+    at_start: str = ""
     config: str = ""
     json: bool = False
     resume: bool = True

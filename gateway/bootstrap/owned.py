@@ -8,9 +8,12 @@ client, so the supervisor offers it anew, over MCP on loopback (`relay`): that c
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any
 
 import msgspec
 
+from gateway.config.difference import AT_START
+from gateway.config.settings import Settings
 from gateway.core.spec import HttpSpec, Quiet, Spec, StdioSpec
 from toolward.errors import ConfigurationError
 
@@ -69,7 +72,25 @@ def reached_by(handed: Mapping[str, Handed]) -> Reached:
 
 def spec_digest(spec: Spec) -> str:
     """Of all that is configured of it, secrets too: it is told to nobody but workers."""
-    text = msgspec.json.encode([type(spec).__name__, spec], order="sorted", enc_hook=str)
+    return _digest([type(spec).__name__, spec])
+
+
+def start_digest(settings: Settings) -> str:
+    """Of all that only a restart puts in force: it must be the same for every worker, be it started later."""
+    return _digest([getattr(settings, key) for key in AT_START])
+
+
+def check_start(settings: Settings, digest: str) -> None:
+    """Raises ConfigurationError where these are not of that `start_digest`."""
+    if start_digest(settings) != digest:
+        raise ConfigurationError(
+            f"Of {', '.join(AT_START)} something has changed, which must be the same for all workers.",
+            hint="Restart `toolward up` to put the configuration in force.",
+        )
+
+
+def _digest(value: Any) -> str:
+    text = msgspec.json.encode(value, order="sorted", enc_hook=str)
     return hashlib.sha256(text).hexdigest()
 
 

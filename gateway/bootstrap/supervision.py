@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gateway.backends.pool import Backends
 from gateway.bootstrap.house import ledger_file
 from gateway.bootstrap.identity import secret_file
-from gateway.bootstrap.owned import Handed, hand, is_owned, with_secrets
+from gateway.bootstrap.owned import Handed, hand, is_owned, start_digest, with_secrets
 from gateway.bootstrap.relay import relayed
 from gateway.bootstrap.reload import read
 from gateway.config.find import make_home
@@ -20,10 +20,12 @@ from toolward.doors.address import Address, reserved
 
 
 class Supervised(NamedTuple):
-    """Where workers listen, and by name what they are told of the backends that are started here."""
+    """Where workers listen, what is the same for all of them until a restart, and by name what they are told of the
+    backends that are started here."""
 
     http: Address
     grpc: Address
+    at_start: str
     handed: dict[str, Handed]
 
 
@@ -52,4 +54,4 @@ async def open_supervised(settings: Settings, home: Path) -> AsyncGenerator[Supe
                 handed[spec.name] = await stack.enter_async_context(relayed(backends, spec))
             else:
                 handed[spec.name] = hand(spec, ours)
-        yield Supervised(http, grpc, handed)
+        yield Supervised(http, grpc, start_digest(settings), handed)

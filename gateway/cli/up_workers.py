@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from gateway.bootstrap.handover import Handover
 from gateway.bootstrap.supervision import Supervised, open_supervised
-from gateway.bootstrap.workers import Workers
+from gateway.bootstrap.workers import Workers, WorkerTiming
 from gateway.cli.output import note, print_json
 from gateway.cli.session import Common, loading
 from gateway.config.find import home_directory
@@ -19,6 +19,9 @@ from toolward.errors import ConfigurationError
 
 COMMAND = (sys.executable, "-P", "-m", "gateway.cli.worker")
 """Without the working directory among the places that modules come from: nobody vouches for what lies there."""
+
+TO_END = 20.0
+"""Seconds that a worker has to end beside those for the calls in work."""
 
 
 async def up_with_workers(common: Common, workers: int, *, resume: bool) -> None:
@@ -39,7 +42,8 @@ async def up_with_workers(common: Common, workers: int, *, resume: bool) -> None
         def handover(number: int) -> Handover:
             return _handover(number, workers, common, has, resume=resume)
 
-        async with Workers(COMMAND, handover, workers) as at_work:
+        timing = WorkerTiming(stop=settings.limits.drain + TO_END)
+        async with Workers(COMMAND, handover, workers, timing) as at_work:
             with _hangups(at_work, stopped.set):
                 _say(common, workers, has, at_work)
                 at_work.go(says=not common.json)
@@ -56,6 +60,7 @@ def _handover(number: int, workers: int, common: Common, has: Supervised, *, res
         http=has.http,
         grpc=has.grpc,
         owned=has.handed,
+        at_start=has.at_start,
         config="" if common.config is None else str(common.config),
         json=common.json,
         resume=resume,

@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.bootstrap import open_doors, open_gateway
 from gateway.bootstrap.handover import MAX_LINE, Go, Handover, Report, line
-from gateway.bootstrap.owned import reached_by
+from gateway.bootstrap.owned import check_start, reached_by
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from gateway.cli.session import Common, loading, reloading_at_hangup
 from gateway.cli.up import going_on, say_outcome, say_what_runs
@@ -72,11 +72,13 @@ async def _work(handover: Handover, report: BinaryIO) -> None:
     home = home_directory()
     common = Common(Path(handover.config) if handover.config else None, handover.json)
     load = loading(common, home)
+    settings = load()
+    check_start(settings, handover.at_start)
     reached = reached_by(handover.owned)
     at = Opened(Address(*handover.http), Address(*handover.grpc))
     stopped = until_stopped()
     async with (
-        open_gateway(load(), home, load=load, patient=False, reached=reached) as gateway,
+        open_gateway(settings, home, load=load, patient=False, reached=reached) as gateway,
         open_doors(gateway, at) as opened,
     ):
         with reloading_at_hangup(gateway, stopped.set):

@@ -2,6 +2,7 @@
 
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -9,17 +10,21 @@ from msgspec.structs import replace
 from gateway.bootstrap.handover import Handover, line
 from gateway.bootstrap.owned import (
     Handed,
+    check_start,
     hand,
     hand_relay,
     is_owned,
     reached_by,
     spec_digest,
+    start_digest,
     with_secrets,
 )
+from gateway.config.limits import DoorLimits
 from gateway.config.origins import origins
 from gateway.config.secrets import Substituted
 from gateway.config.settings import Settings
 from gateway.core.spec import GrpcSpec, HttpSpec, Launch, OAuthSpec, Spec, StdioSpec
+from toolward.doors.tls import Tls
 from toolward.errors import ConfigurationError
 
 LAUNCH = Launch(("crm", "--http"), {"KEY": Substituted("hidden", "${env:KEY}")}, Path("/srv"), ("hidden",))
@@ -110,6 +115,14 @@ def test_what_is_pinned_is_the_configuration_and_not_the_way_of_a_worker() -> No
     settings = Settings(source="x", backends=(STDIO, HTTP), agents=(), policies=(), principals=())
     assert origins(settings)["search"] == {"command": ["crm", "--http"], "cwd": "/srv"}
     assert spec_digest(STDIO) == spec_digest(replace(STDIO))
+
+
+@pytest.mark.parametrize("change", [{"tls": Tls(Path("a"), Path("b"))}, {"limits": DoorLimits(drain=3)}])
+def test_a_worker_that_comes_later_opens_the_same_doors(change: dict[str, Any]) -> None:
+    settings = Settings(source="x", agents=(), policies=(), principals=())
+    check_start(replace(settings, source="y", budgets=()), start_digest(settings))
+    with pytest.raises(ConfigurationError, match="the same for all workers"):
+        check_start(replace(settings, **change), start_digest(settings))
 
 
 def test_the_line_of_secrets_is_one_line_and_shows_nothing_of_itself() -> None:
