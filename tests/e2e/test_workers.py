@@ -95,6 +95,9 @@ def test_two_workers_are_one_gateway_and_survive_each_other(tmp_path: Path) -> N
     processes = up.descendants()
     try:
         assert up.where["workers"] == 2
+        at_work = [one for one in processes if "gateway.cli.worker" in one.cmdline()]
+        assert [one.cmdline()[1:] for one in at_work] == [["-P", "-m", "gateway.cli.worker"]] * 2
+        assert not any("TOOLWARD_TOKEN" in one.environ() for one in at_work)
         asked = Asked(up, home)
         with asked.connections(2) as workers:
             one, other = workers.values()

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -18,7 +19,7 @@ from gateway.bootstrap.handover import Handover
 from gateway.bootstrap.owned import reached_by
 from gateway.bootstrap.relay import relayed
 from gateway.bootstrap.workers import Workers, WorkerTiming
-from gateway.core.spec import Spec, StdioSpec
+from gateway.core.spec import HttpSpec, Launch, Spec, StdioSpec
 from tests.integration.scripted_tools import ADA, failing
 from tests.integration.test_backends import IN_TIME, ask, backends, call, gone, listing, stdio, until
 from toolward.doors.address import Address, listening_socket, reserved
@@ -187,3 +188,14 @@ async def test_one_process_serves_all_workers_and_its_end_is_seen_by_each(tmp_pa
 
         second, third = await asyncio.gather(again(one), again(other))
         assert second == third != first
+
+
+async def test_a_relay_serves_nobody_but_workers(tmp_path: Path) -> None:
+    spec = StdioSpec(name="none", address="none", launch=Launch(("true",)))
+    async with relayed(Backends((), logs=tmp_path), spec) as handed, httpx.AsyncClient() as client:
+        told = reached_by({"none": handed})((spec,))[0]
+        assert isinstance(told, HttpSpec)
+        hello = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        for token in ("guessed", f"{handed.token}x"):
+            answer = await client.post(told.url, json=hello, headers={"authorization": f"Bearer {token}"})
+            assert answer.status_code == 401
