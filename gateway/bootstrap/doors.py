@@ -1,5 +1,6 @@
 """The gateway's doors on sockets: HTTP (MCP, REST, probes) and gRPC."""
 
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,8 +24,9 @@ LAST_WORDS = 1
 
 
 @asynccontextmanager
-async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
-    """Serve over HTTP and gRPC at the configured addresses. Raises ConfigurationError."""
+async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGenerator[Opened, None]:
+    """Serve over HTTP and gRPC at the configured addresses, or at the `shared` ones, where other workers of this
+    gateway listen too. Raises ConfigurationError."""
     from gateway.servers.front import front
     from gateway.servers.rest import rest_app
     from toolward.doors.grpc import serve_grpc
@@ -32,6 +34,9 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     from toolward.doors.probes import Probes
 
     settings, info, telemetry = gateway.settings, gateway.info, gateway.telemetry
+    at = shared or Opened(settings.http, settings.grpc)
+    http, grpc_at = at.http or settings.http, at.grpc or settings.grpc
+    of_workers = shared is not None
     protected = _protected(gateway)
     limits, drain = settings.limits.of_doors, settings.limits.drain
     entrance = Entrance(
@@ -41,7 +46,7 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
         beside=telemetry.metrics.all,
     )
     entrance.suspects.good({"authorization": f"Bearer {local_secret(secret_file(gateway.home))}"})
-    terms = Terms(entrance, limits=limits, protected=protected)
+    terms = Terms(entrance, limits=limits, protected=protected, shared=of_workers)
     known = authentication(gateway)
     authenticate = entrance.counting(known, "http")
     origins = allowed_names(settings.http, _names(settings.http, protected))
@@ -64,15 +69,16 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
     async with (
         http_server(
             front(mcp, rest, origins, probes),
-            settings.http,
+            http,
             tls=settings.tls,
             limits=limits,
             drain=LAST_WORDS,
             plain=mcp,
             refused=partial(entrance.refused.add, "http"),
+            shared=of_workers,
         ) as port,
         serve_grpc(
-            str(settings.grpc),
+            str(grpc_at),
             entrance.to(gateway.dispatch, "grpc"),
             entrance.counting(known, "grpc"),
             agents=agents("grpc"),
@@ -80,12 +86,13 @@ async def open_doors(gateway: Gateway) -> AsyncGenerator[Opened, None]:
             grace=LAST_WORDS,
             limits=limits,
             tls=settings.tls,
+            shared=of_workers,
         ) as grpc,
     ):
         terms.readiness.state = "ready"
         try:
             scheme = "http" if settings.tls is None else "https"
-            yield Opened(settings.http._replace(port=port), settings.grpc._replace(port=grpc.port), scheme)
+            yield Opened(http._replace(port=port), grpc_at._replace(port=grpc.port), scheme)
         finally:
             terms.readiness.state = "draining"
             await grpc.stop_serving()
@@ -121,4 +128,9 @@ def _status(gateway: Gateway, principal: Principal) -> Mapping[str, Any]:
     for backend in ("*", *gateway.upkeep.in_force.catalog.backends):
         if denied := gateway.dispatch.authorize(principal, "backend.read", {"backend": backend}):
             raise denied
-    return {**gateway.reload.status(), "keys": gateway.keys.status(), "reminders": gateway.reminders.status()}
+    return {
+        **gateway.reload.status(),
+        "keys": gateway.keys.status(),
+        "reminders": gateway.reminders.status(),
+        "process": os.getpid(),
+    }

@@ -14,6 +14,7 @@ from gateway.backends.pool import Backends
 from gateway.bootstrap.identity import state_key
 from gateway.bootstrap.keys import Keys
 from gateway.bootstrap.models import Models, open_models
+from gateway.bootstrap.owned import Reached, as_configured
 from gateway.bootstrap.reload import Load, Reload
 from gateway.bootstrap.runs import make_runs, open_telemetry
 from gateway.bootstrap.system import SystemClock, SystemIds
@@ -101,14 +102,16 @@ async def open_gateway(
     load: Load | None = None,
     environment: Mapping[str, str] = os.environ,
     patient: bool = True,
+    reached: Reached = as_configured,
 ) -> AsyncGenerator[Gateway, None]:
     """Start the configured servers, discover their tools, open the ledger. Raises ConfigurationError.
 
     A backend that does not answer is told in its listing and tried again; it stops nothing. `patient`: each has its
     time to answer before this is open; otherwise a slow one joins later. With `load`, which reads the settings
-    anew, what changes in their files takes effect while this is open.
+    anew, what changes in their files takes effect while this is open. `reached` says how backends are reached where
+    it is not this process that starts them.
     """
-    reload = Reload(settings, load)
+    reload = Reload(settings, load, reached)
     make_home(home)
     keys = Keys(home)
     clock, ids = SystemClock(), SystemIds()
@@ -120,7 +123,9 @@ async def open_gateway(
         Ledger.open(ledger_file(home), checkpoints=settings.checkpoints) as ledger,
         open_models(settings.models, environment) as models,
         Webhooks() as webhooks,
-        Backends(settings.backends, logs=home / "logs", patient=patient, subjects=subjects) as backends,
+        Backends(
+            reached(settings.backends), logs=home / "logs", patient=patient, subjects=subjects
+        ) as backends,
     ):
         telemetry = stack.enter_context(open_telemetry(info.name, environment))
         backends_and_agents = WithAgents(backends)

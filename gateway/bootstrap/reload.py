@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from gateway.agent.definition import AgentDefinition
 from gateway.backends.pool import Backends
 from gateway.bootstrap.models import Models
+from gateway.bootstrap.owned import Reached, as_configured
 from gateway.bootstrap.upkeep import Upkeep
 from gateway.config.agents import load_agents
 from gateway.config.difference import difference
@@ -58,8 +59,11 @@ class Reload:
     """What is in force, and how it changes. `now` and `agents` are always of one reading. Without `load` nothing is
     read again."""
 
-    def __init__(self, settings: Settings, load: Load | None = None) -> None:
-        """Raises ConfigurationError."""
+    def __init__(
+        self, settings: Settings, load: Load | None = None, reached: Reached = as_configured
+    ) -> None:
+        """`reached` says how the configured backends are reached from here. Raises ConfigurationError."""
+        self._reached = reached
         self.now = read(settings)
         self.agents = dict(self.now.agents)
         """Kept up to date in place."""
@@ -181,9 +185,10 @@ class Reload:
                 self._say("Nothing has changed." if nudged else "The configuration is as it was in force.")
             return
         try:
+            backends = self._reached(found.settings.backends)
             models = await self._models.prepare(found.settings.models)
             self._upkeep.use(found.settings, found.policy)
-        except ConfigurationError as error:  # of an endpoint, or its tools.lock
+        except ConfigurationError as error:  # of a backend that is not ours to start, an endpoint, tools.lock
             self._keep(error.text, nudged=nudged)
             return
         self._models.use(models)
@@ -191,7 +196,7 @@ class Reload:
         self.agents.clear()
         self.agents.update(found.agents)
         waiting, self.restart = self.restart, difference(self._start, found.settings).restart
-        await self._backends.change(found.settings.backends)
+        await self._backends.change(backends)
         await self._upkeep.renewed()
         for note in (*found.settings.notes, *self._upkeep.in_force.policy.problems):
             if note not in before.settings.notes and note not in flaws:

@@ -37,7 +37,10 @@ _ALONE = (
     _Command(
         "up",
         "gateway.cli.up:up",
-        "Start the gateway and the configured tool servers; Ctrl-C stops all.\n\nExample: toolward up",
+        "Start the gateway and the configured tool servers; Ctrl-C stops all.\n\n"
+        "With --workers several processes do its work at one address, for machines with as many free cores.\n\n"
+        "Example: toolward up\n"
+        "Example: toolward up --workers 4",
     ),
     _Command(
         "ask",

@@ -3,10 +3,10 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from gateway.bootstrap import Gateway, open_doors, open_gateway, secret_file
 from gateway.cli.output import EXIT_OK, coloured, note, print_json, printable_lines, shorten
@@ -17,21 +17,35 @@ from toolward.doors.running import run_loop, settled
 from toolward.doors.serve import Opened, until_stopped
 from toolward.telemetry.logs import log_to_stderr
 
+MAX_WORKERS = 64
+
 
 def up(
     *,
     resume: Annotated[
         bool, Parameter(help="go on with unfinished runs; otherwise they are left for the next start")
     ] = True,
+    workers: Annotated[
+        int,
+        Parameter(
+            help="processes that do the gateway's work; see docs/workers.md",
+            validator=validators.Number(gte=1, lte=MAX_WORKERS),
+        ),
+    ] = 1,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Start the gateway and the configured tool servers; Ctrl-C stops all."""
     log_to_stderr(os.environ.get("TOOLWARD_LOG_FORMAT", "text"))
-    run_loop(_up(common, resume=resume))
+    if workers == 1:
+        run_loop(_up_alone(common, resume=resume))
+    else:
+        from gateway.cli.up_workers import up_with_workers
+
+        run_loop(up_with_workers(common, workers, resume=resume))
     return EXIT_OK
 
 
-async def _up(common: Common, *, resume: bool) -> None:
+async def _up_alone(common: Common, *, resume: bool) -> None:
     home = home_directory()
     load = loading(common, home)
     settings = load()
@@ -45,13 +59,16 @@ async def _up(common: Common, *, resume: bool) -> None:
         # From before the first word on: who reads that we run may send the signal, which else would end us.
         with reloading_at_hangup(gateway, stopped.set):
             unfinished = await gateway.runs.unfinished() if resume else 0
-            async with _taking_up(gateway) if resume else nullcontext():
+            async with going_on(gateway, resume=resume):
                 await _serve(common, gateway, opened, stopped, unfinished)
 
 
 @asynccontextmanager
-async def _taking_up(gateway: Gateway) -> AsyncGenerator[None, None]:
-    """Go on with unfinished runs, beside what else is done."""
+async def going_on(gateway: Gateway, *, resume: bool) -> AsyncGenerator[None, None]:
+    """Go on with unfinished runs, beside what else is done, where that is wished."""
+    if not resume:
+        yield
+        return
     working = asyncio.create_task(gateway.take_up_runs())
     try:
         yield
@@ -64,7 +81,7 @@ async def _serve(
     common: Common, gateway: Gateway, opened: Opened, stopped: asyncio.Event, resumed: int
 ) -> None:
     if not common.json:
-        gateway.reload.on_outcome(_say_outcome)
+        gateway.reload.on_outcome(say_outcome)
     if common.json:
         print_json({"http": f"{opened.scheme}://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
     else:
@@ -108,7 +125,7 @@ def _state(listing: Listing) -> str:
     return f"{state}  {listing.backend:<12} {listing.transport:<5}  {said}"
 
 
-def _say_outcome(said: str, failed: bool) -> None:
+def say_outcome(said: str, failed: bool) -> None:
     """Of a reading of the configuration; failures are in the log already, which goes to the same place."""
     if not failed:
         note(printable_lines(said))

@@ -33,7 +33,8 @@ _AT_ONCE = (
     "identity",
     "mcp",
 )
-_AT_START = ("http", "grpc", "tls", "resource", "limits")
+AT_START = ("http", "grpc", "tls", "resource", "limits")
+"""Settings that only a restart puts in force."""
 
 
 def difference(before: Settings, after: Settings) -> Difference:
@@ -45,5 +46,5 @@ def difference(before: Settings, after: Settings) -> Difference:
         removed=tuple(name for name in old if name not in new),
         changed=tuple(name for name in new if name in old and old[name] != new[name]),
         others=tuple(key for key in _AT_ONCE if getattr(before, key) != getattr(after, key)),
-        restart=tuple(key for key in _AT_START if getattr(before, key) != getattr(after, key)),
+        restart=tuple(key for key in AT_START if getattr(before, key) != getattr(after, key)),
     )

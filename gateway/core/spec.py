@@ -81,7 +81,8 @@ class StdioSpec(Quiet, frozen=True, kw_only=True):
 
 class HttpSpec(Quiet, frozen=True, kw_only=True):
     """MCP over Streamable HTTP. `start` starts the server, and then a token of its own is made for each start
-    where `token` is empty."""
+    where `token` is empty. With `relays` it is a process of this gateway's own that stands before a server on
+    stdio, and people are shown that server."""
 
     name: str
     address: str
@@ -96,10 +97,11 @@ class HttpSpec(Quiet, frozen=True, kw_only=True):
     queue: int = QUEUE
     on_behalf_of: bool = False
     principal_key: str = ""
+    relays: bool = False
 
     @property
-    def transport(self) -> Literal["http"]:
-        return "http"
+    def transport(self) -> Literal["http", "stdio"]:
+        return "stdio" if self.relays else "http"
 
 
 class GrpcSpec(Quiet, frozen=True, kw_only=True):

@@ -47,6 +47,17 @@ def test_LISTEN_tells_a_modern_client(process: Process) -> None:
     assert change["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "sub"}
 
 
+def test_who_cancels_what_it_watches_and_closes_stdin_is_not_waited_for(process: Process) -> None:
+    wanted = {"notifications": {"toolsListChanged": True}, "_meta": ENVELOPE}
+    process.send("subscriptions/listen", wanted, "sub")
+    assert process.read()["method"] == "notifications/subscriptions/acknowledged"
+    process.send("notifications/cancelled", {"requestId": "sub", "_meta": ENVELOPE})
+    process.child.communicate(
+        timeout=8
+    )  # calls in work have 10 seconds, and what was cancelled is never answered
+    assert process.child.returncode == 0
+
+
 def test_what_is_behind_the_sdk_is_answered_when_the_client_closes_stdin(process: Process) -> None:
     greet(process)
     process.send("subscriptions/listen", {"notifications": {}, "_meta": ENVELOPE}, "refused")

@@ -2,6 +2,8 @@
 
 import ipaddress
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from toolward.doors.origin import LOOPBACK, Origins
@@ -36,22 +38,43 @@ def parse_address(text: str) -> Address:
     return Address(host, int(port))
 
 
-def listening_socket(address: Address) -> socket.socket:
-    """Bound and listening, so that a port in use is told before anything starts. Raises ConfigurationError."""
+def listening_socket(address: Address, *, shared: bool = False) -> socket.socket:
+    """Bound and listening, so that a port in use is told before anything starts. With `shared`, other processes of
+    this user may listen there too (SO_REUSEPORT): the kernel gives each new connection to one of them. Raises
+    ConfigurationError."""
+    listener = _bound(address, shared=shared, listens=True)
+    listener.setblocking(False)
+    return listener
+
+
+@contextmanager
+def reserved(address: Address) -> Generator[Address]:
+    """While this is open, the port is ours, and processes of ours may listen there with `shared`; no connection
+    comes here. Gives the address with the port that was chosen where 0 was asked for. Raises ConfigurationError
+    where anybody listens there, with `shared` or without."""
+    with _bound(address, shared=False, listens=True) as alone:
+        address = address._replace(port=int(alone.getsockname()[1]))
+    with _bound(address, shared=True, listens=False):
+        yield address
+
+
+def _bound(address: Address, *, shared: bool, listens: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     # The protocol is named, because asyncio switches Nagle off only where it is: 40 ms a call.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
-        listener.listen(1024)
+        if listens:
+            listener.listen(1024)
     except OSError as error:
         listener.close()
         raise ConfigurationError(
             f"Cannot listen on {address}: {error.strerror or error}.",
             hint="Stop what uses the port, or choose another one.",
         ) from None
-    listener.setblocking(False)
     return listener
 
 

@@ -65,13 +65,16 @@ async def serve_grpc(
     limits: Limits = DEFAULT,
     tls: Tls | None = None,
     compresses: Callable[[str], bool] = is_far,
+    shared: bool = False,
 ) -> AsyncGenerator[GrpcDoor, None]:
     """Serve at `HOST:PORT` (port 0: any free one) while this is open. Health and reflection are told to everyone;
     every other RPC needs a caller that `authenticate` knows.
 
     On the way out health says NOT_SERVING, new calls are refused, and those in work have `grace` seconds.
     Large answers go compressed to clients that take that, where `compresses` says so of their peer (as gRPC
-    writes it). Without `authenticate` every caller is the principal `local`, which only loopback may be. Raises
+    writes it). Without `authenticate` every caller is the principal `local`, which only loopback may be. With
+    `shared` other processes of ours listen there too; that nobody else does is known
+    (`toolward.doors.address.reserved`). Raises
     ConfigurationError where the address cannot be used.
     """
     where = parse_address(address)
@@ -87,12 +90,13 @@ async def serve_grpc(
     services = {grpc_tools.SERVICE: _tool_handlers(boundary, provider)}
     if agents is not None:
         services[grpc_agents.SERVICE] = _agent_handlers(boundary, agents)
-    server = grpc.aio.server(options=server_options(limits), maximum_concurrent_rpcs=MAX_RPCS)
+    options = server_options(limits, shared=shared)
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_RPCS)
     for service, handlers in services.items():
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service, handlers)])
     health = Health(server, services)
     add_reflection(server, services)
-    port = _bind(server, where, tls)
+    port = _bind(server, where, tls, shared=shared)
     await health.start_serving()
     await server.start()
     log.info("%s serves gRPC at %s", name, where._replace(port=port))
@@ -105,9 +109,10 @@ async def serve_grpc(
             await server.stop(UNWINDING)
 
 
-def _bind(server: grpc.aio.Server, where: Address, tls: Tls | None) -> int:
+def _bind(server: grpc.aio.Server, where: Address, tls: Tls | None, *, shared: bool) -> int:
     """gRPC says only that it failed, and writes the cause to stderr; so the cause is looked for first."""
-    _try_address(where)
+    if not shared:
+        _try_address(where)
     try:
         if tls is None:
             return server.add_insecure_port(str(where))

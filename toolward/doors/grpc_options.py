@@ -16,9 +16,10 @@ PONG = 20
 """Seconds that it has to say so."""
 
 
-def server_options(limits: Limits) -> list[tuple[str, int]]:
+def server_options(limits: Limits, *, shared: bool = False) -> list[tuple[str, int]]:
     """No connection is ended for its age: a call may take an hour, and a watch has no end. Clients hear of new
-    replicas by names (`dns:///`), not by broken connections."""
+    replicas by names (`dns:///`), not by broken connections. Only where it is wanted is a port `shared`: else two
+    servers would share one unseen, and each get half of the calls."""
     return [
         ("grpc.max_receive_message_length", limits.body_bytes),  # also of what is unpacked
         ("grpc.max_send_message_length", -1),
@@ -32,5 +33,5 @@ def server_options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", PONG * 1000),
         ("grpc.http2.min_ping_interval_without_data_ms", PING * 1000),
         ("grpc.http2.max_ping_strikes", 2),
-        ("grpc.so_reuseport", 0),  # or two servers would share a port, and each get half of the calls
+        ("grpc.so_reuseport", int(shared)),
     ]

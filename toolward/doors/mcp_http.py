@@ -44,7 +44,7 @@ class McpHttpDoor:
     """Mount it at `/mcp` and `/mcp/`. `aclose` ends the SDK's application where it was started.
 
     A client of the handshake eras gets a session if it can be asked questions (elicitation), or if `sessions` says
-    that all of them do.
+    that all of them do; none does where several processes share the address.
     """
 
     def __init__(
@@ -169,7 +169,8 @@ class McpHttpDoor:
 
     def _opens_session(self, message: wire.Message) -> bool:
         can_be_asked = "elicitation" in message.params.capabilities
-        return message.method == "initialize" and (self._terms.sessions or can_be_asked)
+        wanted = self._terms.sessions or can_be_asked
+        return message.method == "initialize" and wanted and not self._terms.shared
 
     def _is_plain(self, message: wire.Message, headers: Headers) -> bool:
         if not self._plain.takes(message, can_notify=False):

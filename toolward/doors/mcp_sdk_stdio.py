@@ -55,6 +55,9 @@ class StdioRelay:
             if message.method == "tools/call":
                 self._arguments[message.id] = bytes(wire.decode(line).params.arguments)
         await self._to_server.send(SessionMessage(message))
+        if isinstance(message, mcp_types.JSONRPCNotification) and message.method == "notifications/cancelled":
+            # The SDK answers it never; whoever waits for all answers would wait for this one.
+            self._answered((message.params or {}).get("requestId", ""))
 
     async def drain(self) -> None:
         """Returns when every request is answered; subscriptions end now."""

@@ -32,10 +32,12 @@ async def http_server(
     drain: int = DRAIN_SECONDS,
     plain: Any = None,
     refused: Callable[[str], None] = lambda code: None,
+    shared: bool = False,
 ) -> AsyncGenerator[int, None]:
     """Serve an ASGI application while this is open; gives the port. `plain` answers plain requests before it
     (`toolward.doors.http_protocol.Plain`). `refused` is told the code of each connection that is turned away or
-    cut. On the way out, requests in work have `drain` seconds. Raises ConfigurationError."""
+    cut. On the way out, requests in work have `drain` seconds. With `shared` other processes of ours listen there
+    too. Raises ConfigurationError."""
     import uvicorn
 
     from toolward.doors.http_protocol import speaking
@@ -68,7 +70,7 @@ async def http_server(
         ssl_context_factory=made,
         ws="none",
     )
-    listener = listening_socket(address)
+    listener = listening_socket(address, shared=shared)
     server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     opening = asyncio.create_task(opened.wait())

@@ -22,7 +22,8 @@ class Readiness:
 
 class Terms(msgspec.Struct, frozen=True):
     """`hosts` are names that the HTTP door answers for beside its address and loopback's; `sessions` gives one to
-    every MCP client of the handshake eras over HTTP. Once it is to stop, a
+    every MCP client of the handshake eras over HTTP, and with `shared`, where other processes answer at the same
+    address, none of them gets one: its next request may come to another process. Once it is to stop, a
     process goes on for `drain_delay` seconds while it says that it is not ready, for balancers to notice; then
     calls in work have `drain` seconds."""
 
@@ -31,6 +32,7 @@ class Terms(msgspec.Struct, frozen=True):
     tls: Tls | None = None
     hosts: tuple[str, ...] = ()
     sessions: bool = False
+    shared: bool = False
     limits: Limits = DEFAULT
     drain: int = DRAIN_SECONDS
     drain_delay: int = 0

@@ -1,0 +1,98 @@
+"""`toolward up --workers N`: this process is the supervisor. It owns the addresses and the servers that the gateway
+starts, and keeps N workers alive, which do the rest."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from gateway.bootstrap.handover import Handover
+from gateway.bootstrap.supervision import Supervised, open_supervised
+from gateway.bootstrap.workers import Workers, WorkerTiming
+from gateway.cli.output import note, print_json
+from gateway.cli.session import Common, loading
+from gateway.config.find import home_directory
+from toolward.doors.serve import until_stopped
+from toolward.errors import ConfigurationError
+
+COMMAND = (sys.executable, "-P", "-m", "gateway.cli.worker")
+"""Without the working directory among the places that modules come from: nobody vouches for what lies there."""
+
+TO_END = 20.0
+"""Seconds that a worker has to end beside those for the calls in work."""
+
+
+async def up_with_workers(common: Common, workers: int, *, resume: bool) -> None:
+    """Until SIGTERM or SIGINT. Raises ConfigurationError."""
+    if sys.platform != "linux":
+        raise ConfigurationError(
+            "Workers need Linux, where the kernel shares connections out between them.",
+            hint="Leave --workers out: one process does the work.",
+        )
+    home = home_directory()
+    settings = loading(common, home)()
+    if not common.json:
+        begun = f"Starting {len(settings.backends)} tool servers and {workers} workers"
+        note(f"{begun} (configuration: {settings.source})")
+    stopped = until_stopped()
+    async with open_supervised(settings, home) as has:
+
+        def handover(number: int) -> Handover:
+            return _handover(number, workers, common, has, resume=resume)
+
+        timing = WorkerTiming(stop=settings.limits.drain + TO_END)
+        async with Workers(COMMAND, handover, workers, timing) as at_work:
+            with _hangups(at_work, stopped.set):
+                _say(common, workers, has, at_work)
+                at_work.go(says=not common.json)
+                await stopped.wait()
+                if not common.json:
+                    note("\nStopping: calls in work are finished first.")
+
+
+def _handover(number: int, workers: int, common: Common, has: Supervised, *, resume: bool) -> Handover:
+    return Handover(
+        number=number,
+        workers=workers,
+        supervisor=os.getpid(),
+        http=has.http,
+        grpc=has.grpc,
+        owned=has.handed,
+        at_start=has.at_start,
+        config="" if common.config is None else str(common.config),
+        json=common.json,
+        resume=resume,
+    )
+
+
+def _say(common: Common, workers: int, has: Supervised, at_work: Workers) -> None:
+    first = at_work.reports[1]
+    if common.json:
+        where = {"http": f"{first.scheme}://{has.http}", "grpc": str(has.grpc)}
+        print_json({**where, "resumed": first.unfinished, "workers": workers})
+        return
+    note(
+        f"  {workers} workers share the addresses. MCP clients of the eras before 2026-07-28 get no session from\n"
+        "  them: no questions in their own window, no news of changed tools. See docs/workers.md."
+    )
+
+
+@contextmanager
+def _hangups(at_work: Workers, lost: Callable[[], None]) -> Generator[None]:
+    """SIGHUP is passed on, so that every worker reads the configuration again; `lost` is called where it says that
+    our terminal is gone."""
+    loop, had_terminal = asyncio.get_running_loop(), os.isatty(0)
+
+    def hung_up() -> None:
+        if had_terminal and not os.isatty(0):
+            lost()
+        else:
+            at_work.pass_on(signal.SIGHUP)
+
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
