@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search \
+.PHONY: help install demo up test fuzz conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -72,6 +72,9 @@ chaos-kit: install  ## kill two tool servers 200 times each in the middle of key
 
 chaos: install  ## kill a gateway at every point of twelve scenarios: some 1,700 kills, at most 50 minutes
 	@$(BIN)/python -m tests.chaos --seconds 3000
+
+fuzz: install  ## 60,000 inputs at all doors of a gateway: malformed HTTP, JSON-RPC, protobuf, REST; some 8 minutes
+	@$(BIN)/python -m tests.fuzz
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .

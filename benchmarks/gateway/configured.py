@@ -52,6 +52,7 @@ def settings(port: int, *, grpc: str = "", backends: int = 1) -> dict[str, Any]:
         "grpc": "127.0.0.1:0",
         "backends": dict.fromkeys(names(backends), backend),
         "policies": ["policy.yaml"],
+        "mcp": {"tool_search": "never"},
         "principals": [
             {"id": "local", "roles": ["operator"]},
             {"id": "ada", "roles": ["support", "role-4", "role-7"], "tenant": "acme", "token": TOKEN},

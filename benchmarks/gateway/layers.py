@@ -2,7 +2,6 @@
 `python -m benchmarks.gateway.layers LAYER CONFIGURATION HOME`. Each layer has those before it. It prints its
 address, and ends by SIGTERM."""
 
-import asyncio
 import json
 import os
 import sys
@@ -29,6 +28,7 @@ from toolward.auth import Authenticate, bearer
 from toolward.doors.address import allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.mcp_http import McpHttpDoor
+from toolward.doors.running import run_loop
 from toolward.doors.serve import http_server, until_stopped
 from toolward.doors.terms import Terms
 from toolward.types import (
@@ -166,4 +166,4 @@ def _only_mcp(door: Any) -> Any:
 if __name__ == "__main__":
     _, asked, configuration, folder = sys.argv
     Path(folder).mkdir()
-    asyncio.run(serve(asked, read_settings(Path(configuration)), Path(folder)))
+    run_loop(serve(asked, read_settings(Path(configuration)), Path(folder)))

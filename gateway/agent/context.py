@@ -118,6 +118,8 @@ def utf8(text: str) -> int:
 
 def _opening(state: RunStateData) -> Iterator[Message]:
     yield Message("system", f"{state.definition.instructions.strip()}\n\n{RESULTS_ARE_DATA}")
+    for said in state.before:
+        yield Message(said.role, said.text)
     yield Message("user", state.run.input)
     summary = state.seen.summary
     if summary is None:

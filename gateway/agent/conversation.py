@@ -9,7 +9,7 @@ from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.model_requests import MessageRef
 from gateway.core.ports import ToolUse
-from toolward.types import RequestKind, Run
+from toolward.types import RequestKind, Run, Said
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -156,6 +156,7 @@ class Seen(msgspec.Struct, frozen=True):
 class RunStateData(msgspec.Struct, frozen=True):
     """Everything that a run's events say. `run` is the row that lists show.
 
+    `before` was said before the run's input, as its caller told it.
     `items` came beside the turns, in the order of the log: messages, and outcomes of turns that were set aside;
     each turn says how many it heard. `refs` and `tools` are what the model was asked last. `since` is what had
     been used when the last message came: limits count from there. `reached` is a limit outside the run's own,
@@ -166,6 +167,7 @@ class RunStateData(msgspec.Struct, frozen=True):
     tenant: str
     definition: AgentDefinition
     seq: int
+    before: tuple[Said, ...] = ()
     turns: tuple[Turn, ...] = ()
     unsettled: tuple[int, ...] = ()  # numbers of turns
     items: tuple[Item, ...] = ()

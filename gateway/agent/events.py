@@ -12,7 +12,7 @@ import msgspec
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.model_requests import RequestChange
 from gateway.core.ports import StopReason, ToolUse, Usage
-from toolward.types import RequestKind
+from toolward.types import RequestKind, Said
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,15 +23,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 class RunStarted(Event, frozen=True, kw_only=True):
     """The run exists. It keeps the agent's definition, so that what the model saw can be rebuilt although the
-    agent's file has changed since; which tools it may call is looked up anew each time. `scopes` narrow it as they
-    narrowed who started it (None = not at all), proven by the key of the prefix `api_key`, where it was one. `hops`
-    are the gateways that the call which started it had passed: its own calls count on from there."""
+    agent's file has changed since; which tools it may call is looked up anew each time. `before` is what was said
+    before the input, elsewhere: the caller's word for it. `scopes` narrow the run as they narrowed who started it
+    (None = not at all), proven by the key of the prefix `api_key`, where it was one. `hops` are the gateways
+    that the call which started it had passed: its own calls count on from there."""
 
     agent: str
     owner: str
     tenant: str
     input: str
     definition: AgentDefinition
+    before: tuple[Said, ...] = ()
     scopes: tuple[str, ...] | None = None
     api_key: str = ""
     hops: int = 0

@@ -64,6 +64,11 @@ def so_far(state: RunStateData) -> Sources:
 
 def _beginning(state: RunStateData) -> Iterator[Source]:
     yield Source("trusted", state.definition.instructions, "the agent's instructions")
+    for said in state.before:  # what an agent is told to have said may come from anywhere
+        if said.role == "user":
+            yield Source("user", said.text, "what the user said before the run")
+        else:
+            yield Source("untrusted", said.text, "what was said before the run, as the caller tells it")
     yield Source("user", state.run.input, "the run's input")
 
 

@@ -137,12 +137,14 @@ def begin(run_id: str, event: ev.Event, at: int) -> RunStateData:
         updated_at=at,
         last_seq=1,
     )
-    seen = Seen(size=utf8(event.definition.instructions) + utf8(RESULTS_ARE_DATA) + utf8(event.input))
+    said = (event.definition.instructions, RESULTS_ARE_DATA, *(one.text for one in event.before), event.input)
+    seen = Seen(size=sum(map(utf8, said)))
     return RunStateData(
         run,
         event.tenant,
         event.definition,
         seq=1,
+        before=event.before,
         seen=seen,
         scopes=event.scopes,
         api_key=event.api_key,

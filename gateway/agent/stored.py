@@ -71,6 +71,9 @@ def _taken_out(event: ev.Event, data: JsonObject) -> Iterator[tuple[str, bytes]]
     for name in _WORDS.get(type(event), ()):
         if data[name]:
             yield name, data.pop(name).encode()
+    if isinstance(event, ev.RunStarted):
+        for number, said in enumerate(data["before"]):
+            yield f"before.{number}.text", said.pop("text").encode()
     if isinstance(event, ev.ModelReplied):
         for number, use in enumerate(data["tool_uses"]):
             yield f"tool_uses.{number}.arguments_json", use.pop("arguments_json").encode()

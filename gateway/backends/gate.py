@@ -1,8 +1,8 @@
 """The gate before the calls of a backend: what their failures say of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from gateway.core.breaker import Breaker
 from gateway.core.gate import Gate
@@ -25,7 +25,7 @@ class BackendGate:
 
     def through(
         self, work: Callable[[], Awaitable[ResultT]], *, until: float, had_all: bool
-    ) -> Awaitable[ResultT]:
+    ) -> Coroutine[Any, Any, ResultT]:
         """`until` is by the loop's clock, for waiting; `had_all` says that the call has all the time that this
         backend ever has, so that running out of it is the backend's failure, not the caller's wish.
 

@@ -13,6 +13,7 @@ from gateway.cli.output import EXIT_OK, coloured, note, print_json, printable_li
 from gateway.cli.session import Common, loading, reloading_at_hangup
 from gateway.config.find import home_directory
 from gateway.core.ports import Listing
+from toolward.doors.running import run_loop, settled
 from toolward.doors.serve import Opened, until_stopped
 from toolward.telemetry.logs import log_to_stderr
 
@@ -36,11 +37,11 @@ def up(
     """Start the gateway and the configured tool servers; Ctrl-C stops all."""
     log_to_stderr(os.environ.get("TOOLWARD_LOG_FORMAT", "text"))
     if workers == 1:
-        asyncio.run(_up_alone(common, resume=resume))
+        run_loop(_up_alone(common, resume=resume))
     else:
         from gateway.cli.up_workers import up_with_workers
 
-        asyncio.run(up_with_workers(common, workers, resume=resume))
+        run_loop(up_with_workers(common, workers, resume=resume))
     return EXIT_OK
 
 
@@ -85,6 +86,7 @@ async def _serve(
         print_json({"http": f"{opened.scheme}://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
     else:
         await say_what_runs(gateway, opened, resumed)
+    settled()
     with suppress(asyncio.CancelledError):
         await stopped.wait()
     if not common.json:

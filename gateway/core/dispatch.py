@@ -8,7 +8,6 @@ an agent turns to people goes to them in place of a backend (`asking`). `list_to
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from itertools import islice
 
 from msgspec.structs import replace
 
@@ -138,10 +137,7 @@ class Dispatch:
     async def list_tools(self, principal: Principal, cursor: str | None = None) -> ToolPage:
         """One page. The cursor is the name of the last tool of the page before. Raises InvalidRequest."""
         start = 0 if cursor is None else self._after(principal, cursor)
-        shown = self._now.visible(principal, start=start)
-        page = list(islice(shown, self._bounds.page))
-        more = next(shown, None) is not None
-        return ToolPage(tuple(entry.tool for entry in page), page[-1].name if more else None)
+        return self._now.page(principal, start, self._bounds.page)
 
     def _after(self, principal: Principal, cursor: str) -> int:
         catalog, policy = self._now.catalog, self._now.policy

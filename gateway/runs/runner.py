@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.state import begin
-from gateway.agent.stored import encode
+from gateway.agent.stored import decode, encode
 from gateway.core.budgets import Budget
 from gateway.core.catalog import UNKNOWN, ToolFacts
 from gateway.core.ports import Authorize, Caller, Clock, Ids, RunRecord
@@ -22,7 +22,7 @@ from gateway.runs.control import Control
 from gateway.runs.feed import Feed
 from gateway.runs.following import follow
 from gateway.runs.inbox import Inbox
-from gateway.runs.inputs import check_key, check_text
+from gateway.runs.inputs import check_before, check_key, check_text
 from gateway.runs.journal import Journals
 from gateway.runs.leases import LEASE_SECONDS, Leases
 from gateway.runs.model_calls import FindEndpoint
@@ -40,6 +40,7 @@ from toolward.types import (
     RunEvent,
     RunFilter,
     RunPage,
+    Said,
     TextDelta,
     TurnRequest,
 )
@@ -161,19 +162,29 @@ class Runs:
             if not self._access.refuses_start(principal, agent.name)
         )
 
-    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
-        """Store a new run and queue it. A repeat with the same key gives the run that the first one started.
+    async def start_run(
+        self, principal: Principal, agent: str, text: str, key: str = "", before: Sequence[Said] = ()
+    ) -> Run:
+        """Store a new run and queue it. A repeat with the same key gives the run that the first one started. The
+        model sees `before` as messages before the input; what an agent is told to have said is untrusted.
 
         Raises NotFound, Denied, InvalidRequest, TooLarge, and Conflict when the key was used for something else.
         """
-        return (await self.begin_run(principal, agent, text, key)).run
+        return (await self.begin_run(principal, agent, text, key, before=before)).run
 
     async def begin_run(
-        self, principal: Principal, agent: str, text: str, key: str = "", hops: int = 0
+        self,
+        principal: Principal,
+        agent: str,
+        text: str,
+        key: str = "",
+        hops: int = 0,
+        before: Sequence[Said] = (),
     ) -> Begun:
         """`start_run`, for a call that had passed so many gateways; and whether there was no such run before."""
         definition = self._agent(principal, agent)
         check_text(text, "input of a run")
+        check_before(before)
         check_key(key)
         event = ev.RunStarted(
             agent=agent,
@@ -181,6 +192,7 @@ class Runs:
             tenant=principal.tenant,
             input=text,
             definition=definition,
+            before=tuple(before),
             scopes=principal.scopes,
             api_key=principal.api_key,
             hops=hops,
@@ -188,7 +200,7 @@ class Runs:
         state = begin(self._ids.new("run"), event, self._clock.now_ms())
         record = RunRecord(state.run, principal.tenant, principal.roles, key)
         run = (await self._ledger.create(record, [encode(event)])).run
-        if (run.agent, run.input) != (agent, text):
+        if run.id != state.run.id and not await self._began_so(run, event):
             raise Conflict(
                 f"The key {key!r} started another run ({run.id}).", hint="Use a new key for a new run."
             )
@@ -300,6 +312,13 @@ class Runs:
 
     async def expire_input_requests(self) -> None:
         await self.inbox.expire()
+
+    async def _began_so(self, run: Run, event: ev.RunStarted) -> bool:
+        """Whether an earlier run was started by what starts this one."""
+        if (run.agent, run.input, run.parent) != (event.agent, event.input, ""):
+            return False
+        first = decode((await self._ledger.events(run.id))[0])
+        return isinstance(first, ev.RunStarted) and first.before == event.before
 
     async def _tell(self, run_id: str) -> None:
         """What became of its requests, to the run that waits for them."""

@@ -5,9 +5,41 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from toolward.types import Agent, InputRequest, JsonObject, Run, RunEvent, RunPage, TextDelta, Tool, ToolPage
+from gateway.servers.chat_completions_openapi import chat_schemas
+from toolward.types import (
+    Agent,
+    InputRequest,
+    JsonObject,
+    Run,
+    RunEvent,
+    RunPage,
+    TextDelta,
+    Tool,
+    ToolPage,
+    TurnRequest,
+)
 
-_TYPES = (Agent, InputRequest, Run, RunEvent, RunPage, TextDelta, Tool, ToolPage)
+
+class CallResult(msgspec.Struct):
+    """What a call gives."""
+
+    content: list[dict[str, Any]]
+    structured_content: Any
+    is_error: bool
+
+
+_TYPES = (
+    Agent,
+    CallResult,
+    InputRequest,
+    Run,
+    RunEvent,
+    RunPage,
+    TextDelta,
+    Tool,
+    ToolPage,
+    TurnRequest,
+)
 _REFERENCE = "#/components/schemas/{name}"
 _PROBLEM: JsonObject = {
     "type": "object",
@@ -45,7 +77,7 @@ def streaming(*shapes: Any) -> dict[int | str, dict[str, Any]]:
     data = {"type": "string", "contentMediaType": "application/json", "contentSchema": {"oneOf": [*schemas]}}
     text = {"type": "string"}
     item = {"type": "object", "properties": {"data": data, "event": text, "id": text}}
-    sent = {"description": "OK", "content": {"text/event-stream": {"itemSchema": item}}}
+    sent = {"description": "OK", "content": {"text/event-stream": {"x-itemSchema": item}}}
     return {200: sent, "default": describing(shapes[0])["default"]}
 
 
@@ -56,8 +88,11 @@ def described(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             _, components = msgspec.json.schema_components(_TYPES, ref_template=_REFERENCE)
-            schemas = made().setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(components, Problem=_PROBLEM)
+            document = made()
+            parts = document.setdefault("components", {})
+            parts.setdefault("schemas", {}).update(components, **chat_schemas(_REFERENCE), Problem=_PROBLEM)
+            parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"bearer": []}]
         assert app.openapi_schema is not None  # noqa: S101 -- `made` has set it
         return app.openapi_schema
 

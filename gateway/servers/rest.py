@@ -9,12 +9,14 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from gateway.servers.openapi import described
+from gateway.servers.chat_completions import chat_routes
+from gateway.servers.openapi import described, describing
 from gateway.servers.rest_bodies import answer
 from gateway.servers.rest_errors import map_errors
 from gateway.servers.rest_inbox import inbox_routes
 from gateway.servers.rest_runs import run_routes
 from gateway.servers.rest_tools import tool_routes
+from gateway.servers.surface import Surface
 from toolward.auth import Authenticate, proven
 from toolward.doors.admittance import PEER, address_of
 from toolward.doors.limits import BODY_BYTES
@@ -39,8 +41,9 @@ def rest_app(
         description=info.instructions,
         docs_url="/docs",
         redoc_url=None,
-        max_body_size=max_body,
+        redirect_slashes=False,  # a redirect would send a body, and who sent it, twice
     )
+    app.add_middleware(Surface, most=max_body)
 
     async def caller(request: Request) -> Principal:
         headers = dict(request.headers.items())  # of two with one name the last, as at MCP
@@ -51,6 +54,7 @@ def rest_app(
     app.include_router(tool_routes(tools, who), tags=["tools"])
     app.include_router(run_routes(agents, who), tags=["runs"])
     app.include_router(inbox_routes(agents, who), tags=["input requests"])
+    app.include_router(chat_routes(agents, who), tags=["OpenAI clients"])
     app.include_router(_status(status, who), tags=["operation"])
     map_errors(app, challenge)
     described(app)
@@ -61,7 +65,7 @@ def rest_app(
 def _status(status: Callable[[Principal], Mapping[str, Any]], who: Any) -> APIRouter:
     router = APIRouter(prefix="/v1/status")
 
-    @router.get("", response_class=JSONResponse)
+    @router.get("", response_class=JSONResponse, responses=describing(dict[str, Any]))
     async def get_status(principal: Principal = who) -> Response:
         """How the gateway is: its configuration, whether a change of it could not be taken, its backends. For whom
         policy lets read all backends."""

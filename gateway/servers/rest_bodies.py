@@ -3,14 +3,42 @@
 from typing import Any
 
 import msgspec
-from fastapi import Response
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict
+from starlette.requests import ClientDisconnect
+
+from toolward.errors import Cancelled, InvalidRequest
 
 
 class Body(BaseModel):
     """What a request brings: nothing that is not named, and no type for another."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NotJson(InvalidRequest):
+    """A body that says of itself that it is something else."""
+
+    def __init__(self, content_type: str) -> None:
+        said = f"is {content_type[:128]!r}" if content_type else "does not say what it is"
+        super().__init__(f"The body {said}.", hint="Send JSON with content-type: application/json.")
+
+
+def is_json(request: Request) -> bool:
+    """What it says of its body, without parameters."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+async def raw_json(request: Request) -> bytes:
+    """A body that is read elsewhere. Raises NotJson where it says that it is something else, and Cancelled where
+    the client leaves in the middle of it."""
+    if "content-type" in request.headers and not is_json(request):
+        raise NotJson(request.headers["content-type"])
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise Cancelled("The client left before its request was whole.") from None
 
 
 def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

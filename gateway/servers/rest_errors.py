@@ -1,7 +1,6 @@
 """Foreign exceptions become ours here, once; ours become RFC 9457 problems."""
 
 import logging
-import math
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
@@ -9,6 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from gateway.servers.rest_bodies import NotJson, is_json
+from gateway.servers.surface import allowed_at
+from toolward.doors.replies import PROBLEM, refusal_headers
 from toolward.errors import Internal, InvalidRequest, NotFound, ToolwardError, Violation
 from toolward.types import Headers
 from toolward.wire.errors import to_problem
@@ -22,26 +24,34 @@ def map_errors(app: FastAPI, challenge: Callable[[Headers], str]) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ToolwardError)  # noqa: S101 -- a type guard: it is registered for nothing else
-        answer = _problem(error)
-        if answer.status_code == 401:
-            answer.headers["www-authenticate"] = challenge(request.headers)
-        return answer
+        status = 415 if isinstance(error, NotJson) else None
+        told = {"www-authenticate": challenge(request.headers)} if error.code == "unauthenticated" else {}
+        return problem(error, status, told)
 
     async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 -- likewise
         found = [Violation("/" + "/".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
+        if any(one.pointer == "/body" for one in found) and not is_json(request):
+            return problem(NotJson(request.headers.get("content-type", "")), 415)
         said = "; ".join(map(str, found))
-        return _problem(InvalidRequest(f"The request is wrong: {said}.", violations=found), 422)
+        return problem(InvalidRequest(f"The request is wrong: {said}.", violations=found), 422)
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 -- likewise
-        if error.status_code == 404:
-            return _problem(NotFound(f"There is nothing at {request.url.path}.", hint="See /docs."))
-        return _problem(InvalidRequest(f"{error.detail}."), error.status_code)
+        path, status = request.url.path, error.status_code
+        if status == 404:
+            return problem(NotFound(f"There is nothing at {path[:256]}.", hint="See /docs."))
+        if status != 405:
+            return problem(InvalidRequest(f"{error.detail}."), status)
+        allow = {"allow": allowed_at(path, app.openapi()) or (error.headers or {}).get("Allow", "GET")}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=allow)
+        wrong = InvalidRequest(f"There is no {request.method[:32]} here.", hint=f"Allowed: {allow['allow']}.")
+        return problem(wrong, 405, allow)
 
     async def unexpected(request: Request, error: Exception) -> Response:
         log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
-        return _problem(Internal("The gateway failed inside.", hint="Its log says why."))
+        return problem(Internal("The gateway failed inside.", hint="Its log says why."))
 
     app.add_exception_handler(ToolwardError, ours)
     app.add_exception_handler(RequestValidationError, malformed)
@@ -49,9 +59,11 @@ def map_errors(app: FastAPI, challenge: Callable[[Headers], str]) -> None:
     app.add_exception_handler(Exception, unexpected)
 
 
-def _problem(error: ToolwardError, status: int | None = None) -> JSONResponse:
-    code, body = to_problem(error)
-    headers: dict[str, str] = {}
-    if error.retry_after is not None:
-        headers["retry-after"] = str(max(math.ceil(error.retry_after), 1))
-    return JSONResponse(body, status or code, headers, media_type="application/problem+json")
+def problem(
+    error: ToolwardError, status: int | None = None, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """`status` where HTTP has a closer word than the error's own; the problem says the same (RFC 9457, 3.1.3)."""
+    own, body = to_problem(error)
+    status = status or own
+    told = refusal_headers(error, "Bearer") | (headers or {})
+    return JSONResponse(body | {"status": status}, status, told, media_type=PROBLEM)

@@ -18,6 +18,8 @@ from toolward.types import (
     RunFilter,
     RunPage,
     RunState,
+    Said,
+    SaidBy,
     TextDelta,
     TurnRequest,
 )
@@ -25,11 +27,19 @@ from toolward.types import (
 _MAX_NUMBER = 2**53 - 1  # what every JSON reader can hold
 
 
+class SaidBefore(Body):
+    """A message of a conversation that was held elsewhere."""
+
+    role: SaidBy
+    text: str = Field(min_length=1)
+
+
 class StartRun(Body):
-    """Which agent is to work, on what."""
+    """Which agent is to work, on what; `before` is the conversation that the input goes on with."""
 
     agent: str = Field(examples=["support"])
     input: str = Field(min_length=1, examples=["Where is my order ORD-1003?"])
+    before: list[SaidBefore] = Field(default=[], max_length=1_000)
 
 
 class RetryRun(Body):
@@ -101,7 +111,8 @@ def run_routes(agents: AgentProvider, who: Any) -> APIRouter:
         body: StartRun, idempotency_key: Annotated[str, Header()] = "", principal: Principal = who
     ) -> Response:
         """Queue a run and return at once; follow it at `/v1/runs/{id}/events`."""
-        run = await agents.start_run(principal, body.agent, body.input, idempotency_key)
+        before = [Said(said.role, said.text) for said in body.before]
+        run = await agents.start_run(principal, body.agent, body.input, idempotency_key, before)
         return answer(run, status=201, headers={"location": f"/v1/runs/{run.id}"})
 
     @router.get("/runs", responses=describing(RunPage))
@@ -131,9 +142,11 @@ def run_routes(agents: AgentProvider, who: Any) -> APIRouter:
     )
     async def watch_run(
         run_id: Annotated[str, Depends(visible)],
-        after: Annotated[int, Query(ge=0, description="events with a greater number are sent")] = 0,
+        after: Annotated[
+            int, Query(ge=0, le=_MAX_NUMBER, description="events with a greater number are sent")
+        ] = 0,
         deltas: Annotated[bool, Query(description="with pieces of what the model says as they come")] = False,
-        last_event_id: Annotated[int | None, Header()] = None,
+        last_event_id: Annotated[int | None, Header(ge=0, le=_MAX_NUMBER)] = None,
         principal: Principal = who,
     ) -> Response:
         """The run's events as server-sent events, old ones first; ends with the run. A client that lost its

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from gateway.servers.openapi import describing
-from gateway.servers.rest_bodies import answer
+from gateway.servers.openapi import CallResult, describing
+from gateway.servers.rest_bodies import answer, raw_json
 from toolward.doors.leaving import unless_left
 from toolward.errors import UnknownTool
 from toolward.types import CallContext, Principal, Tool, ToolCall, ToolPage, ToolProvider
@@ -39,6 +39,7 @@ def tool_routes(tools: ToolProvider, who: Any) -> APIRouter:
 
     @router.post(
         "/{name}/calls",
+        responses=describing(CallResult),
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -54,7 +55,7 @@ def tool_routes(tools: ToolProvider, who: Any) -> APIRouter:
         principal: Principal = who,
     ) -> Response:
         """Call a tool; the body is its arguments. A failure that the tool reports has `is_error`."""
-        body = await request.body()
+        body = await raw_json(request)
         call = ToolCall(name=name, arguments_json=body or b"{}", idempotency_key=idempotency_key)
         work = tools.call_tool(principal, call, CallContext(traceparent=traceparent))
         outcome = await unless_left(work, request.receive)

@@ -2,7 +2,7 @@
 whatever moment, it ends what it reads from and says nothing of it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
@@ -18,6 +18,7 @@ PING_SECONDS = 15.0
 _PING = b": ping\n\n"
 
 Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 
 
 def server_sent(event: str, value: Any, number: int | None = None) -> bytes:
@@ -32,10 +33,19 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, items: AsyncGenerator[bytes, None], ping: float = PING_SECONDS) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        items: AsyncGenerator[bytes, None],
+        ping: float = PING_SECONDS,
+        *,
+        headers: Mapping[str, str] | None = None,
+        left: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`left` is called when the client has gone before the end."""
+        super().__init__(headers=headers)
         self._items = items
         self._ping = ping
+        self._left = left
         del self.headers["content-length"]
         self.headers["cache-control"] = "no-cache"
         self.headers["x-accel-buffering"] = "no"  # nginx would hold it back
@@ -43,19 +53,12 @@ class EventStream(Response):
     async def __call__(
         self,
         scope: Any,
-        receive: Callable[[], Awaitable[Message]],
+        receive: Receive,
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
-        sending = asyncio.create_task(self._send(send))
-        leaving = asyncio.create_task(_left(receive))
-        try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            sending.cancel()
-            await asyncio.wait({sending, leaving})
-        if not sending.cancelled():
-            sending.result()
+        done = await unless_left(self._send(send), receive)
+        if not done and self._left is not None:
+            await self._left()
 
     async def _send(self, send: Callable[[Message], Awaitable[None]]) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -81,7 +84,23 @@ class EventStream(Response):
         return coming.result()
 
 
-async def _left(receive: Callable[[], Awaitable[Message]]) -> None:
+async def unless_left(work: Coroutine[Any, Any, None], receive: Receive) -> bool:
+    """Do this until the client goes; whether it was done by then."""
+    working = asyncio.create_task(work)
+    leaving = asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        done = working.done()
+    finally:
+        leaving.cancel()
+        working.cancel()
+        await asyncio.wait({working, leaving})
+    if not working.cancelled():
+        working.result()
+    return done
+
+
+async def _gone(receive: Receive) -> None:
     """Returns when the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass

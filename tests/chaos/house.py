@@ -3,7 +3,7 @@ outlives it."""
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from tests.chaos.points import LEDGER, Points
 from tests.chaos.tools import Asked, Strike, ask
 from tests.policies import policy
 from toolward.errors import Unavailable
-from toolward.types import CallContext, Principal, ToolCall, ToolResult
+from toolward.offers import PromptText
+from toolward.types import CallContext, Principal, ResourceBody, ToolCall, ToolResult
 
 ADA = Principal("ada", ("support",))
 LEA = Principal("lea", ("lead",))
@@ -102,6 +103,21 @@ class Desks:
 
     def listings(self) -> tuple[Listing, ...]:
         return self._listings
+
+    async def read_resource(
+        self, backend: str, principal: Principal, uri: str, context: CallContext
+    ) -> tuple[ResourceBody, ...]:
+        raise Unavailable("Nobody reads here.")
+
+    async def get_prompt(
+        self,
+        backend: str,
+        principal: Principal,
+        name: str,
+        arguments: Mapping[str, str],
+        context: CallContext,
+    ) -> PromptText:
+        raise Unavailable("Nobody reads here.")
 
     async def call(
         self, backend: str, principal: Principal, call: ToolCall, context: CallContext

@@ -1,6 +1,6 @@
 """Agents and runs over REST in the raw, with the face that a client over gRPC has."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -15,6 +15,7 @@ from toolward.types import (
     RunEvent,
     RunFilter,
     RunPage,
+    Said,
     TextDelta,
     TurnRequest,
 )
@@ -49,8 +50,11 @@ class RestAgents:
     def __init__(self, client: httpx.AsyncClient, token: str) -> None:
         self.client, self._headers = client, {"authorization": f"Bearer {token}"}
 
-    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
-        return await self._post("/v1/runs", Run, {"agent": agent, "input": text}, key)
+    async def start_run(
+        self, principal: Principal, agent: str, text: str, key: str = "", before: Sequence[Said] = ()
+    ) -> Run:
+        said = {"before": msgspec.to_builtins(tuple(before))} if before else {}
+        return await self._post("/v1/runs", Run, {"agent": agent, "input": text} | said, key)
 
     async def get_run(self, principal: Principal, run_id: str) -> Run:
         return await self._ask("GET", f"/v1/runs/{run_id}", Run)

@@ -22,6 +22,7 @@ from toolward.types import (
     RequestState,
     RunFilter,
     RunState,
+    Said,
     ServerInfo,
 )
 
@@ -74,6 +75,12 @@ async def test_a_run_is_paused_and_goes_on(agents: Agents, door: Door) -> None:
         assert await door.resume_run(NOBODY, run.id) == agents.runs[run.id]
     assert agents.runs[run.id].state is RunState.RUNNING
     assert [event.type for event in agents.logs[run.id]].count("moved") == 2
+
+
+async def test_a_run_goes_on_with_a_conversation_that_was_held_elsewhere(agents: Agents, door: Door) -> None:
+    before = (Said("user", "I am Ada. 😀"), Said("assistant", "Hello!"))
+    await door.start_run(NOBODY, "support", "Who am I?", before=before)
+    assert agents.before == before
 
 
 async def test_a_retry_is_a_run_of_its_own_and_one_a_key(agents: Agents, door: Door) -> None:

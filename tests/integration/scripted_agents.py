@@ -1,7 +1,7 @@
 """An AgentProvider that keeps its runs in memory, for tests of doors and clients."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from toolward.types import (
     RunFilter,
     RunPage,
     RunState,
+    Said,
     TextDelta,
     TurnMessage,
     TurnRequest,
@@ -48,6 +49,7 @@ class Agents:
         self.news = asyncio.Condition()
         self.last_answer: Answer | None = None
         self.filtered = EVERY_RUN
+        self.before: tuple[Said, ...] = ()
         self.ratings: list[tuple[str, float, str]] = []
         self.watching = asyncio.Event()
         self.left = asyncio.Event()
@@ -55,7 +57,10 @@ class Agents:
     async def list_agents(self, principal: Principal) -> tuple[Agent, ...]:
         return (Agent("support", "Support", "Helps customers.", "offline"),)
 
-    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
+    async def start_run(
+        self, principal: Principal, agent: str, text: str, key: str = "", before: Sequence[Said] = ()
+    ) -> Run:
+        self.before = tuple(before)
         if agent != "support":
             raise NotFound(f"There is no agent named {agent!r}.", hint="There is: support.")
         if key and (principal.id, key) in self.keys:

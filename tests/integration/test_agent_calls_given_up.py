@@ -15,7 +15,7 @@ from tests.endpoints import ScriptedEndpoint, says, scripted_endpoint
 from tests.integration.served import BOTH, ENVELOPE
 from toolward.client.grpc import GrpcClient
 from toolward.doors.serve import Opened
-from toolward.types import NO_CONTEXT, Principal, ToolCall
+from toolward.types import NO_CONTEXT, Principal, RunEvent, ToolCall
 
 CONFIG = """
 version: 1
@@ -91,5 +91,6 @@ async def test_a_lost_connection_cancels_the_run(
     calling.cancel()
     await asyncio.wait([calling])
     async with asyncio.timeout(20):
-        events = [one.type async for one in gateway.runs.watch_run(person, run.id)]  # pyright: ignore[reportAttributeAccessIssue]
+        news = [one async for one in gateway.runs.watch_run(person, run.id)]
+    events = [one.type for one in news if isinstance(one, RunEvent)]
     assert events[-1] == "run_cancelled"

@@ -38,6 +38,7 @@ from toolward.types import (
     Run,
     RunScope,
     RunState,
+    Said,
     text_result,
 )
 
@@ -284,7 +285,10 @@ async def test_old_segments_stay_as_long_as_a_child_needs_them(path: Path, clock
 USE = ToolUse("use_1", "crm__get", '{"q":"my-secret-illness"}')
 ASKED = [Message("user", SECRET), Message("assistant", "", (USE,))]
 EVERY_EVENT: tuple[ev.Event, ...] = (
-    ev.RunStarted(agent="support", owner="ada", tenant="default", input=SECRET, definition=DEFINITION),
+    ev.RunStarted(
+        agent="support", owner="ada", tenant="default", input=SECRET, definition=DEFINITION,
+        before=(Said("user", SECRET),),
+    ),
     ev.RunTakenUp(),
     ev.MessageReceived(text=SECRET, by="ada"),
     ev.ModelReplied(

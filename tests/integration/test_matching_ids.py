@@ -10,6 +10,7 @@ from tests.integration.test_backends import ask, backends, call, listing, stdio,
 from toolward.client.mcp_plain import PlainCalls
 from toolward.errors import InvalidResult
 from toolward.outbound.reach import Reach
+from toolward.types import CallContext, ToolCall
 
 
 def reply(body: bytes, kind: str = "application/json") -> bytes:
@@ -49,7 +50,7 @@ def plain(url: str) -> PlainCalls:
 
 
 async def once(calls: PlainCalls) -> bytes:
-    return await calls.call("tool", b"{}", {}, "2025-06-18")
+    return await calls.call(ToolCall("tool"), CallContext(), "2025-06-18")
 
 
 @pytest.mark.parametrize("lie", ["41", '"1"', "true", "null", "1.0", "[1]"])

@@ -44,7 +44,9 @@ from toolward.errors import (
     Denied,
     InvalidRequest,
     NotFound,
+    TooLarge,
     ToolError,
+    ToolwardError,
     Unavailable,
 )
 from toolward.types import (
@@ -56,6 +58,7 @@ from toolward.types import (
     RequestState,
     RunEvent,
     RunState,
+    Said,
     TextDelta,
     ToolCall,
     ToolResult,
@@ -910,3 +913,37 @@ async def asked_after(runs: Runs, run_id: str) -> InputRequest:
     await until(runs, run_id, "input_requested")
     (request,) = await runs.list_input_requests(ADA, run_id)
     return request
+
+
+async def test_a_run_goes_on_with_a_conversation_which_a_repeat_with_its_key_must_have_too(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path / "ledger.db")
+    model = house.script(says("You are Ada."))
+    before = (Said("user", "I am Ada."), Said("assistant", "Hello."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Who am I?", "k", before)
+        assert (await ended(runs, run)).answer == "You are Ada."
+        assert (await runs.start_run(ADA, "support", "Who am I?", "k", before)).id == run.id
+        with pytest.raises(Conflict, match=run.id):
+            await runs.start_run(ADA, "support", "Who am I?", "k")
+    told = [(message.role, message.text) for message in model.requests[0].messages[1:]]
+    assert told == [("user", "I am Ada."), ("assistant", "Hello."), ("user", "Who am I?")]
+
+
+@pytest.mark.parametrize(
+    ("before", "error"),
+    [
+        ((Said("user", "x" * 400_001),), TooLarge),
+        ((Said("user", "x"),) * 1_001, TooLarge),
+        ((Said("user", " "),), InvalidRequest),
+        ((Said("user", "\ud800"),), InvalidRequest),
+    ],
+    ids=["long", "many", "empty", "half"],
+)
+async def test_a_conversation_has_bounds(
+    tmp_path: Path, before: tuple[Said, ...], error: type[ToolwardError]
+) -> None:
+    async with House(tmp_path / "ledger.db").open() as runs:
+        with pytest.raises(error):
+            await runs.start_run(ADA, "support", "x", before=before)

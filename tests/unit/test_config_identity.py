@@ -125,10 +125,10 @@ def test_a_single_provider_needs_no_prefix_and_can_name_none_of_our_own(folder: 
     settings = read(folder, PROVIDER + "}]}\nprincipals: [{id: local}, {id: ada, token: t}]")
     callers = Callers(settings, "the secret")
     assert settings.identity[0].prefix == ""
-    assert callers._foreign(Principal("grace")).id == "grace"  # pyright: ignore[reportPrivateUsage] -- what tokens pass
+    assert callers._foreign(Principal("grace"), "t").id == "grace"  # pyright: ignore[reportPrivateUsage] -- what tokens pass
     for name in ("local", "ada"):
         with pytest.raises(Unauthenticated, match=r"a principal of this gateway.s own has that id"):
-            callers._foreign(Principal(name))  # pyright: ignore[reportPrivateUsage] -- likewise
+            callers._foreign(Principal(name), "t")  # pyright: ignore[reportPrivateUsage] -- likewise
 
 
 def test_other_tokens_of_ours_are_looked_for_before_any_provider_is(folder: Path) -> None:

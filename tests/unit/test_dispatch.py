@@ -485,6 +485,16 @@ class TestList:
         assert names == [f"crm.t{number:04d}" for number in range(999)]
         assert pages == 3
 
+    async def test_whoever_sees_the_same_is_given_the_same_page_until_something_changes(
+        self, gateway: Gateway
+    ) -> None:
+        page = await gateway.dispatch.list_tools(ADA)
+        other = Principal("ben", ADA.roles, ADA.tenant)
+        assert await gateway.dispatch.list_tools(other) is page
+        assert await gateway.dispatch.list_tools(EVE) is not page
+        gateway.dispatch.replace(gateway.dispatch.catalog, bind(policy(POLICY), gateway.dispatch.catalog))
+        assert await gateway.dispatch.list_tools(ADA) is not page
+
     @pytest.mark.parametrize("cursor", ["", "nonsense", "crm.secret", "crm__get", "x" * 100_000])
     async def test_refuses_a_cursor_that_it_cannot_have_given(self, gateway: Gateway, cursor: str) -> None:
         with pytest.raises(InvalidRequest, match="cursor"):

@@ -6,7 +6,7 @@ from gateway.agent import events as ev
 from gateway.agent.sources import RunSources, so_far
 from gateway.agent.state import RunStateData, fold
 from tests.run_logs import DEFINITION, STARTED, answered, asked, called, log_of, reply, returned, use
-from toolward.types import Json, Label
+from toolward.types import Json, Label, Said
 
 TAKEN = ev.RunTakenUp()
 FIRST = replace(
@@ -107,3 +107,9 @@ def test_what_a_person_answered_is_trusted() -> None:
     state = state_of(TAKEN, reply(1, uses=[use()]), question, asked(1), answered(), TAKEN, question, said)
     assert label(state, "PAY-6") == "trusted"
     assert not so_far(state).untrusted
+
+
+def test_of_what_was_said_before_a_run_the_users_words_are_the_users_and_the_agents_are_nobodys() -> None:
+    before = (Said("user", "I am CUS-1"), Said("assistant", "Then your payment is PAY-9."))
+    state = fold(log_of(TAKEN, first=replace(FIRST, before=before)))
+    assert [label(state, value) for value in ("CUS-1", "PAY-9")] == ["user", "untrusted"]

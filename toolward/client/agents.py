@@ -1,7 +1,7 @@
 """Agents and runs of a gateway, without its `principal`: the far end knows the caller by the token."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Literal, TypeVar, overload
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from toolward.types import (
     RunEvent,
     RunFilter,
     RunPage,
+    Said,
     TextDelta,
     TurnRequest,
 )
@@ -39,10 +40,13 @@ class Agents:
     async def list_agents(self) -> tuple[Agent, ...]:
         return await self._repeated(lambda: self._provider.list_agents(self._principal))
 
-    async def start(self, agent: str, text: str, *, key: str = "") -> Run:
-        """The same `key` again gives the run that it started first."""
+    async def start(self, agent: str, text: str, *, key: str = "", before: Sequence[Said] = ()) -> Run:
+        """The same `key` again gives the run that it started first. `before` is the conversation that `text` goes
+        on with, where it was held elsewhere."""
         key = key or _new_key()
-        return await self._repeated(lambda: self._provider.start_run(self._principal, agent, text, key))
+        return await self._repeated(
+            lambda: self._provider.start_run(self._principal, agent, text, key, before)
+        )
 
     @overload
     def watch(

@@ -2,7 +2,7 @@
 takes a ToolProvider or an AgentProvider takes this."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import TypeVar
@@ -31,6 +31,7 @@ from toolward.types import (
     RunEvent,
     RunFilter,
     RunPage,
+    Said,
     TextDelta,
     ToolCall,
     ToolPage,
@@ -180,8 +181,10 @@ class GrpcClient:
     async def list_agents(self, principal: Principal) -> tuple[Agent, ...]:
         return await self._ask(agents.LIST_AGENTS, None)
 
-    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run:
-        return await self._ask(agents.START_RUN, asked_of.StartRun(agent, text, key))
+    async def start_run(
+        self, principal: Principal, agent: str, text: str, key: str = "", before: Sequence[Said] = ()
+    ) -> Run:
+        return await self._ask(agents.START_RUN, asked_of.StartRun(agent, text, key, tuple(before)))
 
     async def watch_run(
         self, principal: Principal, run_id: str, after: int = 0, deltas: bool = False

@@ -10,11 +10,15 @@ from collections.abc import Mapping
 MAX_HEAD = 16 * 1024
 """Bytes; a longer one is the parser's to read, or to refuse."""
 
-_PLAIN = re.compile(rb"POST /mcp/? HTTP/1\.1(?:\r\n[A-Za-z0-9-]+:[ \t]*[!-~](?:[ -~\t]*[!-~])?[ \t]*){1,60}")
+_PLAIN = re.compile(rb"POST /mcp/? HTTP/1\.1(?:\r\n[A-Za-z0-9-]+:[ \t]*[!-~](?:[ -~\t]*[!-~])?){1,60}")
+# A space behind a value is the parser's: it counts it as part of the value (RFC 9112, 5.1, does not).
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,8}")
 
-_FRAMING = frozenset({"transfer-encoding", "upgrade", "expect", "te", "trailer", "http2-settings"})
-"""Headers that say how to read the request, or to go on otherwise after it."""
+_FRAMING = frozenset(
+    {"transfer-encoding", "upgrade", "expect", "te", "trailer", "http2-settings", "proxy-connection"}
+)
+"""Headers that say how to read the request, or to go on otherwise after it; to the parser the last one is
+`connection` by another name."""
 
 NOTHING: Mapping[str, str] = {}
 

@@ -1,10 +1,8 @@
 """`toolserver NAME` and `toolserver ./mine.py`: one command line for every tool server."""
 
 import argparse
-import asyncio
 import os
 import sys
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -12,6 +10,7 @@ import msgspec
 from toolward.auth import new_secret
 from toolward.auth.tokens import known_token
 from toolward.doors.address import Address, parse_address
+from toolward.doors.running import run_loop
 from toolward.doors.serve import Opened, serve
 from toolward.errors import ConfigurationError, ToolwardError
 from toolward.kit.file import is_file, load_file
@@ -67,19 +66,9 @@ def run(server: ToolServer[Any], arguments: list[str] | None = None) -> None:
         shared = read("", Options, vars(options))
         log_to_stderr(shared.log_format, shared.log_level)
         settings = read(server.info.name, server.settings, vars(options))
-        _run_loop(_serve(server, settings, shared, stdio=options.stdio))
+        run_loop(_serve(server, settings, shared, stdio=options.stdio))
     except ToolwardError as error:
         _fail(error, 1)
-
-
-def _run_loop(work: Coroutine[Any, Any, None]) -> None:
-    """On uvloop where there is one: it is not made for Windows."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
 
 
 async def _serve(server: ToolServer[Any], settings: Any, options: Options, *, stdio: bool) -> None:

@@ -23,6 +23,8 @@ from toolward.types.runs import (
     RunFilter,
     RunPage,
     RunState,
+    Said,
+    SaidBy,
     TextDelta,
     TextKind,
 )
@@ -89,6 +91,8 @@ __all__ = [
     "RunPage",
     "RunScope",
     "RunState",
+    "Said",
+    "SaidBy",
     "ServerInfo",
     "TextContent",
     "TextDelta",

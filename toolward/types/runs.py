@@ -1,6 +1,6 @@
 """Agents and their runs, as clients see them, and whatever runs agents."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -57,6 +57,16 @@ class Run(msgspec.Struct, frozen=True):
     parent: str = ""  # the run that this one retries from an event
 
 
+SaidBy = Literal["user", "assistant"]
+
+
+class Said(msgspec.Struct, frozen=True):
+    """One message of a conversation that was held elsewhere, as the caller tells it."""
+
+    role: SaidBy
+    text: str
+
+
 class RunFilter(msgspec.Struct, frozen=True):
     """Which runs a list has: those that fit all of it. Empty and 0 mean any; times are Unix milliseconds."""
 
@@ -108,7 +118,11 @@ class AgentProvider(Protocol):
 
     async def list_agents(self, principal: Principal) -> tuple[Agent, ...]: ...
 
-    async def start_run(self, principal: Principal, agent: str, text: str, key: str = "") -> Run: ...
+    async def start_run(
+        self, principal: Principal, agent: str, text: str, key: str = "", before: Sequence[Said] = ()
+    ) -> Run:
+        """`before` is the conversation that `text` goes on with; a repeat with the same key gives the same run."""
+        ...
 
     def watch_run(
         self, principal: Principal, run_id: str, after: int = 0, deltas: bool = False

@@ -22,9 +22,15 @@ class Tool(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     annotations: JsonObject | None = None
 
 
-class ToolPage(msgspec.Struct, frozen=True):
+class ToolPage(msgspec.Struct, frozen=True, dict=True):
     tools: tuple[Tool, ...]
     next_cursor: str | None = None
+
+    @cached_property
+    def written(self) -> dict[str, bytes]:
+        """As it stands on wires, by the name of each: whoever gives out one page again and again has it written
+        down once."""
+        return {}
 
 
 class GivenInput(msgspec.Struct, frozen=True):

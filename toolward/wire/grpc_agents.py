@@ -17,6 +17,7 @@ from toolward.wire.grpc_run_requests import (
     from_list,
     from_rate,
     from_retry,
+    from_start,
     from_watch,
     to_answer,
     to_list,
@@ -83,9 +84,12 @@ START_RUN: Rpc[StartRun, Run] = rpc(
     request=pb.StartRunRequest,
     response=pb.StartRunResponse,
     to_request=lambda asked: pb.StartRunRequest(
-        agent=asked.agent, input=asked.text, idempotency_key=asked.key
+        agent=asked.agent,
+        input=asked.text,
+        idempotency_key=asked.key,
+        before=[pb.Said(role=said.role, text=said.text) for said in asked.before],
     ),
-    from_request=lambda found: StartRun(found.agent, found.input, found.idempotency_key),
+    from_request=from_start,
     to_response=lambda run: pb.StartRunResponse(run=to_run(run)),
     from_response=_run_of,
 )

@@ -1,9 +1,9 @@
 """What is asked of `toolward.v1.AgentService`, where it is more than one id, and how its messages say it."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast, get_args
 
 from toolward.errors import InvalidRequest
-from toolward.types import EVERY_RUN, Answer, RunFilter
+from toolward.types import EVERY_RUN, Answer, RunFilter, Said, SaidBy
 from toolward.v1 import agents_pb2 as pb
 from toolward.wire.grpc_common import read_answer, write_answer
 from toolward.wire.grpc_rpc import Malformed
@@ -17,6 +17,7 @@ class StartRun(NamedTuple):
     agent: str
     text: str
     key: str = ""
+    before: tuple[Said, ...] = ()
 
 
 class WatchRun(NamedTuple):
@@ -57,6 +58,15 @@ class AskedInTurn(NamedTuple):
 class AnswerRequest(NamedTuple):
     request_id: str
     answer: Answer
+
+
+def from_start(found: pb.StartRunRequest) -> StartRun:
+    """Raises Malformed."""
+    for said in found.before:
+        if said.role not in get_args(SaidBy):
+            raise Malformed(f"before.role is {said.role[:64]!r}, not user or assistant")
+    before = tuple(Said(cast(SaidBy, said.role), said.text) for said in found.before)
+    return StartRun(found.agent, found.input, found.idempotency_key, before)
 
 
 def from_watch(found: pb.WatchRunRequest) -> WatchRun:

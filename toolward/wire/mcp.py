@@ -224,9 +224,15 @@ def call_result(result: ToolResult, era: Era, meta: JsonObject | None = None) ->
 
 
 def list_result(page: ToolPage, era: Era) -> bytes:
+    if (written := page.written.get(era)) is None:
+        written = page.written[era] = _encode(_listed(page, era))
+    return written
+
+
+def _listed(page: ToolPage, era: Era) -> _ListResult:
     if era == "modern":
-        return _encode(_ListResult(page.tools, page.next_cursor, "complete", 0, "private"))
-    return _encode(_ListResult(tuple(map(_for_legacy, page.tools)), page.next_cursor))
+        return _ListResult(page.tools, page.next_cursor, "complete", 0, "private")
+    return _ListResult(tuple(map(_for_legacy, page.tools)), page.next_cursor)
 
 
 def _for_legacy(tool: Tool) -> Tool:
