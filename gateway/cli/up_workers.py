@@ -14,6 +14,7 @@ from gateway.bootstrap.workers import Workers, WorkerTiming
 from gateway.cli.output import note, print_json
 from gateway.cli.session import Common, loading
 from gateway.config.find import home_directory
+from toolward.doors.running import settled
 from toolward.doors.serve import until_stopped
 from toolward.errors import ConfigurationError
 
@@ -47,6 +48,7 @@ async def up_with_workers(common: Common, workers: int, *, resume: bool) -> None
             with _hangups(at_work, stopped.set):
                 _say(common, workers, has, at_work)
                 at_work.go(says=not common.json)
+                settled()
                 await stopped.wait()
                 if not common.json:
                     note("\nStopping: calls in work are finished first.")

@@ -21,6 +21,7 @@ from gateway.cli.session import Common, loading, reloading_at_hangup
 from gateway.cli.up import going_on, say_outcome, say_what_runs
 from gateway.config.find import home_directory
 from toolward.doors.address import Address
+from toolward.doors.running import run_loop, settled
 from toolward.doors.serve import Opened, until_stopped
 from toolward.errors import ToolwardError
 from toolward.telemetry.logs import log_to_stderr
@@ -42,7 +43,7 @@ def main() -> int:
     _die_with(handover.supervisor)
     log_to_stderr(os.environ.get("TOOLWARD_LOG_FORMAT", "text"))
     try:
-        asyncio.run(_work(handover, report))
+        run_loop(_work(handover, report))
     except ToolwardError as error:
         report.write(line(Report(error=error.message, hint=error.hint or "")))
         return EXIT_FAILED
@@ -90,6 +91,7 @@ async def _work(handover: Handover, report: BinaryIO) -> None:
                 if go.says:
                     gateway.reload.on_outcome(say_outcome)
                     await say_what_runs(gateway, opened, unfinished)
+                settled()
                 async with going_on(gateway, resume=handover.resume):
                     await stopped.wait()
 
