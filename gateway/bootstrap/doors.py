@@ -11,7 +11,7 @@ from gateway.bootstrap.identity import authentication, secret_file
 from gateway.bootstrap.peers import PeersInForce
 from gateway.bootstrap.searching import over_http
 from gateway.core.scopes import within
-from toolward.auth import local_secret
+from toolward.auth import Authenticate, local_secret
 from toolward.doors.address import Address, allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.protected_resource import ProtectedResource
@@ -27,18 +27,11 @@ LAST_WORDS = 1
 async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGenerator[Opened, None]:
     """Serve over HTTP and gRPC at the configured addresses, or at the `shared` ones, where other workers of this
     gateway listen too. Raises ConfigurationError."""
-    from gateway.servers.front import front
-    from gateway.servers.rest import rest_app
     from toolward.doors.grpc import serve_grpc
-    from toolward.doors.mcp_http import McpHttpDoor
-    from toolward.doors.probes import Probes
 
-    settings, info, telemetry = gateway.settings, gateway.info, gateway.telemetry
+    settings, telemetry, limits = gateway.settings, gateway.telemetry, gateway.settings.limits.of_doors
     at = shared or Opened(settings.http, settings.grpc)
     http, grpc_at = at.http or settings.http, at.grpc or settings.grpc
-    of_workers = shared is not None
-    protected = _protected(gateway)
-    limits, drain = settings.limits.of_doors, settings.limits.drain
     entrance = Entrance(
         limits=limits,
         on_behalf=PeersInForce(lambda: gateway.settings),
@@ -46,47 +39,30 @@ async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGen
         beside=telemetry.metrics.all,
     )
     entrance.suspects.good({"authorization": f"Bearer {local_secret(secret_file(gateway.home))}"})
-    terms = Terms(entrance, limits=limits, protected=protected, shared=of_workers)
+    terms = Terms(entrance, limits=limits, protected=_protected(gateway), shared=shared is not None)
     known = authentication(gateway)
-    authenticate = entrance.counting(known, "http")
-    origins = allowed_names(settings.http, _names(settings.http, protected))
-    tools = entrance.to(gateway.dispatch, "http")
-    mcp = McpHttpDoor(over_http(gateway, entrance), info, authenticate, origins, terms)
-    agents = partial(entrance.to_agents, gateway.runs)
-    rest = rest_app(
-        info,
-        tools,
-        agents("http"),
-        authenticate,
-        partial(_status, gateway),
-        terms.challenge,
-        max_body=limits.body_bytes,
-    )
-    # Metrics name tools of every tenant and every backend.
-    probes = Probes(
-        terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
-    )
+    app, mcp = _over_http(gateway, terms, entrance.counting(known, "http"))
     async with (
         http_server(
-            front(mcp, rest, origins, probes),
+            app,
             http,
             tls=settings.tls,
             limits=limits,
             drain=LAST_WORDS,
             plain=mcp,
             refused=partial(entrance.refused.add, "http"),
-            shared=of_workers,
+            shared=terms.shared,
         ) as port,
         serve_grpc(
             str(grpc_at),
             entrance.to(gateway.dispatch, "grpc"),
             entrance.counting(known, "grpc"),
-            agents=agents("grpc"),
-            name=info.name,
+            agents=entrance.to_agents(gateway.runs, "grpc"),
+            name=gateway.info.name,
             grace=LAST_WORDS,
             limits=limits,
             tls=settings.tls,
-            shared=of_workers,
+            shared=terms.shared,
         ) as grpc,
     ):
         terms.readiness.state = "ready"
@@ -97,8 +73,34 @@ async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGen
             terms.readiness.state = "draining"
             await grpc.stop_serving()
             gateway.runs.stop_watching()  # else the doors would wait for runs to end
-            await entrance.stop(info.name, drain)
+            await entrance.stop(gateway.info.name, settings.limits.drain)
             await mcp.aclose()
+
+
+def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate) -> tuple[Any, Any]:
+    """All that is served over HTTP, and of that the MCP door."""
+    from gateway.servers.front import front
+    from gateway.servers.rest import rest_app
+    from toolward.doors.mcp_http import McpHttpDoor
+    from toolward.doors.probes import Probes
+
+    settings, info, entrance = gateway.settings, gateway.info, terms.entrance
+    origins = allowed_names(settings.http, _names(settings.http, terms.protected))
+    mcp = McpHttpDoor(over_http(gateway, entrance), info, authenticate, origins, terms)
+    rest = rest_app(
+        info,
+        entrance.to(gateway.dispatch, "http"),
+        entrance.to_agents(gateway.runs, "http"),
+        authenticate,
+        partial(_status, gateway),
+        terms.challenge,
+        max_body=terms.limits.body_bytes,
+    )
+    # Metrics name tools of every tenant and every backend.
+    probes = Probes(
+        terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
+    )
+    return front(mcp, rest, origins, probes), mcp
 
 
 def _protected(gateway: Gateway) -> ProtectedResource | None:

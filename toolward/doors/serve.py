@@ -38,40 +38,12 @@ async def http_server(
     (`toolward.doors.http_protocol.Plain`). `refused` is told the code of each connection that is turned away or
     cut. On the way out, requests in work have `drain` seconds. With `shared` other processes of ours listen there
     too. Raises ConfigurationError."""
-    import uvicorn
-
-    from toolward.doors.http_protocol import speaking
     from toolward.doors.patience import Connections
 
-    opened = asyncio.Event()
-
-    class Server(uvicorn.Server):
-        @contextmanager
-        def capture_signals(self) -> Generator[None, None, None]:  # signals are the process's, not a door's
-            yield
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            opened.set()
-
     connections = Connections(limits, refused=refused)
-    made = None if tls is None else _always(tls.context())
-    config = uvicorn.Config(
-        app,
-        http=speaking(plain, connections),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        proxy_headers=False,  # whoever connects is who they are: no header says otherwise
-        date_header=False,
-        timeout_graceful_shutdown=drain,
-        timeout_keep_alive=math.ceil(limits.idle_seconds),
-        ssl_context_factory=made,
-        ws="none",
-    )
+    opened = asyncio.Event()
+    server = _server(app, plain, connections, opened, tls=tls, drain=drain)
     listener = listening_socket(address, shared=shared)
-    server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     opening = asyncio.create_task(opened.wait())
     await asyncio.wait({serving, opening}, return_when=asyncio.FIRST_COMPLETED)
@@ -86,6 +58,40 @@ async def http_server(
         await serving
         looking.cancel()
         listener.close()
+
+
+def _server(
+    app: Any, plain: Any, connections: "Connections", opened: asyncio.Event, *, tls: Tls | None, drain: int
+) -> Any:
+    """uvicorn's, told all that it needs to know; it sets `opened`. Raises ConfigurationError."""
+    import uvicorn
+
+    from toolward.doors.http_protocol import speaking
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Generator[None, None, None]:  # signals are the process's, not a door's
+            yield
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            opened.set()
+
+    config = uvicorn.Config(
+        app,
+        http=speaking(plain, connections),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,  # whoever connects is who they are: no header says otherwise
+        date_header=False,
+        timeout_graceful_shutdown=drain,
+        timeout_keep_alive=math.ceil(connections.limits.idle_seconds),
+        ssl_context_factory=None if tls is None else _always(tls.context()),
+        ws="none",
+    )
+    return Server(config)
 
 
 async def _keep_looking(connections: "Connections") -> None:
