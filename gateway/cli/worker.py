@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,7 +45,8 @@ def main() -> int:
     try:
         run_loop(_work(handover, report))
     except ToolwardError as error:
-        report.write(line(Report(error=error.message, hint=error.hint or "")))
+        with suppress(OSError):
+            report.write(line(Report(error=error.message, hint=error.hint or "")))
         return EXIT_FAILED
     except BrokenPipeError:  # the supervisor has ended
         pass

@@ -19,6 +19,16 @@ from tests.e2e.command import Up, free_port
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers need Linux")
 
 IN_TIME = 60.0
+GREETING: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {"elicitation": {}},
+        "clientInfo": {"name": "a desktop", "version": "1"},
+    },
+}
 
 
 def configuration(folder: Path, *, crm: bool = True) -> Path:
@@ -120,6 +130,12 @@ def test_two_workers_are_one_gateway_and_survive_each_other(tmp_path: Path) -> N
             assert said.status_code == 200, said.text
             assert one.post(refund, json=arguments).json()["is_error"] is False
             assert other.post(refund, json=arguments).status_code == 409, "a yes is for one call"
+
+            greeted = one.post(
+                "/mcp", json=GREETING, headers={"accept": "application/json, text/event-stream"}
+            )
+            assert greeted.status_code == 200
+            assert "mcp-session-id" not in greeted.headers, "its next request may come to the other"
 
             first, second = workers
             psutil.Process(first).kill()

@@ -224,6 +224,11 @@ async def test_the_gateway_sends_what_the_environment_asks_for(tmp_path: Path) -
     (tokens,) = {point.count for point in metrics["gen_ai.client.token.usage"].histogram.data_points}
     seconds = metrics["gen_ai.client.operation.duration"].histogram.data_points
     assert [point.count for point in seconds] == [tokens]
+    resources = [one.resource for request in collector.requests for one in request.resource_spans]
+    resources += [one.resource for request in collector.metered for one in request.resource_metrics]
+    of = [{each.key: each.value.string_value for each in one.attributes} for one in resources]
+    (instance,) = {one["service.instance.id"] for one in of}
+    assert instance, "sums of several processes are kept apart by it"
 
 
 @pytest.mark.parametrize("traced", [False, True])

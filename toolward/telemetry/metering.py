@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from toolward.errors import ConfigurationError
 from toolward.telemetry import names
-from toolward.telemetry.tracing import exporting_session
+from toolward.telemetry.tracing import exporting_session, of_process
 
 ASKED_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
 
@@ -70,4 +70,4 @@ def _provider(service: str) -> Any:
             hint="Install it: pip install 'toolward[otel]'",
         ) from None
     reader = PeriodicExportingMetricReader(OTLPMetricExporter(session=exporting_session()))
-    return MeterProvider([reader], Resource.create({"service.name": service}))
+    return MeterProvider([reader], Resource.create(of_process(service)))

@@ -2,6 +2,7 @@
 nothing is loaded, and a caller's trace goes on to whom we call, unchanged."""
 
 import sys
+import uuid
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 ASKED_BY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Where spans are sent; without one of them, none are made."""
 
+_INSTANCE = str(uuid.uuid4())  # of this process
 
 Value = str | int | float | Sequence[str]
 Side = Literal["server", "client", "internal"]
@@ -138,10 +140,16 @@ def _provider(service: str, environment: Mapping[str, str]) -> Any:
             hint="Install it: pip install 'toolward[otel]'",
         ) from None
     name = environment.get("OTEL_SERVICE_NAME") or service
-    provider = TracerProvider(resource=Resource.create({"service.name": name}))
+    provider = TracerProvider(resource=Resource.create(of_process(name)))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=exporting_session())))
     trace.set_tracer_provider(provider)
     return provider
+
+
+def of_process(service: str) -> dict[str, str]:
+    """The resource that spans and metrics of this process are of. Without a name of its own, the sums of several
+    processes of one service would be taken for one that jumps (OpenTelemetry, `service.instance.id`)."""
+    return {"service.name": service, "service.instance.id": _INSTANCE}
 
 
 def exporting_session() -> Any:
