@@ -9,7 +9,7 @@ from tests.fuzz.differential import differences
 from tests.fuzz.doors import DOORS
 from tests.fuzz.house import opened
 
-SHARES = {"raw": 500, "mcp": 300, "grpc": 240, "rest": 48}
+SHARES = {"raw": 300, "mcp": 200, "grpc": 150, "rest": 30}
 
 
 def test_no_input_makes_a_door_fail_hang_or_keep_anything() -> None:

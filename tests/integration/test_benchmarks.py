@@ -19,7 +19,18 @@ from toolward.types import CallContext, ToolCall, ToolResult
 
 def test_the_doors_can_be_measured() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.doors", "--rounds", "1", "--seconds", "0.15", "--json"],
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.doors",
+            "--door",
+            "grpc",
+            "--rounds",
+            "1",
+            "--seconds",
+            "0.15",
+            "--json",
+        ],
         capture_output=True,
         timeout=100,
         text=True,
@@ -27,7 +38,7 @@ def test_the_doors_can_be_measured() -> None:
     )
     found = json.loads(done.stdout)
     assert {(one["door"], one["in_flight"]) for one in found["calls"]} == {
-        (door, in_flight) for door in ("http", "stdio", "grpc") for in_flight in (1, 16, 64)
+        ("grpc", in_flight) for in_flight in (1, 16, 64)
     }
     assert all(one["ours_calls_per_second"] > 0 for one in found["calls"])
     assert found["start"]["ours_ms"] > 0

@@ -35,7 +35,7 @@ SCRIPT = (
     calls(("refund", "P"), ("note", "D")),
     calls(("get", "E"), ("get", "F")),
 )
-EXAMPLES = int(os.environ.get("TOOLWARD_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("TOOLWARD_EXAMPLES", "6"))
 
 ROUNDS = 60
 """In which a run must come to its end when nothing stands in its way."""

@@ -18,7 +18,7 @@ def signature(kind: Type) -> Signature:
     return Signature(tool, "tool")
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CASES)
 def test_what_the_schema_accepts_the_types_accept(case: tuple[Type, list[str]]) -> None:
     kind, values = case

@@ -296,7 +296,7 @@ def allowed(of: Policy, who: Principal) -> set[str]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(POLICIES, rules(99), WHO)
 def test_adding_a_deny_never_allows_more_and_adding_an_allow_never_less(
     texts: tuple[str, ...], more: str, who: Principal
@@ -308,7 +308,7 @@ def test_adding_a_deny_never_allows_more_and_adding_an_allow_never_less(
     assert allowed(parsed((more.replace("effect: deny", "effect: allow"), *texts)), who) >= before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(POLICIES, WHO)
 def test_what_a_deny_matches_is_never_allowed_and_lists_agree_with_calls(
     texts: tuple[str, ...], who: Principal
