@@ -153,7 +153,6 @@ async def test_a_gateway_that_stops_in_the_middle_of_a_turn_lets_its_watchers_go
 ) -> None:
     """They are told; a client of ours comes back behind the last event when there is a gateway again."""
     run = await doors.runs.start_run(ADA, "support", "Where is it?")
-    doors.model.go_on(3)
     seen: list[RunEvent | TextDelta] = []
 
     async def watch() -> None:
@@ -169,8 +168,11 @@ async def test_a_gateway_that_stops_in_the_middle_of_a_turn_lets_its_watchers_go
                 seen.append(msgspec.json.decode(one.data, type=kind))
 
     watching = asyncio.create_task(watch())
-    async with asyncio.timeout(10):
-        while not (seen and isinstance(seen[-1], TextDelta)):  # noqa: ASYNC110 -- it is another client
+    async with asyncio.timeout(20):
+        while not seen:  # noqa: ASYNC110 -- it is another client
+            await asyncio.sleep(0.005)
+        doors.model.go_on(3)  # not before it watches: what is said is not said again
+        while not isinstance(seen[-1], TextDelta):  # noqa: ASYNC110 -- likewise
             await asyncio.sleep(0.005)
         doors.runs.stop_watching()
         with pytest.raises(Unavailable, match="The gateway stops"):
