@@ -1,5 +1,6 @@
 """The `toolward` command. Commands are loaded when they are called, so that `--help` answers at once."""
 
+import os
 import sys
 from importlib.metadata import version
 
@@ -40,6 +41,9 @@ def make_app() -> App:
 def main() -> None:
     """Runs the command line; exits with the codes of `EXIT_CODES`."""
     as_json = "--json" in sys.argv
+    # uvloop starts processes by forking, with nothing of ours before the other program: gRPC has nothing to prepare
+    # for that, nor to say of it. It reads this when it is loaded.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
         raise SystemExit(make_app()(exit_on_error=False) or 0)
     except CycloptsError:  # cyclopts has said what is wrong
