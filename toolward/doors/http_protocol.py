@@ -190,7 +190,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_holding()
         if (
             self._work is not None
-        ):  # the client is gone: that cancels its call (spec, basic/patterns/cancellation)
+        ):  # the client is gone, and cancels its call (spec, basic/patterns/cancellation)
             self._work.cancel()
         super().connection_lost(exc)
         self.crowd.leave(self)
