@@ -27,7 +27,8 @@ there once: with SQLite's own 1,000 pages that is a tenth of all work."""
 
 def open_store(where: str | Path, *, busy_timeout: float = 5.0) -> Engine:
     """An engine over the SQLite file at a path or `sqlite:///PATH`; the file is made where there is none, for
-    its owner's eyes only. Every commit is on disk when it returns (WAL, synchronous=FULL).
+    its owner's eyes only. Every commit is on disk when it returns (WAL, synchronous=FULL), but for those of a
+    `KeptConnection` that need not be.
 
     A transaction takes the write lock at its start if its connection has the execution option that
     `write_transaction` sets; others only read. `busy_timeout` is in seconds. Raises ConfigurationError, naming
