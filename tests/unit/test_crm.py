@@ -9,7 +9,9 @@ import pytest
 
 from tests.unit.crm_calls import ADA, call, dump
 from toolservers.crm.desk import Desk
-from toolservers.crm.records import PREFIXES, STATUSES, money
+from toolservers.crm.kinds import PREFIXES
+from toolservers.crm.machines import MACHINES
+from toolservers.crm.money import money
 from toolservers.crm.tools import Settings, server
 from toolward.errors import ConfigurationError, InvalidArguments
 from toolward.schema import Schema
@@ -110,7 +112,7 @@ async def test_the_world_is_whole_and_contradicts_itself_nowhere(crm: None, data
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (count,)
         for rule, query in contradictions.items():
             assert connection.execute(query).fetchall() == [], rule
-        for record_type, statuses in STATUSES.items():
+        for record_type, statuses in MACHINES.items():
             used = {row[0] for row in connection.execute(f"SELECT DISTINCT status FROM {record_type}s")}
             assert used <= set(statuses)
     finally:

@@ -1,28 +1,42 @@
-"""The CRM as its tools use it: they read one moment of it, and change it in their call's transaction."""
+"""The CRM as its tools use it: they see one moment of it, and change it in their call's transaction."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from toolservers.crm import changes
-from toolservers.crm.database import Database
-from toolservers.crm.finding import find_records
-from toolservers.crm.reading import get_record
-from toolservers.crm.records import AddedMessage, Found, Record, RecordType, RefundReceipt
+from toolservers.crm import changes, finding, reading
+from toolservers.crm.actor import actor_of
+from toolservers.crm.kinds import RuleMode
+from toolservers.crm.work import View, Work
+from toolservers.crm.world.database import Database
 from toolward.kit.effects import Effects, Transaction
 from toolward.kit.effects.sqlalchemy_store import SqlAlchemyStore
+from toolward.types import Principal
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Desk:
-    """Every method raises ToolError for what the CRM refuses, and Unavailable when the file stays locked."""
+    """What can be asked of it hangs on it as functions of a View or a Work, so that listing tools need not load
+    SQLAlchemy. Everything raises ToolError for what the CRM refuses, and Unavailable while the database is locked.
+    """
 
-    def __init__(self, database: Database) -> None:
+    changes = changes
+    find_records = staticmethod(finding.find_records)
+    wanted = finding.Wanted
+    get_record = staticmethod(reading.get_record)
+
+    def __init__(self, database: Database, mode: RuleMode) -> None:
         self._database = database
+        self._mode: RuleMode = mode
 
     @classmethod
-    async def open(cls, path: Path) -> "Desk":
+    async def open(cls, path: Path, pack: str, seed: int, mode: RuleMode) -> "Desk":
         """Makes and fills the database when there is none. Raises ConfigurationError."""
-        return cls(await Database.open(path))
+        return cls(await Database.open(path, pack, seed), mode)
 
     async def close(self) -> None:
         await self._database.close()
@@ -30,22 +44,27 @@ class Desk:
     def effects(self) -> Effects[Connection]:
         return Effects(SqlAlchemyStore(self._database.writer))
 
-    async def find(
-        self, record_type: RecordType, query: str, status: str | None, customer_id: str | None, limit: int
-    ) -> Found:
-        return await self._database.read(
-            lambda connection: find_records(connection, record_type, query, status, customer_id, limit)
-        )
+    async def see(
+        self, by: Principal, look: Callable[Concatenate[View, P], T], *asked: P.args, **named: P.kwargs
+    ) -> T:
+        """What `look` finds in one moment of the world, as `by` may see it."""
 
-    async def get(self, record_id: str, record_type: RecordType | None) -> Record:
-        return await self._database.read(lambda connection: get_record(connection, record_id, record_type))
+        def seen(connection: Connection) -> T:
+            return look(View(connection, actor_of(connection, by), self._mode), *asked, **named)
 
-    async def add_message(
-        self, tx: Transaction[Connection], author: str, ticket_id: str, body: str, *, internal: bool
-    ) -> AddedMessage:
-        return await tx.run(changes.add_ticket_message, ticket_id, body, author, internal=internal)
+        return await self._database.read(seen)
 
-    async def refund(
-        self, tx: Transaction[Connection], payment_id: str, amount_minor: int, reason: str
-    ) -> RefundReceipt:
-        return await tx.run(changes.refund_payment, payment_id, amount_minor, reason)
+    async def do(
+        self,
+        tx: Transaction[Connection],
+        by: Principal,
+        change: Callable[Concatenate[Work, P], T],
+        *asked: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """What came of `change`, done in the call's transaction for `by`."""
+
+        def done(connection: Connection) -> T:
+            return change(Work(connection, actor_of(connection, by), self._mode), *asked, **named)
+
+        return await tx.run(done)

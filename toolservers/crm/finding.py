@@ -2,52 +2,76 @@
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
-from sqlalchemy import Connection, RowMapping, Subquery, and_, func, null, select
+from sqlalchemy import RowMapping, Subquery, and_, func, null, select
 
-from toolservers.crm.records import STATUSES, Found, RecordType, Summary, money
-from toolservers.crm.references import parse, row_of
-from toolservers.crm.tables import customers, fold, order_lines, orders, payments, products, tickets
+from toolservers.crm.kinds import RecordType
+from toolservers.crm.machines import statuses
+from toolservers.crm.money import money
+from toolservers.crm.records import Found, Summary
+from toolservers.crm.work import View
+from toolservers.crm.world.tables import (
+    customers,
+    fold,
+    order_lines,
+    orders,
+    payments,
+    prices,
+    products,
+    tickets,
+)
 from toolward.errors import ToolError
 
 _WORD = re.compile(r"[\w@.+-]+")
 
 
-def find_records(
-    connection: Connection,
-    record_type: RecordType,
-    query: str,
-    status: str | None,
-    customer_id: str | None,
-    limit: int,
-) -> Found:
+class Wanted(NamedTuple):
+    """What a list shall have, as the tool was asked for it."""
+
+    record_type: RecordType
+    query: str
+    status: str | None
+    customer_id: str | None
+    filters: list[str]
+    sort: str
+    fields: list[str]
+    limit: int
+    cursor: str
+
+
+def find_records(view: View, wanted: Wanted) -> Found:
     """Records that have every word of the query, newest first, then by id. Raises ToolError for a status that
     the type does not have, and for an unknown customer."""
+    record_type, query, status, customer_id, *_, limit, _ = wanted
     _check(record_type, status, customer_id)
     listed = _LISTED[record_type]()
     conditions = [listed.c.text.contains(word, autoescape=True) for word in _WORD.findall(fold(query))]
+    if view.actor.customer_id is not None and record_type != "product":
+        conditions.append(listed.c.customer_id == view.actor.customer_id)
     if status is not None:
         conditions.append(listed.c.status == status)
     if customer_id is not None:
-        customer = row_of(connection, parse(customer_id, "customer"))
-        conditions.append(listed.c.customer_id == customer["id"])
+        conditions.append(listed.c.customer_id == view.row(customer_id, "customer")["id"])
     where = and_(True, *conditions)
-    total = connection.scalar(select(func.count()).select_from(listed).where(where)) or 0
+    total = view.connection.scalar(select(func.count()).select_from(listed).where(where)) or 0
     chosen = select(listed).where(where).order_by(listed.c.on.desc(), listed.c.id).limit(limit)
-    records = [_summary(record_type, row) for row in connection.execute(chosen).mappings()]
-    return Found(records, total, "" if records else f"No {record_type} fits. Use fewer words or filters.")
+    records = [summary(record_type, row) for row in view.connection.execute(chosen).mappings()]
+    return Found(
+        records, total, note="" if records else f"No {record_type} fits. Use fewer words or filters."
+    )
 
 
-def of_customer(connection: Connection, record_type: RecordType, customer_id: str) -> list[Summary]:
+def of_customer(view: View, record_type: RecordType, customer_id: str) -> list[Summary]:
     """All of a customer's orders, payments or tickets, newest first."""
     listed = _LISTED[record_type]()
     chosen = select(listed).where(listed.c.customer_id == customer_id)
-    rows = connection.execute(chosen.order_by(listed.c.on.desc(), listed.c.id)).mappings()
-    return [_summary(record_type, row) for row in rows]
+    rows = view.connection.execute(chosen.order_by(listed.c.on.desc(), listed.c.id)).mappings()
+    return [summary(record_type, row) for row in rows]
 
 
 def _check(record_type: RecordType, status: str | None, customer_id: str | None) -> None:
-    known = STATUSES[record_type]
+    known = statuses(record_type)
     if status is not None and status not in known:
         raise ToolError(f"No {record_type} has the status {status[:40]!r}. There are: {', '.join(known)}.")
     if customer_id is not None and record_type == "product":
@@ -121,16 +145,20 @@ def _tickets() -> Subquery:
 
 
 def _products() -> Subquery:
-    return select(
-        products.c.id,
-        products.c.status,
-        products.c.title,
-        null().label("customer_id"),
-        null().label("on"),
-        products.c.price_minor.label("amount_minor"),
-        products.c.currency,
-        products.c.words.label("text"),
-    ).subquery()
+    return (
+        select(
+            products.c.id,
+            products.c.status,
+            products.c.title,
+            null().label("customer_id"),
+            null().label("on"),
+            prices.c.amount_minor,
+            prices.c.currency,
+            products.c.words.label("text"),
+        )
+        .join(prices, and_(prices.c.product_id == products.c.id, prices.c.currency == "EUR"))
+        .subquery()
+    )
 
 
 # Each type's records, with the columns of a summary and the text that is searched.
@@ -143,7 +171,7 @@ _LISTED: dict[RecordType, Callable[[], Subquery]] = {
 }
 
 
-def _summary(record_type: RecordType, row: RowMapping) -> Summary:
+def summary(record_type: RecordType, row: RowMapping) -> Summary:
     return Summary(
         record_type=record_type,
         id=row["id"],

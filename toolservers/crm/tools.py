@@ -1,14 +1,17 @@
-"""Tools over a demo company's CRM: find and read records, answer tickets, refund payments."""
+"""Tools over a demo company's CRM: find and read records, answer tickets, change orders, refund payments."""
 
 import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 from pydantic import Field
 
-from toolservers.crm.records import AddedMessage, Found, Record, RecordType, RefundReceipt
+from toolservers.crm import kinds
+from toolservers.crm.records import AddedMessage, Address, Changed, Found, Item, Record, RefundReceipt
+from toolward.errors import ConfigurationError
 from toolward.kit import Context, Effects, ToolServer, Transaction
 
 if TYPE_CHECKING:
@@ -33,6 +36,18 @@ class Settings:
     database: Annotated[Path, "SQLite file, made at the first start; default: crm.db in the data folder"] = (
         field(default_factory=_default_database)
     )
+    pack: Annotated[str, "what a new world is filled with: tiny, support or large"] = "tiny"
+    seed: Annotated[int, "of a generated pack: the same seed gives the same world"] = 0
+    rules: Annotated[str, "the shop's rules: enforce, advise (tell, and do it) or off"] = "enforce"
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError."""
+        if self.rules not in get_args(kinds.RuleMode):
+            raise ConfigurationError(f"--rules is {self.rules!r}; it can be enforce, advise or off.")
+
+    @property
+    def mode(self) -> kinds.RuleMode:
+        return cast(kinds.RuleMode, self.rules)
 
 
 server = ToolServer(
@@ -40,21 +55,28 @@ server = ToolServer(
     title="Fernhill Goods CRM",
     instructions=(
         "Customers, orders, payments and tickets of Fernhill Goods. Money is in integer minor units:"
-        " amount_minor 8480 with currency EUR is 84.80 EUR."
+        " amount_minor 8480 with currency EUR is 84.80 EUR. get_record shows under allowed_actions what may be"
+        " done now, and why not."
     ),
     settings=Settings,
 )
 
 READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 ADDS = {"readOnlyHint": False, "destructiveHint": False, "openWorldHint": False}
-PAYS = {"readOnlyHint": False, "destructiveHint": True, "openWorldHint": False}
+CHANGES = {"readOnlyHint": False, "destructiveHint": True, "openWorldHint": False}
+
+Tx = Transaction[Connection]
+Version = Annotated[int, Field(ge=0), "Refused when the record has another by now; 0: any."]
+Short = Annotated[str, Field(max_length=200)]
+Reason = Annotated[str, Field(min_length=1, max_length=500), "One sentence; the customer sees it."]
+DryRun = Annotated[bool, "Only show before and after."]
 
 
 @server.lifespan
 async def lifespan(settings: Settings) -> AsyncGenerator[Desk, None]:
     from toolservers.crm.desk import Desk
 
-    desk = await Desk.open(settings.database)
+    desk = await Desk.open(settings.database, settings.pack, settings.seed, settings.mode)
     try:
         yield desk
     finally:
@@ -69,21 +91,27 @@ def effects(desk: Desk) -> Effects[Connection]:
 @server.tool(title="Find records", annotations=READ_ONLY)
 async def find_records(
     ctx: Context[Desk],
-    record_type: RecordType,
+    record_type: kinds.RecordType,
     query: Annotated[
         str, Field(max_length=200), "Words that must all occur: id, name, e-mail address, title, product."
     ] = "",
-    status: Annotated[str | None, "Only this status, such as open (ticket) or shipped (order)."] = None,
-    customer_id: Annotated[
-        str | None, "Only this customer's: an id such as CUS-2004, or e-mail address."
-    ] = None,
-    limit: Annotated[int, Field(ge=1, le=100), "How many at most."] = 20,
+    status: Annotated[str | None, "Such as open (ticket) or shipped (order)."] = None,
+    customer_id: Annotated[str | None, "Such as CUS-2004, or an e-mail address."] = None,
+    filters: Annotated[
+        list[Short], Field(max_length=10), "FIELD OP VALUE: ordered_on>=2026-11-01, total_minor<5000."
+    ] = [],  # noqa: B006 -- read, and never written
+    sort: Annotated[str, Field(max_length=100), "A field; -field for the largest first."] = "",
+    fields: Annotated[list[Short], Field(max_length=20), "Also show these."] = [],  # noqa: B006
+    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+    cursor: Annotated[str, Field(max_length=500), "next_cursor of the page before."] = "",
 ) -> Found:
-    """List customers, orders, payments, tickets or products, newest first, as short summaries.
+    """List records as short summaries, newest first.
 
     Read one in full with `get_record`. With an id at hand, call `get_record` at once.
     """
-    return await ctx.state.find(record_type, query, status, customer_id, limit)
+    desk = ctx.state
+    wanted = desk.wanted(record_type, query, status, customer_id, filters, sort, fields, limit, cursor)
+    return await desk.see(ctx.principal, desk.find_records, wanted)
 
 
 @server.tool(title="Get a record", annotations=READ_ONLY)
@@ -91,40 +119,236 @@ async def get_record(
     ctx: Context[Desk],
     record_id: Annotated[
         str,
-        "Order number (ORD-1007), payment, ticket, customer or product id, or a customer's e-mail address.",
+        "Such as ORD-1007; an e-mail address; the URL of its page.",
     ],
-    record_type: Annotated[RecordType | None, "Only where the id does not say it."] = None,
+    record_type: Annotated[kinds.RecordType | None, "Only where the id does not say it."] = None,
 ) -> Record:
-    """Look up one order, customer, payment, ticket or product with all its details.
+    """Look up one record with all its details, and with what may be done with it now (`allowed_actions`).
 
-    An order comes with its customer, lines, total, payments, shipment, tickets and refunds; a customer with
-    orders and tickets; a payment with what is left to refund; a ticket with its messages.
+    An order comes with lines, payments, shipment and refunds; a customer with orders, tickets, subscriptions.
     """
-    return await ctx.state.get(record_id, record_type)
+    return await ctx.state.see(ctx.principal, ctx.state.get_record, record_id, record_type)
+
+
+@server.tool(title="Create a ticket", annotations=ADDS)
+async def create_ticket(
+    ctx: Context[Desk],
+    tx: Tx,
+    customer_id: str,
+    title: Short,
+    body: Annotated[
+        str, Field(min_length=1, max_length=10_000), "What the customer wants, or what happened."
+    ],
+    order_id: str = "",
+    priority: kinds.Priority = "normal",
+    team: kinds.Team = "support",
+) -> Changed:
+    """Open a ticket for a customer, for support or for another team."""
+    desk = ctx.state
+    return await desk.do(
+        tx, ctx.principal, desk.changes.create_ticket, customer_id, title, body, order_id, priority, team
+    )
+
+
+@server.tool(title="Update a ticket", annotations=ADDS)
+async def update_ticket(
+    ctx: Context[Desk],
+    tx: Tx,
+    ticket_id: str,
+    status: kinds.TicketStatus | None = None,
+    priority: kinds.Priority | None = None,
+    team: Annotated[kinds.Team | None, "Who takes it over; write an internal summary first."] = None,
+    expected_version: Version = 0,
+) -> Changed:
+    """Change a ticket's status, priority or team: solve it, reopen it, hand it over."""
+    desk = ctx.state
+    return await desk.do(
+        tx, ctx.principal, desk.changes.update_ticket, ticket_id, status, priority, team, expected_version
+    )
 
 
 @server.tool(title="Add a message to a ticket", annotations=ADDS)
 async def add_ticket_message(
     ctx: Context[Desk],
-    tx: Transaction[Connection],
+    tx: Tx,
     ticket_id: Annotated[str, "Such as TCK-3003."],
     body: Annotated[str, Field(min_length=1, max_length=10_000), "The message's text."],
     internal: Annotated[bool, "true: a note for colleagues only; false: the customer reads it."] = False,
 ) -> AddedMessage:
     """Write a reply to the customer, or an internal note, into a ticket."""
-    return await ctx.state.add_message(tx, ctx.principal.id, ticket_id, body, internal=internal)
+    desk = ctx.state
+    return await desk.do(tx, ctx.principal, desk.changes.add_ticket_message, ticket_id, body, internal)
 
 
-@server.tool(title="Refund a payment", annotations=PAYS)
+@server.tool(title="Update a customer", annotations=CHANGES)
+async def update_customer(
+    ctx: Context[Desk],
+    tx: Tx,
+    customer_id: str,
+    email: Annotated[str, "Counts once a link sent to the old address confirms it."] = "",
+    phone: str = "",
+    language: kinds.Language | None = None,
+    address: Annotated[Address | None, "For future orders only."] = None,
+    note: Annotated[str, Field(max_length=2_000), "For colleagues."] = "",
+    expected_version: Version = 0,
+) -> Changed:
+    """Change a customer's data, or note something about them."""
+    desk = ctx.state
+    return await desk.do(
+        tx,
+        ctx.principal,
+        desk.changes.update_customer,
+        customer_id,
+        email,
+        phone,
+        language,
+        address,
+        note,
+        expected_version,
+    )
+
+
+@server.tool(title="Change an order", annotations=CHANGES)
+async def change_order(
+    ctx: Context[Desk],
+    tx: Tx,
+    order_id: str,
+    change: kinds.OrderChange,
+    address: Annotated[Address | None, "For address."] = None,
+    items: Annotated[
+        list[Item] | None, Field(max_length=50), "For items: what shall be in it, all of it."
+    ] = None,
+    payment_method: Annotated[str, "For payment, such as Visa."] = "",
+    reason: Annotated[str, Field(max_length=500)] = "",
+    dry_run: DryRun = False,
+    expected_version: Version = 0,
+) -> Changed:
+    """Cancel an order, or change where it goes, what is in it, or how it is paid."""
+    desk = ctx.state
+    return await desk.do(
+        tx,
+        ctx.principal,
+        desk.changes.change_order,
+        order_id,
+        change,
+        address,
+        items,
+        payment_method,
+        reason,
+        expected_version,
+        dry_run,
+    )
+
+
+@server.tool(title="Create a return", annotations=ADDS)
+async def create_return(
+    ctx: Context[Desk],
+    tx: Tx,
+    order_id: str,
+    items: Annotated[list[Item], Field(min_length=1, max_length=50)],
+    reason: kinds.ReturnReason,
+    remedy: kinds.Remedy = "refund",
+    note: Annotated[str, Field(max_length=2_000)] = "",
+) -> Changed:
+    """Register a return and send its label. Where the goods need not come back, the refund can follow at once."""
+    desk = ctx.state
+    return await desk.do(tx, ctx.principal, desk.changes.create_return, order_id, items, reason, remedy, note)
+
+
+@server.tool(title="Refund a payment", annotations=CHANGES)
 async def refund_payment(
     ctx: Context[Desk],
-    tx: Transaction[Connection],
+    tx: Tx,
     payment_id: Annotated[str, "Such as PAY-5007; an order's record names its payments."],
     amount_minor: Annotated[int, Field(ge=1), "Minor units of the payment's currency: 1272 is 12.72 EUR."],
-    reason: Annotated[str, Field(min_length=1, max_length=500), "One sentence; the customer sees it."],
+    reason: Reason,
+    basis: Annotated[kinds.RefundBasis, "What gives the right to it."] = "goodwill",
+    return_id: str = "",
 ) -> RefundReceipt:
-    """Give back all or part of a payment. Money moves at once and cannot be called back.
+    """Give back all or part of a payment. Money moves at once and cannot be called back."""
+    desk = ctx.state
+    return await desk.do(
+        tx, ctx.principal, desk.changes.refund_payment, payment_id, amount_minor, reason, basis, return_id
+    )
 
-    Refused beyond what is left of the payment, and for payments that are pending, failed or disputed.
-    """
-    return await ctx.state.refund(tx, payment_id, amount_minor, reason)
+
+@server.tool(title="Create a credit memo", annotations=CHANGES)
+async def create_credit_memo(
+    ctx: Context[Desk],
+    tx: Tx,
+    customer_id: str,
+    amount_minor: Annotated[int, Field(ge=1)],
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")],
+    reason: Reason,
+    basis: kinds.CreditBasis,
+    order_id: str = "",
+) -> Changed:
+    """Credit an amount against the customer's next invoice."""
+    desk = ctx.state
+    return await desk.do(
+        tx,
+        ctx.principal,
+        desk.changes.create_credit_memo,
+        customer_id,
+        amount_minor,
+        currency,
+        reason,
+        basis,
+        order_id,
+    )
+
+
+@server.tool(title="Change a subscription", annotations=CHANGES)
+async def change_subscription(
+    ctx: Context[Desk],
+    tx: Tx,
+    subscription_id: str,
+    change: kinds.SubscriptionChange,
+    plan: Annotated[str, "For upgrade, downgrade: small, large; Basic, Team, Scale."] = "",
+    months: Annotated[int, Field(ge=0, le=12), "For pause: how long; for rhythm: every how many."] = 0,
+    dry_run: DryRun = False,
+    expected_version: Version = 0,
+) -> Changed:
+    """Move a subscription up or down, change its rhythm, pause, resume or end it. Ask which one is meant."""
+    desk = ctx.state
+    return await desk.do(
+        tx,
+        ctx.principal,
+        desk.changes.change_subscription,
+        subscription_id,
+        change,
+        plan,
+        months,
+        expected_version,
+        dry_run,
+    )
+
+
+@server.tool(title="Schedule a meeting", annotations=ADDS)
+async def schedule_meeting(
+    ctx: Context[Desk],
+    tx: Tx,
+    customer_id: str,
+    starts_at: Annotated[datetime, "2026-11-20T10:00:00+01:00; without an offset: Amsterdam."],
+    minutes: Annotated[int, "15, 30 or 60."],
+    purpose: Short,
+    participants: Annotated[list[Short], Field(min_length=1, max_length=8), "E-mail addresses."],
+    agenda: Annotated[list[Short], Field(max_length=5)] = [],  # noqa: B006
+    attachments: Annotated[list[Short], Field(max_length=10), "File names of reports (PDF)."] = [],  # noqa: B006
+    ticket_id: str = "",
+) -> Changed:
+    """Record a video meeting with a business customer, its invitation and attachments. Nothing is sent."""
+    desk = ctx.state
+    return await desk.do(
+        tx,
+        ctx.principal,
+        desk.changes.schedule_meeting,
+        customer_id,
+        starts_at,
+        minutes,
+        purpose,
+        participants,
+        agenda,
+        attachments,
+        ticket_id,
+    )

@@ -5,13 +5,15 @@ shop's rules, so that a pack cannot contradict itself.
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Table
 
-from toolservers.crm import tables
-from toolservers.crm.tables import words
+from toolservers.crm.kinds import PREFIXES
+from toolservers.crm.world import tables
+from toolservers.crm.world.clock import add_working_days
+from toolservers.crm.world.tables import words
 
 Row = dict[str, Any]
 
@@ -82,17 +84,79 @@ class FailedPayment(NamedTuple):
     paid_on: date
 
 
-class Pack(NamedTuple):
+class Subscription(NamedTuple):
+    id: str
+    customer_id: str
+    kind: str
+    plan: str
+    rhythm_months: int
+    price_minor: int
+    started_on: date
+    next_on: date
+    status: str = "active"
+    paused_until: date | None = None
+    pauses_this_year: int = 0
+    currency: str = "EUR"
+
+
+class Contact(NamedTuple):
+    customer_id: str
+    number: int
     name: str
-    today: date
+    email: str
+    role: str
+
+
+class Team(NamedTuple):
+    id: str
+    name: str
+    purpose: str
+    answers_within_hours: int
+
+
+class ServiceLevel(NamedTuple):
+    id: str
+    plan: str
+    delivery_days: int
+    first_answer_hours: int
+    penalty_percent: int
+    penalty_at_most_percent: int
+
+
+TEAMS = (
+    Team("support", "Support", "Questions about orders, returns and subscriptions", 8),
+    Team("support-leads", "Support leads", "Approvals, complaints, what is above an agent's limit", 16),
+    Team("fraud", "Fraud team", "Charges that nobody can explain, changed accounts, gift cards", 4),
+    Team("finance", "Finance", "Refunds above 500.00 EUR, invoices", 8),
+    Team("product-safety", "Product safety", "Somebody was hurt, or something smoked or burnt", 1),
+    Team("privacy", "Privacy team", "Access to data and deletion", 8),
+    Team("business", "Business accounts", "Fernhill Connect and its service levels", 8),
+    Team("warehouse", "Warehouse in Venlo", "What is packed and has not left", 2),
+)
+
+SERVICE_LEVELS = (
+    ServiceLevel("SLA-1", "Team", 3, 8, 2, 10),
+    ServiceLevel("SLA-2", "Scale", 2, 2, 3, 15),
+)
+
+
+class Pack(NamedTuple):
+    """`now` is the time at which its world begins, in UTC."""
+
+    name: str
+    now: datetime
     products: tuple[Product, ...]
     customers: tuple[Customer, ...]
     orders: tuple[Order, ...]
     tickets: tuple[Ticket, ...]
     failed_payments: tuple[FailedPayment, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    teams: tuple[Team, ...] = TEAMS
+    service_levels: tuple[ServiceLevel, ...] = SERVICE_LEVELS
 
 
-def rows(pack: Pack) -> Iterator[tuple[Table, list[Row]]]:
+def rows(pack: Pack, seed: int = 0) -> Iterator[tuple[Table, list[Row]]]:
     """Every table's rows, parents before children."""
     customers = {customer.id: customer for customer in pack.customers}
     products = {product.id: product for product in pack.products}
@@ -100,15 +164,51 @@ def rows(pack: Pack) -> Iterator[tuple[Table, list[Row]]]:
     payments = {one.order["id"]: one.payment for one in booked}
     failed = [_failed_row(one, payments[one.order_id]) for one in pack.failed_payments]
     made = sorted((row for one in booked for row in one.refunds), key=lambda row: row["refunded_on"])
-    yield tables.customers, [_customer_row(customer) for customer in pack.customers]
-    yield tables.products, [_product_row(product) for product in pack.products]
-    yield tables.orders, [one.order for one in booked]
-    yield tables.order_lines, [line for one in booked for line in one.lines]
-    yield tables.shipments, [one.shipment for one in booked if one.shipment]
-    yield tables.payments, [*payments.values(), *failed]
-    yield tables.refunds, [{"number": number, **row} for number, row in enumerate(made, start=9001)]
-    yield tables.tickets, [_ticket_row(ticket) for ticket in pack.tickets]
-    yield tables.messages, [row for ticket in pack.tickets for row in _message_rows(ticket)]
+    filled: list[tuple[Table, list[Row]]] = [
+        (tables.world, [{"id": 1, "pack": pack.name, "seed": seed, "now": pack.now}]),
+        (tables.teams, [team._asdict() for team in pack.teams]),
+        (tables.service_levels, [level._asdict() for level in pack.service_levels]),
+        (tables.customers, [_customer_row(customer) for customer in pack.customers]),
+        (tables.addresses, [_address_row(customer) for customer in pack.customers]),
+        (tables.contacts, [contact._asdict() for contact in pack.contacts]),
+        (tables.products, [_product_row(product) for product in pack.products]),
+        (tables.prices, [row for product in pack.products for row in _price_rows(product)]),
+        (tables.orders, [one.order for one in booked]),
+        (tables.order_lines, [line for one in booked for line in one.lines]),
+        (tables.shipments, [one.shipment for one in booked if one.shipment]),
+        (tables.payments, [*payments.values(), *failed]),
+        (tables.refunds, [_numbered(row, f"REF-{n}") for n, row in enumerate(made, start=9001)]),
+        (tables.subscriptions, [_subscription_row(subscription) for subscription in pack.subscriptions]),
+        (tables.tickets, [_ticket_row(ticket) for ticket in pack.tickets]),
+        (tables.messages, [row for ticket in pack.tickets for row in _message_rows(ticket)]),
+    ]
+    yield from filled
+    yield tables.counters, _counter_rows(filled)
+
+
+_FIRST = {"return": 8000, "credit_memo": 4000, "meeting": 1000, "subscription": 6000}
+
+
+def _counter_rows(filled: list[tuple[Table, list[Row]]]) -> list[Row]:
+    """The number of the newest record of each type, from which the next one counts on."""
+    last = {
+        record_type: max(
+            (
+                int(row["id"].removeprefix(prefix))
+                for _, content in filled
+                for row in content
+                if str(row.get("id", "")).startswith(prefix)
+            ),
+            default=_FIRST.get(record_type, 0),
+        )
+        for record_type, prefix in PREFIXES.items()
+        if prefix
+    }
+    return [{"record_type": record_type, "last": number} for record_type, number in last.items()]
+
+
+def _numbered(row: Row, identity: str) -> Row:
+    return row | {"id": identity, "words": words(identity, row["reason"])}
 
 
 class _Booked(NamedTuple):
@@ -134,9 +234,13 @@ def _book(order: Order, customer: Customer, products: dict[str, Product]) -> _Bo
         "customer_id": customer.id,
         "ordered_on": order.ordered_on,
         "delivered_on": order.delivered_on,
+        **_dates(order, customer),
+        "service": order.service,
+        "payment_method": order.method,
         "shipping_minor": shipping,
         "total_minor": goods + shipping,
         "currency": currency,
+        **_place(customer),
         "words": words(identity, *(line["title"] for line in lines)),
     }
     payment = _payment_row(order, booked)
@@ -178,7 +282,10 @@ def _failed_row(failed: FailedPayment, payment: Row) -> Row:
 def _refund_rows(order: Order, payment: Row) -> list[Row]:
     return [
         {
+            "status": "paid",
+            "customer_id": payment["customer_id"],
             "payment_id": payment["id"],
+            "basis": "cancellation" if order.status == "cancelled" else "return",
             "amount_minor": amount,
             "currency": payment["currency"],
             "reason": reason,
@@ -197,6 +304,21 @@ def _shipping(order: Order, goods: int, currency: str) -> int:
     return 0 if included or goods >= _FREE_SHIPPING[currency] else _STANDARD[currency]
 
 
+def _dates(order: Order, customer: Customer) -> Row:
+    """When it moved, as far as it has."""
+    shipped = order.status in ("shipped", "delivered", "returned")
+    return {
+        "packed_on": order.ordered_on if shipped or order.status == "packed" else None,
+        "shipped_on": add_working_days(order.ordered_on, 1) if shipped else None,
+        "cancelled_on": order.ordered_on if order.status == "cancelled" else None,
+        "promised_on": add_working_days(order.ordered_on, _promised_days(order, customer)),
+    }
+
+
+def _place(customer: Customer) -> Row:
+    return {name: getattr(customer, name) for name in ("street", "postcode", "city", "country")}
+
+
 def _shipment(order: Order, customer: Customer) -> Row | None:
     if order.status in ("placed", "cancelled"):
         return None
@@ -204,20 +326,32 @@ def _shipment(order: Order, customer: Customer) -> Row | None:
     scans = {"label_created": "no scan yet", "returned": "back in Venlo"}
     status = states.get(order.status, "delayed" if order.late else "in_transit")
     delivered = f"{order.delivered_on} {customer.city}: delivered"
+    dates = _dates(order, customer)
+    tracking = f"{_CARRIERS[order.service][:2].upper()}{order.number * 7919:09d}"
+    identity = f"SHP-{order.number + 5000}"
     return {
+        "id": identity,
         "order_id": f"ORD-{order.number}",
+        "customer_id": customer.id,
         "carrier": _CARRIERS[order.service],
         "service": order.service,
-        "tracking": f"{_CARRIERS[order.service][:2].upper()}{order.number * 7919:09d}",
+        "tracking": tracking,
         "status": status,
-        "shipped_on": None if status == "label_created" else _working_day(order.ordered_on, 1),
-        "promised_on": _working_day(order.ordered_on, _promised_days(order, customer)),
+        "shipped_on": dates["shipped_on"],
+        "promised_on": dates["promised_on"],
+        "delivered_on": order.delivered_on,
+        "expected_on": _expected(order, dates["promised_on"]),
         "last_scan": order.last_scan or scans.get(status, delivered),
-        "street": customer.street,
-        "postcode": customer.postcode,
-        "city": customer.city,
-        "country": customer.country,
+        **_place(customer),
+        "words": words(identity, tracking, f"ORD-{order.number}"),
     }
+
+
+def _expected(order: Order, promised_on: date) -> date | None:
+    """When time will bring it: late parcels come a week after they were promised."""
+    if order.status not in ("packed", "shipped"):
+        return None
+    return add_working_days(promised_on, 5) if order.late else promised_on
 
 
 def _promised_days(order: Order, customer: Customer) -> int:
@@ -231,26 +365,43 @@ def _promised_days(order: Order, customer: Customer) -> int:
     return 5 if customer.country in _NEAR else 8
 
 
-def _working_day(start: date, days: int) -> date:
-    day = start
-    while days:
-        day += timedelta(days=1)
-        days -= day.weekday() < 5
-    return day
-
-
 def _customer_row(customer: Customer) -> Row:
-    row = customer._asdict()
-    row["loyalty_level"] = row.pop("level")
-    row["customer_since"] = row.pop("since")
     searched = (customer.id, customer.name, customer.email, customer.company, customer.city)
-    return row | {"words": words(*searched)}
+    return {
+        "id": customer.id,
+        "status": customer.status,
+        "name": customer.name,
+        "email": customer.email,
+        "language": customer.language,
+        "company": customer.company,
+        "loyalty_level": customer.level,
+        "customer_since": customer.since,
+        "words": words(*searched),
+    }
+
+
+def _address_row(customer: Customer) -> Row:
+    return {"customer_id": customer.id, "number": 1, "label": "main", **_place(customer)}
 
 
 def _product_row(product: Product) -> Row:
     row = product._asdict()
-    del row["pounds_minor"]
-    return row | {"currency": "EUR", "words": words(product.id, product.title, product.category)}
+    del row["price_minor"], row["pounds_minor"]
+    return row | {"words": words(product.id, product.title, product.category)}
+
+
+def _price_rows(product: Product) -> list[Row]:
+    prices = {"EUR": product.price_minor, "GBP": product.pounds_minor}
+    return [
+        {"product_id": product.id, "currency": currency, "amount_minor": amount}
+        for currency, amount in prices.items()
+        if amount
+    ]
+
+
+def _subscription_row(subscription: Subscription) -> Row:
+    searched = (subscription.id, subscription.kind.replace("_", " "), subscription.plan)
+    return subscription._asdict() | {"words": words(*searched)}
 
 
 def _ticket_row(ticket: Ticket) -> Row:

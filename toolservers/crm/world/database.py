@@ -15,14 +15,14 @@ from anyio.to_thread import run_sync
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from toolservers.crm.pack import rows
-from toolservers.crm.tables import metadata, world
-from toolservers.crm.tiny import PACK
+from toolservers.crm.packs.pack import rows
+from toolservers.crm.packs.tiny import PACK
+from toolservers.crm.world.tables import metadata, world
 from toolward.errors import ConfigurationError, Unavailable
 
 T = TypeVar("T")
 
-LAYOUT = 1
+LAYOUT = 2
 BUSY_SECONDS = 10  # how long another process may hold the lock before a call gives up
 READERS = 4
 
@@ -36,9 +36,9 @@ class Database:
         self._readers = CapacityLimiter(READERS)
 
     @classmethod
-    async def open(cls, path: Path) -> "Database":
+    async def open(cls, path: Path, pack: str, seed: int) -> "Database":
         """Raises ConfigurationError when the file cannot be used or holds something else."""
-        return cls(await run_sync(_open, path))
+        return cls(await run_sync(_open, path, pack, seed))
 
     async def close(self) -> None:
         await run_sync(self._reader.dispose)
@@ -61,7 +61,7 @@ def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
         raise
 
 
-def _open(path: Path) -> Engine:
+def _open(path: Path, pack: str, seed: int) -> Engine:
     path = path.expanduser().resolve()
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
@@ -74,7 +74,7 @@ def _open(path: Path) -> Engine:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)  # customers' data: for its owner only
         with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
-            _prepare(connection, path)
+            _prepare(connection, path, pack, seed)
         _write_ahead(engine)
     except (OSError, DatabaseError) as error:
         engine.dispose()
@@ -99,16 +99,14 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
-def _prepare(connection: Connection, path: Path) -> None:
+def _prepare(connection: Connection, path: Path, pack: str, seed: int) -> None:
     """Lay out and fill an empty database; make sure that any other is ours."""
     names = inspect(connection).get_table_names()
     if not names:
         metadata.create_all(connection)
-        connection.execute(
-            world.insert(), {"id": 1, "layout": LAYOUT, "pack": PACK.name, "today": PACK.today}
-        )
-        for table, content in rows(PACK):
-            connection.execute(table.insert(), content)
+        for table, content in rows(PACK, seed):
+            if content:
+                connection.execute(table.insert(), content)
         return
     layout = connection.scalar(select(world.c.layout)) if world.name in names else None
     if layout != LAYOUT:

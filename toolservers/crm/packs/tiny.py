@@ -6,7 +6,16 @@ are invented.
 
 from datetime import date, datetime
 
-from toolservers.crm.pack import Customer, FailedPayment, Order, Pack, Product, Ticket
+from toolservers.crm.packs.pack import (
+    Contact,
+    Customer,
+    FailedPayment,
+    Order,
+    Pack,
+    Product,
+    Subscription,
+    Ticket,
+)
 
 
 def _on(month: int, day: int) -> date:
@@ -183,12 +192,31 @@ _TICKETS = (
     )),
 )  # fmt: skip
 
+_SUBSCRIPTIONS = (
+    Subscription("SUB-6001", "CUS-2001", "refill_club", "small", 1, 1_800, _on(3, 2), _on(12, 4)),
+    Subscription("SUB-6002", "CUS-2008", "connect", "Team", 1, 2_900, date(2024, 9, 1), _on(12, 1)),
+    Subscription("SUB-6003", "CUS-2009", "connect", "Scale", 1, 9_900, date(2023, 11, 1), _on(12, 1)),
+    Subscription("SUB-6004", "CUS-2005", "refill_club", "large", 2, 2_900, _on(1, 12), _on(12, 14),
+                 pauses_this_year=2),
+    Subscription("SUB-6005", "CUS-2011", "refill_club", "small", 3, 1_800, _on(2, 3), date(2027, 2, 3),
+                 status="paused", paused_until=date(2027, 1, 15), pauses_this_year=1),
+)  # fmt: skip
+
+_CONTACTS = (
+    Contact("CUS-2008", 1, "Pieter Bakker", "inkoop@zonneweide.example", "administrator"),
+    Contact("CUS-2008", 2, "Lotte Visser", "lotte.visser@zonneweide.example", "buyer"),
+    Contact("CUS-2009", 1, "Katharina Huber", "einkauf@lindenhof.example", "administrator"),
+    Contact("CUS-2009", 2, "Stefan Moser", "empfang@lindenhof.example", "buyer"),
+)
+
 PACK = Pack(
     name="tiny",
-    today=_on(11, 16),
+    now=_at(11, 16, 9),
     products=_PRODUCTS,
     customers=_CUSTOMERS,
     orders=_ORDERS,
     tickets=_TICKETS,
+    subscriptions=_SUBSCRIPTIONS,
+    contacts=_CONTACTS,
     failed_payments=(FailedPayment("PAY-5026", "ORD-1011", "Visa", _on(11, 3)),),
 )

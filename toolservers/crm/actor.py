@@ -1,0 +1,44 @@
+"""Who acts in the CRM: the caller, as far as its rules ask."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from toolservers.crm.world.tables import customers
+from toolward.errors import ToolError
+from toolward.types import Principal
+
+CUSTOMER = "customer"
+"""The role of a caller who is a customer: they see and change what is theirs, whatever a tool is asked."""
+
+LEAD = "support-lead"
+FINANCE = "finance"
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """`id` stands in events and as the author of messages. `customer_id` is set where the caller is a customer.
+    `roles` are theirs and, for this one call, those of whoever approved it, as the gateway says."""
+
+    id: str
+    roles: frozenset[str] = frozenset()
+    customer_id: str | None = None
+
+    def is_any(self, *roles: str) -> bool:
+        return not self.roles.isdisjoint(roles)
+
+
+def actor_of(connection: Connection, principal: Principal) -> Actor:
+    """Raises ToolError for a caller who is a customer, but none that this world knows."""
+    if CUSTOMER not in principal.roles:
+        return Actor(principal.id, frozenset(principal.roles))
+    by_email = "@" in principal.id
+    column, name = (
+        (customers.c.email, principal.id.casefold()) if by_email else (customers.c.id, principal.id)
+    )
+    known = select(customers.c.id).where(column == name)
+    customer_id = connection.scalar(known)
+    if customer_id is None:
+        raise ToolError(f"{principal.id[:80]!r} is no customer here, so nothing can be shown or changed.")
+    return Actor(principal.id, frozenset(principal.roles), customer_id)

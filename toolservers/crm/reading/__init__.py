@@ -1,0 +1,27 @@
+"""One record with everything that somebody who answers a customer wants to know, and what may be done with it."""
+
+from collections.abc import Callable
+
+from toolservers.crm.kinds import RecordType
+from toolservers.crm.reading.customers import customer
+from toolservers.crm.reading.orders import order
+from toolservers.crm.reading.payments import payment
+from toolservers.crm.reading.products import product
+from toolservers.crm.reading.tickets import ticket
+from toolservers.crm.records import Record
+from toolservers.crm.references import parse
+from toolservers.crm.work import Row, View
+
+_READERS: dict[RecordType, Callable[[View, Row], Record]] = {
+    "customer": customer,
+    "order": order,
+    "payment": payment,
+    "ticket": ticket,
+    "product": product,
+}
+
+
+def get_record(view: View, record_id: str, record_type: RecordType | None) -> Record:
+    """Raises ToolError when `record_id` names nothing, or something of another type."""
+    reference = parse(record_id, record_type)
+    return _READERS[reference.record_type](view, view.row(reference))

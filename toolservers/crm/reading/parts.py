@@ -1,0 +1,40 @@
+"""What records show of one another."""
+
+from sqlalchemy import select
+
+from toolservers.crm import records
+from toolservers.crm.money import money
+from toolservers.crm.work import Row, View
+from toolservers.crm.world.tables import (
+    customers,
+    refunds,
+)
+
+
+def customer_ref(view: View, customer_id: str) -> records.CustomerRef:
+    chosen = select(customers.c.id, customers.c.name, customers.c.email).where(customers.c.id == customer_id)
+    return records.CustomerRef(*view.connection.execute(chosen).one())
+
+
+def payment_ref(row: Row) -> records.PaymentRef:
+    amount, currency = row["amount_minor"], row["currency"]
+    remaining = money(amount - row["refunded_minor"], currency)
+    return records.PaymentRef(row["id"], row["status"], row["method"], money(amount, currency), remaining)
+
+
+def refunds_of(view: View, *payment_ids: str) -> list[records.Refund]:
+    made = select(refunds).where(refunds.c.payment_id.in_(payment_ids)).order_by(refunds.c.id)
+    return [
+        records.Refund(
+            refund.id,
+            refund.payment_id,
+            money(refund.amount_minor, refund.currency),
+            refund.reason,
+            refund.refunded_on,
+        )
+        for refund in view.connection.execute(made)
+    ]
+
+
+def address_of(row: Row) -> records.Address:
+    return records.Address(row["street"], row["postcode"], row["city"], row["country"])

@@ -1,0 +1,1 @@
+"""The world as a database: its tables, its clock, opening and filling it."""
