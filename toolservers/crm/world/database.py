@@ -48,6 +48,11 @@ class Database:
         return await run_sync(_transact, self._reader, work, limiter=self._readers)
 
 
+def build(path: Path, pack: str, seed: int) -> None:
+    """A new world in an empty file, and nothing beside it. Raises ConfigurationError."""
+    _open(path, pack, seed).dispose()
+
+
 def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
     try:
         with engine.begin() as connection:
