@@ -11,6 +11,7 @@ from toolservers.crm import changes, finding, reading
 from toolservers.crm.actor import actor_of
 from toolservers.crm.faults import Faults, Moment
 from toolservers.crm.kinds import RuleMode
+from toolservers.crm.webhooks import Pace, Target, Webhook
 from toolservers.crm.work import View, Work
 from toolservers.crm.world.database import Database
 from toolservers.crm.world.snapshots import Snapshots
@@ -37,6 +38,7 @@ class Desk:
         self.database = database
         self.faults = Faults()
         self._mode: RuleMode = mode
+        self.webhook: Webhook | None = None
         self._effects: Effects[Connection] | None = None
 
     @classmethod
@@ -47,6 +49,8 @@ class Desk:
     async def close(self) -> None:
         """Call it when no call is under way any more."""
         self.faults.close()
+        if self.webhook is not None:
+            await self.webhook.close()
         if self._effects is not None:
             await self._effects.close()
         await self.database.close()
@@ -64,6 +68,11 @@ class Desk:
     def at(self, moment: Moment) -> "Desk":
         """A desk that sees that moment, and can change nothing."""
         return Desk(cast(Database, moment), self._mode)
+
+    async def tell(self, target: Target, tenant: str = "", pace: Pace = Pace()) -> None:  # noqa: B008 -- immutable
+        """Tell a webhook what happens, from now on or from where it was the last time."""
+        self.webhook = Webhook(self.database.writer, target, tenant, pace)
+        await self.webhook.start()
 
     @property
     def snapshots(self) -> Snapshots:

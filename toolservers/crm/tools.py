@@ -44,6 +44,10 @@ class Settings:
     admin: Annotated[bool, "true: offer the tools by which an operator controls the world"] = False
     worlds: Annotated[str, "one: everybody's; tenant: each tenant has a database of their own"] = "one"
     worlds_from: Annotated[str, "snapshot that a tenant's world begins with; default: its pack"] = ""
+    webhook_url: Annotated[
+        str, "where events are told, signed with the secret in TOOLWARD_CRM_WEBHOOK_SECRET (or ..._FILE)"
+    ] = ""
+    webhook_networks: Annotated[str, "networks, with commas, that its name may lead to; or: private"] = ""
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError."""

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 
 from toolservers.crm.desk import Desk
+from toolservers.crm.faults import READS
 from toolservers.crm.kinds import ADMIN
+from toolservers.crm.webhooks import Target
 from toolservers.crm.world.snapshots import Snapshots, copied
 from toolward.errors import ConfigurationError, Overloaded, ToolError
+from toolward.kit.options import secret
 from toolward.types import Principal, ToolCall, ToolResult
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ OPEN = 16
 
 MOST = 1_000
 """Tenants' databases that may be made beside one file."""
+
+SECRET = "TOOLWARD_CRM_WEBHOOK_SECRET"  # noqa: S105 -- the name of a variable, not a secret
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -47,18 +52,19 @@ class _World:
 class Worlds:
     """Opened with the server, closed when no call is under way any more."""
 
-    def __init__(self, settings: "Settings", only: Desk | None) -> None:
+    def __init__(self, settings: "Settings", only: Desk | None, target: Target | None) -> None:
         self._settings = settings
         self._only = only
+        self._target = target
         self._open: OrderedDict[str, _World] = OrderedDict()
 
     @classmethod
     async def open(cls, settings: "Settings") -> "Worlds":
         """Raises ConfigurationError where the one database cannot be used; those of tenants are made when their
         first call comes."""
-        return cls(
-            settings, None if settings.worlds == "tenant" else await _desk(settings, settings.database)
-        )
+        target = _target(settings)
+        one = None if settings.worlds == "tenant" else await _desk(settings, settings.database, target)
+        return cls(settings, one, target)
 
     async def close(self) -> None:
         if self._only is not None:
@@ -71,9 +77,13 @@ class Worlds:
     async def around(self, by: Principal, call: ToolCall, go: Go) -> ToolResult:
         """A call in its caller's world, with the faults that are armed there, but for those of admin tools."""
         async with self.desk(by.tenant) as desk:
-            if not desk.faults or call.name in ADMIN:
-                return await go(desk)
-            return await desk.faults.around(desk, by, call, go)
+            try:
+                if not desk.faults or call.name in ADMIN:
+                    return await go(desk)
+                return await desk.faults.around(desk, by, call, go)
+            finally:
+                if desk.webhook is not None and call.name not in READS:
+                    desk.webhook.look()
 
     @asynccontextmanager
     async def desk(self, tenant: str) -> AsyncGenerator[Desk]:
@@ -81,7 +91,7 @@ class Worlds:
         if self._only is not None:
             yield self._only
             return
-        one = self._of(file_name(tenant))
+        one = self._of(tenant)
         one.calls += 1
         try:
             yield await asyncio.shield(one.opening)
@@ -89,12 +99,14 @@ class Worlds:
             one.calls -= 1
             await self._close_oldest()
 
-    def _of(self, name: str) -> _World:
+    def _of(self, tenant: str) -> _World:
+        name = file_name(tenant)
         one = self._open.get(name)
         if one is None or (one.opening.done() and one.opening.exception() is not None):
             if len(self._open) >= OPEN * 4:
                 raise Overloaded("Too many worlds are in use at once.", retry_after=1)
-            one = _World(asyncio.create_task(self._make(name), name=f"opening the world {name}"))
+            opening = self._make(name, tenant)
+            one = _World(asyncio.create_task(opening, name=f"opening the world {name}"))
             self._open[name] = one
         self._open.move_to_end(name)
         return one
@@ -106,17 +118,26 @@ class Worlds:
                 return
             await self._open.pop(name).opening.result().close()
 
-    async def _make(self, name: str) -> Desk:
+    async def _make(self, name: str, tenant: str) -> Desk:
         settings = self._settings
         folder = worlds_folder(settings.database)
         path = folder / f"{name}.db"
         if not path.exists():
             await run_sync(_begin, settings, folder, path)
-        return await _desk(settings, path)
+        return await _desk(settings, path, self._target, tenant)
 
 
-async def _desk(settings: "Settings", path: Path) -> Desk:
-    return await Desk.open(path, settings.pack, settings.seed, settings.mode)
+async def _desk(settings: "Settings", path: Path, target: Target | None, tenant: str = "") -> Desk:
+    desk = await Desk.open(path, settings.pack, settings.seed, settings.mode)
+    if target is not None:
+        await desk.tell(target, tenant)
+    return desk
+
+
+def _target(settings: "Settings") -> Target | None:
+    if not settings.webhook_url:
+        return None
+    return Target.of(settings.webhook_url, secret(SECRET), settings.webhook_networks)
 
 
 def worlds_folder(database: Path) -> Path:

@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, func, insert, select
+from sqlalchemy import Connection, Engine, NullPool, create_engine, func, select
 from sqlalchemy.exc import DatabaseError
 
 from toolservers.crm.world import clock
@@ -155,9 +155,9 @@ def begin_another_life(connection: Connection) -> None:
     """What was not told before is not told any more: it has not happened in this world. What happens from now on is
     told under ids of another life, as its numbers may have been used before."""
     connection.execute(untold.delete())
-    connection.execute(telling.delete())
     last = connection.scalar(select(func.max(events.c.seq))) or 0
-    connection.execute(insert(telling), {"id": 1, "life": secrets.token_hex(8), "told": last})
+    anew = {"life": secrets.token_hex(8), "told": last, "tries": 0, "again_at": 0}
+    connection.execute(telling.update().values(**anew))
 
 
 def _bring_keys_back(connection: Connection) -> None:
