@@ -1,5 +1,5 @@
-"""What the tests of orders share: the tiny world with orders that it has not (packed today, of new customers, in yen
-and in dinars, disputed), and how they are changed."""
+"""What the tests of orders share: the tiny world with orders that it has not (packed today, of new customers, in
+yen and in dinars, disputed), and how they are changed."""
 
 from datetime import date, datetime
 from typing import Any
