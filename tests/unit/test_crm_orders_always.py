@@ -33,11 +33,12 @@ from toolservers.crm.world.tables import (
 )
 from toolward.errors import ToolError
 
-ORDERS = [
-    f"ORD-{number}" for number in (1015, 1016, 1017, 1018, 1025, *range(1027, 1033), *range(1034, 1038), 1046)
-]
-PRODUCTS = ["PRD-7001", "PRD-7005", "PRD-7010", "PRD-7012", "PRD-7013", "PRD-7015", "PRD-7016", "PRD-7017"]
-METHODS = ["Visa", "Mastercard", "iDEAL", "paypal", "bank transfer", "invoice", "cash", ""]
+PLACED = [f"ORD-{number}" for number in (1018, 1017, 1025, 1028, 1030, 1031, 1035, 1036, 1037, 1046)]
+OTHERS = [f"ORD-{number}" for number in (1027, 1015, 1016, 1029, 1032, 1034)]
+SOLD = {"ORD-1030": ["PRD-7016", "PRD-7017"], "ORD-1031": ["PRD-7017", "PRD-7016"], "ORD-1037": ["PRD-7009"]}
+EVERYWHERE = ["PRD-7012", "PRD-7001", "PRD-7010", "PRD-7005", "PRD-7007"]
+NOWHERE = ["PRD-7013", "PRD-7015", "PRD-7099"]
+METHODS = ["PayPal", "Visa", "bank transfer", "iDEAL", "Mastercard", "invoice", "cash", ""]
 
 
 class Wish(NamedTuple):
@@ -51,21 +52,29 @@ class Wish(NamedTuple):
     at: tuple[int, int] | None = None
 
 
-def wishes() -> st.SearchStrategy[Wish]:
-    item = st.builds(Item, st.sampled_from(PRODUCTS), st.sampled_from([1, 2, 3, 7, 40, 9_999]))
-    always = {
-        "order_id": st.sampled_from(ORDERS),
-        "dry_run": st.sampled_from([False, False, True]),
-        "mode": st.sampled_from(["enforce", "advise", "off"]),
-        "at": st.sampled_from([None, None, None, (16, 16), (20, 9), (26, 9)]),
-    }
-    kinds: list[dict[str, st.SearchStrategy[Any]]] = [
-        {"change": st.just("cancel")},
-        {"change": st.just("address"), "country": st.sampled_from(["Germany", "Italy", "Netherlands"])},
-        {"change": st.just("items"), "items": st.lists(item, max_size=4).map(tuple)},
-        {"change": st.just("payment"), "method": st.sampled_from(METHODS)},
-    ]
-    return st.one_of([st.builds(Wish, **always, **kind) for kind in (*kinds, *kinds[2:])])
+@st.composite
+def wishes(draw: st.DrawFn) -> Wish:
+    """Most of what is asked for is possible, or the histories would be short."""
+
+    def mostly(usual: list[Any], seldom: list[Any]) -> Any:
+        return draw(st.sampled_from(usual if draw(st.integers(0, 9)) < 9 else seldom))
+
+    order_id = draw(st.sampled_from(PLACED + OTHERS))
+    wish = Wish(
+        order_id,
+        mostly(["items", "payment", "address"], ["cancel"]),
+        dry_run=mostly([False], [True]),
+        mode=mostly(["enforce", "off"], ["advise"]),
+        at=mostly([None], [(16, 16), (20, 9), (26, 9)]),
+    )
+    if wish.change == "address":
+        return wish._replace(country=draw(st.sampled_from(["Germany", "Italy", "Netherlands"])))
+    if wish.change == "payment":
+        return wish._replace(method=draw(st.sampled_from(METHODS)))
+    if wish.change == "items":
+        names = [mostly(SOLD.get(order_id, EVERYWHERE), NOWHERE) for _ in range(draw(st.integers(1, 3)))]
+        return wish._replace(items=tuple(Item(name, mostly([1, 2, 3, 12], [40, 9_999])) for name in names))
+    return wish
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +185,8 @@ def check_histories(connection: Connection) -> None:
         assert not path or path[-1][1] == now.status
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(wishes(), min_size=1, max_size=8))
+@settings(max_examples=25, deadline=None)
+@given(st.lists(wishes(), min_size=1, max_size=12))
 def test_stock_totals_payments_and_histories_always_agree(once: Connection, asked: list[Wish]) -> None:
     with undone(once) as connection:
         pieces, owed = reserved(connection), unpaid(connection)
