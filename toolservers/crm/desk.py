@@ -43,9 +43,9 @@ class Desk:
         self._effects: Effects[Connection] | None = None
 
     @classmethod
-    async def open(cls, path: Path, pack: str, seed: int, mode: RuleMode) -> "Desk":
+    async def open(cls, where: Path | str, pack: str, seed: int, mode: RuleMode) -> "Desk":
         """Makes and fills the database when there is none. Raises ConfigurationError."""
-        return cls(await Database.open(path, pack, seed), mode)
+        return cls(await Database.open(where, pack, seed), mode)
 
     async def close(self) -> None:
         """Call it when no call is under way any more."""
