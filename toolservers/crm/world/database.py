@@ -15,14 +15,15 @@ from anyio.to_thread import run_sync
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from toolservers.crm.packs import scenarios, tiny
 from toolservers.crm.packs.pack import rows
-from toolservers.crm.packs.tiny import PACK
 from toolservers.crm.world.tables import metadata, world
 from toolward.errors import ConfigurationError, Unavailable
 
 T = TypeVar("T")
 
 LAYOUT = 2
+_PACKS = {pack.name: pack for pack in (tiny.PACK, scenarios.PACK)}
 BUSY_SECONDS = 10  # how long another process may hold the lock before a call gives up
 READERS = 4
 
@@ -103,8 +104,10 @@ def _prepare(connection: Connection, path: Path, pack: str, seed: int) -> None:
     """Lay out and fill an empty database; make sure that any other is ours."""
     names = inspect(connection).get_table_names()
     if not names:
+        if pack not in _PACKS:
+            raise ConfigurationError(f"There is no pack {pack!r}.", hint=f"There are: {', '.join(_PACKS)}.")
         metadata.create_all(connection)
-        for table, content in rows(PACK, seed):
+        for table, content in rows(_PACKS[pack], seed):
             if content:
                 connection.execute(table.insert(), content)
         return
