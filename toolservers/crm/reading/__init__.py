@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.reading.customers import customer
-from toolservers.crm.reading.orders import order
+from toolservers.crm.reading.orders import order, shipment
 from toolservers.crm.reading.payments import payment
 from toolservers.crm.reading.products import product
 from toolservers.crm.reading.tickets import ticket
@@ -15,6 +15,7 @@ from toolservers.crm.work import Row, View
 _READERS: dict[RecordType, Callable[[View, Row], Record]] = {
     "customer": customer,
     "order": order,
+    "shipment": shipment,
     "payment": payment,
     "ticket": ticket,
     "product": product,
