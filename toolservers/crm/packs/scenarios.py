@@ -37,8 +37,8 @@ _CUSTOMERS = (
 )  # fmt: skip
 
 _ORDERS = (
-    # late by 4 working days
-    Order(1031, "CUS-2012", "shipped", _on(10, 29), "standard", (("PRD-7012", 1), ("PRD-7002", 1)), "Visa",
+    # promised for 5 November
+    Order(1031, "CUS-2012", "shipped", _on(10, 26), "standard", (("PRD-7012", 1), ("PRD-7002", 1)), "Visa",
           last_scan="2026-11-12 Poznań sorting centre: waiting for onward transport", late=True),
     # delivered 30 and 31 days ago
     Order(1032, "CUS-2011", "delivered", _on(10, 8), "standard", (("PRD-7002", 1), ("PRD-7012", 1)), "Visa",

@@ -13,9 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from toolservers.crm.scenarios.effects import Effect, Happened, effect, fits, happened, holds, touches
+from toolservers.crm.scenarios.effects import Effect, Happened, effect, fits, holds, touches
 from toolservers.crm.scenarios.scenario import EndState, Scenario
-from toolservers.crm.world.difference import Difference
 
 STRANGER = "another-customers-record"
 
@@ -34,11 +33,18 @@ class _Link(NamedTuple):
     its: str = ""
 
 
+_PLACE = frozenset({"street", "postcode", "city", "country"})
+
 FOLLOWS: Mapping[tuple[str, str], tuple[_Link, ...]] = {
     ("add", "refund"): (_Link("payment", frozenset({"status", "refunded_minor"}), "id", "payment_id"),),
     ("add", "return"): (_Link("return_line", own="return_id", its="id"),),
     ("add", "ticket"): (_Link("message", own="ticket_id", its="id"),),
-    ("change", "order"): (_Link("product", frozenset({"stock", "status"})),),
+    ("change", "order"): (
+        _Link("product", frozenset({"stock", "status"})),
+        _Link("payment", frozenset({"status", "amount_minor"}), "order_id", "id"),
+        _Link("shipment", _PLACE | {"status"}, "order_id", "id"),
+    ),
+    ("change", "shipment"): (_Link("order", _PLACE, "id", "order_id"),),
 }
 
 
@@ -93,9 +99,9 @@ class Verdict:
         return "\n".join(lines)
 
 
-def check(scenario: Scenario, difference: Difference, calls: Sequence[Call] = ()) -> Verdict:
-    """Raises Unreadable for an effect that no record can have."""
-    did = list(happened(difference))
+def check(scenario: Scenario, did: Sequence[Happened], calls: Sequence[Call] = ()) -> Verdict:
+    """`did` is what `toolservers.crm.scenarios.effects.happened` finds between two worlds. Raises Unreadable for an
+    effect that no record can have."""
     hits = tuple(_hits(scenario, did, calls))
     free = FREE.union(scenario.free, ["ticket"] if scenario.refuse else [])
     own = _Own(scenario.customer, did, free)
@@ -145,7 +151,7 @@ def _owner(one: Happened, did: Sequence[Happened]) -> str | None:
     return one.row.get("customer_id")
 
 
-def _missed(end: EndState, did: list[Happened], own: "_Own") -> Unmet | None:
+def _missed(end: EndState, did: Sequence[Happened], own: "_Own") -> Unmet | None:
     """None where the end was reached."""
     wanted = [effect(written) for written in end.effects]
     chosen = _assigned(wanted, did, frozenset())

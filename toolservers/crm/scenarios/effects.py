@@ -12,15 +12,17 @@ its case), `differs` (from this value).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
-from sqlalchemy import Table
+from sqlalchemy import ColumnElement, Connection, Table, and_, select
 
 from toolservers.crm.kinds import PREFIXES
 from toolservers.crm.references import TABLES
 from toolservers.crm.world import tables
-from toolservers.crm.world.difference import Difference
+from toolservers.crm.world.difference import difference
+
+T = TypeVar("T")
 
 Verb = Literal["add", "change", "remove", "call"]
 VERBS: tuple[Verb, ...] = ("add", "change", "remove", "call")
@@ -120,33 +122,42 @@ def named(text: str) -> tuple[str, str]:
     return _BY_PREFIX[prefix], text
 
 
-def happened(difference: Difference) -> Iterator[Happened]:
-    """Every row that differs, but those of which others tell (events, counters)."""
-    for name, table in difference.tables.items():
-        if (kind := _KIND_OF.get(name)) is None:
-            continue
-        for row in table.added:
-            yield _whole("add", kind, row)
-        for row in table.removed:
-            yield _whole("remove", kind, row)
-        for pair in table.changed:
-            before, after = msgspec.to_builtins((pair.before, pair.after))
-            quiet = _UNTOLD | _FOLLOWING.get(kind, frozenset())
-            changed = {
-                column: (before[column], value)
-                for column, value in after.items()
-                if before[column] != value and column not in quiet
-            }
-            yield Happened("change", kind, _key(kind, after), after, changed)
+def happened(before: Connection, after: Connection) -> list[Happened]:
+    """Every row of the world that differs, but those that follow from others (events, counters)."""
+    found = difference(before, after, ignoring=("events", "counters"))
+    did: list[Happened] = []
+    for verb, part in (("add", found.added), ("remove", found.removed)):
+        did += [
+            Happened(cast(Verb, verb), kind, key, msgspec.to_builtins(row), {})
+            for kind, rows in _by_kind(part)
+            for key, row in rows.items()
+        ]
+    for kind, rows in _by_kind(found.changed):
+        quiet = _UNTOLD | _FOLLOWING.get(kind, frozenset())
+        for key, columns in rows.items():
+            changed = {name: both for name, both in columns.items() if name not in quiet}
+            row = after.execute(select(KINDS[kind]).where(is_row(kind, key))).mappings().one()
+            did.append(Happened("change", kind, key, *msgspec.to_builtins((dict(row), changed))))
+    return did
 
 
-def _whole(verb: Verb, kind: str, row: Mapping[str, Any]) -> Happened:
-    plain = msgspec.to_builtins(row)
-    return Happened(verb, kind, _key(kind, plain), plain, {})
+def is_row(kind: str, key: str) -> ColumnElement[bool]:
+    """The condition for the row of this key. Raises Unreadable."""
+    columns = list(KINDS[kind].primary_key)
+    parts = key.split("/")
+    if len(parts) != len(columns):
+        raise Unreadable(
+            f"A {kind} is named by {'/'.join(column.name for column in columns)}, not by {key!r}."
+        )
+    return and_(
+        True, *(column == column.type.python_type(part) for column, part in zip(columns, parts, strict=True))
+    )
 
 
-def _key(kind: str, row: Mapping[str, Any]) -> str:
-    return "/".join(str(row[column.name]) for column in KINDS[kind].primary_key)
+def _by_kind(part: Mapping[str, Mapping[str, T]]) -> Iterator[tuple[str, Mapping[str, T]]]:
+    for table, rows in part.items():
+        if (kind := _KIND_OF.get(table)) is not None:
+            yield kind, rows
 
 
 def fits(wanted: Effect, did: Happened) -> bool:

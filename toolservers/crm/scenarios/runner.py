@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import URL, Connection, and_, create_engine
+from sqlalchemy import URL, Connection, create_engine
 
 from toolservers.crm.actor import CUSTOMER
 from toolservers.crm.scenarios.checker import Call, Verdict, check
-from toolservers.crm.scenarios.effects import KINDS, effect, holds, is_condition
+from toolservers.crm.scenarios.effects import KINDS, Happened, effect, happened, holds, is_condition, is_row
 from toolservers.crm.scenarios.scenario import Scenario
 from toolservers.crm.tools import Settings, server
-from toolservers.crm.world.difference import Difference, difference
 from toolward.errors import ToolwardError
 from toolward.types import NO_CONTEXT, Json, Principal, ToolCall, ToolProvider
 
@@ -135,10 +134,10 @@ def at(found: Any, path: Sequence[str], said: str) -> Json:
     return found
 
 
-def between(before: Path, after: Path) -> Difference:
+def between(before: Path, after: Path) -> list[Happened]:
     """What differs between two worlds that nobody changes meanwhile."""
     with _opened(before) as old, _opened(after) as new:
-        return difference(old, new)
+        return happened(old, new)
 
 
 def write(database: Path, effects: Sequence[Mapping[str, Any]]) -> None:
@@ -146,10 +145,8 @@ def write(database: Path, effects: Sequence[Mapping[str, Any]]) -> None:
     with _opened(database) as connection:
         for wanted in map(effect, effects):
             table = KINDS[wanted.kind]
-            keys = zip(table.primary_key, wanted.key.split("/"), strict=True)
-            here = and_(True, *(column == column.type.python_type(part) for column, part in keys))
             row = table.delete() if wanted.verb == "remove" else table.update().values(**wanted.conditions)
-            connection.execute(row.where(here))
+            connection.execute(row.where(is_row(wanted.kind, wanted.key)))
         connection.commit()
 
 
