@@ -53,7 +53,7 @@ def _of(table: str, *, nullable: bool = False, name: str = "") -> Column[str]:
 
 
 def _text(name: str, default: str | None = None) -> Column[str]:
-    return Column(name, String, nullable=False, server_default=default)
+    return Column(name, _SORTED, nullable=False, server_default=default)
 
 
 def _version() -> Column[int]:
@@ -141,7 +141,7 @@ customers = Table(
     _id(),
     _text("status"),
     _text("name"),
-    Column("email", String, nullable=False, unique=True),  # in lower case
+    Column("email", _SORTED, nullable=False, unique=True),  # in lower case
     _text("pending_email", ""),  # asked for, until a link sent to the old address confirms it
     _text("phone", ""),
     _text("language"),
@@ -249,7 +249,7 @@ shipments = Table(
     _of("orders"),
     _text("carrier"),
     _text("service"),
-    _text("tracking"),
+    Column("tracking", _SORTED, nullable=False, index=True),
     _day("shipped_on"),
     _day("promised_on", nullable=False),
     _day("delivered_on"),
