@@ -20,7 +20,7 @@ from toolservers.crm.scenarios.effects import KINDS, Happened, effect, happened,
 from toolservers.crm.scenarios.scenario import Scenario
 from toolservers.crm.tools import Settings, server
 from toolward.errors import ToolwardError
-from toolward.types import NO_CONTEXT, Json, Principal, ToolCall, ToolProvider
+from toolward.types import NO_CONTEXT, CallContext, Json, Principal, ToolCall, ToolProvider, ToolResult
 
 PACK = "scenarios"
 AGENT = Principal("agent:noor", ("support",))
@@ -74,39 +74,41 @@ def caller(scenario: Scenario) -> Principal:
 
 
 async def play(
-    provider: ToolProvider, written: Sequence[Mapping[str, Any]], by: Principal, prefix: str = ""
+    provider: ToolProvider,
+    written: Sequence[Mapping[str, Any]],
+    by: Principal,
+    *,
+    keys: str = "play",
+    prefix: str = "",
 ) -> Played:
-    """Makes the calls, one after the other; refusals are results like others. Raises Unplayable."""
+    """Makes the calls, one after the other; refusals are results like others. `keys` begins the idempotency keys,
+    `prefix` the tools' names. Who is to approve a call stands in its context. Raises Unplayable."""
     played = Played([], [])
     for number, one in enumerate(written, start=1):
-        tool = one[CALL]
-        arguments: dict[str, Any] = {
+        arguments = {
             name: resolved(value, played.results)
             for name, value in one.items()
             if name not in (CALL, APPROVED_BY)
         }
-        wish = ToolCall(f"{prefix}{tool}", msgspec.json.encode(arguments), idempotency_key=f"play-{number}")
-        answered, result = await _made(provider, approved(by, one), wish)
+        tool, role = one[CALL], one.get(APPROVED_BY)
+        wish = ToolCall(f"{prefix}{tool}", msgspec.json.encode(arguments), idempotency_key=f"{keys}-{number}")
+        context = CallContext(approved_by=(f"user:{role}", f"role:{role}")) if role else NO_CONTEXT
+        answered, result = await _made(provider, by, wish, context)
         played.calls.append(Call(tool, arguments, answered))
         played.results.append(result)
     return played
 
 
-def approved(by: Principal, written: Mapping[str, Any]) -> Principal:
-    """The caller with the role of whoever approves this call."""
-    role = written.get(APPROVED_BY)
-    return Principal(by.id, (*by.roles, role), by.tenant) if role else by
-
-
-async def _made(provider: ToolProvider, by: Principal, wish: ToolCall) -> tuple[bool, Json]:
+async def _made(
+    provider: ToolProvider, by: Principal, wish: ToolCall, context: CallContext = NO_CONTEXT
+) -> tuple[bool, Json]:
     try:
-        result = await provider.call_tool(by, wish, NO_CONTEXT)
+        result = await provider.call_tool(by, wish, context)
     except ToolwardError as error:
-        return False, str(error)
-    structured = getattr(result, "structured", None)
-    if getattr(result, "is_error", True):
-        return False, getattr(result, "text", "The call is waiting for somebody.")
-    return True, structured
+        return False, error.text
+    if not isinstance(result, ToolResult):
+        return False, "Somebody must approve this call, and nobody was named."
+    return (False, result.text) if result.is_error else (True, result.structured)
 
 
 def resolved(value: Any, results: Sequence[Json]) -> Any:
