@@ -5,8 +5,9 @@ from collections.abc import Callable
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.reading.customers import customer
 from toolservers.crm.reading.orders import order, shipment
-from toolservers.crm.reading.payments import payment
+from toolservers.crm.reading.payments import credit_memo, payment, refund
 from toolservers.crm.reading.products import product
+from toolservers.crm.reading.returns import return_
 from toolservers.crm.reading.tickets import ticket
 from toolservers.crm.records import Record
 from toolservers.crm.references import parse
@@ -17,6 +18,9 @@ _READERS: dict[RecordType, Callable[[View, Row], Record]] = {
     "order": order,
     "shipment": shipment,
     "payment": payment,
+    "refund": refund,
+    "credit_memo": credit_memo,
+    "return": return_,
     "ticket": ticket,
     "product": product,
 }
