@@ -72,6 +72,7 @@ class Order(NamedTuple):
     refunds: tuple[tuple[int, str, date], ...] = ()
     late: bool = False
     shipment: str = ""  # its parcel's status, where the order's does not say it: lost
+    refund_basis: str = ""  # of its refunds, where it is not that of a return or a cancellation
     currency: str = ""  # of its customer's country, where nothing else is said
 
 
@@ -339,7 +340,7 @@ def _refund_rows(order: Order, payment: Row) -> list[Row]:
             "status": "paid",
             "customer_id": payment["customer_id"],
             "payment_id": payment["id"],
-            "basis": "cancellation" if order.status == "cancelled" else "return",
+            "basis": order.refund_basis or ("cancellation" if order.status == "cancelled" else "return"),
             "amount_minor": amount,
             "currency": payment["currency"],
             "reason": reason,
