@@ -6,8 +6,9 @@ read through for.
 """
 
 import re
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, or_, select
+from sqlalchemy import Column, ColumnElement, Table, exists, false, func, or_, select
 
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.references import TABLES, Reference, written_out
@@ -16,19 +17,18 @@ from toolservers.crm.world.tables import (
     customers,
     fold,
     order_lines,
-    orders,
     return_lines,
-    returns,
     service_levels,
     teams,
 )
 from toolward.errors import ToolError
 
 MOST = 8
+_FEW = 500  # customers whose records are looked for by their ids; more are met soon enough on the way
 _WORD = re.compile(r"[\w@.+-]+")
-_LINES = {
-    "order": (orders, order_lines.c.order_id, order_lines),
-    "return": (returns, return_lines.c.return_id, return_lines),
+_LINES: dict[RecordType, tuple[Column[Any], Column[Any]]] = {
+    "order": (order_lines.c.order_id, order_lines.c.product_id),
+    "return": (return_lines.c.return_id, return_lines.c.product_id),
 }
 
 
@@ -42,23 +42,33 @@ def words_of(query: str) -> list[str]:
     return found
 
 
-def has(view: View, record_type: RecordType, word: str) -> ColumnElement[bool]:
-    """The condition that a record has this word."""
+def have(
+    view: View, record_type: RecordType, words: list[str], owner: str | None
+) -> list[ColumnElement[bool]]:
+    """The conditions that a record has all of these words; `owner` is the only customer whose records count, where
+    that is known. Long words come first, for they leave the fewest to be looked at for the others."""
+    return [_has(view, record_type, word, owner) for word in sorted(words, key=len, reverse=True)]
+
+
+def _has(view: View, record_type: RecordType, word: str, owner: str | None) -> ColumnElement[bool]:
     reference = written_out(word)
-    if reference is not None:
-        exact = _refers(view, record_type, reference)
-        if exact is not None:
-            return exact
-    return _contains(record_type, word)
-
-
-def _contains(record_type: RecordType, word: str) -> ColumnElement[bool]:
+    exact = None if reference is None else _refers(view, record_type, reference)
+    if exact is not None:
+        return exact
     table = TABLES[record_type]
     own = _text(table).contains(word, autoescape=True)
-    if "customer_id" not in table.c:
-        return own
-    whose = select(customers.c.id).where(customers.c.words.contains(word, autoescape=True))
-    return or_(own, table.c.customer_id.in_(whose))
+    return own if "customer_id" not in table.c else or_(own, _whose(view, table, word, owner))
+
+
+def _whose(view: View, table: Table, word: str, owner: str | None) -> ColumnElement[bool]:
+    """That its customer has the word: one of those few who do or, where they are many, looked up one by one."""
+    said = customers.c.words.contains(word, autoescape=True)
+    if owner is not None:
+        return exists().where(customers.c.id == owner, said)
+    few = list(view.connection.scalars(select(customers.c.id).where(said).limit(_FEW + 1)))
+    if len(few) > _FEW:
+        return exists().where(customers.c.id == table.c.customer_id, said)
+    return table.c.customer_id.in_(few) if few else false()
 
 
 def _text(table: Table) -> ColumnElement[str]:
@@ -90,6 +100,6 @@ def _refers(view: View, record_type: RecordType, reference: Reference) -> Column
     if record_type == "customer" and "customer_id" in other.c:
         return table.c.id.in_(select(other.c.customer_id).where(other.c.id == value))
     if reference.record_type == "product" and record_type in _LINES:
-        _, belongs, lines = _LINES[record_type]
-        return table.c.id.in_(select(belongs).where(lines.c.product_id == value))
+        belongs, product = _LINES[record_type]
+        return table.c.id.in_(select(belongs).where(product == value))
     return None
