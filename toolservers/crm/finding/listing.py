@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, RowMapping, and_, false, func, literal, or
 
 from toolservers.crm.finding import cursors, filters, words
 from toolservers.crm.finding.cursors import Cursor
+from toolservers.crm.finding.expressions import teach
 from toolservers.crm.finding.fields import Field, field_of, fields_of
-from toolservers.crm.finding.folding import teach
 from toolservers.crm.finding.sources import currency_of, source_of
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.machines import statuses
@@ -120,7 +120,7 @@ def _conditions(view: View, wanted: Wanted) -> list[ColumnElement[bool]]:
     if customer_id is not None:
         column, owner = _owner(view, record_type, customer_id)
         conditions.append(column == owner)
-    return conditions + words.have(view, record_type, words.words_of(query), owner)
+    return conditions + words.have(view, record_type, query, owner)
 
 
 def _status(record_type: RecordType, status: str) -> str:
