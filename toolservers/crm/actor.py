@@ -1,5 +1,6 @@
 """Who acts in the CRM: the caller, as far as its rules ask."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -29,10 +30,15 @@ class Actor:
         return not self.roles.isdisjoint(roles)
 
 
-def actor_of(connection: Connection, principal: Principal) -> Actor:
-    """Raises ToolError for a caller who is a customer, but none that this world knows."""
+def actor_of(connection: Connection, principal: Principal, approved_by: Sequence[str] = ()) -> Actor:
+    """`approved_by` are labels (`role:support-lead`) of the person who approved this one call: it is decided with
+    what they may decide. A customer stays a customer, whoever approves.
+
+    Raises ToolError for a caller who is a customer, but none that this world knows.
+    """
     if CUSTOMER not in principal.roles:
-        return Actor(principal.id, frozenset(principal.roles))
+        lent = {label.removeprefix("role:") for label in approved_by if label.startswith("role:")}
+        return Actor(principal.id, frozenset(principal.roles) | (lent - {CUSTOMER}))
     by_email = "@" in principal.id
     column, name = (
         (customers.c.email, principal.id.casefold()) if by_email else (customers.c.id, principal.id)

@@ -143,7 +143,7 @@ async def create_ticket(
     """Open a ticket for a customer, for support or for another team."""
     desk = ctx.state
     return await desk.do(
-        tx, ctx.principal, desk.changes.create_ticket, customer_id, title, body, order_id, priority, team
+        tx, ctx, desk.changes.create_ticket, customer_id, title, body, order_id, priority, team
     )
 
 
@@ -160,7 +160,7 @@ async def update_ticket(
     """Change a ticket's status, priority or team: solve it, reopen it, hand it over."""
     desk = ctx.state
     return await desk.do(
-        tx, ctx.principal, desk.changes.update_ticket, ticket_id, status, priority, team, expected_version
+        tx, ctx, desk.changes.update_ticket, ticket_id, status, priority, team, expected_version
     )
 
 
@@ -174,7 +174,7 @@ async def add_ticket_message(
 ) -> AddedMessage:
     """Write a reply to the customer, or an internal note, into a ticket."""
     desk = ctx.state
-    return await desk.do(tx, ctx.principal, desk.changes.add_ticket_message, ticket_id, body, internal)
+    return await desk.do(tx, ctx, desk.changes.add_ticket_message, ticket_id, body, internal)
 
 
 @server.tool(title="Update a customer", annotations=CHANGES)
@@ -193,7 +193,7 @@ async def update_customer(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.update_customer,
         customer_id,
         email,
@@ -224,7 +224,7 @@ async def change_order(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.change_order,
         order_id,
         change,
@@ -249,7 +249,7 @@ async def create_return(
 ) -> Changed:
     """Register a return and send its label. Where the goods need not come back, the refund can follow at once."""
     desk = ctx.state
-    return await desk.do(tx, ctx.principal, desk.changes.create_return, order_id, items, reason, remedy, note)
+    return await desk.do(tx, ctx, desk.changes.create_return, order_id, items, reason, remedy, note)
 
 
 @server.tool(title="Refund a payment", annotations=CHANGES)
@@ -265,7 +265,7 @@ async def refund_payment(
     """Give back all or part of a payment. Money moves at once and cannot be called back."""
     desk = ctx.state
     return await desk.do(
-        tx, ctx.principal, desk.changes.refund_payment, payment_id, amount_minor, reason, basis, return_id
+        tx, ctx, desk.changes.refund_payment, payment_id, amount_minor, reason, basis, return_id
     )
 
 
@@ -284,7 +284,7 @@ async def create_credit_memo(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.create_credit_memo,
         customer_id,
         amount_minor,
@@ -310,7 +310,7 @@ async def change_subscription(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.change_subscription,
         subscription_id,
         change,
@@ -338,7 +338,7 @@ async def schedule_meeting(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.schedule_meeting,
         customer_id,
         starts_at,

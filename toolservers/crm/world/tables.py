@@ -108,6 +108,31 @@ events = Table(
     Column("changes", Text, nullable=False),  # JSON: {"status": ["placed", "cancelled"]}
 )
 
+# --- beside the world: what was told of it to others, on the machine's clock. No part of a digest, of a difference,
+# nor of a snapshot: `world_tables` leaves it out.
+
+BESIDE = "beside"
+
+telling = Table(
+    "telling",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one"), primary_key=True, autoincrement=False),
+    _text("life"),  # of the world: a reset or a restored snapshot begins another, in which `seq` counts anew
+    Column("told", Integer, nullable=False),  # the event up to which the webhook has had them all
+    Column("tries", Integer, nullable=False, server_default="0"),  # of the next one
+    Column("again_at", BigInteger, nullable=False, server_default="0"),  # Unix milliseconds
+    info={BESIDE: True},
+)
+
+untold = Table(
+    "untold",  # events that were set aside after too many tries
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("tries", Integer, nullable=False),
+    _text("because"),
+    info={BESIDE: True},
+)
+
 # --- who
 
 customers = Table(
@@ -419,6 +444,11 @@ Index("orders_by_date", orders.c.ordered_on.desc(), orders.c.id)
 Index("shipments_by_date", shipments.c.promised_on.desc(), shipments.c.id)
 Index("payments_by_date", payments.c.paid_on.desc(), payments.c.id)
 Index("tickets_by_date", tickets.c.opened_on.desc(), tickets.c.id)
+
+
+def world_tables() -> list[Table]:
+    """The world's own, parents before children."""
+    return [table for table in metadata.sorted_tables if BESIDE not in table.info]
 
 
 def fold(text: str) -> str:
