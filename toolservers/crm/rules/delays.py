@@ -27,7 +27,7 @@ NOVEMBER_DELAY = Rule(
 )
 NOBODYS_FAULT = Rule(
     "nobodys-fault",
-    "Strikes, storms, floods and customs give no right to money for a delay.",
+    "Strikes, storms, floods, customs, and what the customer caused, give no right to money for a delay.",
     "delayed-shipments",
     ("Strikes, storms and customs inspections are nobody's fault",),
 )

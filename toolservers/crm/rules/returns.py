@@ -21,7 +21,7 @@ NOT_MORE_THAN_ORDERED = Rule(
     "not-more-than-ordered",
     "No more is sent back than was ordered and is not in another return.",
     "returns-policy",
-    ("no more than was ordered",),
+    ("Nobody sends back more than was ordered.",),
     always=True,
 )
 WITHIN_30_DAYS = Rule(
