@@ -41,7 +41,7 @@ def table_catalog(table: Table) -> Catalog:
         if twice := {tool.name for tool in tools} & {tool.name for tool in declared.get(name, ())}:
             raise ConfigurationError(
                 f"{table.file}: {name}.{min(twice)} comes along with `catalog: shipped`.",
-                hint="Declare only tools that do not, such as those that are off by default; or leave `catalog` out.",
+                hint="Declare only tools that do not, such as those that are off; or leave `catalog` out.",
             )
     agents = [Agent(tool.name) for tool in declared.pop(AGENTS, ())]
     if table.shipped:
