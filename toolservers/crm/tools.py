@@ -98,17 +98,14 @@ async def find_records(
     status: Annotated[str | None, "Such as open (ticket) or shipped (order)."] = None,
     customer_id: Annotated[str | None, "Such as CUS-2004, or an e-mail address."] = None,
     filters: Annotated[
-        list[Short], Field(max_length=10), "FIELD OP VALUE: ordered_on>=2026-11-01, total_minor<5000."
+        list[Short], Field(max_length=10), "FIELD OP VALUE: promised_on<today, total_minor>=5000, city~koln."
     ] = [],  # noqa: B006 -- read, and never written
     sort: Annotated[str, Field(max_length=100), "A field; -field for the largest first."] = "",
     fields: Annotated[list[Short], Field(max_length=20), "Also show these."] = [],  # noqa: B006
     limit: Annotated[int, Field(ge=1, le=100)] = 20,
-    cursor: Annotated[str, Field(max_length=500), "next_cursor of the page before."] = "",
+    cursor: Annotated[str, Field(max_length=1_000), "next_cursor of the page before."] = "",
 ) -> Found:
-    """List records as short summaries, newest first.
-
-    Read one in full with `get_record`. With an id at hand, call `get_record` at once.
-    """
+    """List records as short summaries, newest first. With an id at hand, call `get_record` at once."""
     desk = ctx.state
     wanted = desk.wanted(record_type, query, status, customer_id, filters, sort, fields, limit, cursor)
     return await desk.see(ctx.principal, desk.find_records, wanted)

@@ -20,10 +20,13 @@ from toolservers.crm.records import Changed, FieldChange
 from toolservers.crm.references import TABLES, Reference, parse, row_of
 from toolservers.crm.rules.rule import Refusal, standing
 from toolservers.crm.world import clock
-from toolservers.crm.world.tables import counters, events, world
+from toolservers.crm.world.tables import counters, events, fold, world
 from toolward.errors import Internal, ToolError
 
 Row = dict[str, Any]
+
+# What is no news: what is searched, and when time will bring a parcel, which no carrier tells.
+_UNTOLD = {("shipment", "expected_on"), ("return", "expected_on")}
 
 
 class View:
@@ -86,8 +89,10 @@ class Work(View):
     def add(self, record_type: RecordType, event: str = "created", **row: Any) -> Row:
         """A new record, with its id; `event` is the last word of the event's type (`ticket.created`)."""
         made: Row = {"id": self._next_id(record_type), "version": 1} | row
+        if "words" in made:  # the id is found too, and nobody knew it before
+            made["words"] = f"{fold(made['id'])} {made['words']}"
         self.connection.execute(TABLES[record_type].insert(), made)
-        shown = {name: [None, value] for name, value in row.items() if name != "words"}
+        shown = {name: [None, value] for name, value in row.items() if _is_told(record_type, name)}
         self._tell(f"{record_type}.{event}", record_type, made["id"], 1, shown)
         return made
 
@@ -111,7 +116,7 @@ class Work(View):
             raise ToolError(
                 f"{row['id']} was changed meanwhile. Read it again with get_record, and decide anew."
             )
-        told = {name: [row[name], value] for name, value in changed.items() if name != "words"}
+        told = {name: [row[name], value] for name, value in changed.items() if _is_told(record_type, name)}
         self._tell(f"{record_type}.{event}", record_type, row["id"], version, told | also)
         return dict(row) | changed | {"version": version}
 
@@ -166,6 +171,10 @@ class Work(View):
                 "changes": json.dumps(msgspec.to_builtins(changes), ensure_ascii=False),
             },
         )
+
+
+def _is_told(record_type: RecordType, name: str) -> bool:
+    return name != "words" and (record_type, name) not in _UNTOLD
 
 
 def _shown(both: list[Any]) -> tuple[Any, Any]:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.reading.customers import customer
-from toolservers.crm.reading.orders import order
+from toolservers.crm.reading.meetings import meeting
+from toolservers.crm.reading.orders import order, shipment
 from toolservers.crm.reading.payments import payment
 from toolservers.crm.reading.products import product
-from toolservers.crm.reading.tickets import ticket
+from toolservers.crm.reading.subscriptions import service_level, subscription
+from toolservers.crm.reading.tickets import team, ticket
 from toolservers.crm.records import Record
 from toolservers.crm.references import parse
 from toolservers.crm.work import Row, View
@@ -15,8 +17,13 @@ from toolservers.crm.work import Row, View
 _READERS: dict[RecordType, Callable[[View, Row], Record]] = {
     "customer": customer,
     "order": order,
+    "shipment": shipment,
     "payment": payment,
+    "subscription": subscription,
+    "service_level": service_level,
     "ticket": ticket,
+    "team": team,
+    "meeting": meeting,
     "product": product,
 }
 

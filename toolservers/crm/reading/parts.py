@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from toolservers.crm import records
 from toolservers.crm.money import money
+from toolservers.crm.rules.rule import Refusal, standing
 from toolservers.crm.work import Row, View
 from toolservers.crm.world.tables import (
     customers,
@@ -38,3 +39,11 @@ def refunds_of(view: View, *payment_ids: str) -> list[records.Refund]:
 
 def address_of(row: Row) -> records.Address:
     return records.Address(row["street"], row["postcode"], row["city"], row["country"])
+
+
+def action(view: View, name: str, refusals: list[Refusal]) -> records.Action:
+    """`name` says by which tool (`change_order: cancel`); why not, and what to do instead, is the first refusal's
+    text. In mode `advise` that is shown of what may be done all the same."""
+    forbid, told = standing(refusals, view.mode)
+    said = [*forbid, *told]
+    return records.Action(name, not forbid, said[0].text if said else "")

@@ -1,0 +1,69 @@
+"""Whose data it is, and who may ask for what."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from toolservers.crm.actor import Actor
+from toolservers.crm.rules.rule import Refusal, Rule
+
+OWN_ONLY = Rule(
+    "own-data-only",
+    "Customers see and change only what is theirs.",
+    "identity-checks",
+    ("A customer who is logged in sees and changes only what is theirs",),
+    always=True,
+)
+STAFF_ONLY = Rule(
+    "staff-only",
+    "Refunds, credit memos, meetings and what colleagues write to one another are for the shop's staff.",
+    "identity-checks",
+    ("refunds, credit memos, meetings and what colleagues write to one another are for our staff",),
+    always=True,
+)
+OPEN_ACCOUNT = Rule(
+    "account-open",
+    "The data of a closed account stays as it is.",
+    "privacy-and-data-deletion",
+    ("A closed account is not changed any more",),
+)
+ADMINISTRATORS_ONLY = Rule(
+    "administrators-only",
+    "Only an administrator of a business account may change its plan.",
+    "connect-plans",
+    ("Only an administrator of the account may change the plan",),
+    always=True,
+)
+
+
+def staff_only(actor: Actor, what: str) -> list[Refusal]:
+    """`what` a customer cannot do themselves, as words after "cannot": `make a refund`."""
+    if actor.customer_id is None:
+        return []
+    because = f"{actor.customer_id} is a customer and cannot {what}."
+    return [Refusal(STAFF_ONLY, because, "Ask for it with create_ticket, and a colleague decides.")]
+
+
+def may_act_for(actor: Actor, customer_id: str) -> list[Refusal]:
+    """Whether the caller may see or change what is this customer's. What is somebody else's should not have been
+    found in the first place (`View.row`): this stands where an id comes from elsewhere. It names nobody."""
+    if actor.customer_id in (None, customer_id):
+        return []
+    return [Refusal(OWN_ONLY, "This is not yours.", "Use find_records to see what is.")]
+
+
+def may_be_changed(customer: dict[str, Any]) -> list[Refusal]:
+    """Whether a customer's account still is one."""
+    if customer["status"] != "closed":
+        return []
+    because = f"The account of {customer['id']} is closed."
+    step = "For what the law leaves of it, open a ticket for the privacy team with create_ticket."
+    return [Refusal(OPEN_ACCOUNT, because, step)]
+
+
+def may_change_plan(role: str | None, administrators: Sequence[str]) -> list[Refusal]:
+    """`role` is what the caller is in the account: None for staff, else administrator, buyer, viewer. The names
+    told are those of the caller's own account."""
+    if role in (None, "administrator"):
+        return []
+    who = f"The administrators are {', '.join(administrators)}." if administrators else "It has none."
+    return [Refusal(ADMINISTRATORS_ONLY, f"You are {role} of this account.", f"{who} Ask one of them.")]
