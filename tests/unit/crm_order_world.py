@@ -1,10 +1,24 @@
-"""The tiny world with orders that it has not: packed today, of new customers, in yen and in dinars, disputed."""
+"""What the tests of orders share: the tiny world with orders that it has not (packed today, of new customers, in
+yen and in dinars, disputed), and how they are changed."""
 
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
+from sqlalchemy import Connection, update
+
+from toolservers.crm import records
+from toolservers.crm.actor import Actor
+from toolservers.crm.changes.orders import change_order
+from toolservers.crm.kinds import OrderChange, RuleMode
 from toolservers.crm.packs.pack import Customer, Order, Product
 from toolservers.crm.packs.tiny import PACK
+from toolservers.crm.reading import get_record
+from toolservers.crm.records import Address, Changed, Item
+from toolservers.crm.work import View, Work
+from toolservers.crm.world.tables import world
 
+ADA = Actor("ada")
+ELSEWHERE = {"street": "Via Roma 3", "postcode": "40033", "city": "Casalecchio"}
 TODAY = date(2026, 11, 16)
 
 
@@ -53,3 +67,49 @@ WORLD = PACK._replace(
         _order(1037, 2007, "placed", "PRD-7009", ordered_on=date(2026, 11, 12), payment="captured"),
     ),
 )
+
+
+def changed(
+    connection: Connection,
+    order_id: str,
+    change: OrderChange,
+    *,
+    country: str = "",
+    place: dict[str, str] | None = None,
+    items: dict[str, int] | None = None,
+    method: str = "",
+    dry_run: bool = False,
+    by: Actor = ADA,
+    mode: RuleMode = "enforce",
+) -> Changed:
+    address = Address(**(ELSEWHERE | (place or {})), country=country) if country else None
+    wanted = None if items is None else [Item(product, quantity) for product, quantity in items.items()]
+    work = Work(connection, by, mode)
+    return change_order(work, order_id, change, address, wanted, method, "", 0, dry_run)
+
+
+def seen(connection: Connection, order_id: str, by: Actor = ADA) -> records.Order:
+    record = get_record(View(connection, by), order_id, None)
+    assert isinstance(record, records.Order)
+    return record
+
+
+def parcel(connection: Connection, shipment_id: str) -> records.Parcel:
+    record = get_record(View(connection, ADA), shipment_id, None)
+    assert isinstance(record, records.Parcel)
+    return record
+
+
+def moved(changes: Changed) -> dict[str, tuple[Any, Any]]:
+    """What was something before, and is something else now."""
+    return {one.field: (one.before, one.after) for one in changes.changes if one.before is not None}
+
+
+def set_clock(connection: Connection, day: int, hour: int, minute: int = 0) -> None:
+    """In November 2026, in UTC."""
+    now = datetime(2026, 11, day, hour, minute)  # noqa: DTZ001 -- as the database holds it
+    connection.execute(update(world).values(now=now))
+
+
+def money_of(order: records.Order) -> list[tuple[str, str, str, str]]:
+    return [(one.status, one.method, one.amount.display, one.remaining.display) for one in order.payments]
