@@ -35,9 +35,9 @@ class Desk:
         self._mode: RuleMode = mode
 
     @classmethod
-    async def open(cls, path: Path, pack: str, seed: int, mode: RuleMode) -> "Desk":
+    async def open(cls, where: Path | str, pack: str, seed: int, mode: RuleMode) -> "Desk":
         """Makes and fills the database when there is none. Raises ConfigurationError."""
-        return cls(await Database.open(path, pack, seed), mode)
+        return cls(await Database.open(where, pack, seed), mode)
 
     async def close(self) -> None:
         await self._database.close()
