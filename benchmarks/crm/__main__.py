@@ -1,5 +1,5 @@
-"""`python -m benchmarks.crm [--rounds 5] [--calls 200] [--packs support,large] [--databases sqlite,postgres]`: takes
-about a quarter of an hour, most of it to build the large pack.
+"""`python -m benchmarks.crm [--rounds 5] [--calls 200] [--packs support,large] [--databases sqlite,postgres]`:
+takes about a quarter of an hour, most of it to build the large pack.
 
 What the CRM's tools cost in process (through `server.call_tool`, one call after the other) and two of them over MCP
 HTTP; what it costs to make a world, to bring it back to its beginning, and to keep and restore a moment. Medians

@@ -1,5 +1,5 @@
-"""Who approved a call is known to the server that makes it: the CRM lets an agent decide about 50.00, and a lead about
-more, and hears from the gateway that a lead has said yes."""
+"""Who approved a call is known to the server that makes it: the CRM lets an agent decide about 50.00, and a lead
+about more, and hears from the gateway that a lead has said yes."""
 
 import json
 import sys
