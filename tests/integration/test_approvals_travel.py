@@ -17,7 +17,7 @@ lock: off
 http: 127.0.0.1:0
 grpc: 127.0.0.1:0
 backends:
-  crm: {command: [PYTHON, -m, toolservers.crm], env: {TOOLWARD_CRM_DATABASE: DATABASE}, on_behalf_of: true}
+  crm: {command: [PYTHON, -m, toolservers.crm], env: {TOOLWARD_CRM_DATABASE: WORLD}, on_behalf_of: true}
 policies: [policy.yaml]
 principals:
   - {id: local, roles: [operator]}
@@ -52,7 +52,7 @@ async def test_sixty_euros_are_refunded_when_somebody_has_approved_who_may_decid
     tmp_path: Path,
 ) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY)
-    text = CONFIG.replace("PYTHON", json.dumps(sys.executable)).replace("DATABASE", str(tmp_path / "crm.db"))
+    text = CONFIG.replace("PYTHON", json.dumps(sys.executable)).replace("WORLD", str(tmp_path / "crm.db"))
     (tmp_path / "toolward.yaml").write_text(text)
     settings = read_settings(tmp_path / "toolward.yaml", {})
     async with open_gateway(settings, tmp_path / "home", environment={}) as gateway:
