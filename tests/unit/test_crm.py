@@ -323,9 +323,12 @@ async def test_every_record_keeps_its_output_schema(crm: None) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("a shopping list, " * 100, r"crm\.db cannot be opened: file is not a database"),
+        ("a shopping list, " * 100, r"crm\.db cannot be opened: the file is not an SQLite database"),
         ("CREATE TABLE recipes (name)", "is not a CRM database; it was left as it is"),
-        ("CREATE TABLE world (layout); INSERT INTO world VALUES (99)", "has layout 99, and this is"),
+        (
+            "CREATE TABLE world (layout); INSERT INTO world VALUES (99)",
+            "has layout 99, and this program knows",
+        ),
     ],
 )
 async def test_somebody_elses_file_is_named_and_left_alone(database: Path, content: str, said: str) -> None:

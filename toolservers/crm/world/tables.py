@@ -82,7 +82,6 @@ world = Table(
     "world",
     metadata,
     Column("id", Integer, CheckConstraint("id = 1", name="one"), primary_key=True, autoincrement=False),
-    Column("layout", Integer, nullable=False, server_default="2"),  # of these tables
     _text("pack"),
     Column("seed", Integer, nullable=False, server_default="0"),
     Column("now", DateTime, nullable=False),  # the clock: it stands still until somebody moves it
