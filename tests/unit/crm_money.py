@@ -12,10 +12,12 @@ from sqlalchemy import Connection, Table, create_engine, event, select
 from sqlalchemy.pool import StaticPool
 
 from toolservers.crm.actor import Actor
-from toolservers.crm.kinds import RuleMode
+from toolservers.crm.changes import create_credit_memo, create_return, refund_payment
+from toolservers.crm.kinds import RefundBasis, RuleMode
 from toolservers.crm.machines import MACHINES
 from toolservers.crm.packs.pack import rows
 from toolservers.crm.packs.tiny import PACK
+from toolservers.crm.records import Changed, Item, RefundReceipt
 from toolservers.crm.references import TABLES, parse
 from toolservers.crm.work import Work
 from toolservers.crm.world import tables
@@ -23,6 +25,11 @@ from toolservers.crm.world import tables
 AGENT = Actor("ada")
 LEAD = Actor("lea", frozenset({"support-lead"}))
 FINANCE = Actor("fin", frozenset({"finance"}))
+MARTA = Actor("CUS-2004", frozenset({"customer"}), "CUS-2004")
+
+NO_SETUP: dict[str, Any] = {}
+LATE_4 = {"ORD_1007": {"promised_on": date(2026, 11, 6)}}
+NOVEMBER_19 = {"now": {"month": 11, "day": 19}}
 
 
 @contextmanager
@@ -163,3 +170,37 @@ def _histories_are_paths(connection: Connection) -> None:
 
 def on(month: int, day: int) -> date:
     return date(2026, month, day)
+
+
+def refund(
+    crm: Connection,
+    payment_id: str,
+    amount: int,
+    basis: RefundBasis = "goodwill",
+    by: Actor = AGENT,
+    return_id: str = "",
+    reason: str = "As agreed.",
+    mode: RuleMode = "enforce",
+) -> RefundReceipt:
+    return refund_payment(work(crm, by, mode), payment_id, amount, reason, basis, return_id)
+
+
+def send_back(
+    crm: Connection, order_id: str, pieces: dict[str, int], reason: Any = "change_of_mind", **more: Any
+) -> Changed:
+    items = [Item(product_id, quantity) for product_id, quantity in pieces.items()]
+    by = more.pop("by", AGENT)
+    asked: dict[str, Any] = {"remedy": "refund", "note": ""} | more
+    return create_return(work(crm, by), order_id, items, reason, **asked)
+
+
+def credit(crm: Connection, amount: int, basis: Any, by: Actor = LEAD, **more: Any) -> Changed:
+    asked = {"customer_id": "CUS-2008", "currency": "EUR", "order_id": "ORD-1013", "reason": "Late."} | more
+    return create_credit_memo(work(crm, by), amount_minor=amount, basis=basis, **asked)
+
+
+def arrive(crm: Connection, return_id: str) -> None:
+    """The warehouse's part."""
+    desk = work(crm)
+    moved = desk.change("return", desk.row(return_id), "scanned", status="in_transit")
+    desk.change("return", moved, "received", status="received", received_on=desk.today)

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from tests.unit.crm_calls import call, call_as
 from tests.unit.crm_money import (
     AGENT,
     FINANCE,
+    LATE_4,
     LEAD,
+    MARTA,
+    NO_SETUP,
+    NOVEMBER_19,
+    credit,
     in_currency,
     on,
     put,
+    refund,
+    send_back,
     the_books_are_true,
     tiny,
     undone,
@@ -24,20 +31,15 @@ from tests.unit.crm_money import (
     work,
 )
 from toolservers.crm.actor import Actor
-from toolservers.crm.changes import create_credit_memo, create_return, refund_payment
 from toolservers.crm.changes.refunding import give_back
 from toolservers.crm.kinds import RefundBasis, RuleMode
 from toolservers.crm.money import percent, units
 from toolservers.crm.reading import get_record
-from toolservers.crm.records import Changed, Item, Payment, RefundReceipt, Return
+from toolservers.crm.records import Payment
 from toolservers.crm.rules.rights import in_sales
 from toolservers.crm.tools import Settings, server
-from toolservers.crm.world.tables import products
 from toolward.errors import Conflict, ToolError
 from toolward.types import Principal
-
-MARTA = Actor("CUS-2004", frozenset({"customer"}), "CUS-2004")
-NO_SETUP: dict[str, Any] = {}
 
 
 @pytest.fixture(scope="module")
@@ -53,46 +55,10 @@ def crm(world: Connection) -> Generator[Connection]:
         the_books_are_true(world)
 
 
-def refund(
-    crm: Connection,
-    payment_id: str,
-    amount: int,
-    basis: RefundBasis = "goodwill",
-    by: Actor = AGENT,
-    return_id: str = "",
-    reason: str = "As agreed.",
-    mode: RuleMode = "enforce",
-) -> RefundReceipt:
-    return refund_payment(work(crm, by, mode), payment_id, amount, reason, basis, return_id)
-
-
-def send_back(
-    crm: Connection, order_id: str, pieces: dict[str, int], reason: Any = "change_of_mind", **more: Any
-) -> Changed:
-    items = [Item(product_id, quantity) for product_id, quantity in pieces.items()]
-    by = more.pop("by", AGENT)
-    asked: dict[str, Any] = {"remedy": "refund", "note": ""} | more
-    return create_return(work(crm, by), order_id, items, reason, **asked)
-
-
-def credit(crm: Connection, amount: int, basis: Any, by: Actor = LEAD, **more: Any) -> Changed:
-    asked = {"customer_id": "CUS-2008", "currency": "EUR", "order_id": "ORD-1013", "reason": "Late."} | more
-    return create_credit_memo(work(crm, by), amount_minor=amount, basis=basis, **asked)
-
-
-def arrive(crm: Connection, return_id: str) -> None:
-    """The warehouse's part."""
-    desk = work(crm)
-    moved = desk.change("return", desk.row(return_id), "scanned", status="in_transit")
-    desk.change("return", moved, "received", status="received", received_on=desk.today)
-
-
 # --- to how much each basis gives a right
 
-LATE_4 = {"ORD_1007": {"promised_on": on(11, 6)}}
 EXPRESS_3_LATE = {"ORD_1008": {"delivered_on": on(10, 28)}}
 TO_AUSTRIA = {"SHP_6008": {"country": "Austria"}}
-NOVEMBER_19 = {"now": {"month": 11, "day": 19}}
 REFUSED_AT_DOOR = {"ORD_1015": {"status": "returned", "shipping_minor": 490}}
 
 
@@ -344,319 +310,6 @@ def test_currencies_without_and_with_three_decimals(
 )
 def test_shares_are_rounded_half_up(amount: int, rate: int | Decimal, exact: int) -> None:
     assert percent(amount, rate) == exact
-
-
-# --- credit memos
-
-DELIVERED_17 = {"ORD_1013": {"delivered_on": on(11, 17), "status": "delivered", "total_minor": 124_500}}
-
-
-@pytest.mark.parametrize(
-    ("owed", "setup", "counted"),
-    [
-        (
-            4792,
-            NO_SETUP,
-            "2 working days late so far x 2 % = 4 % of 1198.00 EUR without freight is 47.92 EUR",
-        ),
-        (7200, DELIVERED_17, "3 working days late x 2 % = 6 % of 1200.00 EUR"),  # the example of the page
-        (11980, {"now": {"month": 11, "day": 30}}, "12 working days late so far x 2 % = 24 %, at most 10 %,"),
-        (2397, {"ORD_1013": {"total_minor": 124_325}, "now": {"month": 11, "day": 13}}, "2 % of 1198.25 EUR"),
-    ],
-)
-def test_a_penalty_is_what_the_contract_says(
-    crm: Connection, owed: int, setup: dict[str, Any], counted: str
-) -> None:
-    put(crm, **setup)
-    for wrong in (owed - 1, owed + 1):
-        with pytest.raises(ToolError, match=rf"{counted}.*Credit exactly {owed} \(amount_minor\)"):
-            credit(crm, wrong, "service_level")
-    with pytest.raises(ToolError, match="Rule penalty-approved-by-lead"):
-        credit(crm, owed, "service_level", AGENT)
-    made = credit(crm, owed, "service_level")
-    assert counted in made.says
-    assert getattr(get_record(work(crm), made.id, None), "amount").amount_minor == owed  # noqa: B009
-    with pytest.raises(ToolError, match=r"is credited already.*Rule one-memo-per-basis"):
-        credit(crm, owed, "service_level")
-
-
-def test_days_that_come_on_top_are_owed_as_well(crm: Connection) -> None:
-    credit(crm, 4792, "service_level")
-    put(crm, now={"month": 11, "day": 17})
-    with pytest.raises(ToolError, match=r"less 47.92 EUR credited already.*Credit exactly 2396"):
-        credit(crm, 7188, "service_level")
-    credit(crm, 2396, "service_level")
-
-
-@pytest.mark.parametrize(
-    ("asked", "setup", "said"),
-    [
-        ({"currency": "GBP"}, NO_SETUP, "ORD-1013 is in EUR, and GBP was given"),
-        ({"currency": "XXX"}, NO_SETUP, "no currency here. There are: EUR"),
-        ({"amount": 10**30}, NO_SETUP, "far too large"),
-        ({"customer_id": "CUS-2009"}, NO_SETUP, "ORD-1013 is no order of CUS-2009"),
-        ({"customer_id": "CUS-2004", "order_id": "ORD-1007"}, NO_SETUP, "is on no plan with a service level"),
-        ({"order_id": ""}, NO_SETUP, "is about an order, and none was named"),
-        ({"order_id": "", "basis": "goodwill", "by": AGENT}, NO_SETUP, "No order was named"),
-        ({"basis": "delay"}, NO_SETUP, "service level.*Credit the penalty instead"),
-        (
-            {"customer_id": "CUS-2009", "order_id": "ORD-1014"},
-            NO_SETUP,
-            "road closed by flooding.*nobodys-fault",
-        ),
-        ({}, {"SUB_6002": {"status": "ended"}}, "on no plan with a service level"),
-        ({}, {"ORD_1013": {"status": "cancelled"}}, "is not late"),
-        ({"reason": "  "}, NO_SETUP, "needs a reason"),
-        ({"reason": "To 4111 1111 1111 1111"}, NO_SETUP, "long number"),
-        (
-            {"order_id": "ORD-1013", "basis": "goodwill", "amount": 24861, "by": AGENT},
-            NO_SETUP,
-            "At most 248.60",
-        ),
-        (
-            {"order_id": "ORD-1013", "basis": "goodwill", "amount": 24860, "by": AGENT},
-            NO_SETUP,
-            "agent-decides",
-        ),
-    ],
-)
-def test_a_memo_against_the_rules_is_refused(
-    crm: Connection, asked: dict[str, Any], setup: dict[str, Any], said: str
-) -> None:
-    put(crm, **setup)
-    wish: dict[str, Any] = {"amount": 4792, "basis": "service_level"} | asked
-    with pytest.raises(ToolError, match=said):
-        credit(crm, wish.pop("amount"), wish.pop("basis"), **wish)
-
-
-def test_a_delay_is_paid_once_by_refund_or_by_memo(crm: Connection) -> None:
-    put(crm, **LATE_4)
-    own = {"customer_id": "CUS-2004", "order_id": "ORD-1007"}
-    credit(crm, 300, "delay", AGENT, **own)
-    with pytest.raises(ToolError, match="Refund at most 200"):
-        refund(crm, "PAY-5007", 201, "delay")
-    refund(crm, "PAY-5007", 200, "delay")
-    with pytest.raises(ToolError, match="ORD-1007 has MEM-4001 on basis delay"):
-        credit(crm, 1, "delay", AGENT, **own)
-    assert credit(crm, 5000, "goodwill", LEAD, customer_id="CUS-2004", order_id="").status == "issued"
-
-
-# --- returns
-
-GIFT_CARD = {"PRD_7002": {"category": "gift cards"}}
-TO_MEASURE = {"PRD_7002": {"title": "Linen table runner, made to order"}}
-
-
-@pytest.mark.parametrize(
-    ("order_id", "product_id", "reason", "more", "setup", "status", "fee"),
-    [
-        ("ORD-1007", "PRD-7001", "change_of_mind", {}, NO_SETUP, "label_sent", 390),
-        ("ORD-1007", "prd-7001", "wrong_item", {}, NO_SETUP, "label_sent", 0),
-        ("ORD-1007", "PRD-7001", "damaged", {}, NO_SETUP, "label_sent", 0),
-        ("ORD-1007", "PRD-7003", "damaged", {}, NO_SETUP, "waived", 0),
-        ("ORD-1007", "PRD-7003", "incomplete", {}, NO_SETUP, "waived", 0),
-        ("ORD-1007", "PRD-7003", "wrong_item", {}, NO_SETUP, "label_sent", 0),
-        ("ORD-1007", "PRD-7003", "change_of_mind", {"note": "All four unlit."}, NO_SETUP, "label_sent", 390),
-        (
-            "ORD-1024",
-            "PRD-7014",
-            "change_of_mind",
-            {"note": "Never been opened."},
-            NO_SETUP,
-            "label_sent",
-            390,
-        ),
-        ("ORD-1007", "PRD-7002", "change_of_mind", {"note": "unused"}, GIFT_CARD, "label_sent", 390),
-        ("ORD-1005", "PRD-7009", "change_of_mind", {}, {"now": {"month": 11, "day": 18}}, "label_sent", 390),
-        ("ORD-1012", "PRD-7001", "change_of_mind", {}, {"now": {"month": 11, "day": 13}}, "label_sent", 390),
-        ("ORD-1010", "PRD-7012", "change_of_mind", {}, NO_SETUP, "label_sent", 390),  # 3.90 GBP
-        ("ORD-1007", "PRD-7001", "change_of_mind", {"remedy": "replacement"}, NO_SETUP, "label_sent", 0),
-        ("ORD-1007", "PRD-7003", "damaged", {"remedy": "replacement"}, NO_SETUP, "settled", 0),
-        ("ORD-1007", "PRD-7001", "damaged", {"by": MARTA}, NO_SETUP, "label_sent", 0),
-    ],
-)
-def test_what_may_come_back(
-    crm: Connection,
-    order_id: str,
-    product_id: str,
-    reason: str,
-    more: dict[str, Any],
-    setup: dict[str, Any],
-    status: str,
-    fee: int,
-) -> None:
-    put(crm, **setup)
-    stock = crm.scalar(select(products.c.stock).where(products.c.id == product_id.upper()))
-    made = send_back(crm, order_id, {product_id: 1}, reason, **more)
-    shown = get_record(work(crm), made.id, None)
-    assert isinstance(shown, Return)
-    assert (shown.status, shown.label_fee.amount_minor) == (status, fee)
-    assert shown.lines == [Item(product_id.upper(), 1)]
-    after = crm.scalar(select(products.c.stock).where(products.c.id == product_id.upper()))
-    assert after == (stock or 0) - ("remedy" in more)
-
-
-@pytest.mark.parametrize(
-    ("order_id", "pieces", "reason", "more", "setup", "said"),
-    [
-        (
-            "ORD-1004",
-            {"PRD-7005": 1},
-            "change_of_mind",
-            {},
-            NO_SETUP,
-            "ended on 2026-11-07. Rule return-with",
-        ),
-        (
-            "ORD-1005",
-            {"PRD-7009": 1},
-            "change_of_mind",
-            {},
-            NOVEMBER_19,
-            "ended on 2026-11-18",
-        ),
-        (
-            "ORD-1012",
-            {"PRD-7001": 1},
-            "change_of_mind",
-            {},
-            NO_SETUP,
-            "14 days ended on 2026-11-13. Rule pallets",
-        ),
-        (
-            "ORD-1008",
-            {"PRD-7011": 1},
-            "damaged",
-            {},
-            NO_SETUP,
-            "Rule broken-within-14-days.*under the warranty",
-        ),
-        ("ORD-1015", {"PRD-7012": 1}, "damaged", {}, NO_SETUP, "is shipped. .*refuse the parcel at the door"),
-        (
-            "ORD-1017",
-            {"PRD-7010": 1},
-            "change_of_mind",
-            {},
-            NO_SETUP,
-            "is placed. .*with change cancel",
-        ),
-        ("ORD-1020", {"PRD-7015": 1}, "change_of_mind", {}, NO_SETUP, "Nothing of it was sent"),
-        ("ORD-1003", {"PRD-7006": 1}, "change_of_mind", {}, NO_SETUP, "It has come back already"),
-        (
-            "ORD-1007",
-            {"PRD-7001": 2},
-            "damaged",
-            {},
-            NO_SETUP,
-            "2 of PRD-7001 would be sent back, and 1 were",
-        ),
-        (
-            "ORD-1007",
-            {"PRD-7005": 1},
-            "damaged",
-            {},
-            NO_SETUP,
-            "PRD-7005 is not in ORD-1007. .*PRD-7001, PRD-7002",
-        ),
-        ("ORD-1007", {"PRD-7003": 1}, "change_of_mind", {}, NO_SETUP, "is unlit. Rule not-to-return"),
-        ("ORD-1024", {"PRD-7014": 1}, "change_of_mind", {"note": "Opened one."}, NO_SETUP, "is unopened"),
-        ("ORD-1007", {"PRD-7002": 1}, "damaged", {}, GIFT_CARD, "Rule no-return-of-gift-cards"),
-        ("ORD-1007", {"PRD-7002": 1}, "change_of_mind", {}, TO_MEASURE, "was made to order"),
-        (
-            "ORD-1011",
-            {"PRD-7013": 1},
-            "damaged",
-            {"remedy": "replacement"},
-            NO_SETUP,
-            "with 0 in stock",
-        ),
-        ("ORD-1007", {"ORD-1007": 1}, "damaged", {}, NO_SETUP, "type order, not product"),
-        ("ORD-1010", {"PRD-7012": 1}, "damaged", {"by": MARTA}, NO_SETUP, "There is no order ORD-1010"),
-        ("ORD-1007", {"PRD-7001": 1}, "damaged", {"note": "a\x00b"}, NO_SETUP, "control characters"),
-        ("ORD-1007", {}, "damaged", {}, NO_SETUP, "Nothing would be sent back"),
-    ],
-)
-def test_what_may_not_come_back(
-    crm: Connection,
-    order_id: str,
-    pieces: dict[str, int],
-    reason: str,
-    more: dict[str, Any],
-    setup: dict[str, Any],
-    said: str,
-) -> None:
-    put(crm, **setup)
-    with pytest.raises(ToolError, match=said):
-        send_back(crm, order_id, pieces, reason, **more)
-
-
-def test_nothing_comes_back_twice_and_small_breakage_counts_together(crm: Connection) -> None:
-    first = send_back(crm, "ORD-1011", {"PRD-7013": 1}, "damaged")
-    assert first.status == "waived"
-    with pytest.raises(ToolError, match="1 were ordered, of which 1 are in other returns"):
-        send_back(crm, "ORD-1011", {"PRD-7013": 1}, "damaged")
-    assert send_back(crm, "ORD-1011", {"PRD-7002": 1}, "damaged").status == "label_sent"  # 42.85 in all
-    with pytest.raises(ToolError, match="All of ORD-1011 is in returns already"):
-        send_back(crm, "ORD-1011", {"PRD-7002": 1}, "damaged")
-
-
-@pytest.mark.parametrize(("price", "status"), [(3999, "waived"), (4000, "label_sent")])
-def test_breakage_of_less_than_forty_need_not_come_back(crm: Connection, price: int, status: str) -> None:
-    in_currency(crm, 1007, "EUR", price)
-    assert send_back(crm, "ORD-1007", {"PRD-7001": 1}, "damaged").status == status
-
-
-def test_the_second_exchange_of_an_order_costs_its_label(crm: Connection) -> None:
-    send_back(crm, "ORD-1007", {"PRD-7001": 1}, remedy="replacement")
-    second = send_back(crm, "ORD-1007", {"PRD-7002": 1}, remedy="replacement")
-    assert "The label costs 3.90 EUR" in second.says
-
-
-def test_a_return_is_refunded_when_it_has_arrived_less_its_label_and_once(crm: Connection) -> None:
-    made = send_back(crm, "ORD-1007", {"PRD-7001": 1})
-    assert "refund at most 5600 (amount_minor), 56.00 EUR, 3.90 EUR for the label taken off" in made.says
-    with pytest.raises(ToolError, match="RET-8001 is registered, and has not arrived"):
-        refund(crm, "PAY-5007", 5600, "return", LEAD, made.id)
-    with pytest.raises(ToolError, match="change of mind"):
-        refund(crm, "PAY-5007", 5600, "damage", LEAD, made.id)
-    arrive(crm, made.id)
-    with pytest.raises(
-        ToolError, match=r"RET-8001 cost 59.90 EUR, less 3.90 EUR for the label.*at most 5600"
-    ):
-        refund(crm, "PAY-5007", 5601, "return", LEAD)
-    refund(crm, "PAY-5007", 2000, "return", LEAD)
-    assert getattr(get_record(work(crm), made.id, None), "status") == "received"  # noqa: B009
-    refund(crm, "PAY-5007", 3600, "return", LEAD)  # the only one, so it need not be named
-    shown = get_record(work(crm), made.id, None)
-    assert isinstance(shown, Return)
-    assert shown.status == "settled"
-    assert [one.amount.amount_minor for one in shown.refunds] == [2000, 3600]
-    with pytest.raises(ToolError, match="RET-8001 is settled"):
-        refund(crm, "PAY-5007", 1, "return", LEAD, made.id)
-
-
-def test_what_was_broken_is_refunded_with_its_return_and_not_beside_it(crm: Connection) -> None:
-    made = send_back(crm, "ORD-1007", {"PRD-7001": 1}, "damaged")
-    with pytest.raises(
-        ToolError, match=r"RET-8001 is registered for what was broken. .*Name it in return_id"
-    ):
-        refund(crm, "PAY-5007", 5990, "damage", LEAD)
-    refund(crm, "PAY-5007", 5990, "damage", LEAD, made.id)
-    arrive(crm, made.id)
-    with pytest.raises(ToolError, match="Nothing is left of it"):
-        refund(crm, "PAY-5007", 1, "return", LEAD, made.id)
-
-
-def test_a_return_belongs_to_its_order_its_basis_and_its_remedy(crm: Connection) -> None:
-    other = send_back(crm, "ORD-1011", {"PRD-7013": 1}, "damaged").id
-    with pytest.raises(ToolError, match=f"{other} belongs to ORD-1011, and this payment to ORD-1007"):
-        refund(crm, "PAY-5007", 1, "return", return_id=other, mode="off")
-    with pytest.raises(ToolError, match="A return was named, and basis is goodwill"):
-        refund(crm, "PAY-5011", 1, return_id=other)
-    new = send_back(crm, "ORD-1007", {"PRD-7001": 1}, "damaged", remedy="replacement").id
-    arrive(crm, new)
-    with pytest.raises(ToolError, match="is for a replacement, not for money"):
-        refund(crm, "PAY-5007", 1, "return", return_id=new)
 
 
 # --- the same decision wherever it is asked, in each mode
