@@ -205,7 +205,7 @@ class Connection:
                 await self._until_known(what, deadline)
             if (provider := self._provider) is None:
                 raise self._unavailable()
-            said = "" if self._on_behalf is None else self._on_behalf.sign(principal)
+            said = "" if self._on_behalf is None else self._on_behalf.sign(principal, context.approved_by)
             onward = CallContext(
                 timeout=max(deadline - _now(), 0.001),
                 progress=context.progress,

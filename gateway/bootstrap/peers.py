@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from gateway.config.settings import Settings
+from toolward.auth.on_behalf import Word
 from toolward.auth.peers import Peer, Peers
 from toolward.types import Principal
 
@@ -15,7 +16,7 @@ class PeersInForce:
         self._of: Settings | None = None
         self._peers = Peers(())
 
-    def read_from(self, peer: Principal, token: str) -> Principal:
+    def read_from(self, peer: Principal, token: str) -> Word:
         """Raises Unauthenticated."""
         return self._now().read_from(peer, token)
 

@@ -11,7 +11,7 @@ from gateway.bootstrap.owned import Handed, hand_relay
 from gateway.core.ports import Listing
 from gateway.core.spec import StdioSpec
 from toolward.auth import bearer, new_secret
-from toolward.auth.on_behalf import OnBehalf, caller_of
+from toolward.auth.on_behalf import OnBehalf, called_for, caller_of
 from toolward.doors.address import Address, allowed_names
 from toolward.doors.mcp_http import McpHttpDoor
 from toolward.doors.serve import http_server
@@ -72,7 +72,7 @@ class Relayed:
 
     async def call_tool(self, principal: Principal, call: ToolCall, context: CallContext) -> ToolResult:
         """Raises as `Backends.call`; so do the next two."""
-        caller = caller_of(self._on_behalf, principal, context)
+        caller, context = called_for(self._on_behalf, principal, context)
         return await self._backends.call(self._name, caller, call, context)
 
     async def read_resource(

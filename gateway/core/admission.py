@@ -104,7 +104,8 @@ class Admission:
         )
         rule = snapshot.policy.rule(decision)
         cached = None
-        if rule is not None and rule.cache and decision.effect == "allow":
+        # What a person approved, at a gateway before this one, is neither answered from what is kept nor kept.
+        if rule is not None and rule.cache and decision.effect == "allow" and not context.approved_by:
             cached = _question(snapshot, principal, tool, arguments)
         return Admitted(principal, call, context, tool, arguments, decision, intent, rule, joining, cached)
 

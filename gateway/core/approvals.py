@@ -18,6 +18,7 @@ from gateway.core.recording import Recorder
 from gateway.core.request_state import Seal
 from gateway.core.requests import (
     approval_request,
+    approvers_of,
     editors_of,
     may_answer,
     not_open,
@@ -188,7 +189,8 @@ class Approvals:
         used = spec.request.state is RequestState.CONSUMED
         hold = await self._recorder.begin(sent, approval="" if used else spec.request.id)
         self._asked.forget(spec.binding)
-        return Passed(sent, hold, note)
+        approved_by = tuple(dict.fromkeys((*sent.context.approved_by, *approvers_of(spec.request))))
+        return Passed(sent._replace(context=replace(sent.context, approved_by=approved_by)), hold, note)
 
     def _changed(
         self, snapshot: Snapshot, admitted: Admitted, spec: RequestSpec, arguments_json: bytes
@@ -196,7 +198,8 @@ class Approvals:
         """The call with what a person put in place of its arguments."""
         call = admitted.call
         sent = ToolCall(call.name, arguments_json, call.call_id, call.idempotency_key)
-        context = replace(admitted.context, origins=origins_of(spec))
+        # Who approved the call at a gateway before this one has not seen these arguments.
+        context = replace(admitted.context, origins=origins_of(spec), approved_by=())
         return self._admission.admit(snapshot, admitted.principal, sent, context, admitted.joining)
 
     async def _take_given(self, snapshot: Snapshot, admitted: Admitted, given: GivenInput) -> None:

@@ -115,6 +115,7 @@ class Performer:
                 log=context.log,
                 traceparent=context.traceparent,
                 hops=context.hops + 1,
+                approved_by=context.approved_by,
             )
             try:
                 answer = await self._backends.call(tool.backend, principal, sent, onward)

@@ -134,6 +134,14 @@ def editors_of(request: InputRequest) -> tuple[str, ...]:
     return tuple(request.detail.get("edited_by", ()))
 
 
+def approvers_of(request: InputRequest) -> tuple[str, ...]:
+    """The labels of the person who approved it, with the roles that they had then; none where nobody did."""
+    said: JsonObject = request.detail.get("answer") or {}
+    if request.state not in (RequestState.APPROVED, RequestState.CONSUMED) or not said.get("approve"):
+        return ()
+    return (f"user:{said['by']}", *(f"role:{role}" for role in said.get("roles", ())))
+
+
 def sent_arguments(spec: RequestSpec) -> bytes | None:
     """The arguments that a person put in place of the caller's; None where nobody did."""
     return canonical(spec.request.detail["arguments"]) if spec.sent_digest else None
@@ -241,6 +249,7 @@ def answered(
         "reason": _storable(answer.reason),
     }
     said |= {"choice": answer.choice} if answer.choice else {}
+    said |= {"roles": list(principal.roles)} if state is RequestState.APPROVED else {}
     detail = {**request.detail, "answer": said}
     return msgspec.structs.replace(request, state=state, detail=detail, expires_at=until)
 

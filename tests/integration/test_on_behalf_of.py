@@ -16,6 +16,7 @@ from toolward.types import CallContext, Principal, ToolCall
 MODULE = "tests.servers.trusted"
 KEY = "a key that gateway and server share"
 ALL = {"id": "ada", "roles": ["support"], "tenant": "default"}
+LEA = ("user:lea", "role:support-lead")
 LOCAL = {"id": "local", "roles": ["operator"], "tenant": "default"}
 
 
@@ -43,6 +44,9 @@ async def test_a_server_knows_for_whom_the_gateway_calls_where_it_is_to_know(
             asked = CallContext(timeout=20, on_behalf_of="a caller's own word, which is not passed on")
             found = await pool.call("it", ADA, ToolCall("whoami"), asked)
             assert found.structured == expected
+            approved = CallContext(timeout=20, approved_by=LEA)
+            found = await pool.call("it", ADA, ToolCall("approvers"), approved)
+            assert found.structured == (list(LEA) if one is told else [])
 
 
 async def test_a_server_that_runs_elsewhere_believes_the_key_that_it_shares(tmp_path: Path) -> None:

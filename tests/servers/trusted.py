@@ -16,6 +16,12 @@ async def whoami(ctx: Context[None]) -> dict[str, Any]:
 
 
 @server.tool
+async def approvers(ctx: Context[None]) -> list[str]:
+    """Who approved the call."""
+    return list(ctx.approved_by)
+
+
+@server.tool
 async def wait(seconds: float) -> str:
     """Take that long."""
     await asyncio.sleep(seconds)

@@ -126,6 +126,10 @@ class House:
     def sent(self) -> list[int]:
         return [call.arguments["amount"] for _, call, _ in self.backends.calls]
 
+    @property
+    def contexts(self) -> list[CallContext]:
+        return [context for _, _, context in self.backends.calls]
+
 
 @pytest.fixture
 def house() -> House:
@@ -167,6 +171,48 @@ class TestBinding:
         house.use(POLICY + "  - {id: other, tools: [crm.gone], effect: deny}\n", *TOOLS)
         assert house.dispatch.policy.version != version
         assert isinstance(await house.call(), ToolResult)
+
+
+class TestWhoApproved:
+    """What is told to the backend, which may have rules of its own about who decides."""
+
+    async def test_is_told_with_the_one_call_that_they_approved(self, house: House) -> None:
+        await house.answer(BOTH, (await house.asked()).id)
+        await house.call()
+        await house.call(5)
+        assert [context.approved_by for context in house.contexts] == [
+            ("user:bo", "role:support", "role:lead"),
+            (),
+        ]
+
+    async def test_is_whoever_approved_the_arguments_that_are_sent(self, house: House) -> None:
+        house.use(POLICY.replace("['role:lead']", "['role:lead', 'role:support']"), *TOOLS)
+        request = await house.asked(50)
+        other = await house.answer(BOTH, request.id, with_amount(60))
+        await house.answer(LEA, other.id)
+        before = CallContext(approved_by=("role:boss",))  # at a gateway before this one, of other arguments
+        await house.dispatch.call_tool(ADA, ToolCall("crm.refund", b'{"amount": 50}'), before)
+        assert house.sent == [60]
+        assert [context.approved_by for context in house.contexts] == [("user:lea", "role:lead")]
+
+    async def test_at_a_gateway_before_this_one_is_told_too_and_answers_nothing_here(
+        self, house: House
+    ) -> None:
+        before = CallContext(approved_by=("user:pat", "role:lead"))
+        wish = ToolCall("crm.refund", b'{"amount": 50}')
+        asked = await house.dispatch.call_tool(ADA, wish, before)
+        assert isinstance(asked, InputRequired)
+        await house.answer(LEA, asked.requests[0].id)
+        await house.dispatch.call_tool(ADA, wish, before)
+        assert [context.approved_by for context in house.contexts] == [("user:pat", "role:lead", "user:lea")]
+
+    async def test_a_run_that_was_interrupted_has_it_told_again(self, house: House) -> None:
+        request = await house.asked(run="run_1")
+        await house.answer(LEA, request.id)
+        for _ in range(2):
+            await house.call(run="run_1")
+            house.start()
+        assert [context.approved_by for context in house.contexts] == [("user:lea", "role:lead")] * 2
 
 
 class TestResuming:

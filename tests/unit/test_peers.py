@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from toolward.auth.on_behalf import OnBehalf, caller_of
+from toolward.auth.on_behalf import OnBehalf, called_for, caller_of
 from toolward.auth.peers import Peer, Peers
 from toolward.errors import Unauthenticated
 from toolward.types import CallContext, Principal
@@ -25,6 +25,19 @@ def said(principal: Principal, peer: str) -> CallContext:
 def test_a_gateways_word_is_taken_within_its_bounds() -> None:
     assert caller_of(PEERS, WEST, said(ADA, "west")) == ADA
     assert caller_of(PEERS, EAST, said(ADA, "east")) == Principal("ada", ("support",), "acme", ("crm.*",))
+
+
+@pytest.mark.parametrize(
+    ("peer", "believed"),
+    [(EAST, ("user:lea", "role:lead")), (WEST, ("user:lea", "role:lead", "role:finance"))],
+)
+def test_its_word_of_who_approved_a_call_is_taken_within_the_same_bounds(
+    peer: Principal, believed: tuple[str, ...]
+) -> None:
+    token = OnBehalf(KEYS[peer.id]).sign(ADA, ("user:lea", "role:lead", "role:finance"))
+    caller, context = called_for(PEERS, peer, CallContext(on_behalf_of=token))
+    assert context.approved_by == believed
+    assert not set(caller.roles) & {"lead", "finance"}
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,14 @@ def gateway() -> Gateway:
     return Gateway()
 
 
+async def test_what_a_person_approved_at_a_gateway_before_is_neither_kept_nor_answered_from_it(
+    gateway: Gateway,
+) -> None:
+    approved = CallContext(approved_by=("role:lead",))
+    said = [(await gateway.get(context=context)).text[-1] for context in (approved, NO_CONTEXT, approved)]
+    assert said == ["1", "2", "3"]
+
+
 # --- what answers ---------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from toolservers.crm.actor import actor_of
 from toolservers.crm.kinds import RuleMode
 from toolservers.crm.work import View, Work
 from toolservers.crm.world.database import Database
+from toolward.kit import Context
 from toolward.kit.effects import Effects, Transaction
 from toolward.kit.effects.sqlalchemy_store import SqlAlchemyStore
 from toolward.types import Principal
@@ -34,9 +35,9 @@ class Desk:
         self._mode: RuleMode = mode
 
     @classmethod
-    async def open(cls, path: Path, pack: str, seed: int, mode: RuleMode) -> "Desk":
+    async def open(cls, where: Path | str, pack: str, seed: int, mode: RuleMode) -> "Desk":
         """Makes and fills the database when there is none. Raises ConfigurationError."""
-        return cls(await Database.open(path, pack, seed), mode)
+        return cls(await Database.open(where, pack, seed), mode)
 
     async def close(self) -> None:
         await self._database.close()
@@ -57,14 +58,16 @@ class Desk:
     async def do(
         self,
         tx: Transaction[Connection],
-        by: Principal,
+        call: Context["Desk"],
         change: Callable[Concatenate[Work, P], T],
         *asked: P.args,
         **named: P.kwargs,
     ) -> T:
-        """What came of `change`, done in the call's transaction for `by`."""
+        """What came of `change`, done in the call's transaction for its caller, with what a person approved."""
+        by = call.principal
 
         def done(connection: Connection) -> T:
-            return change(Work(connection, actor_of(connection, by), self._mode), *asked, **named)
+            actor = actor_of(connection, by, call.approved_by)
+            return change(Work(connection, actor, self._mode), *asked, **named)
 
         return await tx.run(done)

@@ -33,9 +33,10 @@ def _default_database() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    database: Annotated[Path, "SQLite file, made at the first start; default: crm.db in the data folder"] = (
-        field(default_factory=_default_database)
-    )
+    database: Annotated[
+        Path | str,
+        "SQLite file, made at the first start, or postgresql://USER@HOST/NAME; default: crm.db in the data folder",
+    ] = field(default_factory=_default_database, repr=False)  # a URL may hold a password
     pack: Annotated[str, "what a new world is filled with: tiny, support or large"] = "tiny"
     seed: Annotated[int, "of a generated pack: the same seed gives the same world"] = 0
     rules: Annotated[str, "the shop's rules: enforce, advise (tell, and do it) or off"] = "enforce"
@@ -98,17 +99,14 @@ async def find_records(
     status: Annotated[str | None, "Such as open (ticket) or shipped (order)."] = None,
     customer_id: Annotated[str | None, "Such as CUS-2004, or an e-mail address."] = None,
     filters: Annotated[
-        list[Short], Field(max_length=10), "FIELD OP VALUE: ordered_on>=2026-11-01, total_minor<5000."
+        list[Short], Field(max_length=10), "FIELD OP VALUE: promised_on<today, total_minor>=5000, city~koln."
     ] = [],  # noqa: B006 -- read, and never written
     sort: Annotated[str, Field(max_length=100), "A field; -field for the largest first."] = "",
     fields: Annotated[list[Short], Field(max_length=20), "Also show these."] = [],  # noqa: B006
     limit: Annotated[int, Field(ge=1, le=100)] = 20,
-    cursor: Annotated[str, Field(max_length=500), "next_cursor of the page before."] = "",
+    cursor: Annotated[str, Field(max_length=1_000), "next_cursor of the page before."] = "",
 ) -> Found:
-    """List records as short summaries, newest first.
-
-    Read one in full with `get_record`. With an id at hand, call `get_record` at once.
-    """
+    """List records as short summaries, newest first. With an id at hand, call `get_record` at once."""
     desk = ctx.state
     wanted = desk.wanted(record_type, query, status, customer_id, filters, sort, fields, limit, cursor)
     return await desk.see(ctx.principal, desk.find_records, wanted)
@@ -146,7 +144,7 @@ async def create_ticket(
     """Open a ticket for a customer, for support or for another team."""
     desk = ctx.state
     return await desk.do(
-        tx, ctx.principal, desk.changes.create_ticket, customer_id, title, body, order_id, priority, team
+        tx, ctx, desk.changes.create_ticket, customer_id, title, body, order_id, priority, team
     )
 
 
@@ -163,7 +161,7 @@ async def update_ticket(
     """Change a ticket's status, priority or team: solve it, reopen it, hand it over."""
     desk = ctx.state
     return await desk.do(
-        tx, ctx.principal, desk.changes.update_ticket, ticket_id, status, priority, team, expected_version
+        tx, ctx, desk.changes.update_ticket, ticket_id, status, priority, team, expected_version
     )
 
 
@@ -177,7 +175,7 @@ async def add_ticket_message(
 ) -> AddedMessage:
     """Write a reply to the customer, or an internal note, into a ticket."""
     desk = ctx.state
-    return await desk.do(tx, ctx.principal, desk.changes.add_ticket_message, ticket_id, body, internal)
+    return await desk.do(tx, ctx, desk.changes.add_ticket_message, ticket_id, body, internal)
 
 
 @server.tool(title="Update a customer", annotations=CHANGES)
@@ -196,7 +194,7 @@ async def update_customer(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.update_customer,
         customer_id,
         email,
@@ -227,7 +225,7 @@ async def change_order(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.change_order,
         order_id,
         change,
@@ -252,7 +250,7 @@ async def create_return(
 ) -> Changed:
     """Register a return and send its label. Where the goods need not come back, the refund can follow at once."""
     desk = ctx.state
-    return await desk.do(tx, ctx.principal, desk.changes.create_return, order_id, items, reason, remedy, note)
+    return await desk.do(tx, ctx, desk.changes.create_return, order_id, items, reason, remedy, note)
 
 
 @server.tool(title="Refund a payment", annotations=CHANGES)
@@ -268,7 +266,7 @@ async def refund_payment(
     """Give back all or part of a payment. Money moves at once and cannot be called back."""
     desk = ctx.state
     return await desk.do(
-        tx, ctx.principal, desk.changes.refund_payment, payment_id, amount_minor, reason, basis, return_id
+        tx, ctx, desk.changes.refund_payment, payment_id, amount_minor, reason, basis, return_id
     )
 
 
@@ -287,7 +285,7 @@ async def create_credit_memo(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.create_credit_memo,
         customer_id,
         amount_minor,
@@ -313,7 +311,7 @@ async def change_subscription(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.change_subscription,
         subscription_id,
         change,
@@ -341,7 +339,7 @@ async def schedule_meeting(
     desk = ctx.state
     return await desk.do(
         tx,
-        ctx.principal,
+        ctx,
         desk.changes.schedule_meeting,
         customer_id,
         starts_at,

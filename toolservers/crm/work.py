@@ -20,7 +20,7 @@ from toolservers.crm.records import Changed, FieldChange
 from toolservers.crm.references import TABLES, Reference, parse, row_of
 from toolservers.crm.rules.rule import Refusal, standing
 from toolservers.crm.world import clock
-from toolservers.crm.world.tables import counters, events, words, world
+from toolservers.crm.world.tables import counters, events, fold, world
 from toolward.errors import Internal, ToolError
 
 Row = dict[str, Any]
@@ -91,8 +91,8 @@ class Work(View):
         in `change`, tells of its rows in other tables."""
         also: dict[str, list[Any]] = row.pop("also", {})
         made: Row = {"id": self._next_id(record_type), "version": 1} | row
-        if "words" in made:
-            made["words"] = words(made["id"], made["words"])
+        if "words" in made:  # the id is found too, and nobody knew it before
+            made["words"] = f"{fold(made['id'])} {made['words']}"
         self.connection.execute(TABLES[record_type].insert(), made)
         shown = {name: [None, value] for name, value in row.items() if _is_told(record_type, name)}
         self._tell(f"{record_type}.{event}", record_type, made["id"], 1, shown | also)

@@ -10,9 +10,10 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from toolward.errors import ConfigurationError, Unauthenticated
 from toolward.types import CallContext, Principal
@@ -25,6 +26,17 @@ SKEW = 60
 
 ISSUER = "toolward"
 SHORTEST_KEY = 32  # characters
+
+
+Label = Annotated[str, msgspec.Meta(pattern="^(user|role):.")]
+
+
+class Word(NamedTuple):
+    """What a gateway says of a call: for whom it is, and the labels (`user:lea`, `role:support-lead`) of the person
+    who approved this very call; none where nobody was asked. What they approved is what the call says, no more."""
+
+    principal: Principal
+    approved_by: tuple[str, ...] = ()
 
 
 class _Header(msgspec.Struct):
@@ -40,6 +52,7 @@ class _Claims(msgspec.Struct, omit_defaults=True):
     iat: int
     exp: int
     scopes: tuple[str, ...] | None = None
+    approved_by: tuple[Label, ...] = ()
 
 
 _decode_header = msgspec.json.Decoder(_Header).decode
@@ -49,8 +62,8 @@ _decode_claims = msgspec.json.Decoder(_Claims).decode
 class Believed(Protocol):
     """Who may say for whom they call, and what of it is believed."""
 
-    def read_from(self, peer: Principal, token: str) -> Principal:
-        """For whom `peer` calls. Raises Unauthenticated."""
+    def read_from(self, peer: Principal, token: str) -> Word:
+        """What `peer` says of its call. Raises Unauthenticated."""
         ...
 
     def seen_by(self, peer: Principal) -> Principal:
@@ -72,14 +85,14 @@ class OnBehalf:
         self._clock = clock
         self._head = _base64(msgspec.json.encode(_Header("HS256")))
 
-    def sign(self, principal: Principal) -> str:
+    def sign(self, principal: Principal, approved_by: tuple[str, ...] = ()) -> str:
         now = int(self._clock())
         who = (principal.id, principal.roles, principal.tenant)
-        claims = _Claims(ISSUER, *who, now, now + LIFETIME, principal.scopes)
+        claims = _Claims(ISSUER, *who, now, now + LIFETIME, principal.scopes, approved_by)
         signed = self._head + b"." + _base64(msgspec.json.encode(claims))
         return (signed + b"." + self._signature(signed)).decode()
 
-    def read(self, token: str) -> Principal:
+    def read(self, token: str) -> Word:
         """Raises Unauthenticated."""
         signed, _, signature = token.encode(errors="replace").rpartition(b".")
         if not hmac.compare_digest(self._signature(signed), signature):
@@ -93,9 +106,9 @@ class OnBehalf:
         now = self._clock()
         if not claims.iat - SKEW <= now < claims.exp + SKEW:
             raise _refused("is not for now: the clocks of gateway and server differ, or it was kept")
-        return Principal(claims.sub, claims.roles, claims.tenant, claims.scopes)
+        return Word(Principal(claims.sub, claims.roles, claims.tenant, claims.scopes), claims.approved_by)
 
-    def read_from(self, peer: Principal, token: str) -> Principal:
+    def read_from(self, peer: Principal, token: str) -> Word:
         """`read`, whoever brings it: only the gateway has the key. Raises Unauthenticated."""
         return self.read(token)
 
@@ -109,8 +122,24 @@ class OnBehalf:
 def caller_of(on_behalf: Believed | None, principal: Principal, context: CallContext) -> Principal:
     """Who a call is for: whoever the gateway says, else whoever calls. Raises Unauthenticated; a word that cannot
     be checked is never taken, nor passed over."""
+    return word_of(on_behalf, principal, context).principal
+
+
+def called_for(
+    on_behalf: Believed | None, principal: Principal, context: CallContext
+) -> tuple[Principal, CallContext]:
+    """`caller_of`, and the call's context as it is behind the door: with those who approved it, as far as the
+    gateway's word says so, and nothing else does."""
+    word = word_of(on_behalf, principal, context)
+    if context.on_behalf_of or context.approved_by:
+        context = replace(context, on_behalf_of="", approved_by=word.approved_by)
+    return word.principal, context
+
+
+def word_of(on_behalf: Believed | None, principal: Principal, context: CallContext) -> Word:
+    """Raises Unauthenticated."""
     if not context.on_behalf_of:
-        return principal
+        return Word(principal)
     if on_behalf is None:
         raise Unauthenticated(
             "The call says for whom it is made, and this server has no key to check that.",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from toolward.auth.on_behalf import OnBehalf
+from toolward.auth.on_behalf import OnBehalf, Word
 from toolward.errors import Unauthenticated
 from toolward.types import Principal
 
@@ -26,7 +26,8 @@ class Peer(NamedTuple):
 class Peers:
     """A `toolward.auth.on_behalf.Believed`: what counts is who brings it, and the key that this one has.
 
-    A role that a gateway may not speak of is left out: its own operator has roles that mean nothing here. A tenant
+    A role that a gateway may not speak of is left out, of who calls and of who approved the call there: its own
+    operator has roles that mean nothing here. An approval there is not one of this gateway's policy. A tenant
     that it may not speak of is refused. What the gateway itself is narrowed to (`Principal.scopes`) holds for
     whomever it calls for.
     """
@@ -35,7 +36,7 @@ class Peers:
         """Raises ConfigurationError for a key that could be guessed."""
         self._peers = {peer.id: (peer, OnBehalf(peer.key, clock)) for peer in peers}
 
-    def read_from(self, peer: Principal, token: str) -> Principal:
+    def read_from(self, peer: Principal, token: str) -> Word:
         """Raises Unauthenticated."""
         known = self._peers.get(peer.id)
         if known is None:
@@ -44,14 +45,20 @@ class Peers:
                 hint="Name it under `gateways` in this gateway's configuration, with the key that it signs with.",
             )
         of, key = known
-        said = key.read(token)
+        said, approved_by = key.read(token)
         if ANY not in of.tenants and said.tenant not in of.tenants:
             raise Unauthenticated(
                 f"The gateway {of.id} may not call for people of the tenant {said.tenant[:128]!r}.",
                 hint="Add the tenant to its `tenants` under `gateways`, if it may.",
             )
         roles = said.roles if ANY in of.roles else tuple(role for role in said.roles if role in of.roles)
-        return replace(said, roles=roles, scopes=peer.scopes)
+        taken = {f"role:{role}" for role in of.roles}
+        approved_by = tuple(
+            label
+            for label in approved_by
+            if ANY in of.roles or label in taken or not label.startswith("role:")
+        )
+        return Word(replace(said, roles=roles, scopes=peer.scopes), approved_by)
 
     def seen_by(self, peer: Principal) -> Principal:
         """With the roles for which it may speak: else it could not list what they may call."""

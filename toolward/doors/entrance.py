@@ -9,7 +9,7 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from toolward.auth import Authenticate
-from toolward.auth.on_behalf import Believed, caller_of, seen_by
+from toolward.auth.on_behalf import Believed, called_for, seen_by
 from toolward.doors.admittance import Admittance, Caller, Clock, Suspects
 from toolward.doors.entered_agents import entered_agents
 from toolward.doors.entered_offers import EnteredPrompts, EnteredResources
@@ -210,9 +210,7 @@ class _Entered:
             return answer
 
     async def _call(self, principal: Principal, call: ToolCall, context: CallContext) -> Outcome:
-        caller = caller_of(self._entrance.on_behalf, principal, context)
-        if context.on_behalf_of:
-            context = replace(context, on_behalf_of="")
+        caller, context = called_for(self._entrance.on_behalf, principal, context)
         return await self._provider.call_tool(caller, call, context)
 
     def _ask(self, principal: Principal) -> None:

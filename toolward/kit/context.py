@@ -44,6 +44,12 @@ class Context(Generic[StateT]):
         self._name = name
         self._loop = asyncio.get_running_loop()
 
+    @property
+    def approved_by(self) -> tuple[str, ...]:
+        """Labels (`user:lea`, `role:support-lead`) of the person who approved this very call, as the gateway says
+        whose key this server has; none where nobody was asked."""
+        return self._call.approved_by
+
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Tell a caller who listens how far the work is; `done` must grow. Costs nothing where nobody does."""
         if self._call.progress is not None:

@@ -46,6 +46,9 @@ log = logging.getLogger(__name__)
 
 SettingsT = TypeVar("SettingsT")
 Lifespan = Callable[[SettingsT], AsyncGenerator[Any, None]]
+Go = Callable[[Any], Awaitable[ToolResult]]
+"""Makes the call, with what it is given as the call's `ctx.state`."""
+Around = Callable[[Any, Principal, ToolCall, Go], Coroutine[Any, Any, ToolResult]]
 
 DEFAULT_DEADLINE = 30.0  # seconds for one call
 
@@ -82,6 +85,7 @@ class ToolServer(Generic[SettingsT]):
         self._resources = Resources(self._context)
         self._prompts = Prompts(self._context)
         self._keyed = KeyedCalls()
+        self._around: Around | None = None
         self._changes = Changes()
 
     @overload
@@ -220,6 +224,15 @@ class ToolServer(Generic[SettingsT]):
         self._keyed.open_with = opened
         return opened
 
+    def around(self, function: Around) -> Around:
+        """Decorate an `async def (state, principal, call, go)` through which every call of a tool goes, once its
+        arguments are known to be good: `await go(state)` makes the call and gives its result, all of it done and
+        committed. Another state than the lifespan's (one tenant's database) becomes the call's `ctx.state`, and
+        `@server.effects` is asked for its Effects at each call: keep and close them with that state. What is
+        raised is the caller's, under the tool's deadline."""
+        self._around = function
+        return function
+
     def running(self, settings: SettingsT | None = None) -> AbstractAsyncContextManager[None]:
         """While this is open, tools can be called. Raises what the lifespan raises."""
         return self._running(self.settings() if settings is None else settings)
@@ -246,20 +259,38 @@ class ToolServer(Generic[SettingsT]):
         )
         check_arguments(registered.schema, arguments, call.name)
         keywords = registered.signature.bind(call.arguments_json, call.name)
-        if parameter := registered.signature.context_parameter:
-            keywords[parameter] = Context(
-                self._state, principal, call.call_id, call.idempotency_key, context, call.name
-            )
-        function = partial(registered.signature.call, **keywords)
+
+        def go(state: Any) -> Coroutine[Any, Any, ToolResult]:
+            return self._call(registered, principal, call, context, arguments, keywords, state)
+
+        state, around = self._state, self._around
+        work = partial(go, state) if around is None else partial(around, state, principal, call, go)
+        return await self._run(registered, work, context)
+
+    def _call(
+        self,
+        registered: _Registered,
+        principal: Principal,
+        call: ToolCall,
+        context: CallContext,
+        arguments: JsonObject,
+        keywords: dict[str, Any],
+        state: Any,
+    ) -> Coroutine[Any, Any, ToolResult]:
+        """Raises InvalidRequest for a key that is too long."""
+        signature = registered.signature
+        if parameter := signature.context_parameter:
+            keywords = keywords | {
+                parameter: Context(state, principal, call.call_id, call.idempotency_key, context, call.name)
+            }
+        function = partial(signature.call, **keywords)
 
         def result_of(value: Any) -> ToolResult:
-            return bounded(as_result(value, registered.signature.encode), call.name, registered.max_bytes)
+            return bounded(as_result(value, signature.encode), call.name, registered.max_bytes)
 
-        if (change := registered.signature.change_parameter) is None:
-            return await self._run(registered, partial(_plainly, function, result_of), context)
-        wish = keyed(principal, call, arguments)
-        once = partial(self._keyed.call, wish, change, function, result_of)
-        return await self._run(registered, once, context)
+        if (change := signature.change_parameter) is None:
+            return _plainly(function, result_of)
+        return self._keyed.call(keyed(principal, call, arguments), change, function, result_of, state)
 
     async def _run(
         self,

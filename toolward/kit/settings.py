@@ -11,7 +11,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from toolward.errors import ConfigurationError
 
@@ -75,6 +76,10 @@ def _convert(text: str, hint: Any, where: str) -> Any:
         if text.lower() not in words:
             raise ConfigurationError(f"{where} is {text!r}; it must be true or false.")
         return words[text.lower()]
+    if get_origin(kind) in (Union, UnionType) and str in get_args(
+        kind
+    ):  # a path, or the URL of something else
+        return text
     if kind not in (str, int, Path):
         raise ConfigurationError(f"{where} has a type that settings cannot have: {kind!r}.")
     try:

@@ -1,4 +1,4 @@
-"""SQLite connections, and the one thread that writes.
+"""SQLite files and PostgreSQL (`toolward.store.postgres`) as we use them, and the one thread that writes.
 
 Imported by those who need a database, never by `import toolward`: SQLAlchemy costs a third of a second.
 """

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -25,7 +25,11 @@ _CHECKPOINT_PAGES = 4_000
 there once: with SQLite's own 1,000 pages that is a tenth of all work."""
 
 
-def open_store(where: str | Path, *, busy_timeout: float = 5.0) -> Engine:
+Accept = Callable[[sqlite3.Connection], None]
+"""Looks at a file before anything of it is changed, and raises ConfigurationError for one that is not ours."""
+
+
+def open_store(where: str | Path, *, busy_timeout: float = 5.0, accept: Accept | None = None) -> Engine:
     """An engine over the SQLite file at a path or `sqlite:///PATH`; the file is made where there is none, for
     its owner's eyes only. Every commit is on disk when it returns (WAL, synchronous=FULL), but for those of a
     `KeptConnection` that need not be.
@@ -36,7 +40,7 @@ def open_store(where: str | Path, *, busy_timeout: float = 5.0) -> Engine:
     """
     path = _path_of(where)
     _make_private(path)
-    _check(path, busy_timeout)
+    _check(path, busy_timeout, accept)
     engine = sqlalchemy.create_engine(
         f"sqlite:///{path}",
         connect_args={"timeout": busy_timeout},
@@ -155,10 +159,12 @@ def _make_private(path: Path) -> None:
         ) from None
 
 
-def _check(path: Path, busy_timeout: float) -> None:
+def _check(path: Path, busy_timeout: float, accept: Accept | None) -> None:
     """The file is a database that can be written now. WAL is a property of the file and stays."""
     try:
         with closing(sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)) as connection:
+            if accept is not None:
+                accept(connection)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("COMMIT")

@@ -1,6 +1,7 @@
 """What a database said, in the words of the error tree."""
 
 import sqlite3
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import (
@@ -31,8 +32,12 @@ def database_failed(error: Exception) -> bool:
 
 
 def place(engine: Engine) -> str:
-    """The file of an engine, as errors name it."""
-    return engine.url.database or str(engine.url)
+    """The file of an engine, or its server and database, as errors name it: no user, no password."""
+    url = engine.url
+    if url.host is None:
+        return url.database or url.get_backend_name()
+    port = f":{url.port}" if url.port else ""
+    return f"{url.host}{port}/{url.database or ''}"
 
 
 def closed(engine: Engine) -> Unavailable:
@@ -58,7 +63,38 @@ _REASONS = {
 }
 
 
+_POSTGRES = {
+    "28": ("its user or password is not accepted", "Mend the URL, or PGPASSWORD."),
+    "3D": ("there is no database of this name", "Make it with createdb, or mend the URL."),
+    "42501": ("its rights forbid it", "Give the user the rights of the schema's owner."),
+    "55P03": ("another program holds its lock", "Try again; if that stays so, look who holds it."),
+    "57014": ("a statement took too long", "Try again, or ask for less."),
+    "40": ("another program was in the way", "Try again."),
+    "53100": ("its disk is full", "Make room on the server's disk, then try again."),
+    "53": ("the server has no resources left", "Try again later."),
+    "57P": ("the server is stopping or starting", "Try again later."),
+    "25006": ("it may only be read", "Name the primary server."),
+}
+"""By the beginning of an SQLSTATE."""
+
+
 def reason_of(error: BaseException | None) -> tuple[str, str]:
-    """Why, and what to do: from SQLite's primary result code."""
+    """Why, and what to do: from SQLite's primary result code, or PostgreSQL's SQLSTATE."""
+    if error is not None and hasattr(error, "sqlstate"):
+        return _reason_of_postgres(error)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return _REASONS.get(code, (f"SQLite says: {error}", "The log says more."))
+
+
+def _reason_of_postgres(error: Any) -> tuple[str, str]:
+    state: str = error.sqlstate or ""
+    for beginning, reason in _POSTGRES.items():
+        if state.startswith(beginning):
+            return reason
+    if state and not state.startswith("08"):
+        return f"PostgreSQL answers with {state}", "The log says more."
+    said = str(error)
+    for sign, beginning in (("password", "28"), ("authentication", "28"), ("does not exist", "3D")):
+        if sign in said:  # what a server says before there is a session comes without a state
+            return _POSTGRES[beginning]
+    return "its server cannot be reached", "Look whether it runs, and whether the URL names it."

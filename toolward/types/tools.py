@@ -178,6 +178,7 @@ class CallContext(msgspec.Struct, frozen=True):
     log: Callable[[LogEntry], None] | None = None  # only where the caller listens
     traceparent: str = ""
     on_behalf_of: str = ""  # as it came, not checked yet (`toolward.auth.on_behalf`)
+    approved_by: tuple[str, ...] = ()  # labels of the person who approved this very call, proven
     hops: int = 0  # gateways that it has passed
     run: RunScope | None = None
     in_force: Callable[[], bool] | None = None  # asked in the last moment: whether it may still go out

@@ -106,12 +106,13 @@ def _change_address(work: Work, facts: Facts, wish: _Wish) -> tuple[Row, str]:
         raise ToolError(f"{order['id']} goes there already: nothing was changed.")
     says = f"{order['id']} now goes to {', '.join(place.values())}."
     also = {"reason": [None, wish.reason]} if wish.reason else {}
-    if order["status"] != "shipped":
-        for parcel in facts.parcels:
-            if parcel["status"] == "label_created":
-                work.change("shipment", parcel, "address_changed", **place)
+    for parcel in facts.parcels:
+        if parcel["status"] == "label_created":
+            work.change("shipment", parcel, "address_changed", **place)
+    left = rules.under_way(facts.parcels)
+    if not left:
         return work.change("order", order, "address_changed", also=also, **place), says
-    for parcel in rules.under_way(facts.parcels):
+    for parcel in left:
         _redirect(work, parcel, place)
     promised_on = add_working_days(order["promised_on"], rules.REDIRECTION_DAYS)
     after = work.change("order", order, "address_changed", also=also, promised_on=promised_on, **place)

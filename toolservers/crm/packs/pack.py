@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table
 
 from toolservers.crm.kinds import PREFIXES
+from toolservers.crm.money import units
+from toolservers.crm.rules.order_contents import FREE_SHIPPING_FROM
 from toolservers.crm.world import tables
 from toolservers.crm.world.clock import add_working_days
 from toolservers.crm.world.tables import words
 
 Row = dict[str, Any]
 
-_FREE_SHIPPING = {"EUR": 5_000, "GBP": 6_000}
 _STANDARD = {"EUR": 490, "GBP": 690}
 _CARRIERS = {"standard": "Swiftpost", "express": "Larkway", "freight": "Tolmar Freight"}
 _NEAR = ("Netherlands", "Belgium", "Germany", "Luxembourg")
@@ -32,6 +33,13 @@ class Product(NamedTuple):
     warranty_months: int = 24
     status: str = "available"
     pounds_minor: int = 0  # where it was sold to the United Kingdom
+    other_prices: tuple[tuple[str, int], ...] = ()  # of other currencies, in their minor units
+
+    @property
+    def prices(self) -> dict[str, int]:
+        """In minor units, by currency; none where it is not sold."""
+        known = {"EUR": self.price_minor, "GBP": self.pounds_minor, **dict(self.other_prices)}
+        return {currency: amount for currency, amount in known.items() if amount}
 
 
 class Customer(NamedTuple):
@@ -63,6 +71,7 @@ class Order(NamedTuple):
     last_scan: str = ""
     refunds: tuple[tuple[int, str, date], ...] = ()
     late: bool = False
+    currency: str = ""  # of its customer's country, where nothing else is said
 
 
 class Ticket(NamedTuple):
@@ -220,7 +229,7 @@ class _Booked(NamedTuple):
 
 
 def _book(order: Order, customer: Customer, products: dict[str, Product]) -> _Booked:
-    currency = "GBP" if customer.country == "United Kingdom" else "EUR"
+    currency = order.currency or ("GBP" if customer.country == "United Kingdom" else "EUR")
     identity = f"ORD-{order.number}"
     lines = [
         _line_row(identity, number, products[product_id], quantity, currency)
@@ -254,7 +263,7 @@ def _line_row(order_id: str, number: int, product: Product, quantity: int, curre
         "product_id": product.id,
         "title": product.title,
         "quantity": quantity,
-        "unit_price_minor": product.pounds_minor if currency == "GBP" else product.price_minor,
+        "unit_price_minor": product.prices[currency],
     }
 
 
@@ -301,7 +310,9 @@ def _shipping(order: Order, goods: int, currency: str) -> int:
     if order.service == "freight":
         return 4_500
     included = any(product_id == "PRD-7014" for product_id, _ in order.lines)
-    return 0 if included or goods >= _FREE_SHIPPING[currency] else _STANDARD[currency]
+    if included or currency not in _STANDARD or goods >= units(FREE_SHIPPING_FROM[currency], currency):
+        return 0
+    return _STANDARD[currency]
 
 
 def _dates(order: Order, customer: Customer) -> Row:
@@ -386,16 +397,14 @@ def _address_row(customer: Customer) -> Row:
 
 def _product_row(product: Product) -> Row:
     row = product._asdict()
-    del row["price_minor"], row["pounds_minor"]
+    del row["price_minor"], row["pounds_minor"], row["other_prices"]
     return row | {"words": words(product.id, product.title, product.category)}
 
 
 def _price_rows(product: Product) -> list[Row]:
-    prices = {"EUR": product.price_minor, "GBP": product.pounds_minor}
     return [
         {"product_id": product.id, "currency": currency, "amount_minor": amount}
-        for currency, amount in prices.items()
-        if amount
+        for currency, amount in product.prices.items()
     ]
 
 

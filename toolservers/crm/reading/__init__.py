@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.reading.customers import customer
+from toolservers.crm.reading.meetings import meeting
 from toolservers.crm.reading.orders import order, shipment
 from toolservers.crm.reading.payments import credit_memo, payment, refund
 from toolservers.crm.reading.products import product
 from toolservers.crm.reading.returns import return_
-from toolservers.crm.reading.tickets import ticket
+from toolservers.crm.reading.subscriptions import service_level, subscription
+from toolservers.crm.reading.tickets import team, ticket
 from toolservers.crm.records import Record
 from toolservers.crm.references import parse
 from toolservers.crm.work import Row, View
@@ -21,7 +23,11 @@ _READERS: dict[RecordType, Callable[[View, Row], Record]] = {
     "refund": refund,
     "credit_memo": credit_memo,
     "return": return_,
+    "subscription": subscription,
+    "service_level": service_level,
     "ticket": ticket,
+    "team": team,
+    "meeting": meeting,
     "product": product,
 }
 

@@ -105,8 +105,9 @@ def may_add(product: Row, more: int, price_minor: int | None, currency: str) -> 
 
 
 def may_weigh(order: Row, goods_minor: int) -> list[Refusal]:
-    """Whether goods of this value may go by the order's service."""
-    least = units(600, order["currency"])
+    """Whether goods of this value may go by the order's service: on a pallet, where it was smaller before, they
+    may be worth as much as they were."""
+    least = min(units(600, order["currency"]), order["total_minor"] - order["shipping_minor"])
     if order["service"] != "freight" or goods_minor >= least:
         return []
     shown = money(goods_minor, order["currency"]).display

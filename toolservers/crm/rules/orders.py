@@ -81,6 +81,12 @@ NEW_CUSTOMERS_ADDRESS = Rule(
     "change-delivery-address",
     ("placed less than 24 hours ago by a new customer and is above 200.00 EUR, do not change the",),
 )
+ADDRESS_RESTS = Rule(
+    "address-rests-while-disputed",
+    "No address is changed while a payment is disputed.",
+    "suspicious-charges",
+    ("Do not refund, do not change the address or the e-mail address",),
+)
 ADDRESS_BY_COLLEAGUE = Rule(  # the same, said to a customer: which checks we make is not told
     "address-by-a-colleague",
     "Some addresses are changed by a colleague only.",
@@ -157,11 +163,11 @@ def _packed_too_long(facts: Facts, way: str) -> list[Refusal]:
     return [Refusal(PACKED_UNTIL_17, f"{facts.id} was packed on {packed_on}.", way)]
 
 
-def disputed(facts: Facts) -> list[Refusal]:
-    """Against whatever moves money."""
+def disputed(facts: Facts, rule: Rule = NOT_WHILE_DISPUTED) -> list[Refusal]:
+    """Against whatever moves money, or what `rule` forbids."""
     return [
         Refusal(
-            NOT_WHILE_DISPUTED,
+            rule,
             f"{payment['id']} of {facts.id} is disputed.",
             "Leave it to the fraud team until the bank has decided: create_ticket with team fraud.",
         )
@@ -178,7 +184,7 @@ def may_change_address(facts: Facts) -> list[Refusal]:
     status = facts.order["status"]
     if status in _NOT_TO_SEND:
         return [Refusal(ADDRESS_BEFORE_DELIVERY, f"{facts.id} is {status}.", _NOT_TO_SEND[status])]
-    refusals = _likely_fraud(facts)
+    refusals = [*disputed(facts, ADDRESS_RESTS), *_likely_fraud(facts)]
     if status == "shipped":
         refusals += _not_to_redirect(facts)
     return refusals + _packed_too_long(facts, f"{_WAREHOUSE}; once it is shipped, it may be redirected.")
@@ -221,7 +227,7 @@ def _likely_fraud(facts: Facts) -> list[Refusal]:
 
 def _not_to_redirect(facts: Facts) -> list[Refusal]:
     live = under_way(facts.parcels)
-    if not live:
+    if not live and not any(parcel["status"] == "label_created" for parcel in facts.parcels):
         because = f"No parcel of {facts.id} is on its way."
         return [
             Refusal(

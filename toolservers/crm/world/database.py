@@ -1,29 +1,29 @@
-"""The CRM's SQLite file: opened, laid out and filled at the first start, then kept.
+"""The CRM's database: an SQLite file or PostgreSQL, opened, laid out and filled at the first start, then kept.
 
-Transactions are ours, not the driver's: a reader sees one moment of the database, a writer takes the lock when
-it begins (`BEGIN IMMEDIATE`), so that what it has read still holds when it writes. Every commit is on the disk
-before it is answered (WAL with `synchronous=FULL`).
+Transactions mean the same in both: a reader sees one moment of the world; a writer holds the one lock from its
+start, so that what it has read still holds when it writes; every commit is on the disk before it is answered.
 """
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
-from toolservers.crm.packs.pack import rows
-from toolservers.crm.packs.tiny import PACK
-from toolservers.crm.world.tables import metadata, world
-from toolward.errors import ConfigurationError, Unavailable
+from toolservers.crm.packs import chosen
+from toolservers.crm.world.filling import Progress, fill
+from toolservers.crm.world.layout import accept_file, lay_out
+from toolward.errors import ConfigurationError, ToolError, Unavailable
+from toolward.store import WRITES, explain, open_store, place, read_transaction, write_transaction
+from toolward.store.postgres import is_postgres, open_postgres
 
 T = TypeVar("T")
 
-LAYOUT = 2
-BUSY_SECONDS = 10  # how long another process may hold the lock before a call gives up
+BUSY_SECONDS = 10  # how long another program may hold the lock before a call gives up
 READERS = 4
 
 
@@ -32,94 +32,76 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self._reader = engine
-        self.writer = engine.execution_options(begin="BEGIN IMMEDIATE")
+        self.writer = engine.execution_options(**{WRITES: True})
         self._readers = CapacityLimiter(READERS)
 
     @classmethod
-    async def open(cls, path: Path, pack: str, seed: int) -> "Database":
-        """Raises ConfigurationError when the file cannot be used or holds something else."""
-        return cls(await run_sync(_open, path, pack, seed))
+    async def open(
+        cls, where: Path | str, pack: str, seed: int, progress: Progress | None = None
+    ) -> "Database":
+        """`where` is a file or the URL of a PostgreSQL database; an empty one is filled with the pack. Raises
+        ConfigurationError when it cannot be used, holds something else, or there is no such pack."""
+        return cls(await run_sync(open_world, where, pack, seed, progress))
 
     async def close(self) -> None:
         await run_sync(self._reader.dispose)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """What `work` returns from one consistent view. Raises Unavailable when another process is in the way."""
-        return await run_sync(_transact, self._reader, work, limiter=self._readers)
+        """What `work` returns from one consistent view. Raises Unavailable when the database is to blame."""
+        return await run_sync(self._seen, work, limiter=self._readers)
+
+    def _seen(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with read_transaction(self._reader) as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            explained = explain(error, place(self._reader))
+            if isinstance(explained, Unavailable):
+                raise explained from None
+            raise
 
 
-def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+def open_world(where: Path | str, pack: str, seed: int, progress: Progress | None = None) -> Engine:
+    """What `Database.open` opens; its transactions read unless their connection has the option WRITES."""
+    contents = partial(chosen.batches, chosen.pack(pack), seed, progress)
+    engine = _engine(where)
+    name = _name(where, engine)
     try:
-        with engine.begin() as connection:
-            return work(connection)
-    except OperationalError as error:
-        if getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
-            raise Unavailable(
-                f"The CRM database has been in use by another program for {BUSY_SECONDS} seconds.",
-                hint="Try again.",
-            ) from None
-        raise
-
-
-def _open(path: Path, pack: str, seed: int) -> Engine:
-    path = path.expanduser().resolve()
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": BUSY_SECONDS},
-        pool_size=READERS + 1,
-    )
-    event.listen(engine, "connect", _set_up)
-    event.listen(engine, "begin", _begin)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # customers' data: for its owner only
-        with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
-            _prepare(connection, path, pack, seed)
-        _write_ahead(engine)
-    except (OSError, DatabaseError) as error:
-        engine.dispose()
-        reason = error.strerror if isinstance(error, OSError) else error.orig
-        raise ConfigurationError(
-            f"The CRM database {path} cannot be opened: {reason}.",
-            hint="Name another file, or move this one away.",
-        ) from None
-    except ConfigurationError:
+        with write_transaction(engine) as connection:
+            if lay_out(connection, name):
+                fill(connection, contents())
+    except SQLAlchemyError as error:
+        explained = explain(error, name)
+        raise ConfigurationError(explained.message, hint=explained.hint) from error
+    except BaseException:
         engine.dispose()
         raise
+    event.listen(engine, "before_cursor_execute", _refuse_nul)
     return engine
 
 
-def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # or the driver would begin transactions of its own
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-
-def _prepare(connection: Connection, path: Path, pack: str, seed: int) -> None:
-    """Lay out and fill an empty database; make sure that any other is ours."""
-    names = inspect(connection).get_table_names()
-    if not names:
-        metadata.create_all(connection)
-        for table, content in rows(PACK, seed):
-            if content:
-                connection.execute(table.insert(), content)
-        return
-    layout = connection.scalar(select(world.c.layout)) if world.name in names else None
-    if layout != LAYOUT:
-        what = "is not a CRM database" if layout is None else f"has layout {layout}, and this is {LAYOUT}"
+def _engine(where: Path | str) -> Engine:
+    if is_postgres(where):
+        return open_postgres(str(where), lock_timeout=BUSY_SECONDS, connections=READERS + 1)
+    if isinstance(where, str) and "://" in where and not where.startswith("sqlite:///"):
+        scheme = where.partition("://")[0]
         raise ConfigurationError(
-            f"{path} {what}; it was left as it is.", hint="Name another file, or move this one away."
+            f"The CRM keeps no world in a database of the kind {scheme}.",
+            hint="Name a file, or postgresql://USER@HOST/DATABASE.",
         )
+    named = Path(where).expanduser().absolute() if "://" not in str(where) else where
+    return open_store(named, busy_timeout=BUSY_SECONDS, accept=partial(accept_file, where=str(named)))
 
 
-def _write_ahead(engine: Engine) -> None:
-    """Switch to WAL, which the file remembers. It cannot be done inside a transaction."""
-    connection = engine.raw_connection()
-    try:
-        connection.cursor().execute("PRAGMA journal_mode = WAL")
-    finally:
-        connection.close()
+def _name(where: Path | str, engine: Engine) -> str:
+    return place(engine) if is_postgres(where) else str(engine.url.database)
+
+
+def _refuse_nul(
+    _connection: Connection, _cursor: Any, _statement: str, parameters: Any, _context: Any, _many: bool
+) -> None:
+    """PostgreSQL holds no U+0000, and SQLite's functions end a text at it: neither shall ever see one."""
+    for row in parameters if _many else (parameters,):
+        values: Iterable[object] = cast(dict[str, object], row).values() if isinstance(row, dict) else row
+        if any(isinstance(value, str) and "\0" in value for value in values):
+            raise ToolError("A text holds the character U+0000, which cannot be stored. Leave it out.")

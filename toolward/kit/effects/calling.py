@@ -77,9 +77,10 @@ class KeyedCalls:
         parameter: ChangeParameter,
         function: Callable[..., Awaitable[Any]],
         as_result: AsResult,
+        state: Any,
     ) -> ToolResult:
-        """`function` waits for nothing but the parameter."""
-        effects, state = self._opened(), self._state
+        """`function` waits for nothing but the parameter; `state` is the call's."""
+        effects = self._opened(state)
 
         async def change(given: Any) -> ToolResult:
             return as_result(await function(**{parameter.name: given}))
@@ -92,12 +93,13 @@ class KeyedCalls:
             return await effects.change(call, change)
         return await effects.perform(call, parameter.evidence, change, recover)
 
-    def _opened(self) -> Effects[Any]:
-        """Opened at the first call: a server that only lists its tools starts sooner."""
+    def _opened(self, state: Any) -> Effects[Any]:
+        """Opened at the first call: a server that only lists its tools starts sooner. Those of a state that a call
+        was given are kept, and closed, by whoever keeps that state."""
+        if self.open_with is None:
+            raise ConfigurationError("The server is not running.", hint="Call it in `async with running()`.")
+        if state is not self._state:
+            return self.open_with(state)
         if self._effects is None:
-            if self.open_with is None:
-                raise ConfigurationError(
-                    "The server is not running.", hint="Call it in `async with running()`."
-                )
-            self._effects = self.open_with(self._state)
+            self._effects = self.open_with(state)
         return self._effects

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from toolward.errors import Unavailable
-from toolward.kit.effects.sqlite_keys import BUSY_SECONDS, TO_BLAME, UNCHANGED, SqliteKeys
+from toolward.kit.effects.sql_keys import BUSY_SECONDS, SQLITE, TO_BLAME, UNCHANGED, SqlKeys
 
 
 class SqliteConnection(Protocol):
@@ -24,7 +24,7 @@ class SqliteConnection(Protocol):
 SqliteT = TypeVar("SqliteT", bound=SqliteConnection)
 
 
-class SqliteStore(SqliteKeys[SqliteT]):
+class SqliteStore(SqlKeys[SqliteT]):
     """`connect` is called once, at the first call that needs it, for a connection that nobody else uses:
 
         SqliteStore(lambda: apsw.Connection("notes.db"), "notes.db")
@@ -34,7 +34,7 @@ class SqliteStore(SqliteKeys[SqliteT]):
     """
 
     def __init__(self, connect: Callable[[], SqliteT], name: str | Path) -> None:
-        super().__init__()
+        super().__init__(SQLITE)
         self._connect = connect
         self._name = name
         self._connection: SqliteT | None = None
