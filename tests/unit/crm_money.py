@@ -104,7 +104,8 @@ def all_rows(connection: Connection, table: Table) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(select(table)).mappings()]
 
 
-def the_books_are_true(connection: Connection) -> None:
+def the_books_are_true(connection: Connection, *, enforced: bool = True) -> None:
+    """Whatever the mode; and where the rules are enforced, what a return gave is what it gives a right to."""
     refunded: Counter[str] = Counter()
     for refund in all_rows(connection, tables.refunds):
         refunded[refund["payment_id"]] += refund["amount_minor"]
@@ -118,11 +119,11 @@ def the_books_are_true(connection: Connection) -> None:
         assert product["status"] == "discontinued" or (product["status"] == "available") == (
             product["stock"] > 0
         )
-    _returns_are_within_orders(connection)
+    _returns_are_within_orders(connection, enforced)
     _histories_are_paths(connection)
 
 
-def _returns_are_within_orders(connection: Connection) -> None:
+def _returns_are_within_orders(connection: Connection, enforced: bool) -> None:
     ordered: Counter[tuple[str, str]] = Counter()
     price: dict[tuple[str, str], int] = {}
     for line in all_rows(connection, tables.order_lines):
@@ -142,7 +143,7 @@ def _returns_are_within_orders(connection: Connection) -> None:
     for refund in all_rows(connection, tables.refunds):
         if refund["return_id"]:
             refunded[refund["return_id"]] += refund["amount_minor"]
-    for identity, amount in refunded.items():
+    for identity, amount in refunded.items() if enforced else ():
         assert amount <= worth[identity] - made[identity]["label_fee_minor"]
         assert made[identity]["remedy"] == "refund"
 
