@@ -78,4 +78,6 @@ def _value(value: Json) -> str:
     if not record:
         return short(str(value)) if value not in (None, {}) else ""
     named = [str(record[key]) for key in ("display", "id", "name", "title") if record.get(key)]
-    return short(" ".join(named) or ", ".join(str(one) for one in record.values() if isinstance(one, str)))
+    return short(
+        " ".join(named) or ", ".join(str(one) for one in record.values() if one and isinstance(one, str))
+    )
