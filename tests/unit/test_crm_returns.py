@@ -22,7 +22,7 @@ from tests.unit.crm_money import (
     work,
 )
 from toolservers.crm.reading import get_record
-from toolservers.crm.records import Item, Return
+from toolservers.crm.records import Item, Order, Return
 from toolservers.crm.world.tables import products
 from toolward.errors import ToolError
 
@@ -256,3 +256,18 @@ def test_a_return_belongs_to_its_order_its_basis_and_its_remedy(crm: Connection)
     arrive(crm, new)
     with pytest.raises(ToolError, match="is for a replacement, not for money"):
         refund(crm, "PAY-5007", 1, "return", return_id=new)
+
+
+def test_an_order_shows_for_which_reasons_it_can_come_back(crm: Connection) -> None:
+    put(crm, now={"month": 11, "day": 27})
+    order = get_record(work(crm), "ORD-1007", None)
+    assert isinstance(order, Order)
+    shown = {
+        one.action: one.allowed for one in order.allowed_actions if one.action.startswith("create_return")
+    }
+    assert shown == {
+        "create_return: change_of_mind": True,
+        "create_return: damaged": False,
+        "create_return: wrong_item": True,
+        "create_return: incomplete": False,
+    }
