@@ -335,6 +335,7 @@ def test_an_order_shows_all_that_belongs_to_it(connection: Connection) -> None:
         "change_order: address": True,
         "change_order: items": False,
         "change_order: payment": False,
+        "create_return": False,
     }
     changed(connection, "ORD-1015", "address", country="Italy")
     assert parcel(connection, "SHP-7000").redirected  # both go there
