@@ -17,7 +17,6 @@ from toolservers.crm.tools import Settings, server
 from toolward.errors import ConfigurationError, InvalidArguments
 from toolward.schema import Schema
 
-
 READING = {"find_records", "get_record"}
 ADDING = {"create_ticket", "update_ticket", "add_ticket_message", "create_return", "schedule_meeting"}
 CHANGING = {

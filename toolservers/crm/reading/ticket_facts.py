@@ -79,5 +79,5 @@ def _owner(view: View, named: str) -> str | None:
 
 def _is_somebodys(view: View, email: str) -> bool:
     owned = select(func.count()).select_from(customers).where(customers.c.email == email)
-    listed = select(func.count()).select_from(contacts).where(contacts.c.email == email)
+    listed = select(func.count()).select_from(contacts).where(func.lower(contacts.c.email) == email)
     return bool(view.connection.scalar(owned) or view.connection.scalar(listed))
