@@ -225,6 +225,12 @@ def test_a_ticket_holds_so_many_messages_and_no_more(world: Connection) -> None:
         add_ticket_message(work(world), "TCK-3003", "One more.", internal=False)
 
 
+def test_of_a_very_long_ticket_the_newest_messages_are_shown(world: Connection) -> None:
+    for number in range(3, 15):
+        add_ticket_message(work(world), "TCK-3003", str(number) + "x" * 9_990, internal=True)
+    assert [one.number for one in ticket(world, "TCK-3003").messages] == list(range(5, 15))
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [

@@ -1,5 +1,9 @@
 """Tickets and teams."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row as RowType
 from sqlalchemy import select
 
 from toolservers.crm import records
@@ -11,9 +15,12 @@ from toolservers.crm.work import Row, View
 from toolservers.crm.world import clock
 from toolservers.crm.world.tables import meetings, messages
 
+_SHOWN = 100_000  # characters of messages
+
 
 def ticket(view: View, row: Row) -> records.Ticket:
-    """Customers are not shown what colleagues write to one another."""
+    """Customers are not shown what colleagues write to one another. Of very long tickets the newest messages are
+    shown, as their numbers tell."""
     written = select(messages).where(messages.c.ticket_id == row["id"]).order_by(messages.c.number)
     if view.actor.customer_id:
         written = written.where(messages.c.internal.is_(False))
@@ -29,7 +36,7 @@ def ticket(view: View, row: Row) -> records.Ticket:
         opened_on=row["opened_on"],
         messages=[
             records.Message(m.number, m.author, clock.aware(m.at), m.internal, m.body)
-            for m in view.connection.execute(written)
+            for m in _newest(view.connection.execute(written).all())
         ],
         version=row["version"],
         team=row["team_id"],
@@ -37,6 +44,18 @@ def ticket(view: View, row: Row) -> records.Ticket:
         meetings=list(view.connection.scalars(met)),
         allowed_actions=_actions(view, row),
     )
+
+
+def _newest(written: Sequence[RowType[Any]]) -> list[RowType[Any]]:
+    """In their order, as many as fit; one at least."""
+    shown: list[RowType[Any]] = []
+    left = _SHOWN
+    for one in reversed(written):
+        left -= len(one.body)
+        if left < 0 and shown:
+            break
+        shown.append(one)
+    return shown[::-1]
 
 
 def team(view: View, row: Row) -> records.Team:
