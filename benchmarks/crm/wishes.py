@@ -96,10 +96,10 @@ async def _meetings(count: int) -> list[Arguments]:
     day = datetime.fromisoformat(said["at"]) + timedelta(days=7)
     day += timedelta(days=-min(day.weekday() - 4, 0) % 7 if day.weekday() < 5 else 7 - day.weekday())
     found: list[Arguments] = []
-    for customer in await _ids("customer", 10 * count):
+    for customer in await _ids("customer", count, filters=['company != ""']):
         record = await _record(customer)
         business = [one["email"] for one in record.get("contacts") or () if one["role"] == "administrator"]
-        if business and len(found) < count:
+        if business:
             found.append(
                 {
                     "customer_id": customer,
@@ -112,7 +112,7 @@ async def _meetings(count: int) -> list[Arguments]:
     return found
 
 
-async def _ids(record_type: str, count: int, **wanted: str) -> list[str]:
+async def _ids(record_type: str, count: int, **wanted: Any) -> list[str]:
     """Of the newest ones."""
     found: list[str] = []
     cursor = ""

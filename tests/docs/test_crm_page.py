@@ -26,6 +26,19 @@ async def test_each_tool_has_an_example_that_works(tmp_path: Path) -> None:
             assert not done.is_error, f"{name}: {done.text}"
 
 
+async def test_what_is_shown_of_admin_tools_works(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```json admin\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    operator = Principal("op", ("operator",))
+    async with server.running(Settings(tmp_path / "crm.db", admin=True)):
+        offered = {tool.name for tool in (await server.list_tools(operator)).tools}
+        assert {name for name in offered if f"`{name}`" not in PAGE} == set()
+        for name, arguments in json.loads(block):
+            done = await server.call_tool(
+                operator, ToolCall(name, json.dumps(arguments).encode()), NO_CONTEXT
+            )
+            assert not done.is_error, f"{name}: {done.text}"
+
+
 def test_the_first_screen_shows_what_it_says(tmp_path: Path) -> None:
     (block,) = re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     calls = re.findall(r"^\$ toolward tool call (\S+) '(.*)'$", block, re.MULTILINE)

@@ -26,9 +26,9 @@ from toolservers.crm.webhooks import Pace, Target, signing_key
 from toolservers.crm.work import View, Work
 from toolservers.crm.world.passing import advance
 from toolward.errors import ConfigurationError
-from toolward.kit import Transaction
+from toolward.kit import Context, Transaction
 from toolward.kit.effects.once import KeyedCall
-from toolward.types import Principal, ToolResult, text_result
+from toolward.types import NO_CONTEXT, Principal, ToolResult, text_result
 
 KEY = bytes(range(32))
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
@@ -98,7 +98,7 @@ async def telling(database: Path, receiver: Receiver) -> AsyncGenerator[Desk]:
 
 async def change(desk: Desk, *what: Any) -> None:
     async def done(tx: Transaction[Any]) -> ToolResult:
-        await desk.do(tx, OPS, *what)
+        await desk.do(tx, Context(desk, OPS, "", "", NO_CONTEXT), *what)
         return text_result("done")
 
     await desk.effects().change(KeyedCall("test", None), done)

@@ -242,6 +242,12 @@ async def test_the_demo_is_answered_from_what_the_tools_say(desk: Desk, tmp_path
     assert told.answer.endswith("Done: Save a short summary to notes/ORD-1007.md.")
 
 
+async def test_of_what_may_be_done_with_a_record_only_that_is_told(desk: Desk) -> None:
+    placed, delivered = [(await desk.ask(f"Look up {one}")).answer for one in ("ORD-1017", "ORD-1007")]
+    assert "allowed actions change_order: cancel" in placed
+    assert "change_order" not in delivered
+
+
 async def test_the_figure_follows_the_record(desk: Desk) -> None:
     told = await desk.ask(DEMO.replace("1007", "1003").replace("15 %", "12.5 %"))
     assert sums("12.5% of 50.40") in told.calls

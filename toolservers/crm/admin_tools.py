@@ -75,7 +75,7 @@ async def advance_clock(
     """Let time pass: what is due happens, day by day. Orders are packed, parcels arrive or are late, refunds are
     paid, subscriptions go on."""
     _require_operator(ctx.principal)
-    return await ctx.state.do(tx, ctx.principal, advance, days, hours, to)
+    return await ctx.state.do(tx, ctx, advance, days, hours, to)
 
 
 async def inject_fault(

@@ -19,6 +19,7 @@ from toolservers.crm.world.tables import world
 from toolward.kit import Context
 from toolward.kit.effects import Effects, Transaction
 from toolward.kit.effects.sqlalchemy_store import SqlAlchemyStore
+from toolward.store import WRITES
 from toolward.types import Principal
 
 P = ParamSpec("P")
@@ -77,7 +78,7 @@ class Desk:
 
     @property
     def snapshots(self) -> Snapshots:
-        return Snapshots(self.database.writer, Path(self.database.writer.url.database or ""))
+        return Snapshots(self.database.writer)
 
     async def see(
         self, by: Principal, look: Callable[Concatenate[View, P], T], *asked: P.args, **named: P.kwargs
@@ -108,6 +109,6 @@ class Desk:
 
 
 def _pinned(engine: Engine) -> Connection:
-    connection = engine.execution_options(begin="BEGIN").connect()
+    connection = engine.execution_options(**{WRITES: False}).connect()
     connection.execute(select(world.c.now)).one()  # a transaction has its moment from its first look
     return connection

@@ -33,6 +33,7 @@ from toolward.errors import ConfigurationError, ToolwardError
 from toolward.outbound.egress import Origin
 from toolward.outbound.pool import Pool
 from toolward.outbound.reach import Reach, is_literal, is_localhost
+from toolward.store import WRITES
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ class Webhook:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
-        self._reader = engine.execution_options(begin="BEGIN")
+        self._reader = engine.execution_options(**{WRITES: False})
         self._target = target
         self._tenant = tenant
         self._pace = pace

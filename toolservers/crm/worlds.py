@@ -63,6 +63,8 @@ class Worlds:
         """Raises ConfigurationError where the one database cannot be used; those of tenants are made when their
         first call comes."""
         target = _target(settings)
+        if settings.worlds == "tenant":
+            file_of(settings.database)
         one = None if settings.worlds == "tenant" else await _desk(settings, settings.database, target)
         return cls(settings, one, target)
 
@@ -127,7 +129,7 @@ class Worlds:
         return await _desk(settings, path, self._target, tenant)
 
 
-async def _desk(settings: "Settings", path: Path, target: Target | None, tenant: str = "") -> Desk:
+async def _desk(settings: "Settings", path: Path | str, target: Target | None, tenant: str = "") -> Desk:
     desk = await Desk.open(path, settings.pack, settings.seed, settings.mode)
     if target is not None:
         await desk.tell(target, tenant)
@@ -140,8 +142,18 @@ def _target(settings: "Settings") -> Target | None:
     return Target.of(settings.webhook_url, secret(SECRET), settings.webhook_networks)
 
 
-def worlds_folder(database: Path) -> Path:
-    path = database.expanduser().resolve()
+def file_of(database: Path | str) -> Path:
+    """Raises ConfigurationError for a database that is no file."""
+    named = str(database).removeprefix("sqlite:///")
+    if "://" in named:
+        raise ConfigurationError(
+            "Tenants have worlds of their own in SQLite files only.", hint="Name a file with --database."
+        )
+    return Path(named).expanduser().absolute()
+
+
+def worlds_folder(database: Path | str) -> Path:
+    path = file_of(database)
     return path.with_name(f"{path.name}.worlds")
 
 
@@ -150,7 +162,7 @@ def _begin(settings: "Settings", folder: Path, path: Path) -> None:
         raise Overloaded(
             f"There are {MOST} worlds already.", hint="Remove files of those that are done with."
         )
-    kept = Snapshots(None, settings.database.expanduser().resolve())
+    kept = Snapshots(None, file_of(settings.database))
     try:
         named = settings.worlds_from
         source = kept.path(named) if named else kept.beginning(settings.pack, settings.seed)

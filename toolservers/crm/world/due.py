@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.references import TABLES
+from toolservers.crm.rules.subscriptions import PRICES
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world import clock
 from toolservers.crm.world.tables import (
@@ -214,7 +215,8 @@ def _take_effect(work: Work, one: Row) -> None:
     to: Row = {"pending_plan": "", "pending_rhythm_months": None, "pending_on": None}
     if one["pending_plan"]:
         plan = one["pending_plan"]
-        to |= {"plan": plan, "words": words(one["id"], one["kind"].replace("_", " "), plan)}
+        searched = words(one["id"], one["kind"].replace("_", " "), plan)
+        to |= {"plan": plan, "price_minor": PRICES[one["kind"]][plan], "words": searched}
     if one["pending_rhythm_months"]:
         to["rhythm_months"] = one["pending_rhythm_months"]
     work.change("subscription", one, "changed", **to)

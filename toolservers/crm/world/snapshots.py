@@ -50,10 +50,16 @@ class Snapshot:
 class Snapshots:
     """Of one database. `path` is its file. Everything blocks, and raises ToolError for a name that is none."""
 
-    def __init__(self, engine: Engine | None, path: Path) -> None:
-        """Without an engine, moments can be found and brought back, and none kept."""
+    def __init__(self, engine: Engine | None, path: Path | None = None) -> None:
+        """Without an engine, what is kept beside `path` can be found, and no more of it be kept. Raises ToolError
+        for a database that is no file."""
+        if engine is not None and engine.dialect.name != "sqlite":
+            raise ToolError(
+                "Moments of a world are kept for SQLite files only, and this one is in PostgreSQL."
+            )
+        file = path or Path((engine and engine.url.database) or "")
         self._engine = engine
-        self._folder = path.with_name(f"{path.name}.snapshots")
+        self._folder = file.with_name(f"{file.name}.snapshots")
 
     def save(self, name: str, *, replace: bool = False) -> Snapshot:
         """This very moment, under a name. Raises ToolError where the name is taken, or there are too many."""
