@@ -11,6 +11,7 @@ With `--json` for programs. Exit codes: 0 well, 1 a verdict that is not passed, 
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -26,7 +27,12 @@ def main(arguments: list[str]) -> int:
     """The exit code. `--help` and wrong use exit as argparse does."""
     options = _parser().parse_args(arguments)
     try:
-        return options.do(options)
+        status = options.do(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `list | head`: whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ToolwardError as error:
         print(error.text, file=sys.stderr)
         return 2

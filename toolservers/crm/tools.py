@@ -71,7 +71,10 @@ server = ToolServer(
         " done now, and why not."
     ),
     settings=Settings,
-    commands={"world": "toolservers.crm.command:main"},
+    commands={
+        "world": "toolservers.crm.command:main",
+        "scenario": "toolservers.crm.scenario_command:main",
+    },
 )
 
 READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
