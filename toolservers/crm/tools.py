@@ -71,6 +71,7 @@ server = ToolServer(
         " done now, and why not."
     ),
     settings=Settings,
+    commands={"world": "toolservers.crm.command:main"},
 )
 
 READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
