@@ -8,11 +8,12 @@ import shutil
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import URL, Connection, create_engine
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 
 from toolservers.crm.actor import CUSTOMER
 from toolservers.crm.scenarios.checker import Call, Verdict, check
@@ -179,11 +180,14 @@ def _differs(wanted: Any, found: Any, path: str) -> list[str]:
     return [] if holds(msgspec.to_builtins(wanted), found) else [f"{path} is {found!r}, not {wanted!r}"]
 
 
+@cache
+def _engine() -> Engine:
+    """One for all worlds, for what it has compiled serves them all: each connection attaches its own file."""
+    return create_engine("sqlite://", poolclass=NullPool)
+
+
 @contextmanager
 def _opened(database: Path) -> Generator[Connection]:
-    engine = create_engine(URL.create("sqlite", database=str(database)))
-    try:
-        with engine.connect() as connection:
-            yield connection
-    finally:
-        engine.dispose()
+    with _engine().connect() as connection:
+        connection.execute(text("ATTACH :file AS opened"), {"file": str(database)})
+        yield connection.execution_options(schema_translate_map={None: "opened"})
