@@ -312,7 +312,7 @@ async def test_every_record_keeps_its_output_schema(crm: None) -> None:
         listed = await call("find_records", record_type=record_type, limit=100)
         assert listing.violations(listed.structured) == ()
         for summary in listed.structured["records"]:
-            read = (await call("get_record", record_id=summary["id"])).structured
+            read = (await call("get_record", record_id=summary["id"], record_type=record_type)).structured
             assert record.violations(read) == ()
             assert (read["record_type"], read["id"]) == (record_type, summary["id"])
 

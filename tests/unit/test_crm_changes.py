@@ -9,14 +9,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from tests.unit.crm_calls import DAMAGED, call, call_as, dump
+from tests.unit.crm_calls import ADA, DAMAGED, call, call_as, dump
+from toolservers.crm.actor import Actor
+from toolservers.crm.changes.payments import refund_payment
 from toolservers.crm.desk import Desk
 from toolservers.crm.money import money
 from toolservers.crm.tools import Settings, server
+from toolservers.crm.work import Work
 from toolward.errors import Conflict, InvalidArguments, ToolError, Unavailable
 from toolward.kit import Effects, Transaction
 from toolward.kit.effects.once import KeyedCall
 from toolward.types import Principal, ToolResult, text_result
+
+LEAD = Principal("lea", roles=("support-lead",))
+SMALL: dict[str, Any] = DAMAGED | {"amount_minor": 500}  # three of them are goodwill still
 
 
 @pytest.fixture
@@ -41,6 +47,7 @@ async def test_a_message_is_added_to_its_ticket(crm: None) -> None:
         "internal": False,
         "at": "2026-11-16T09:00:00Z",
         "ticket_status": "open",
+        "ticket_version": 2,
     }
     note = await call("add_ticket_message", ticket_id="tck-3003", body="Ask a lead.", internal=True)
     assert note.structured["message_number"] == 4
@@ -62,7 +69,7 @@ async def test_a_message_is_added_to_its_ticket(crm: None) -> None:
     [
         ("TCK-3999", "Hello", "There is no ticket TCK-3999. The nearest: TCK-300"),
         ("ORD-1007", "Hello", "type order, not ticket"),
-        ("TCK-3003", " \n", "The message has no text"),
+        ("TCK-3003", " \n", "`body` has no text"),
     ],
 )
 async def test_a_message_that_cannot_be_added_is_refused(
@@ -98,8 +105,10 @@ async def test_a_refund_is_recorded_and_what_is_left_goes_down(crm: None) -> Non
         "currency": "EUR",
         "remaining_minor": 7208,
         "payment_status": "partially_refunded",
+        "advice": [],
     }
-    rest = await call("refund_payment", payment_id="PAY-5007", amount_minor=7208, reason="Sent back.")
+    wish = {"payment_id": "PAY-5007", "amount_minor": 7208, "reason": "As agreed."}
+    rest = await call_as(LEAD, "refund_payment", "", wish)
     assert rest.structured["remaining_minor"] == 0
     order = (await call("get_record", record_id="ORD-1007")).structured
     assert order["payments"][0]["status"] == "refunded"
@@ -113,11 +122,12 @@ async def test_a_refund_is_recorded_and_what_is_left_goes_down(crm: None) -> Non
         (
             "PAY-5007",
             8481,
-            "PAY-5007 has 84.80 EUR left, and 84.81 EUR was asked for. Rule: refunds never exceed",
+            "PAY-5007 has 84.80 EUR left, and 84.81 EUR was asked for."
+            " Rule refunds-within-payment: Refunds never exceed",
         ),
         ("PAY-5007", 10**30, "Refund at most 8480 (amount_minor)"),
         ("PAY-5003", 881, "Refund at most 880"),
-        ("PAY-5017", 100, "has not been taken yet. Cancel the order instead"),
+        ("PAY-5017", 100, "Cancel the order instead, which releases it"),
         ("PAY-5026", 100, "was never taken"),
         ("PAY-5020", 1, "has been refunded already"),
         ("PAY-5009", 100, "Leave it to the fraud team"),
@@ -169,10 +179,10 @@ async def test_a_key_with_other_arguments_is_refused(crm: None) -> None:
 
 async def test_the_same_key_of_another_person_or_tool_is_another_call(crm: None) -> None:
     for person in (Principal("ada"), Principal("bo"), Principal("ada", tenant="other")):
-        assert not (await call_as(person, "refund_payment", "k", DAMAGED)).is_error
+        assert not (await call_as(person, "refund_payment", "k", SMALL)).is_error
     assert not (await call("add_ticket_message", key="k", ticket_id="TCK-3003", body="Done.")).is_error
     refunded = (await call("get_record", record_id="PAY-5007")).structured["refunded"]
-    assert refunded["amount_minor"] == 3 * 1272
+    assert refunded["amount_minor"] == 3 * 500
 
 
 async def test_a_refused_refund_does_not_use_up_its_key(crm: None) -> None:
@@ -182,19 +192,23 @@ async def test_a_refused_refund_does_not_use_up_its_key(crm: None) -> None:
 
 
 async def test_without_a_key_each_call_is_a_refund_of_its_own(crm: None) -> None:
-    first, second = [(await call("refund_payment", **DAMAGED)).structured for _ in range(2)]
+    first, second = [(await call("refund_payment", **SMALL)).structured for _ in range(2)]
     assert (first["refund_id"], second["refund_id"]) == ("REF-9004", "REF-9005")
-    assert second["remaining_minor"] == 8480 - 2 * 1272
+    assert second["remaining_minor"] == 8480 - 2 * 500
 
 
 async def test_two_programs_at_once_never_refund_more_than_was_paid(database: Path) -> None:
-    desks = [await Desk.open(database), await Desk.open(database)]
+    """Nor does it help to switch the rules off."""
+    desks = [await Desk.open(database, "tiny", 0, "off") for _ in range(2)]
     programs = [desk.effects() for desk in desks]
+
+    def refunded(connection: Connection) -> str:
+        work = Work(connection, Actor("ada"), "off")
+        return refund_payment(work, "PAY-5007", 1000, "Together.", "goodwill", "").refund_id
 
     async def refund(effects: Effects[Connection]) -> str:
         async def change(tx: Transaction[Connection]) -> ToolResult:
-            receipt = await desks[0].refund(tx, "PAY-5007", 1000, "Together.")
-            return text_result(receipt.refund_id)
+            return text_result(await tx.run(refunded))
 
         return (await effects.change(KeyedCall("refund_payment", None), change)).text
 
@@ -203,7 +217,7 @@ async def test_two_programs_at_once_never_refund_more_than_was_paid(database: Pa
     refused = [result for result in results if isinstance(result, BaseException)]
     assert len(set(results) - set(refused)) == 8
     assert all(isinstance(error, ToolError) for error in refused)
-    payment = await desks[0].get("PAY-5007", None)
+    payment = await desks[0].see(ADA, desks[0].get_record, "PAY-5007", None)
     assert getattr(payment, "remaining") == money(480, "EUR")  # noqa: B009 -- a record of any type
     for effects, desk in zip(programs, desks, strict=True):
         await effects.close()

@@ -150,8 +150,8 @@ def test_in_time_it_is_cancelled(
         ("ORD-1007", "Sweden", "ORD-1007 is delivered. Rule address-before-delivery"),
         ("ORD-1020", "Sweden", "ORD-1020 is cancelled."),
         ("ORD-1016", "Ireland", "Rule packed-until-17-h"),
-        ("ORD-1017", "Austria", "ORD-1017 goes to Germany, and 'Austria' was given. Rule same-country"),
-        ("ORD-1017", "DE", "if the same country is meant, write it as 'Germany'"),
+        ("ORD-1017", "austria", "ORD-1017 goes to Germany, and Austria was asked for. Rule same-country"),
+        ("ORD-1017", "Germny", "We do not deliver to 'Germny'."),
         ("ORD-1033", "France", "pick-up point in Larkway's own tracking page"),
         ("ORD-1014", "Austria", "Rule larkway-austria-floods"),
         ("ORD-1013", "Netherlands", "SHP-6013 is with Tolmar Freight. Rule freight-keeps-addresses"),
@@ -171,9 +171,9 @@ def test_an_address_that_stays(connection: Connection, order_id: str, country: s
     ("wrong", "said"),
     [
         ({"street": " "}, "The address has no street"),
-        ({"street": "x" * 121}, "`street` has 121 characters, and 120 are allowed"),
-        ({"city": "Bolo\u0000gna"}, "`city` has control characters"),
-        ({"city": "Bolo\ngna"}, "`city` has control characters"),
+        ({"street": "x" * 121}, "`address.street` has 121 characters; at most 120 are taken"),
+        ({"city": "Bolo\u0000gna"}, r"`address.city` holds U\+0000 at character 5"),
+        ({"city": "Bolo\ngna"}, r"`address.city` holds U\+000A"),
     ],
 )
 def test_an_address_is_text_of_bounded_length(
@@ -335,6 +335,7 @@ def test_an_order_shows_all_that_belongs_to_it(connection: Connection) -> None:
         "change_order: address": True,
         "change_order: items": False,
         "change_order: payment": False,
+        "create_return": False,
     }
     changed(connection, "ORD-1015", "address", country="Italy")
     assert parcel(connection, "SHP-7000").redirected  # both go there

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from toolservers.crm.world.tables import customers
+from toolservers.crm.world.tables import contacts, customers
 from toolward.errors import ToolError
 from toolward.types import Principal
 
@@ -44,7 +44,14 @@ def actor_of(connection: Connection, principal: Principal, approved_by: Sequence
         (customers.c.email, principal.id.casefold()) if by_email else (customers.c.id, principal.id)
     )
     known = select(customers.c.id).where(column == name)
-    customer_id = connection.scalar(known)
+    customer_id = connection.scalar(known) or (_account_of(connection, name) if by_email else None)
     if customer_id is None:
         raise ToolError(f"{principal.id[:80]!r} is no customer here, so nothing can be shown or changed.")
     return Actor(principal.id, frozenset(principal.roles), customer_id)
+
+
+def _account_of(connection: Connection, email: str) -> str | None:
+    """The business account that this address signs in to. One that stands in two accounts signs in to none."""
+    accounts = select(contacts.c.customer_id).where(func.lower(contacts.c.email) == email).distinct()
+    found = connection.scalars(accounts.limit(2)).all()
+    return found[0] if len(found) == 1 else None

@@ -36,6 +36,8 @@ def percent(amount_minor: int, rate: int | Decimal) -> int:
     return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def units(whole: int, currency: str) -> int:
-    """`units(50, "EUR")` is 5000 minor units: the limits of the rules are said in whole units."""
-    return whole * 10 ** DIGITS[currency]
+def units(amount: int | Decimal, currency: str) -> int:
+    """`units(50, "EUR")` is 5000 minor units: the rules say their limits and fees in units of any currency. What
+    is smaller than its smallest coin is rounded half up: `units(Decimal("3.90"), "JPY")` is 4."""
+    exact = Decimal(amount) * 10 ** DIGITS[currency]
+    return int(exact.quantize(Decimal(1), ROUND_HALF_UP))

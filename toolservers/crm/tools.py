@@ -39,7 +39,7 @@ class Settings:
         Path | str,
         "SQLite file, made at the first start, or postgresql://USER@HOST/NAME; default: crm.db in the data folder",
     ] = field(default_factory=_default_database, repr=False)  # a URL may hold a password
-    pack: Annotated[str, "what a new world is filled with: tiny, support or large"] = "tiny"
+    pack: Annotated[str, "what a new world is filled with: tiny, scenarios, support or large"] = "tiny"
     seed: Annotated[int, "of a generated pack: the same seed gives the same world"] = 0
     rules: Annotated[str, "the shop's rules: enforce, advise (tell, and do it) or off"] = "enforce"
     admin: Annotated[bool, "true: offer the tools by which an operator controls the world"] = False
@@ -71,7 +71,10 @@ server = ToolServer(
         " done now, and why not."
     ),
     settings=Settings,
-    commands={"world": "toolservers.crm.command:main"},
+    commands={
+        "world": "toolservers.crm.command:main",
+        "scenario": "toolservers.crm.scenario_command:main",
+    },
 )
 
 READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
@@ -79,7 +82,7 @@ ADDS = {"readOnlyHint": False, "destructiveHint": False, "openWorldHint": False}
 CHANGES = {"readOnlyHint": False, "destructiveHint": True, "openWorldHint": False}
 
 Tx = Transaction[Connection]
-Version = Annotated[int, Field(ge=0), "Refused when the record has another by now; 0: any."]
+Version = Annotated[int, Field(ge=0), "Refused if it has another by now; 0: any."]
 Short = Annotated[str, Field(max_length=200)]
 Reason = Annotated[str, Field(min_length=1, max_length=500), "One sentence; the customer sees it."]
 DryRun = Annotated[bool, "Only show before and after."]
@@ -119,7 +122,7 @@ async def find_records(
     ctx: Context[Desk],
     record_type: kinds.RecordType,
     query: Annotated[
-        str, Field(max_length=200), "Words that must all occur: id, name, e-mail address, title, product."
+        str, Field(max_length=200), "Words that must all occur: name, e-mail, title, product."
     ] = "",
     status: Annotated[str | None, "Such as open (ticket) or shipped (order)."] = None,
     customer_id: Annotated[str | None, "Such as CUS-2004, or an e-mail address."] = None,
@@ -159,9 +162,7 @@ async def create_ticket(
     tx: Tx,
     customer_id: str,
     title: Short,
-    body: Annotated[
-        str, Field(min_length=1, max_length=10_000), "What the customer wants, or what happened."
-    ],
+    body: Annotated[str, Field(min_length=1, max_length=10_000), "What is wanted, or happened."],
     order_id: str = "",
     priority: kinds.Priority = "normal",
     team: kinds.Team = "support",
@@ -282,7 +283,7 @@ async def create_return(
 async def refund_payment(
     ctx: Context[Desk],
     tx: Tx,
-    payment_id: Annotated[str, "Such as PAY-5007; an order's record names its payments."],
+    payment_id: Annotated[str, "Such as PAY-5007; its order names it."],
     amount_minor: Annotated[int, Field(ge=1), "Minor units of the payment's currency: 1272 is 12.72 EUR."],
     reason: Reason,
     basis: Annotated[kinds.RefundBasis, "What gives the right to it."] = "goodwill",

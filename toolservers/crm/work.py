@@ -87,13 +87,15 @@ class Work(View):
             )
 
     def add(self, record_type: RecordType, event: str = "created", **row: Any) -> Row:
-        """A new record, with its id; `event` is the last word of the event's type (`ticket.created`)."""
+        """A new record, with its id; `event` is the last word of the event's type (`ticket.created`). `also`, as
+        in `change`, tells of its rows in other tables."""
+        also: dict[str, list[Any]] = row.pop("also", {})
         made: Row = {"id": self._next_id(record_type), "version": 1} | row
         if "words" in made:  # the id is found too, and nobody knew it before
             made["words"] = f"{fold(made['id'])} {made['words']}"
         self.connection.execute(TABLES[record_type].insert(), made)
         shown = {name: [None, value] for name, value in row.items() if _is_told(record_type, name)}
-        self._tell(f"{record_type}.{event}", record_type, made["id"], 1, shown)
+        self._tell(f"{record_type}.{event}", record_type, made["id"], 1, shown | also)
         return made
 
     def change(self, record_type: RecordType, row: Row, event: str, **to: Any) -> Row:

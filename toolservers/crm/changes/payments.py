@@ -1,63 +1,82 @@
 """Money that goes back: refunds and credit memos."""
 
+from toolservers.crm.changes.refunding import give_back
+from toolservers.crm.changes.texts import clean, refuse_card_number
 from toolservers.crm.kinds import CreditBasis, RefundBasis
-from toolservers.crm.money import money
+from toolservers.crm.money import DIGITS, money
+from toolservers.crm.reading.sale_facts import sale_of
 from toolservers.crm.records import Changed, RefundReceipt
-from toolservers.crm.work import Work
+from toolservers.crm.rules import credit
+from toolservers.crm.rules.money import may_refund
+from toolservers.crm.rules.people import staff_only
+from toolservers.crm.rules.rights import Claim, claim_of, only_claim
+from toolservers.crm.rules.sales import Sale
+from toolservers.crm.work import Row, Work
 from toolservers.crm.world.tables import words
 from toolward.errors import ToolError
-
-_NO_REFUND = {
-    "pending": "the money has not been taken yet. Cancel the order instead, which releases it",
-    "failed": "the money was never taken. Tell the customer that the bank releases any reservation",
-    "refunded": "all of it has been refunded already. Its refunds are in get_record",
-    "disputed": "it is disputed at the bank. Leave it to the fraud team until the bank has decided",
-}
 
 
 def refund_payment(
     work: Work, payment_id: str, amount_minor: int, reason: str, basis: RefundBasis, return_id: str
 ) -> RefundReceipt:
     """Raises ToolError, naming the rule and the next step, when this cannot be refunded."""
-    if not reason.strip():
-        raise ToolError("A refund needs a reason: the customer sees it on the credit note.")
+    work.require(staff_only(work.actor, "make a refund"))
+    said = _reason(reason, "A refund")
     payment = work.row(payment_id, "payment")
-    identity, currency = payment["id"], payment["currency"]
-    if (because := _NO_REFUND.get(payment["status"])) is not None:
-        raise ToolError(f"{identity} cannot be refunded: {because}.")
-    left = payment["amount_minor"] - payment["refunded_minor"]
-    if amount_minor > left:
-        raise ToolError(
-            f"{identity} has {money(left, currency).display} left, and {money(amount_minor, currency).display}"
-            " was asked for. Rule: refunds never exceed what was paid."
-            f" Refund at most {left} (amount_minor), or offer another remedy."
-        )
-    status = "refunded" if amount_minor == left else "partially_refunded"
-    refund = work.add(
-        "refund",
-        status="issued",
-        customer_id=payment["customer_id"],
-        payment_id=identity,
-        amount_minor=amount_minor,
-        currency=currency,
-        basis=basis,
-        reason=reason,
-        refunded_on=work.today,
-        words=words(identity, reason),
-    )
-    work.change(
-        "payment", payment, "refunded", refunded_minor=payment["refunded_minor"] + amount_minor, status=status
-    )
+    sale = sale_of(work, work.row(payment["order_id"], "order"))
+    claim = _claim(work, sale, basis, return_id)
+    work.require(may_refund(sale, payment, amount_minor, basis, claim, said))
+    refund, after = give_back(work, payment, amount_minor, basis, said, claim.row["id"] if claim else None)
+    if claim is not None:
+        _settle(work, claim, sale, amount_minor)
     return RefundReceipt(
         refund["id"],
-        identity,
+        payment["id"],
         payment["order_id"],
         amount_minor,
-        currency,
-        left - amount_minor,
-        status,
+        payment["currency"],
+        after["amount_minor"] - after["refunded_minor"],
+        after["status"],
         work.advice,
     )
+
+
+def _reason(text: str, what: str) -> str:
+    refuse_card_number(text, "reason")
+    if not (said := clean(text, "reason", 500, lines=True)):
+        raise ToolError(f"{what} needs a reason: the customer sees it on the credit note.")
+    return said
+
+
+def _claim(work: Work, sale: Sale, basis: RefundBasis, return_id: str) -> Claim | None:
+    """The return that is meant: the one that was named, or the only one that could be. Raises ToolError for one
+    that has nothing to do with this refund."""
+    if not return_id.strip():
+        return only_claim(sale, basis)
+    if basis not in ("return", "damage"):
+        raise ToolError(
+            f"A return was named, and basis is {basis}. Give basis return or damage, or leave it out."
+        )
+    row = work.row(return_id, "return")
+    if row["order_id"] != sale.id:
+        raise ToolError(
+            f"{row['id']} belongs to {row['order_id']}, and this payment to {sale.id}."
+            " Refund a payment of the return's own order: get_record names it."
+        )
+    return claim_of(sale, row)
+
+
+def _settle(work: Work, claim: Claim, sale: Sale, amount_minor: int) -> None:
+    """A return is settled when all that it gives a right to, or all that is left of the order, is refunded."""
+    row = claim.row
+    due = claim.value - row["label_fee_minor"] - sale.refunded_of(row["id"])
+    left = sum(
+        payment["amount_minor"] - payment["refunded_minor"]
+        for payment in sale.payments
+        if payment["status"] in ("captured", "partially_refunded")
+    )
+    if row["status"] in ("received", "waived") and amount_minor >= min(due, left):
+        work.change("return", row, "settled", status="settled")
 
 
 def create_credit_memo(
@@ -69,4 +88,49 @@ def create_credit_memo(
     basis: CreditBasis,
     order_id: str,
 ) -> Changed:
-    raise NotImplementedError
+    """Raises ToolError, naming the rule and the next step, when this cannot be credited."""
+    work.require(staff_only(work.actor, "make a credit memo"))
+    said = _reason(reason, "A credit memo")
+    if currency not in DIGITS:
+        raise ToolError(f"{currency!r} is no currency here. There are: {', '.join(DIGITS)}.")
+    customer = work.row(customer_id, "customer")
+    how = ""
+    if order_id.strip():
+        sale = sale_of(work, _order_of(work, customer, order_id))
+        work.require(credit.may_credit(sale, amount_minor, currency, basis))
+        how = f" {_calculation(sale)}" if basis == "service_level" else ""
+    else:
+        sale = None
+        work.require(credit.may_credit_without_order(work.actor.roles, amount_minor, currency, basis))
+    memo = work.add(
+        "credit_memo",
+        status="issued",
+        customer_id=customer["id"],
+        order_id=sale.id if sale else None,
+        amount_minor=amount_minor,
+        currency=currency,
+        basis=basis,
+        reason=said,
+        issued_on=work.today,
+        words=words(sale.id if sale else "", said),
+    )
+    shown = money(amount_minor, currency).display
+    return work.changed(
+        "credit_memo", memo, f"{memo['id']} over {shown} counts against the next invoice.{how}"
+    )
+
+
+def _order_of(work: Work, customer: Row, order_id: str) -> Row:
+    order = work.row(order_id, "order")
+    if order["customer_id"] != customer["id"]:
+        raise ToolError(
+            f"{order['id']} is no order of {customer['id']}. Look up with get_record whose it is, and ask who is"
+            " meant."
+        )
+    return order
+
+
+def _calculation(sale: Sale) -> str:
+    right = credit.penalty(sale)
+    more = "" if sale.order["delivered_on"] else " It is not delivered yet: each further day is owed as well."
+    return f"{right.how}.{more}"

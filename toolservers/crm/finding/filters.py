@@ -8,10 +8,10 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, not_, or_
+from sqlalchemy import ColumnElement, and_, literal, not_, or_
 
+from toolservers.crm.finding.expressions import folded, unindexed
 from toolservers.crm.finding.fields import Field, Kind
-from toolservers.crm.finding.folding import folded
 from toolservers.crm.money import LARGEST
 from toolservers.crm.references import parse as parse_id
 from toolservers.crm.world import clock
@@ -178,6 +178,7 @@ def _within(column: ColumnElement[Any], op: str, day: date) -> ColumnElement[boo
         clock.stored(datetime(one.year, one.month, one.day, tzinfo=clock.zone()))
         for one in (day, day + timedelta(days=1))
     )
+    column = unindexed(column)
     into = and_(column >= begins, column < ends)
     return {
         "=": into,
@@ -190,8 +191,10 @@ def _within(column: ColumnElement[Any], op: str, day: date) -> ColumnElement[boo
 
 
 def _compared(column: ColumnElement[Any], op: str, value: Any) -> ColumnElement[bool]:
+    if op == "=":
+        return column == value
+    column, value = unindexed(column), literal(value, column.type)
     return {
-        "=": column == value,
         "!=": column.is_distinct_from(value),
         ">": column > value,
         ">=": column >= value,

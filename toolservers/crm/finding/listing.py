@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, RowMapping, and_, false, func, literal, or
 
 from toolservers.crm.finding import cursors, filters, words
 from toolservers.crm.finding.cursors import Cursor
+from toolservers.crm.finding.expressions import teach
 from toolservers.crm.finding.fields import Field, field_of, fields_of
-from toolservers.crm.finding.folding import teach
 from toolservers.crm.finding.sources import currency_of, source_of
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.machines import statuses
@@ -30,6 +30,7 @@ from toolward.types import Json
 COUNTED = 10_000
 """Records that are counted at most: how many more there are is seldom worth the time."""
 
+_FEW = 1_000  # records that are sorted by themselves, whatever index there is
 _OWN = 100  # of a customer's records, in the record of the customer
 _KEY = 100  # signs of a text by which it is sorted: a cursor holds them
 
@@ -63,20 +64,15 @@ def find_records(view: View, wanted: Wanted) -> Found:
     staff = view.actor.customer_id is None
     shown = [field_of(record_type, name, staff=staff) for name in dict.fromkeys(wanted.fields)]
     order = _order(record_type, wanted.sort, staff)
-    where = and_(true(), *_conditions(view, wanted))
     query = cursors.digest([*wanted[:6], view.actor.customer_id])
     after = cursors.read(wanted.cursor, query) if wanted.cursor else None
     teach(view.connection)
-    rows = _page(view, record_type, where, order, after, wanted.limit + 1, shown)
-    total = len(rows)
-    if after is not None or len(rows) > wanted.limit:
-        total = _count(view, record_type, where)
+    which, total = _which(view, record_type, _conditions(view, wanted))
+    rows = _page(view, record_type, which, order, after, wanted.limit + 1, shown)
     page = rows[: wanted.limit]
-    following = ""
-    if len(rows) > wanted.limit:
-        following = cursors.written(_cursor(order, page[-1]), query)
+    following = cursors.written(_cursor(order, page[-1]), query) if len(rows) > len(page) else ""
     records = [_summary(record_type, row, shown) for row in page]
-    return Found(records, min(total, COUNTED), following, _note(record_type, total, after is not None))
+    return Found(records, min(total, COUNTED), following, _note(record_type, total))
 
 
 def of_customer(view: View, record_type: RecordType, customer_id: str) -> list[Summary]:
@@ -86,7 +82,7 @@ def of_customer(view: View, record_type: RecordType, customer_id: str) -> list[S
     return [_summary(record_type, row, []) for row in rows]
 
 
-def _note(record_type: RecordType, total: int, later: bool) -> str:
+def _note(record_type: RecordType, total: int) -> str:
     if not total:
         return f"No {record_type.replace('_', ' ')} fits. Use fewer words or filters."
     if total > COUNTED:
@@ -97,19 +93,34 @@ def _note(record_type: RecordType, total: int, later: bool) -> str:
 # --- which
 
 
+def _which(
+    view: View, record_type: RecordType, conditions: list[ColumnElement[bool]]
+) -> tuple[ColumnElement[bool], int]:
+    """The condition for all that fit, and how many there are. The ids of a few take one reading of the table, in
+    the order in which it lies there; walking along an index to sort them would be much slower than that, unless
+    there are so many that a page of them is met at once."""
+    table, where = TABLES[record_type], and_(true(), *conditions)
+    few = list(view.connection.scalars(select(table.c.id).where(where).limit(_FEW + 1)))
+    if len(few) <= _FEW:
+        return table.c.id.in_(few), len(few)
+    some = select(literal(1)).select_from(table).where(where).limit(COUNTED + 1)
+    return where, view.connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
 def _conditions(view: View, wanted: Wanted) -> list[ColumnElement[bool]]:
     record_type, query, status, customer_id, asked, *_ = wanted
     table, owner = TABLES[record_type], view.actor.customer_id
     conditions = [visible(table, owner)]
     if status is not None:
         conditions.append(table.c.status == _status(record_type, status))
-    if customer_id is not None:
-        conditions.append(_theirs(view, record_type, customer_id))
     for text in asked:
         name, op, value = filters.split(text)
         field = field_of(record_type, name, staff=owner is None)
         conditions.append(filters.condition(_known(view, filters.parse(field, op, value, view.today))))
-    return conditions + [words.has(view, record_type, word) for word in words.words_of(query)]
+    if customer_id is not None:
+        column, owner = _owner(view, record_type, customer_id)
+        conditions.append(column == owner)
+    return conditions + words.have(view, record_type, query, owner)
 
 
 def _status(record_type: RecordType, status: str) -> str:
@@ -121,13 +132,14 @@ def _status(record_type: RecordType, status: str) -> str:
     return status
 
 
-def _theirs(view: View, record_type: RecordType, customer_id: str) -> ColumnElement[bool]:
+def _owner(view: View, record_type: RecordType, customer_id: str) -> tuple[ColumnElement[str], str]:
+    """The column that says whose it is, and the id of the customer who was named."""
     table = TABLES[record_type]
     column = table.c.id if record_type == "customer" else table.c.get("customer_id")
     if column is None:
         what = record_type.replace("_", " ").capitalize()
         raise ToolError(f"{what}s belong to no customer. Leave customer_id out, or look for orders.")
-    return column == view.row(customer_id, "customer")["id"]
+    return column, view.row(customer_id, "customer")["id"]
 
 
 def _known(view: View, asked: filters.Filter) -> filters.Filter:
@@ -135,11 +147,6 @@ def _known(view: View, asked: filters.Filter) -> filters.Filter:
     if asked.field.names == "customer" and "@" in str(asked.value):
         return asked._replace(value=view.row(str(asked.value), "customer")["id"])
     return asked
-
-
-def _count(view: View, record_type: RecordType, where: ColumnElement[bool]) -> int:
-    some = select(literal(1)).select_from(TABLES[record_type]).where(where).limit(COUNTED + 1)
-    return view.connection.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 # --- in which order, from where
@@ -165,6 +172,7 @@ def _beyond(order: Order, id_: ColumnElement[str], after: Cursor) -> ColumnEleme
     value = _held(order.field, after.key)
     if value is None:
         return and_(key.is_(None), later) if nullable else false()
+    value = literal(value, order.field.column.type)
     further, same = (key < value, key <= value) if order.falling else (key > value, key >= value)
     beyond = and_(same, or_(further, later))  # the first of which an index can use
     return or_(beyond, key.is_(None)) if nullable else beyond

@@ -6,8 +6,9 @@ read through for.
 """
 
 import re
+from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, or_, select
+from sqlalchemy import Column, ColumnElement, FromClause, Table, exists, func, or_, select, union_all
 
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.references import TABLES, Reference, written_out
@@ -16,19 +17,18 @@ from toolservers.crm.world.tables import (
     customers,
     fold,
     order_lines,
-    orders,
     return_lines,
-    returns,
     service_levels,
     teams,
 )
 from toolward.errors import ToolError
 
-MOST = 8
+MOST = 6
+_FEW = 500  # customers whose records are looked for by their ids; more are met soon enough on the way
 _WORD = re.compile(r"[\w@.+-]+")
-_LINES = {
-    "order": (orders, order_lines.c.order_id, order_lines),
-    "return": (returns, return_lines.c.return_id, return_lines),
+_LINES: dict[RecordType, tuple[Column[Any], Column[Any]]] = {
+    "order": (order_lines.c.order_id, order_lines.c.product_id),
+    "return": (return_lines.c.return_id, return_lines.c.product_id),
 }
 
 
@@ -42,26 +42,67 @@ def words_of(query: str) -> list[str]:
     return found
 
 
-def has(view: View, record_type: RecordType, word: str) -> ColumnElement[bool]:
-    """The condition that a record has this word."""
-    reference = written_out(word)
-    if reference is not None:
-        exact = _refers(view, record_type, reference)
-        if exact is not None:
-            return exact
-    return _contains(record_type, word)
-
-
-def _contains(record_type: RecordType, word: str) -> ColumnElement[bool]:
+def have(view: View, record_type: RecordType, query: str, owner: str | None) -> list[ColumnElement[bool]]:
+    """The conditions that a record has all words of a query; `owner` is the only customer whose records count,
+    where that is known. Raises ToolError for too many words."""
+    exact: list[ColumnElement[bool]] = []
+    plain: list[str] = []
+    for word in words_of(query):
+        reference = written_out(word)
+        meant = None if reference is None else _refers(view, record_type, reference)
+        if meant is None:
+            plain.append(word)
+        else:
+            exact.append(meant)
     table = TABLES[record_type]
-    own = _text(table).contains(word, autoescape=True)
     if "customer_id" not in table.c:
-        return own
-    whose = select(customers.c.id).where(customers.c.words.contains(word, autoescape=True))
-    return or_(own, table.c.customer_id.in_(whose))
+        return exact + [_said(table, word) for word in plain]
+    if owner is not None:
+        return exact + [_said_or_theirs(table, word) for word in plain]
+    return exact + _everywhere(view, table, plain)
 
 
-def _text(table: Table) -> ColumnElement[str]:
+def _everywhere(view: View, table: Table, words: list[str]) -> list[ColumnElement[bool]]:
+    """Words that many customers have are met soon enough, and leave little to be looked up for the others. With
+    words that few have, a record has all of them itself, or is one of those customers'."""
+    rare: list[str] = []
+    common: list[str] = []
+    whose: set[str] = set()
+    for word in sorted(words, key=len, reverse=True):
+        known = select(customers.c.id).where(_said(customers, word)).limit(_FEW + 1)
+        few = view.connection.scalars(known).all()
+        if len(few) > _FEW:
+            common.append(word)
+        else:
+            rare.append(word)
+            whose |= set(few)
+    own = [_said(table, word) for word in rare]
+    return [
+        *([_own_or_of(table, rare, sorted(whose))] if whose else own),
+        *(_said_or_theirs(table, w) for w in common),
+    ]
+
+
+def _own_or_of(table: Table, words: list[str], whose: list[str]) -> ColumnElement[bool]:
+    """Two searches, for a single one would ask of every record in the table whose it is."""
+    same = table.alias()
+    own = select(same.c.id).where(*(_said(same, word) for word in words))
+    theirs = select(same.c.id).where(
+        same.c.customer_id.in_(whose), *(_said_or_theirs(same, word) for word in words)
+    )
+    return table.c.id.in_(union_all(own, theirs))
+
+
+def _said(table: FromClause, word: str) -> ColumnElement[bool]:
+    return _text(table).contains(word, autoescape=True)
+
+
+def _said_or_theirs(table: FromClause, word: str) -> ColumnElement[bool]:
+    theirs = exists().where(customers.c.id == table.c.customer_id, _said(customers, word))
+    return or_(_said(table, word), theirs)
+
+
+def _text(table: FromClause) -> ColumnElement[str]:
     """Few rows have no folded text of their own."""
     if table is teams:
         return func.lower(teams.c.id + " " + teams.c.name + " " + teams.c.purpose)
@@ -84,12 +125,12 @@ def _refers(view: View, record_type: RecordType, reference: Reference) -> Column
         return table.c.id == value
     if (column := table.c.get(f"{reference.record_type}_id")) is not None:
         if record_type == "ticket":
-            return or_(column == value, _text(table).contains(value.lower(), autoescape=True))
+            return or_(column == value, _said(table, value.lower()))
         return column == value
     other = TABLES[reference.record_type]
     if record_type == "customer" and "customer_id" in other.c:
         return table.c.id.in_(select(other.c.customer_id).where(other.c.id == value))
     if reference.record_type == "product" and record_type in _LINES:
-        _, belongs, lines = _LINES[record_type]
-        return table.c.id.in_(select(belongs).where(lines.c.product_id == value))
+        belongs, product = _LINES[record_type]
+        return table.c.id.in_(select(belongs).where(product == value))
     return None

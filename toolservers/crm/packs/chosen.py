@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from toolservers.crm.packs import scenarios, tiny
 from toolservers.crm.packs.pack import rows
-from toolservers.crm.packs.tiny import PACK
 from toolservers.crm.world.filling import Batch, Progress
 from toolward.errors import ConfigurationError
 
-PACKS = ("tiny", "support", "large")
+PACKS = ("tiny", "scenarios", "support", "large")
+
+_WRITTEN = {pack.name: pack for pack in (tiny.PACK, scenarios.PACK)}
 
 
 def pack(name: str) -> str:
@@ -19,4 +21,4 @@ def pack(name: str) -> str:
 
 def batches(name: str, seed: int, progress: Progress | None = None) -> Iterator[Batch]:
     """What it is made of, parents before children."""
-    yield from rows(PACK, seed)
+    yield from rows(_WRITTEN[name], seed)

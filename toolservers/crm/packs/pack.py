@@ -71,6 +71,8 @@ class Order(NamedTuple):
     last_scan: str = ""
     refunds: tuple[tuple[int, str, date], ...] = ()
     late: bool = False
+    shipment: str = ""  # its parcel's status, where the order's does not say it: lost
+    refund_basis: str = ""  # of its refunds, where it is not that of a return or a cancellation
     currency: str = ""  # of its customer's country, where nothing else is said
 
 
@@ -114,6 +116,42 @@ class Contact(NamedTuple):
     name: str
     email: str
     role: str
+
+
+class Note(NamedTuple):
+    """What colleagues wrote about a customer."""
+
+    customer_id: str
+    number: int
+    author: str
+    at: datetime
+    body: str
+
+
+class Return(NamedTuple):
+    """Of an order of the same pack; `lines` are products and quantities."""
+
+    id: str
+    order_id: str
+    status: str
+    reason: str
+    remedy: str
+    lines: tuple[tuple[str, int], ...]
+    opened_on: date
+    label_fee_minor: int = 0
+    received_on: date | None = None
+
+
+class CreditMemo(NamedTuple):
+    id: str
+    customer_id: str
+    order_id: str | None
+    amount_minor: int
+    currency: str
+    basis: str
+    reason: str
+    issued_on: date
+    status: str = "issued"
 
 
 class Team(NamedTuple):
@@ -161,6 +199,9 @@ class Pack(NamedTuple):
     failed_payments: tuple[FailedPayment, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    notes: tuple[Note, ...] = ()
+    returns: tuple[Return, ...] = ()
+    credit_memos: tuple[CreditMemo, ...] = ()
     teams: tuple[Team, ...] = TEAMS
     service_levels: tuple[ServiceLevel, ...] = SERVICE_LEVELS
 
@@ -172,6 +213,7 @@ def rows(pack: Pack, seed: int = 0) -> Iterator[tuple[Table, list[Row]]]:
     booked = [_book(order, customers[order.customer_id], products) for order in pack.orders]
     payments = {one.order["id"]: one.payment for one in booked}
     failed = [_failed_row(one, payments[one.order_id]) for one in pack.failed_payments]
+    orders = {one.order["id"]: one.order for one in booked}
     made = sorted((row for one in booked for row in one.refunds), key=lambda row: row["refunded_on"])
     filled: list[tuple[Table, list[Row]]] = [
         (tables.world, [{"id": 1, "pack": pack.name, "seed": seed, "now": pack.now}]),
@@ -186,10 +228,14 @@ def rows(pack: Pack, seed: int = 0) -> Iterator[tuple[Table, list[Row]]]:
         (tables.order_lines, [line for one in booked for line in one.lines]),
         (tables.shipments, [one.shipment for one in booked if one.shipment]),
         (tables.payments, [*payments.values(), *failed]),
+        (tables.returns, [_return_row(one, orders[one.order_id]) for one in pack.returns]),
+        (tables.return_lines, [row for one in pack.returns for row in _return_line_rows(one)]),
+        (tables.credit_memos, [_credit_memo_row(memo) for memo in pack.credit_memos]),
         (tables.refunds, [_numbered(row, f"REF-{n}") for n, row in enumerate(made, start=9001)]),
         (tables.subscriptions, [_subscription_row(subscription) for subscription in pack.subscriptions]),
         (tables.tickets, [_ticket_row(ticket) for ticket in pack.tickets]),
         (tables.messages, [row for ticket in pack.tickets for row in _message_rows(ticket)]),
+        (tables.notes, [note._asdict() for note in pack.notes]),
     ]
     yield from filled
     yield tables.counters, _counter_rows(filled)
@@ -294,7 +340,7 @@ def _refund_rows(order: Order, payment: Row) -> list[Row]:
             "status": "paid",
             "customer_id": payment["customer_id"],
             "payment_id": payment["id"],
-            "basis": "cancellation" if order.status == "cancelled" else "return",
+            "basis": order.refund_basis or ("cancellation" if order.status == "cancelled" else "return"),
             "amount_minor": amount,
             "currency": payment["currency"],
             "reason": reason,
@@ -335,7 +381,7 @@ def _shipment(order: Order, customer: Customer) -> Row | None:
         return None
     states = {"packed": "label_created", "delivered": "delivered", "returned": "returned"}
     scans = {"label_created": "no scan yet", "returned": "back in Venlo"}
-    status = states.get(order.status, "delayed" if order.late else "in_transit")
+    status = order.shipment or states.get(order.status, "delayed" if order.late else "in_transit")
     delivered = f"{order.delivered_on} {customer.city}: delivered"
     dates = _dates(order, customer)
     tracking = f"{_CARRIERS[order.service][:2].upper()}{order.number * 7919:09d}"
@@ -360,7 +406,7 @@ def _shipment(order: Order, customer: Customer) -> Row | None:
 
 def _expected(order: Order, promised_on: date) -> date | None:
     """When time will bring it: late parcels come a week after they were promised."""
-    if order.status not in ("packed", "shipped"):
+    if order.status not in ("packed", "shipped") or order.shipment == "lost":
         return None
     return add_working_days(promised_on, 5) if order.late else promised_on
 
@@ -411,6 +457,27 @@ def _price_rows(product: Product) -> list[Row]:
 def _subscription_row(subscription: Subscription) -> Row:
     searched = (subscription.id, subscription.kind.replace("_", " "), subscription.plan)
     return subscription._asdict() | {"words": words(*searched)}
+
+
+def _return_row(one: Return, order: Row) -> Row:
+    row = one._asdict()
+    del row["lines"]
+    return row | {
+        "customer_id": order["customer_id"],
+        "currency": order["currency"],
+        "words": words(one.id, one.order_id),
+    }
+
+
+def _return_line_rows(one: Return) -> list[Row]:
+    return [
+        {"return_id": one.id, "number": number, "product_id": product_id, "quantity": quantity}
+        for number, (product_id, quantity) in enumerate(one.lines, start=1)
+    ]
+
+
+def _credit_memo_row(memo: CreditMemo) -> Row:
+    return memo._asdict() | {"words": words(memo.id, memo.order_id or "", memo.reason)}
 
 
 def _ticket_row(ticket: Ticket) -> Row:

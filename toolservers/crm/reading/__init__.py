@@ -6,8 +6,9 @@ from toolservers.crm.kinds import RecordType
 from toolservers.crm.reading.customers import customer
 from toolservers.crm.reading.meetings import meeting
 from toolservers.crm.reading.orders import order, shipment
-from toolservers.crm.reading.payments import payment
+from toolservers.crm.reading.payments import credit_memo, payment, refund
 from toolservers.crm.reading.products import product
+from toolservers.crm.reading.returns import return_
 from toolservers.crm.reading.subscriptions import service_level, subscription
 from toolservers.crm.reading.tickets import team, ticket
 from toolservers.crm.records import Record
@@ -19,6 +20,9 @@ _READERS: dict[RecordType, Callable[[View, Row], Record]] = {
     "order": order,
     "shipment": shipment,
     "payment": payment,
+    "refund": refund,
+    "credit_memo": credit_memo,
+    "return": return_,
     "subscription": subscription,
     "service_level": service_level,
     "ticket": ticket,

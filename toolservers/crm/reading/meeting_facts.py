@@ -1,5 +1,7 @@
 """What the rules of meetings ask, read from the database."""
 
+from datetime import timedelta
+
 from sqlalchemy import func, or_, select
 
 from toolservers.crm.rules.meetings import Slot, Standing
@@ -37,7 +39,7 @@ def to_come(view: View, customer_id: str) -> list[tuple[str, Slot]]:
     chosen = select(meetings).where(
         meetings.c.customer_id == customer_id,
         meetings.c.status == "scheduled",
-        meetings.c.starts_at >= clock.stored(view.now),
+        meetings.c.starts_at >= clock.stored(view.now - timedelta(hours=1)),
     )
     rows = view.connection.execute(chosen.order_by(meetings.c.starts_at, meetings.c.id))
     return [(row.id, Slot(clock.aware(row.starts_at), row.minutes)) for row in rows]

@@ -9,6 +9,7 @@ from toolservers.crm import records
 from toolservers.crm.money import money
 from toolservers.crm.reading.order_facts import facts_of
 from toolservers.crm.reading.parts import action, address_of, customer_ref, payment_ref, refunds_of
+from toolservers.crm.reading.returns import return_actions
 from toolservers.crm.rules import order_contents as contents
 from toolservers.crm.rules import orders as rules
 from toolservers.crm.work import Row, View
@@ -80,6 +81,7 @@ def _actions(view: View, facts: rules.Facts) -> list[records.Action]:
         action(view, "change_order: address", rules.may_change_address(facts)),
         action(view, "change_order: items", contents.may_change_items(facts)),
         action(view, "change_order: payment", contents.may_change_payment(facts)),
+        *return_actions(view, facts.order),
     ]
 
 

@@ -1,6 +1,6 @@
 """What records show of one another."""
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from toolservers.crm import records
 from toolservers.crm.money import money
@@ -24,7 +24,15 @@ def payment_ref(row: Row) -> records.PaymentRef:
 
 
 def refunds_of(view: View, *payment_ids: str) -> list[records.Refund]:
-    made = select(refunds).where(refunds.c.payment_id.in_(payment_ids)).order_by(refunds.c.id)
+    return _refunds(view, refunds.c.payment_id.in_(payment_ids))
+
+
+def refunds_for_return(view: View, return_id: str) -> list[records.Refund]:
+    return _refunds(view, refunds.c.return_id == return_id)
+
+
+def _refunds(view: View, where: ColumnElement[bool]) -> list[records.Refund]:
+    made = select(refunds).where(where).order_by(refunds.c.id)
     return [
         records.Refund(
             refund.id,
@@ -32,6 +40,7 @@ def refunds_of(view: View, *payment_ids: str) -> list[records.Refund]:
             money(refund.amount_minor, refund.currency),
             refund.reason,
             refund.refunded_on,
+            refund.status,
         )
         for refund in view.connection.execute(made)
     ]

@@ -115,10 +115,13 @@ def may_move(facts: Facts, plan: str, *, up: bool) -> list[Refusal]:
     possible = targets(facts.subscription, up=up)
     if plan not in possible:
         where = "above" if up else "below"
-        said = (
-            f"{facts.id} is on plan {facts.subscription['plan']}, and {plan or 'nothing'} is not {where} it."
+        named = f", and {plan} is not {where} it" if plan else ""
+        said = f"{facts.id} is on plan {facts.subscription['plan']}{named}."
+        step = (
+            f"Name in `plan` one {where} it: {', '.join(possible)}."
+            if possible
+            else f"No plan is {where} it."
         )
-        step = f"There is: {', '.join(possible)}." if possible else f"No plan is {where} it."
         refusals.append(Refusal(PLANS, said, step))
     elif not up and facts.connect and facts.users > USERS[plan]:
         said = f"{facts.customer['id']} has {facts.users} users, and {plan} takes {USERS[plan]}."

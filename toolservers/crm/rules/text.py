@@ -9,7 +9,7 @@ PLAIN = Rule(
 )
 
 LINE = 200
-"""Characters of a text of one line: a title, a name, an agenda point."""
+"""Characters at most of a text of one line: a title, a name, an agenda point."""
 
 
 def plain(name: str, text: str, at_most: int, *, lines: bool = True) -> list[Refusal]:
@@ -17,7 +17,7 @@ def plain(name: str, text: str, at_most: int, *, lines: bool = True) -> list[Ref
     if len(text) > at_most:
         said = f"`{name}` has {len(text):,} characters; at most {at_most:,} are taken."
         return [Refusal(PLAIN, said, "Shorten it, or say the rest in another message.")]
-    allowed = "\n\t" if lines else ""
+    allowed = "\n\t\u2028\u2029" if lines else ""
     for at, sign in enumerate(text):
         if sign not in allowed and unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp"):
             said = f"`{name}` holds U+{ord(sign):04X} at character {at + 1}."

@@ -437,7 +437,12 @@ notes = Table(
     Column("body", Text, nullable=False),
 )
 
+# Lists are newest first.
+Index("customers_by_date", customers.c.customer_since.desc(), customers.c.id)
 Index("orders_by_date", orders.c.ordered_on.desc(), orders.c.id)
+Index("shipments_by_date", shipments.c.promised_on.desc(), shipments.c.id)
+Index("payments_by_date", payments.c.paid_on.desc(), payments.c.id)
+Index("tickets_by_date", tickets.c.opened_on.desc(), tickets.c.id)
 
 
 def world_tables() -> list[Table]:

@@ -46,7 +46,7 @@ def _of(table: str, *, nullable: bool = False, name: str = "") -> Column[str]:
 
 
 def _text(name: str, default: str | None = None) -> Column[str]:
-    return Column(name, String, nullable=False, server_default=default)
+    return Column(name, _SORTED, nullable=False, server_default=default)
 
 
 def _version() -> Column[int]:
@@ -100,6 +100,31 @@ events = Table(
     Column("changes", Text, nullable=False),  # JSON: {"status": ["placed", "cancelled"]}
 )
 
+# --- beside the world: what was told of it to others, on the machine's clock. No part of a digest, of a difference,
+# nor of a snapshot: `world_tables` leaves it out.
+
+BESIDE = "beside"
+
+telling = Table(
+    "telling",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="one"), primary_key=True, autoincrement=False),
+    _text("life"),  # of the world: a reset or a restored snapshot begins another, in which `seq` counts anew
+    Column("told", Integer, nullable=False),  # the event up to which the webhook has had them all
+    Column("tries", Integer, nullable=False, server_default="0"),  # of the next one
+    Column("again_at", BigInteger, nullable=False, server_default="0"),  # Unix milliseconds
+    info={BESIDE: True},
+)
+
+untold = Table(
+    "untold",  # events that were set aside after too many tries
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("tries", Integer, nullable=False),
+    _text("because"),
+    info={BESIDE: True},
+)
+
 # --- who
 
 customers = Table(
@@ -108,7 +133,7 @@ customers = Table(
     _id(),
     _text("status"),
     _text("name"),
-    Column("email", String, nullable=False, unique=True),  # in lower case
+    Column("email", _SORTED, nullable=False, unique=True),  # in lower case
     _text("pending_email", ""),  # asked for, until a link sent to the old address confirms it
     _text("phone", ""),
     _text("language"),
@@ -216,7 +241,7 @@ shipments = Table(
     _of("orders"),
     _text("carrier"),
     _text("service"),
-    _text("tracking"),
+    Column("tracking", _SORTED, nullable=False, index=True),
     _day("shipped_on"),
     _day("promised_on", nullable=False),
     _day("delivered_on"),
@@ -405,7 +430,17 @@ notes = Table(
     Column("body", Text, nullable=False),
 )
 
+# Lists are newest first.
+Index("customers_by_date", customers.c.customer_since.desc(), customers.c.id)
 Index("orders_by_date", orders.c.ordered_on.desc(), orders.c.id)
+Index("shipments_by_date", shipments.c.promised_on.desc(), shipments.c.id)
+Index("payments_by_date", payments.c.paid_on.desc(), payments.c.id)
+Index("tickets_by_date", tickets.c.opened_on.desc(), tickets.c.id)
+
+
+def world_tables() -> list[Table]:
+    """The world's own, parents before children."""
+    return [table for table in metadata.sorted_tables if BESIDE not in table.info]
 
 
 def fold(text: str) -> str:
