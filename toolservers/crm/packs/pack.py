@@ -210,7 +210,7 @@ def rows(pack: Pack, seed: int = 0) -> Iterator[tuple[Table, list[Row]]]:
     """Every table's rows, parents before children."""
     customers = {customer.id: customer for customer in pack.customers}
     products = {product.id: product for product in pack.products}
-    booked = [_book(order, customers[order.customer_id], products) for order in pack.orders]
+    booked = [book(order, customers[order.customer_id], products) for order in pack.orders]
     payments = {one.order["id"]: one.payment for one in booked}
     failed = [_failed_row(one, payments[one.order_id]) for one in pack.failed_payments]
     orders = {one.order["id"]: one.order for one in booked}
@@ -219,11 +219,11 @@ def rows(pack: Pack, seed: int = 0) -> Iterator[tuple[Table, list[Row]]]:
         (tables.world, [{"id": 1, "pack": pack.name, "seed": seed, "now": pack.now}]),
         (tables.teams, [team._asdict() for team in pack.teams]),
         (tables.service_levels, [level._asdict() for level in pack.service_levels]),
-        (tables.customers, [_customer_row(customer) for customer in pack.customers]),
-        (tables.addresses, [_address_row(customer) for customer in pack.customers]),
+        (tables.customers, [customer_row(customer) for customer in pack.customers]),
+        (tables.addresses, [address_row(customer) for customer in pack.customers]),
         (tables.contacts, [contact._asdict() for contact in pack.contacts]),
-        (tables.products, [_product_row(product) for product in pack.products]),
-        (tables.prices, [row for product in pack.products for row in _price_rows(product)]),
+        (tables.products, [product_row(product) for product in pack.products]),
+        (tables.prices, [row for product in pack.products for row in price_rows(product)]),
         (tables.orders, [one.order for one in booked]),
         (tables.order_lines, [line for one in booked for line in one.lines]),
         (tables.shipments, [one.shipment for one in booked if one.shipment]),
@@ -232,16 +232,16 @@ def rows(pack: Pack, seed: int = 0) -> Iterator[tuple[Table, list[Row]]]:
         (tables.return_lines, [row for one in pack.returns for row in _return_line_rows(one)]),
         (tables.credit_memos, [_credit_memo_row(memo) for memo in pack.credit_memos]),
         (tables.refunds, [_numbered(row, f"REF-{n}") for n, row in enumerate(made, start=9001)]),
-        (tables.subscriptions, [_subscription_row(subscription) for subscription in pack.subscriptions]),
-        (tables.tickets, [_ticket_row(ticket) for ticket in pack.tickets]),
-        (tables.messages, [row for ticket in pack.tickets for row in _message_rows(ticket)]),
+        (tables.subscriptions, [subscription_row(subscription) for subscription in pack.subscriptions]),
+        (tables.tickets, [ticket_row(ticket) for ticket in pack.tickets]),
+        (tables.messages, [row for ticket in pack.tickets for row in message_rows(ticket)]),
         (tables.notes, [note._asdict() for note in pack.notes]),
     ]
     yield from filled
     yield tables.counters, _counter_rows(filled)
 
 
-_FIRST = {"return": 8000, "credit_memo": 4000, "meeting": 1000, "subscription": 6000}
+FIRST = {"return": 8000, "credit_memo": 4000, "meeting": 1000, "subscription": 6000}
 
 
 def _counter_rows(filled: list[tuple[Table, list[Row]]]) -> list[Row]:
@@ -254,7 +254,7 @@ def _counter_rows(filled: list[tuple[Table, list[Row]]]) -> list[Row]:
                 for row in content
                 if str(row.get("id", "")).startswith(prefix)
             ),
-            default=_FIRST.get(record_type, 0),
+            default=FIRST.get(record_type, 0),
         )
         for record_type, prefix in PREFIXES.items()
         if prefix
@@ -266,7 +266,7 @@ def _numbered(row: Row, identity: str) -> Row:
     return row | {"id": identity, "words": words(identity, row["reason"])}
 
 
-class _Booked(NamedTuple):
+class Booked(NamedTuple):
     order: Row
     lines: list[Row]
     payment: Row
@@ -274,7 +274,7 @@ class _Booked(NamedTuple):
     shipment: Row | None
 
 
-def _book(order: Order, customer: Customer, products: dict[str, Product]) -> _Booked:
+def book(order: Order, customer: Customer, products: dict[str, Product]) -> Booked:
     currency = order.currency or ("GBP" if customer.country == "United Kingdom" else "EUR")
     identity = f"ORD-{order.number}"
     lines = [
@@ -299,7 +299,7 @@ def _book(order: Order, customer: Customer, products: dict[str, Product]) -> _Bo
         "words": words(identity, *(line["title"] for line in lines)),
     }
     payment = _payment_row(order, booked)
-    return _Booked(booked, lines, payment, _refund_rows(order, payment), _shipment(order, customer))
+    return Booked(booked, lines, payment, _refund_rows(order, payment), _shipment(order, customer))
 
 
 def _line_row(order_id: str, number: int, product: Product, quantity: int, currency: str) -> Row:
@@ -368,7 +368,7 @@ def _dates(order: Order, customer: Customer) -> Row:
         "packed_on": order.ordered_on if shipped or order.status == "packed" else None,
         "shipped_on": add_working_days(order.ordered_on, 1) if shipped else None,
         "cancelled_on": order.ordered_on if order.status == "cancelled" else None,
-        "promised_on": add_working_days(order.ordered_on, _promised_days(order, customer)),
+        "promised_on": add_working_days(order.ordered_on, promised_days(order, customer)),
     }
 
 
@@ -411,10 +411,10 @@ def _expected(order: Order, promised_on: date) -> date | None:
     return add_working_days(promised_on, 5) if order.late else promised_on
 
 
-def _promised_days(order: Order, customer: Customer) -> int:
+def promised_days(order: Order, customer: Customer) -> int:
     """The last day of the range that the knowledge base names for the service, or the agreed service level."""
-    if customer.plan:
-        return {"Team": 3, "Scale": 2}[customer.plan]
+    if (agreed := {"Team": 3, "Scale": 2}.get(customer.plan)) is not None:
+        return agreed
     if order.service == "express":
         return 2
     if customer.country == "United Kingdom":
@@ -422,7 +422,7 @@ def _promised_days(order: Order, customer: Customer) -> int:
     return 5 if customer.country in _NEAR else 8
 
 
-def _customer_row(customer: Customer) -> Row:
+def customer_row(customer: Customer) -> Row:
     searched = (customer.id, customer.name, customer.email, customer.company, customer.city)
     return {
         "id": customer.id,
@@ -437,24 +437,24 @@ def _customer_row(customer: Customer) -> Row:
     }
 
 
-def _address_row(customer: Customer) -> Row:
+def address_row(customer: Customer) -> Row:
     return {"customer_id": customer.id, "number": 1, "label": "main", **_place(customer)}
 
 
-def _product_row(product: Product) -> Row:
+def product_row(product: Product) -> Row:
     row = product._asdict()
     del row["price_minor"], row["pounds_minor"], row["other_prices"]
     return row | {"words": words(product.id, product.title, product.category)}
 
 
-def _price_rows(product: Product) -> list[Row]:
+def price_rows(product: Product) -> list[Row]:
     return [
         {"product_id": product.id, "currency": currency, "amount_minor": amount}
         for currency, amount in product.prices.items()
     ]
 
 
-def _subscription_row(subscription: Subscription) -> Row:
+def subscription_row(subscription: Subscription) -> Row:
     searched = (subscription.id, subscription.kind.replace("_", " "), subscription.plan)
     return subscription._asdict() | {"words": words(*searched)}
 
@@ -480,13 +480,13 @@ def _credit_memo_row(memo: CreditMemo) -> Row:
     return memo._asdict() | {"words": words(memo.id, memo.order_id or "", memo.reason)}
 
 
-def _ticket_row(ticket: Ticket) -> Row:
+def ticket_row(ticket: Ticket) -> Row:
     row = ticket._asdict()
     opened = row.pop("messages")[0][1].date()
     return row | {"opened_on": opened, "words": words(ticket.id, ticket.title, ticket.order_id or "")}
 
 
-def _message_rows(ticket: Ticket) -> list[Row]:
+def message_rows(ticket: Ticket) -> list[Row]:
     return [
         {
             "ticket_id": ticket.id,
