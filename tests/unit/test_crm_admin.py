@@ -397,6 +397,7 @@ def test_the_world_is_controlled_from_a_shell(database: Path, capsys: pytest.Cap
     assert shell(capsys, "diff", "--since", "start", *at)["changed"]["world"]["1"].keys() == {"now"}
     assert shell(capsys, "events", "--type", "order.*", "--limit", "1", *at)["next_after"] is not None
     assert shell(capsys, "check", *at) == []
+    assert len(shell(capsys, "digest", *at)["sha256"]) == 64
     assert [one["name"] for one in shell(capsys, "snapshot", "list", *at)] == ["start"]
     shell(capsys, "snapshot", "restore", "start", *at)
     assert shell(capsys, "diff", *at)["count"] == 0

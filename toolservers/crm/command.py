@@ -115,4 +115,5 @@ def _parser() -> argparse.ArgumentParser:
     events.add_argument("--record", default="", help="such as ORD-1007")
     events.add_argument("--limit", type=int, default=100)
     word("check", "whether the world contradicts itself")
+    word("digest", "one number for all that the world holds, the same on every database")
     return parser

@@ -12,6 +12,7 @@ from toolservers.crm.actor import Actor
 from toolservers.crm.desk import Desk
 from toolservers.crm.work import View, Work
 from toolservers.crm.world import clock
+from toolservers.crm.world.digest import digest
 from toolservers.crm.world.passing import advance
 from toolservers.crm.world.snapshots import Snapshot
 from toolservers.crm.world.tables import world
@@ -91,6 +92,11 @@ async def _check(desk: Desk, _asked: argparse.Namespace) -> tuple[Any, str]:
     return found, "\n".join(found) or "The world does not contradict itself."
 
 
+async def _digest(desk: Desk, _asked: argparse.Namespace) -> tuple[Any, str]:
+    found = await _see(desk, lambda view: digest(view.connection))
+    return {"sha256": found}, found
+
+
 DEEDS: dict[str, Deed] = {
     "build": _build,
     "reset": _reset,
@@ -99,6 +105,7 @@ DEEDS: dict[str, Deed] = {
     "diff": _diff,
     "events": _events,
     "check": _check,
+    "digest": _digest,
 }
 
 
