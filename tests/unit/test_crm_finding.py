@@ -18,20 +18,23 @@ from toolservers.crm.finding.filters import Filter
 from toolservers.crm.finding.words import MOST
 from toolservers.crm.kinds import PREFIXES, RecordType
 from toolservers.crm.packs.tiny import PACK
-from toolservers.crm.records import Found
+from toolservers.crm.reading import get_record
+from toolservers.crm.records import Found, Product
 from toolservers.crm.references import TABLES, parse
 from toolservers.crm.work import View
 from toolservers.crm.world import clock
-from toolservers.crm.world.tables import customers, fold, meetings, orders, tickets, words
+from toolservers.crm.world.tables import customers, fold, meetings, orders, prices, tickets, words
 from toolward.errors import ToolError
 
 TODAY = date(2026, 11, 16)
 ADA = Actor("ada")
 MARTA = Actor("CUS-2004", frozenset({"customer"}), "CUS-2004")
 TYPES = tuple(PREFIXES)
-FIELDS = [(record_type, name) for record_type in TYPES for name in fields_of(record_type)]
+FIELDS: list[tuple[RecordType, str]] = [
+    (record_type, name) for record_type in TYPES for name in fields_of(record_type)
+]
 OWN_WORLD = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -45,7 +48,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[Connection]:
 def more(connection: Connection) -> None:
     """What the demo lacks: instants, and texts that are alike or strange."""
     for number, at in enumerate(
-        (datetime(2026, 3, 29, 0, 30), datetime(2026, 11, 16, 22, 59), None), start=1
+        (datetime.fromisoformat("2026-03-29T00:30"), datetime.fromisoformat("2026-11-16T22:59"), None),
+        start=1,
     ):
         row: dict[str, Any] = {
             "id": f"TCK-99{number}",
@@ -121,12 +125,13 @@ def a_filter(record_type: RecordType, name: str) -> st.SearchStrategy[Filter]:
     return some | empty if field.nullable or field.kind == "text" else some
 
 
-@given(st.sampled_from(FIELDS).flatmap(lambda named: a_filter(*named)))
+@given(st.sampled_from(FIELDS).flatmap(lambda named: a_filter(named[0], named[1])))
 def test_a_filter_reads_what_it_prints(asked: Filter) -> None:
     parts = filters.split(str(asked))
     assert filters.parse(asked.field, parts.op, parts.value, TODAY) == asked
 
 
+@settings(max_examples=50)
 @given(
     st.sampled_from(FIELDS),
     st.text(max_size=30) | st.sampled_from(["none", "today", '"', "''", "9" * 16, "0001-01-01"]),
@@ -140,10 +145,12 @@ def test_whatever_is_written_as_a_filter_is_read_or_refused(
         parts = filters.split(f"{name}{op}{value}")
         asked = filters.parse(field_of(record_type, parts.name), parts.op, parts.value, TODAY)
     except ToolError as refused:
-        assert 0 < len(str(refused)) < 900
+        said = str(refused)
     else:
-        again = filters.split(str(asked))
+        said = str(asked)
+        again = filters.split(said)
         assert filters.parse(asked.field, again.op, again.value, TODAY) == asked
+    assert 0 < len(said) < 900
 
 
 def fits(asked: Filter, value: Any) -> bool:
@@ -242,6 +249,19 @@ def test_fields_are_shown_as_what_they_are(world: Connection) -> None:
         "version": 1,
         "cancelled_on": None,
     }
+
+
+def test_a_product_without_a_price_in_euros_shows_another(world: Connection) -> None:
+    with undone(world) as connection:
+        connection.execute(prices.delete().where(prices.c.product_id == "PRD-7001"))
+        other = {"product_id": "PRD-7001", "currency": "JPY", "amount_minor": 900}
+        connection.execute(prices.insert(), other)
+        view = View(connection, ADA)
+        shown = get_record(view, "PRD-7001", None)
+        assert isinstance(shown, Product)
+        assert (shown.price.currency, shown.price.amount_minor, shown.other_prices) == ("JPY", 900, [])
+        (listed,) = find_records(view, wanted("product", query="PRD-7001")).records
+        assert listed.amount is None
 
 
 # Sorting and paging
@@ -348,13 +368,15 @@ def test_a_cursor_that_somebody_made_leads_nowhere_bad(
 ) -> None:
     record_type, name = named
     asked = wanted(record_type, sort=f"-{name}" if falling else name)
+    said = "cursor"
     try:
         made = cursors.written(Cursor(key, last), cursors.digest([*asked[:6], None]))
         find_records(View(world, ADA), asked._replace(cursor=made))
     except UnicodeEncodeError:
         assert "\ud800" in f"{key}{last}"  # which no JSON text of a call holds
     except ToolError as refused:
-        assert "cursor" in str(refused)
+        said = str(refused)
+    assert "cursor" in said
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: raw.hex()))
@@ -455,25 +477,15 @@ def test_a_parcel_is_named_by_its_tracking_number(world: Connection) -> None:
 def test_both_databases_answer_alike(
     world: Connection, elsewhere: Connection, record_type: RecordType
 ) -> None:
-    for name, field in fields_of(record_type).items():
-        asked = wanted(record_type, sort=f"-{name}" if field.nullable else name, limit=9, fields=[name])
-        assert pages(View(elsewhere, ADA), asked) == pages(View(world, ADA), asked)
-        tried = {
-            "text": ["~A", "!=none", "~Ö", ">m", "=none"],
-            "flag": ["=yes", "!=yes"],
-            "id": ["=1007" if field.names != "team" else "!=fraud"],
-        }
-        tried |= {"time": ["=2026-11-16", "!=2026-11-16", ">2026-11-16", "<=2026-11-16T23:59"]}
-        plain = (
-            [f"={field.choices[0]}"]
-            if field.choices
-            else [">5", "!=5"]
-            if field.kind in ("number", "money")
-            else ["<today", "!=today"]
-        )
-        for text in tried.get(field.kind, plain):
-            asked = wanted(record_type, filters=[f"{name}{text}"], limit=100, fields=[name])
-            assert find_records(View(elsewhere, ADA), asked) == find_records(View(world, ADA), asked)
+    for number, (name, field) in enumerate(fields_of(record_type).items()):
+        asked = wanted(record_type, sort=f"-{name}" if field.nullable else name, limit=25, fields=[name])
+        if field.kind == "text" or number % 3 == 0:  # texts are what two databases sort differently
+            assert pages(View(elsewhere, ADA), asked) == pages(View(world, ADA), asked)
+        tried = {"text": "~Ö", "flag": "!=yes", "id": "!=fraud" if field.names == "team" else "=1007"}
+        tried |= {"time": "<=2026-11-16T23:59", "number": "!=5", "money": ">5", "day": "!=today"}
+        text = f"={field.choices[0]}" if field.choices else tried[field.kind]
+        asked = wanted(record_type, filters=[f"{name}{text}"], limit=100)
+        assert find_records(View(elsewhere, ADA), asked) == find_records(View(world, ADA), asked)
     for query in ("marta", "weber ORD-1004", "a e", "PRD-7001", "j.weber@example.net", "scale"):
         asked = wanted(record_type, query=query, limit=100)
         assert find_records(View(elsewhere, ADA), asked) == find_records(View(world, ADA), asked)
