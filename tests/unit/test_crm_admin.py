@@ -135,6 +135,7 @@ async def test_a_reset_is_the_beginning_again(crm: None, database: Path) -> None
     assert (await ask("diff_world", since="new"))["count"] == 0
     assert (await ask("list_events"))["events"] == []
     assert (await ask("refund_payment", key="k", **DAMAGED))["refund_id"] == "REF-9004"
+    assert "There is no pack" in await ask("reset_world", pack="huge")
 
 
 async def test_a_reset_in_the_middle_of_a_transaction_waits_for_it_and_holds(
@@ -223,7 +224,7 @@ async def test_worlds_are_closed_when_there_are_too_many_and_found_again(
         for name in names:
             found = await ask("diff_world", by=Principal("ops", ("operator",), name))
             assert found["added"]["refunds"].keys() == {"REF-9004"}
-    files = {path.name for path in (database.parent / "crm.db.worlds").glob("*.db")}
+    files = {path.name for path in (database.parent / "crm.db.worlds").glob("[th]-*.db")}
     assert files == {f"{file_name(name)}.db" for name in names}
 
 

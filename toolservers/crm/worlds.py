@@ -16,7 +16,7 @@ from toolservers.crm.desk import Desk
 from toolservers.crm.faults import READS
 from toolservers.crm.kinds import ADMIN
 from toolservers.crm.webhooks import Target
-from toolservers.crm.world.snapshots import Snapshots, copied
+from toolservers.crm.world.snapshots import WORLDS, Snapshots, copied
 from toolward.errors import ConfigurationError, Overloaded, ToolError
 from toolward.kit.options import secret
 from toolward.types import Principal, ToolCall, ToolResult
@@ -154,7 +154,7 @@ def file_of(database: Path | str) -> Path:
 
 def worlds_folder(database: Path | str) -> Path:
     path = file_of(database)
-    return path.with_name(f"{path.name}.worlds")
+    return path.with_name(f"{path.name}{WORLDS}")
 
 
 def _begin(settings: "Settings", folder: Path, path: Path) -> None:
@@ -165,7 +165,7 @@ def _begin(settings: "Settings", folder: Path, path: Path) -> None:
     kept = Snapshots(None, file_of(settings.database))
     try:
         named = settings.worlds_from
-        source = kept.path(named) if named else kept.beginning(settings.pack, settings.seed)
+        source = kept.path(named) if named else Snapshots(None, path).beginning(settings.pack, settings.seed)
     except ToolError as error:
         raise ConfigurationError(str(error), hint="It is named by --worlds-from.") from None
     copied(source, path)

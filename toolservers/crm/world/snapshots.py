@@ -34,6 +34,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 MOST = 100
 """Snapshots beside one database."""
 
+WORLDS = ".worlds"
+"""How the folder of tenants' databases ends."""
+
 _KEYS = "toolward_keys"
 
 
@@ -60,6 +63,8 @@ class Snapshots:
         file = path or Path((engine and engine.url.database) or "")
         self._engine = engine
         self._folder = file.with_name(f"{file.name}.snapshots")
+        # tenants share what their worlds begin with, which takes long to make of a large pack
+        self._beginnings = file.parent if file.parent.suffix == WORLDS else self._folder
 
     def save(self, name: str, *, replace: bool = False) -> Snapshot:
         """This very moment, under a name. Raises ToolError where the name is taken, or there are too many."""
@@ -102,7 +107,7 @@ class Snapshots:
         """The file of a new world. Raises ConfigurationError for a pack that there is not."""
         from toolservers.crm.world.database import build  # it is built as any database is
 
-        path = self._folder / f"@{pack}-{seed}-{_recipe()}.db"
+        path = self._beginnings / f"@{pack}-{seed}-{_recipe()}.db"
         if not NAME.fullmatch(pack):
             raise ConfigurationError(f"There is no pack named {pack[:80]!r}.")
         if not path.exists():
@@ -129,8 +134,8 @@ class Snapshots:
     @contextmanager
     def _written(self, target: Path) -> Generator[Path]:
         """A draft that takes the target's place when it is whole; for its owner only."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = self._folder / f".{secrets.token_hex(8)}.db"
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = target.parent / f".{secrets.token_hex(8)}.db"
         try:
             draft.touch(mode=0o600)
             yield draft
