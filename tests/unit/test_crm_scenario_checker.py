@@ -254,3 +254,16 @@ def test_an_oracle_is_run_and_its_world_checked(tmp_path: Path, capsys: pytest.C
     assert verdict["passed"] is False
     assert verdict["unmet"][0]["missing"]
     assert scenario_command.main(["check", "lost-parcel", "--before", "none.db", "--after", "none.db"]) == 2
+
+
+def test_calls_are_judged_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world, calls = tmp_path / "world.db", tmp_path / "calls.json"
+    assert scenario_command.main(["run", "lit-candles", "--database", str(world)]) == 0
+    check_it = ["check", "another-customers-order", "--before", str(world), "--after", str(world)]
+    assert scenario_command.main(check_it) == 0
+    calls.write_text('[{"tool": "get_record", "arguments": {"record_id": "ORD-1018"}}]')
+    assert scenario_command.main([*check_it, "--calls", str(calls)]) == 1
+    assert "forbidden (order-read)" in capsys.readouterr().out
+    calls.write_text('[{"tool": 5}]')
+    assert scenario_command.main([*check_it, "--calls", str(calls)]) == 2
+    assert "cannot be read" in capsys.readouterr().err

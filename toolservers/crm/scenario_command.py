@@ -3,7 +3,7 @@
     toolserver crm scenario list                       what there is, a line each
     toolserver crm scenario show ID                    one in full, as it is judged
     toolserver crm scenario run ID [--database FILE]   its oracle, played in a world of its own, and the verdict
-    toolserver crm scenario check ID --before FILE --after FILE
+    toolserver crm scenario check ID --before FILE --after FILE [--calls FILE]
                                                        what became of a world, against the scenario
 
 With `--json` for programs. Exit codes: 0 well, 1 a verdict that is not passed, 2 wrong use.
@@ -11,6 +11,7 @@ With `--json` for programs. Exit codes: 0 well, 1 a verdict that is not passed, 
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -26,7 +27,12 @@ def main(arguments: list[str]) -> int:
     """The exit code. `--help` and wrong use exit as argparse does."""
     options = _parser().parse_args(arguments)
     try:
-        return options.do(options)
+        status = options.do(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `list | head`: whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ToolwardError as error:
         print(error.text, file=sys.stderr)
         return 2
@@ -56,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--before", type=Path, required=True, help="the world's SQLite file as it began"
             )
             command.add_argument("--after", type=Path, required=True, help="the same when the task was done")
+            command.add_argument("--calls", type=Path, help="what was called: JSON, tool and arguments each")
     return parser
 
 
@@ -126,15 +133,29 @@ def _check(options: argparse.Namespace) -> int:
     from toolservers.crm.scenarios.checker import check
 
     one = scenario(options.id)
+    calls = _calls(options.calls) if options.calls else []
     for database in (options.before, options.after):
         if not database.is_file():
             raise ConfigurationError(f"There is no file {database}.")
-    verdict = check(one, runner.between(options.before, options.after))
+    verdict = check(one, runner.between(options.before, options.after), calls)
     if options.json:
         _print_json({"verdict": verdict})
     else:
         print(verdict)
     return 0 if verdict.passed else 1
+
+
+def _calls(file: Path) -> list[Any]:
+    """Raises ConfigurationError for what is no list of calls."""
+    from toolservers.crm.scenarios.checker import Call
+
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=list[Call])
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigurationError(
+            f"The calls in {file} cannot be read: {error}.",
+            hint='They are JSON: [{"tool": "get_record", "arguments": {"record_id": "ORD-1007"}}].',
+        ) from None
 
 
 def _print_json(value: Any) -> None:

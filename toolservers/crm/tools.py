@@ -39,7 +39,7 @@ class Settings:
         Path | str,
         "SQLite file, made at the first start, or postgresql://USER@HOST/NAME; default: crm.db in the data folder",
     ] = field(default_factory=_default_database, repr=False)  # a URL may hold a password
-    pack: Annotated[str, "what a new world is filled with: tiny, support or large"] = "tiny"
+    pack: Annotated[str, "what a new world is filled with: tiny, scenarios, support or large"] = "tiny"
     seed: Annotated[int, "of a generated pack: the same seed gives the same world"] = 0
     rules: Annotated[str, "the shop's rules: enforce, advise (tell, and do it) or off"] = "enforce"
     admin: Annotated[bool, "true: offer the tools by which an operator controls the world"] = False
@@ -71,7 +71,10 @@ server = ToolServer(
         " done now, and why not."
     ),
     settings=Settings,
-    commands={"world": "toolservers.crm.command:main"},
+    commands={
+        "world": "toolservers.crm.command:main",
+        "scenario": "toolservers.crm.scenario_command:main",
+    },
 )
 
 READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}

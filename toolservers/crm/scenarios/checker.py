@@ -53,7 +53,7 @@ class Call:
     """A call as it was made; `answered` where its result was no error."""
 
     tool: str
-    arguments: Mapping[str, Any]
+    arguments: dict[str, Any]
     answered: bool = True
 
 
