@@ -98,7 +98,7 @@ def test_days_that_come_on_top_are_owed_as_well(crm: Connection) -> None:
         ({}, {"SUB_6002": {"status": "ended"}}, "on no plan with a service level"),
         ({}, {"ORD_1013": {"status": "cancelled"}}, "is not late"),
         ({"reason": "  "}, NO_SETUP, "needs a reason"),
-        ({"reason": "To 4111 1111 1111 1111"}, NO_SETUP, "long number"),
+        ({"reason": "To 4111 1111 1111 1111"}, NO_SETUP, "card number"),
         (
             {"order_id": "ORD-1013", "basis": "goodwill", "amount": 24861, "by": AGENT},
             NO_SETUP,
