@@ -177,14 +177,10 @@ OF_ARGUMENTS = {
 """Rules that only a call's own arguments can break (an amount, an address, a time): no record shows them before."""
 
 
-BY_SIGHT = {"own-data-only"}
-"""What `View.row` sees to: to a customer the records of others are not there, so there is nothing to refuse."""
-
-
 def test_every_rule_is_asked_before_a_change() -> None:
-    assert {RULES[name].id for name in RULES.keys() - _reached("changes/*.py", "*.py")} == BY_SIGHT
+    assert {RULES[name].id for name in RULES.keys() - _reached("changes/*.py", "*.py")} == set()
 
 
 def test_every_rule_about_a_record_is_told_among_its_allowed_actions() -> None:
     told = {RULES[name].id for name in _reached("reading/*.py")}
-    assert {rule.id for rule in BY_ID} - told == OF_ARGUMENTS | BY_SIGHT
+    assert {rule.id for rule in BY_ID} - told == OF_ARGUMENTS

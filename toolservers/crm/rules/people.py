@@ -1,4 +1,4 @@
-"""Whose data it is, and who may ask for what."""
+"""Who may ask for what. Whose data it is needs no rule: what is another customer's is not there (`View.row`)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,13 +6,6 @@ from typing import Any
 from toolservers.crm.actor import Actor
 from toolservers.crm.rules.rule import Refusal, Rule
 
-OWN_ONLY = Rule(
-    "own-data-only",
-    "Customers see and change only what is theirs.",
-    "identity-checks",
-    ("A customer who is logged in sees and changes only what is theirs",),
-    always=True,
-)
 STAFF_ONLY = Rule(
     "staff-only",
     "Refunds, credit memos, meetings and what colleagues write to one another are for the shop's staff.",
@@ -41,14 +34,6 @@ def staff_only(actor: Actor, what: str) -> list[Refusal]:
         return []
     because = f"{actor.customer_id} is a customer and cannot {what}."
     return [Refusal(STAFF_ONLY, because, "Ask for it with create_ticket, and a colleague decides.")]
-
-
-def may_act_for(actor: Actor, customer_id: str) -> list[Refusal]:
-    """Whether the caller may see or change what is this customer's. What is somebody else's should not have been
-    found in the first place (`View.row`): this stands where an id comes from elsewhere. It names nobody."""
-    if actor.customer_id in (None, customer_id):
-        return []
-    return [Refusal(OWN_ONLY, "This is not yours.", "Use find_records to see what is.")]
 
 
 def may_be_changed(customer: dict[str, Any]) -> list[Refusal]:
