@@ -1,6 +1,6 @@
 """Money that goes back: refunds and credit memos."""
 
-from toolservers.crm.changes.refunding import give_back
+from toolservers.crm.changes.refunding import give_back, still_owed
 from toolservers.crm.kinds import CreditBasis, RefundBasis
 from toolservers.crm.money import DIGITS, money
 from toolservers.crm.reading.sale_facts import sale_of
@@ -70,13 +70,7 @@ def _claim(work: Work, sale: Sale, basis: RefundBasis, return_id: str) -> Claim 
 def _settle(work: Work, claim: Claim, sale: Sale, amount_minor: int) -> None:
     """A return is settled when all that it gives a right to, or all that is left of the order, is refunded."""
     row = claim.row
-    due = claim.value - row["label_fee_minor"] - sale.refunded_of(row["id"])
-    left = sum(
-        payment["amount_minor"] - payment["refunded_minor"]
-        for payment in sale.payments
-        if payment["status"] in ("captured", "partially_refunded")
-    )
-    if row["status"] in ("received", "waived") and amount_minor >= min(due, left):
+    if row["status"] in ("received", "waived") and amount_minor >= still_owed(sale, claim):
         work.change("return", row, "settled", status="settled")
 
 
