@@ -9,6 +9,7 @@ from toolservers.crm.changes.order_payment import change_payment, pay_back
 from toolservers.crm.changes.stock import move_stock
 from toolservers.crm.kinds import OrderChange
 from toolservers.crm.reading.order_facts import facts_of
+from toolservers.crm.reading.subscription_facts import may_change_orders_of
 from toolservers.crm.records import Address, Changed, Item
 from toolservers.crm.rules import orders as rules
 from toolservers.crm.rules.customers import country_named, is_address
@@ -44,6 +45,7 @@ def change_order(
     work.require(spoken("reason", wish.reason, REASON))
     _refuse_what_does_not_belong(change, wish)
     order = work.row(order_id, "order")
+    work.require(may_change_orders_of(work, order["customer_id"]))
     work.require_version(order, expected_version)
     with work.rehearsal(dry_run):
         after, says = _CHANGES[change](work, facts_of(work, order), wish)

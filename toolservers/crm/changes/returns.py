@@ -5,6 +5,7 @@ from collections import Counter
 from toolservers.crm.changes.stock import move_stock
 from toolservers.crm.kinds import Remedy, ReturnReason
 from toolservers.crm.reading.sale_facts import sale_of
+from toolservers.crm.reading.subscription_facts import may_change_orders_of
 from toolservers.crm.records import Changed, Item
 from toolservers.crm.references import parse
 from toolservers.crm.rules import returns as rules
@@ -26,7 +27,9 @@ def create_return(
     said = tidy(note)
     work.require(spoken("note", said, _LONGEST_NOTE))
     wanted = _wanted(items)
-    sale = sale_of(work, work.row(order_id, "order"))
+    order = work.row(order_id, "order")
+    work.require(may_change_orders_of(work, order["customer_id"]))
+    sale = sale_of(work, order)
     refusals = rules.may_return(sale, reason) or rules.may_return_items(sale, wanted, reason, said)
     work.require([*refusals, *(rules.may_replace(sale, wanted) if remedy == "replacement" else ())])
     waived = rules.need_not_come_back(sale, wanted, reason)

@@ -27,6 +27,14 @@ ADMINISTRATORS_ONLY = Rule(
     always=True,
 )
 
+BUYERS_ORDER = Rule(
+    "viewers-only-read",
+    "Administrators and buyers of a business account order, change and send back; viewers read.",
+    "business-accounts",
+    ("Administrators and buyers order, and change and send back what was ordered; viewers only read",),
+    always=True,
+)
+
 
 def staff_only(actor: Actor, what: str) -> list[Refusal]:
     """`what` a customer cannot do themselves, as words after "cannot": `make a refund`."""
@@ -43,6 +51,17 @@ def may_be_changed(customer: dict[str, Any]) -> list[Refusal]:
     because = f"The account of {customer['id']} is closed."
     step = "For what the law leaves of it, open a ticket for the privacy team with create_ticket."
     return [Refusal(OPEN_ACCOUNT, because, step)]
+
+
+def may_change_orders(
+    customer: dict[str, Any], role: str | None, administrators: Sequence[str]
+) -> list[Refusal]:
+    """Whether the caller may change anything about the customer's orders; `role` as in `may_change_plan`."""
+    refusals: list[Refusal] = []
+    if role == "viewer":
+        who = f"Ask a buyer, or {', '.join(administrators)}." if administrators else "Ask a buyer."
+        refusals.append(Refusal(BUYERS_ORDER, "You are viewer of this account.", who))
+    return refusals if role is None else refusals + may_be_changed(customer)
 
 
 def may_change_plan(role: str | None, administrators: Sequence[str]) -> list[Refusal]:
