@@ -336,6 +336,10 @@ def test_an_order_shows_all_that_belongs_to_it(connection: Connection) -> None:
         "change_order: items": False,
         "change_order: payment": False,
         "create_return": False,
+        "create_credit_memo: service_level": False,
+        "create_credit_memo: delay": False,
+        "create_credit_memo: goodwill": True,
+        "create_credit_memo: price_match": True,
     }
     changed(connection, "ORD-1015", "address", country="Italy")
     assert parcel(connection, "SHP-7000").redirected  # both go there
