@@ -169,7 +169,7 @@ OF_ARGUMENTS = {
     "email-of-one-customer", "euro-methods", "freight-from-600", "in-stock", "invoice-for-plans",
     "invoice-limit", "meeting-hours", "meeting-lengths", "meeting-of-one-customer", "meeting-people",
     "no-card-numbers", "no-return-of-gift-cards",
-    "nobody-else-is-named", "not-to-return", "on-sale", "one-meeting-at-a-time", 
+    "nobody-else-is-named", "not-to-return", "on-sale", "one-meeting-at-a-time",
     "order-of-the-customer", "phone-form", "replacement-in-stock",
     "reports-as-pdf", "same-country", "ticket-of-the-customer", "time-in-reach",
     "time-that-exists-once", "urgent-teams", "whole-address",
