@@ -349,7 +349,7 @@ def test_the_database_lies_in_the_home_that_is_set(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("TOOLWARD_HOME", str(tmp_path))
     assert Settings().database == tmp_path / "crm.db"
     monkeypatch.delenv("TOOLWARD_HOME")
-    assert Settings().database.parts[-2:] == ("toolward", "crm.db")
+    assert Path(Settings().database).parts[-2:] == ("toolward", "crm.db")
 
 
 async def test_the_tool_list_is_short_enough_for_a_model() -> None:

@@ -10,6 +10,7 @@ from tests.unit.crm_money import (
     AGENT,
     LATE_4,
     LEAD,
+    MARTA,
     NO_SETUP,
     credit,
     on,
@@ -98,7 +99,7 @@ def test_days_that_come_on_top_are_owed_as_well(crm: Connection) -> None:
         ({}, {"SUB_6002": {"status": "ended"}}, "on no plan with a service level"),
         ({}, {"ORD_1013": {"status": "cancelled"}}, "is not late"),
         ({"reason": "  "}, NO_SETUP, "needs a reason"),
-        ({"reason": "To 4111 1111 1111 1111"}, NO_SETUP, "long number"),
+        ({"reason": "To 4111 1111 1111 1111"}, NO_SETUP, "card number"),
         (
             {"order_id": "ORD-1013", "basis": "goodwill", "amount": 24861, "by": AGENT},
             NO_SETUP,
@@ -130,3 +131,23 @@ def test_a_delay_is_paid_once_by_refund_or_by_memo(crm: Connection) -> None:
     with pytest.raises(ToolError, match="ORD-1007 has MEM-4001 on basis delay"):
         credit(crm, 1, "delay", AGENT, **own)
     assert credit(crm, 5000, "goodwill", LEAD, customer_id="CUS-2004", order_id="").status == "issued"
+
+
+def test_an_order_and_a_customer_show_whether_a_memo_may_be(crm: Connection) -> None:
+    def shown(by: Any, identity: str) -> dict[str, tuple[bool, str]]:
+        record: Any = get_record(work(crm, by), identity, None)
+        return {
+            one.action.removeprefix("create_credit_memo"): (one.allowed, one.reason)
+            for one in record.allowed_actions
+            if one.action.startswith("create_credit_memo")
+        }
+
+    assert shown(LEAD, "ORD-1013")[": service_level"] == (True, "")
+    allowed, why = shown(AGENT, "ORD-1013")[": service_level"]
+    assert (allowed, "penalty-approved-by-lead" in why) == (False, True)
+    assert credit(crm, 4792, "service_level").status == "issued"
+    assert "is credited already" in shown(LEAD, "ORD-1013")[": service_level"][1]
+    assert shown(LEAD, "CUS-2008") == {"": (True, "")}
+    assert "Rule memo-needs-order" in shown(AGENT, "CUS-2008")[""][1]
+    assert "Rule staff-only" in shown(MARTA, "CUS-2004")[""][1]
+    assert "Rule staff-only" in shown(MARTA, "ORD-1007")[""][1]

@@ -23,6 +23,7 @@ from tests.unit.crm_money import (
 )
 from toolservers.crm.reading import get_record
 from toolservers.crm.records import Item, Order, Return
+from toolservers.crm.world.passing import advance
 from toolservers.crm.world.tables import products
 from toolward.errors import ToolError
 
@@ -271,3 +272,48 @@ def test_an_order_shows_for_which_reasons_it_can_come_back(crm: Connection) -> N
         "create_return: wrong_item": True,
         "create_return: incomplete": False,
     }
+
+
+# --- what time brings
+
+
+def _stock(crm: Connection, product_id: str) -> int:
+    return crm.execute(select(products.c.stock).where(products.c.id == product_id)).scalar_one()
+
+
+def _status(crm: Connection, return_id: str) -> str:
+    shown = get_record(work(crm), return_id, None)
+    assert isinstance(shown, Return)
+    return shown.status
+
+
+def test_a_replacement_whose_label_is_never_used_is_for_sale_again(crm: Connection) -> None:
+    before = _stock(crm, "PRD-7001")
+    made = send_back(crm, "ORD-1007", {"PRD-7001": 1}, "damaged", remedy="replacement")
+    assert _stock(crm, "PRD-7001") == before - 1
+    put(crm, **{made.id.replace("-", "_"): {"expected_on": None}})
+    advance(work(crm), days=40)
+    assert (_status(crm, made.id), _stock(crm, "PRD-7001")) == ("expired", before)
+
+
+def test_a_replacement_that_has_arrived_is_settled(crm: Connection) -> None:
+    before = _stock(crm, "PRD-7001")
+    made = send_back(crm, "ORD-1007", {"PRD-7001": 1}, "damaged", remedy="replacement")
+    advance(work(crm), days=20)
+    assert (_status(crm, made.id), _stock(crm, "PRD-7001")) == ("settled", before - 1)
+
+
+@pytest.mark.parametrize(("early", "status"), [(0, "settled"), (1, "received"), (None, "received")])
+def test_a_return_that_was_refunded_under_way_is_settled_when_it_arrives(
+    crm: Connection, early: int | None, status: str
+) -> None:
+    """Refunded whole, all but a cent, and not at all."""
+    made = send_back(crm, "ORD-1007", {"PRD-7001": 1}, "damaged")
+    if early is not None:
+        worth = crm.exec_driver_sql(
+            "SELECT unit_price_minor FROM order_lines WHERE order_id = 'ORD-1007' AND product_id = 'PRD-7001'"
+        ).scalar_one()
+        refund(crm, "PAY-5007", worth - early, "damage", LEAD, return_id=made.id)
+    assert _status(crm, made.id) == "label_sent"
+    advance(work(crm), days=20)
+    assert _status(crm, made.id) == status

@@ -18,8 +18,8 @@ _NAMES = {"sepa": "bank transfer", "sepatransfer": "bank transfer"}
 
 def change_payment(work: Work, facts: Facts, payment_method: str) -> tuple[Row, str]:
     """The order as it is now, and what to say of it. Raises ToolError for what may not be."""
-    work.require(without_numbers("payment_method", payment_method))
-    work.require(plain("payment_method", payment_method, 60, lines=False))
+    wrong = plain("payment_method", payment_method, 60, lines=False)
+    work.require(wrong or without_numbers("payment_method", payment_method))
     method = _method(facts, payment_method.strip())
     work.require([*rules.may_change_payment(facts), *rules.may_pay_by(facts, method)])
     pending = [payment for payment in facts.payments if payment["status"] == "pending"]

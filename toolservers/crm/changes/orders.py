@@ -9,18 +9,16 @@ from toolservers.crm.changes.order_payment import change_payment, pay_back
 from toolservers.crm.changes.stock import move_stock
 from toolservers.crm.kinds import OrderChange
 from toolservers.crm.reading.order_facts import facts_of
+from toolservers.crm.reading.subscription_facts import may_change_orders_of
 from toolservers.crm.records import Address, Changed, Item
 from toolservers.crm.rules import orders as rules
-from toolservers.crm.rules.cards import without_cards
 from toolservers.crm.rules.customers import country_named, is_address
 from toolservers.crm.rules.orders import Facts
-from toolservers.crm.rules.text import plain
+from toolservers.crm.rules.text import REASON, spoken, tidy
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world.clock import add_working_days
 from toolservers.crm.world.tables import order_lines
 from toolward.errors import ToolError
-
-_LONGEST_REASON = 500
 
 
 class _Wish(NamedTuple):
@@ -43,10 +41,11 @@ def change_order(
 ) -> Changed:
     """With `dry_run`, what would come of it; `version` is then the order's own, to be expected when it is done.
     Raises ToolError, naming the rule and the next step, for what may not be."""
-    work.require([*plain("reason", reason, _LONGEST_REASON), *without_cards("reason", reason)])
-    wish = _Wish(address, items, payment_method, reason.strip())
+    wish = _Wish(address, items, payment_method, tidy(reason))
+    work.require(spoken("reason", wish.reason, REASON))
     _refuse_what_does_not_belong(change, wish)
     order = work.row(order_id, "order")
+    work.require(may_change_orders_of(work, order["customer_id"]))
     work.require_version(order, expected_version)
     with work.rehearsal(dry_run):
         after, says = _CHANGES[change](work, facts_of(work, order), wish)

@@ -6,7 +6,7 @@ Orders begin at 1031: their payments are PAY-5031 and so on, clear of those of `
 from datetime import date, datetime
 
 from toolservers.crm.packs import tiny
-from toolservers.crm.packs.pack import (
+from toolservers.crm.packs.facts import (
     CreditMemo,
     Customer,
     Note,

@@ -6,16 +6,16 @@ are invented.
 
 from datetime import date, datetime
 
-from toolservers.crm.packs.pack import (
+from toolservers.crm.packs.facts import (
     Contact,
     Customer,
     FailedPayment,
     Order,
-    Pack,
     Product,
     Subscription,
     Ticket,
 )
+from toolservers.crm.packs.pack import Pack
 
 
 def _on(month: int, day: int) -> date:

@@ -10,6 +10,8 @@ from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 
+from toolservers.crm.changes.arrivals import arrive, expire
+from toolservers.crm.changes.stock import move_stock
 from toolservers.crm.kinds import RecordType
 from toolservers.crm.references import TABLES
 from toolservers.crm.rules.subscriptions import PRICES
@@ -148,9 +150,8 @@ def _cancel_unpaid(work: Work) -> None:
             continue
         for payment in waits:
             work.change("payment", payment, "failed", status="failed")
-        for line in work.rows(order_lines, order_id=order["id"]):
-            product = _one(work, "product", line["product_id"])
-            work.change("product", product, "restocked", stock=product["stock"] + line["quantity"])
+        lines = work.rows(order_lines, order_id=order["id"])
+        move_stock(work, [(line["product_id"], line["quantity"]) for line in lines])
         work.change("order", order, "cancelled", status="cancelled", cancelled_on=work.today)
 
 
@@ -168,10 +169,10 @@ def after_sale(work: Work) -> None:
     for sent in _due(work, "return", ("label_sent",), on_its_way):
         work.change("return", sent, "sent", status="in_transit")
     for sent in _due(work, "return", ("in_transit",), returns.c.expected_on <= work.today):
-        work.change("return", sent, "received", status="received", received_on=work.today)
+        arrive(work, sent)
     unused = returns.c.opened_on < work.today - timedelta(days=LABEL_DAYS)
     for sent in _due(work, "return", ("label_sent",), unused):
-        work.change("return", sent, "expired", status="expired")
+        expire(work, sent)
 
 
 def _settle_invoices(work: Work) -> None:
