@@ -40,7 +40,7 @@ async def test_what_is_shown_of_admin_tools_works(tmp_path: Path) -> None:
 
 
 def test_the_first_screen_shows_what_it_says(tmp_path: Path) -> None:
-    (block,) = re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    block, *_ = re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     calls = re.findall(r"^\$ toolward tool call (\S+) '(.*)'$", block, re.MULTILINE)
     assert len(calls) == 2
     config = tmp_path / "one.yaml"
