@@ -121,8 +121,8 @@ def described(name: str, world_row: RowMapping, size: int) -> Snapshot:
     return Snapshot(name, row["pack"], row["seed"], clock.aware(row["now"]), -(-size // 1024))
 
 
-def put_back(connection: Connection, live: str, kept: str, has_keys: Callable[[str], bool]) -> None:
-    """Replace all rows of the schema `live` by those of `kept`; both as SQL writes them."""
+def replace_rows(connection: Connection, live: str, kept: str) -> None:
+    """All rows of the world's tables in the schema `live` by those in `kept`; both as SQL writes them."""
     run = connection.exec_driver_sql
     tables = world_tables()
     for table in reversed(tables):
@@ -130,6 +130,18 @@ def put_back(connection: Connection, live: str, kept: str, has_keys: Callable[[s
     for table in tables:
         columns = ", ".join(f'"{column.name}"' for column in table.columns)
         run(f"INSERT INTO {live}.{table.name} ({columns}) SELECT {columns} FROM {kept}.{table.name}")  # noqa: S608 -- our own names
+
+
+def put_back(
+    connection: Connection,
+    live: str,
+    kept: str,
+    has_keys: Callable[[str], bool],
+    put_rows_back: Callable[[Connection, str, str], None] = replace_rows,
+) -> None:
+    """Rows and keys, with what was told of them; schemas as SQL writes them."""
+    run = connection.exec_driver_sql
+    put_rows_back(connection, live, kept)
     if has_keys(live):
         run(f"DELETE FROM {live}.{KEYS}")  # noqa: S608 -- our own
         if has_keys(kept):
