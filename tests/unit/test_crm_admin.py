@@ -18,6 +18,7 @@ from tests import postgres
 from tests.unit.crm_calls import DAMAGED, call_as, dump
 from toolservers.crm import worlds
 from toolservers.crm.actor import Actor
+from toolservers.crm.desk import Desk
 from toolservers.crm.kinds import ADMIN, PREFIXES
 from toolservers.crm.machines import may_become
 from toolservers.crm.packs.pack import rows
@@ -164,6 +165,24 @@ async def test_a_reset_in_the_middle_of_a_transaction_waits_for_it_and_holds(
     other.close()
     assert (await resetting)["pack"] == "tiny"
     assert (await ask("diff_world"))["count"] == 0
+
+
+async def test_a_read_that_is_stale_misses_a_restore(anywhere: None) -> None:
+    await ask("save_snapshot", name="start")
+    await ask("refund_payment", **DAMAGED)
+    await ask("inject_fault", kind="stale_read", tool="get_record")
+    await ask("restore_snapshot", name="start")
+    seen = [(await ask("get_record", record_id="PAY-5007"))["refunded"]["amount_minor"] for _ in range(2)]
+    assert seen == [1272, 0]
+
+
+async def test_a_moment_in_postgresql_stays_though_nobody_reads_it() -> None:
+    desk = await Desk.open(postgres.fresh(postgres.tiny_world()), "tiny", 0, "enforce")
+    moment = await desk.moment()
+    asked = "SHOW idle_in_transaction_session_timeout"
+    assert await moment.read(lambda connection: connection.exec_driver_sql(asked).scalar()) == "0"
+    moment.close()
+    await desk.close()
 
 
 async def test_many_changes_and_a_restore_at_once_leave_a_world_that_could_be(anywhere: None) -> None:

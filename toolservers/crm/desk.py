@@ -111,4 +111,6 @@ class Desk:
 def _pinned(engine: Engine) -> Connection:
     connection = engine.execution_options(**{WRITES: False}).connect()
     connection.execute(select(world.c.now)).one()  # a transaction has its moment from its first look
+    if engine.dialect.name == "postgresql":  # which would end it when nobody has read for a minute
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
     return connection
