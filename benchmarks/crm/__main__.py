@@ -47,7 +47,6 @@ async def in_process(where: Path | str, pack: str, count: int) -> AsyncIterator[
 
 
 async def _bringing_back() -> AsyncIterator[tuple[str, float]]:
-    """What the database has no means for is left out."""
     for what, tool, arguments in (
         ("save_snapshot", "save_snapshot", {"name": "before"}),
         ("reset_world", "reset_world", {}),
@@ -56,12 +55,10 @@ async def _bringing_back() -> AsyncIterator[tuple[str, float]]:
         ("diff_world, nothing changed", "diff_world", {"since": "before"}),
     ):
         began = time.perf_counter()
-        try:
-            done = await call(tool, **arguments)
-        except ToolwardError:
-            continue
-        if not done.is_error:
-            yield what, (time.perf_counter() - began) * 1e3
+        done = await call(tool, **arguments)
+        if done.is_error:
+            raise ToolwardError(done.text)
+        yield what, (time.perf_counter() - began) * 1e3
 
 
 async def _a_second(wish: Wish) -> float:

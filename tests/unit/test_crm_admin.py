@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, event, select
 
+from tests import postgres
 from tests.unit.crm_calls import DAMAGED, call_as, dump
 from toolservers.crm import worlds
 from toolservers.crm.actor import Actor
+from toolservers.crm.desk import Desk
 from toolservers.crm.kinds import ADMIN, PREFIXES
 from toolservers.crm.machines import may_become
 from toolservers.crm.packs.pack import rows
@@ -24,12 +26,15 @@ from toolservers.crm.packs.tiny import PACK
 from toolservers.crm.references import TABLES
 from toolservers.crm.tools import Settings, server
 from toolservers.crm.work import Work
+from toolservers.crm.world.database import open_world
 from toolservers.crm.world.difference import difference
+from toolservers.crm.world.moments import snapshots_of
 from toolservers.crm.world.passing import advance, later
-from toolservers.crm.world.tables import events, metadata, orders, shipments
+from toolservers.crm.world.tables import customers, events, metadata, orders, shipments
 from toolservers.crm.worlds import file_name
-from toolward.errors import Denied, UnknownTool
+from toolward.errors import ConfigurationError, Denied, UnknownTool
 from toolward.kit.command import run
+from toolward.store import WRITES, read_transaction, write_transaction
 from toolward.types import Principal, ToolResult
 
 OPS = Principal("ops", roles=("operator",))
@@ -49,6 +54,13 @@ def database(tmp_path: Path) -> Path:
 @pytest.fixture
 async def crm(database: Path) -> AsyncGenerator[None, None]:
     async with server.running(Settings(database, admin=True)):
+        yield
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def anywhere(request: pytest.FixtureRequest, database: Path) -> AsyncGenerator[None, None]:
+    where = database if request.param == "sqlite" else postgres.fresh(postgres.tiny_world())
+    async with server.running(Settings(where, admin=True)):
         yield
 
 
@@ -96,7 +108,7 @@ def files_in(folder: Path) -> set[str]:
 # Moments
 
 
-async def test_a_moment_that_was_kept_comes_back_with_the_keys_of_that_time(crm: None) -> None:
+async def test_a_moment_that_was_kept_comes_back_with_the_keys_of_that_time(anywhere: None) -> None:
     early = await ask("refund_payment", key="early", **DAMAGED)
     assert (await ask("save_snapshot", name="after-one"))["now"] == "2026-11-16T09:00:00Z"
     late = await ask("refund_payment", key="late", **DAMAGED)
@@ -115,7 +127,7 @@ async def test_a_moment_that_was_kept_comes_back_with_the_keys_of_that_time(crm:
     assert (await ask("diff_world", since="after-one"))["added"]["refunds"].keys() == {"REF-9005"}
 
 
-async def test_a_reset_is_the_beginning_again(crm: None, database: Path) -> None:
+async def test_a_reset_is_the_beginning_again(anywhere: None) -> None:
     await ask("save_snapshot", name="new")
     await ask("refund_payment", key="k", **DAMAGED)
     await ask("add_ticket_message", ticket_id="TCK-3003", body="On its way.")
@@ -155,11 +167,29 @@ async def test_a_reset_in_the_middle_of_a_transaction_waits_for_it_and_holds(
     assert (await ask("diff_world"))["count"] == 0
 
 
-async def test_fifty_changes_and_a_restore_at_once_leave_a_world_that_could_be(crm: None) -> None:
+async def test_a_read_that_is_stale_misses_a_restore(anywhere: None) -> None:
+    await ask("save_snapshot", name="start")
+    await ask("refund_payment", **DAMAGED)
+    await ask("inject_fault", kind="stale_read", tool="get_record")
+    await ask("restore_snapshot", name="start")
+    seen = [(await ask("get_record", record_id="PAY-5007"))["refunded"]["amount_minor"] for _ in range(2)]
+    assert seen == [1272, 0]
+
+
+async def test_a_moment_in_postgresql_stays_though_nobody_reads_it() -> None:
+    desk = await Desk.open(postgres.fresh(postgres.tiny_world()), "tiny", 0, "enforce")
+    moment = await desk.moment()
+    asked = "SHOW idle_in_transaction_session_timeout"
+    assert await moment.read(lambda connection: connection.exec_driver_sql(asked).scalar()) == "0"
+    moment.close()
+    await desk.close()
+
+
+async def test_many_changes_and_a_restore_at_once_leave_a_world_that_could_be(anywhere: None) -> None:
     await ask("save_snapshot", name="start")
     small: dict[str, Any] = DAMAGED | {"amount_minor": 100}
-    changes = [ask("refund_payment", key=f"k{n}", **small) for n in range(50)]
-    await asyncio.gather(*changes[:25], ask("restore_snapshot", name="start"), *changes[25:])
+    changes = [ask("refund_payment", key=f"k{n}", **small) for n in range(24)]
+    await asyncio.gather(*changes[:12], ask("restore_snapshot", name="start"), *changes[12:])
     payment = await ask("get_record", record_id="PAY-5007")
     refunds = [refund["amount"]["amount_minor"] for refund in payment["refunds"]]
     assert payment["refunded"]["amount_minor"] == sum(refunds) == 100 * len(refunds)
@@ -184,6 +214,63 @@ async def test_a_snapshot_is_private_and_replaced_only_when_that_is_said(crm: No
     kept.write_bytes(b"no database at all, but long enough to look like one")
     assert "cannot be read" in await ask("restore_snapshot", name="s")
     assert (await ask("diff_world"))["count"] == 0
+
+
+async def test_a_snapshot_in_postgresql_is_replaced_only_when_that_is_said_and_some_are_refused() -> None:
+    import psycopg
+
+    where = postgres.fresh(postgres.tiny_world())
+    async with server.running(Settings(where, admin=True)):
+        await ask("save_snapshot", name="s-1")
+        assert "There is a snapshot s-1 already" in await ask("save_snapshot", name="s-1")
+        assert (await ask("save_snapshot", name="s-1", replace=True))["name"] == "s-1"
+        for tool in ("save_snapshot", "restore_snapshot"):
+            assert "cannot be a snapshot's name" in await ask(tool, name='"; DROP')
+        assert "There is no snapshot named t. There are: s-1." in await ask("restore_snapshot", name="t")
+        assert "A seed is 0 to" in await ask("reset_world", seed=2**31)
+        with psycopg.connect(where) as connection:
+            connection.execute('ALTER TABLE "toolward_snapshot_s-1".tickets DROP COLUMN title')
+        assert "made by another version" in await ask("restore_snapshot", name="s-1")
+        assert "made by another version" in await ask("diff_world", since="s-1")
+        assert (await ask("diff_world"))["count"] == 0
+    with pytest.raises(ConfigurationError, match="in SQLite files only"):
+        async with server.running(Settings(where, worlds="tenant")):
+            raise AssertionError("it must not begin")
+
+
+def test_a_restore_in_postgresql_holds_nobody_up_and_can_be_taken_back() -> None:
+    writer = open_world(postgres.fresh(postgres.tiny_world()), "tiny", 0).execution_options(**{WRITES: True})
+    kept = snapshots_of(writer)
+    kept.save("start")
+    one, other = customers.c.id == "CUS-2001", customers.c.id == "CUS-2002"
+
+    def happen(connection: Connection) -> int:
+        what = {"at": datetime(2026, 11, 16), "type": "x.y", "record_type": "x", "record_id": "X-1"}  # noqa: DTZ001
+        row = {**what, "version": 1, "actor": "ada", "changes": "{}"}
+        return connection.execute(events.insert().returning(events.c.seq), row).scalar_one()
+
+    with write_transaction(writer) as connection:
+        first, second = (
+            connection.scalars(select(customers.c.email).where(who)).one() for who in (one, other)
+        )
+        for who, email in ((one, "x@example.org"), (other, first), (one, second)):
+            connection.execute(customers.update().where(who).values(email=email))
+        assert [happen(connection) for _ in range(3)] == [1, 2, 3]
+    with write_transaction(writer) as connection:
+        kept.restore(connection, "start")
+        connection.rollback()
+    with read_transaction(writer.execution_options(**{WRITES: False})) as reader:
+        assert reader.scalars(select(customers.c.email).where(one)).one() == second
+        with write_transaction(writer) as connection:
+            assert happen(connection) > 3, "the numbers are as they were"
+        with write_transaction(writer) as connection:
+            kept.restore(connection, "start")
+        assert len(reader.execute(select(events)).all()) == 3, "a moment stays what it was"
+    with kept.kept("start").opened() as before, read_transaction(writer) as after:
+        assert not difference(before, after)
+    with write_transaction(writer) as connection:
+        assert happen(connection) == 1
+    writer.dispose()
 
 
 # A world for each tenant

@@ -17,8 +17,8 @@ from toolservers.crm.kinds import ADMIN, RecordType
 from toolservers.crm.outbox import Events
 from toolservers.crm.work import View
 from toolservers.crm.world.difference import difference
+from toolservers.crm.world.moments import Snapshot
 from toolservers.crm.world.passing import Passed, advance
-from toolservers.crm.world.snapshots import Snapshot, opened
 from toolservers.crm.world.tables import world
 from toolward.errors import ConfigurationError, Denied, ToolError
 from toolward.kit import Context, ToolServer, Transaction
@@ -147,17 +147,17 @@ def reset(connection: Connection, desk: Desk, pack: str, seed: int | None) -> Sn
     """Raises ToolError for a pack that there is not."""
     row = connection.execute(world.select()).one()
     try:
-        beginning = desk.snapshots.beginning(pack or row.pack, row.seed if seed is None else seed)
+        return desk.snapshots.reset(connection, pack or row.pack, row.seed if seed is None else seed)
     except ConfigurationError as error:
         raise ToolError(error.text) from None
-    return desk.snapshots.reset(connection, beginning)
 
 
 def compare(view: View, desk: Desk, since: str, limit: int | None) -> Difference:
     """Raises ToolError for a snapshot that there is not."""
     row = view.connection.execute(world.select()).one()
-    kept = desk.snapshots
-    with opened(kept.path(since) if since else kept.beginning(row.pack, row.seed)) as before:
+    snapshots = desk.snapshots
+    kept = snapshots.kept(since) if since else snapshots.beginning(row.pack, row.seed)
+    with kept.opened() as before:
         found = difference(before, view.connection, at_most=limit)
     return Difference(found.count, found.added, found.removed, found.changed, found.left_out)
 

@@ -13,8 +13,8 @@ from toolservers.crm.desk import Desk
 from toolservers.crm.work import View, Work
 from toolservers.crm.world import clock
 from toolservers.crm.world.digest import digest
+from toolservers.crm.world.moments import Snapshot
 from toolservers.crm.world.passing import advance
-from toolservers.crm.world.snapshots import Snapshot
 from toolservers.crm.world.tables import world
 from toolservers.crm.world.truth import contradictions
 from toolward.errors import ToolError

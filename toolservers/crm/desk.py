@@ -14,7 +14,7 @@ from toolservers.crm.kinds import RuleMode
 from toolservers.crm.webhooks import Pace, Target, Webhook
 from toolservers.crm.work import View, Work
 from toolservers.crm.world.database import Database
-from toolservers.crm.world.snapshots import Snapshots
+from toolservers.crm.world.moments import Snapshots, snapshots_of
 from toolservers.crm.world.tables import world
 from toolward.kit import Context
 from toolward.kit.effects import Effects, Transaction
@@ -78,7 +78,7 @@ class Desk:
 
     @property
     def snapshots(self) -> Snapshots:
-        return Snapshots(self.database.writer)
+        return snapshots_of(self.database.writer)
 
     async def see(
         self, by: Principal, look: Callable[Concatenate[View, P], T], *asked: P.args, **named: P.kwargs
@@ -111,4 +111,6 @@ class Desk:
 def _pinned(engine: Engine) -> Connection:
     connection = engine.execution_options(**{WRITES: False}).connect()
     connection.execute(select(world.c.now)).one()  # a transaction has its moment from its first look
+    if engine.dialect.name == "postgresql":  # which would end it when nobody has read for a minute
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
     return connection

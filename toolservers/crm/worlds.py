@@ -16,7 +16,7 @@ from toolservers.crm.desk import Desk
 from toolservers.crm.faults import READS
 from toolservers.crm.kinds import ADMIN
 from toolservers.crm.webhooks import Target
-from toolservers.crm.world.snapshots import WORLDS, Snapshots, copied
+from toolservers.crm.world.snapshots import WORLDS, FileSnapshots, copied
 from toolward.errors import ConfigurationError, Overloaded, ToolError
 from toolward.kit.options import secret
 from toolward.types import Principal, ToolCall, ToolResult
@@ -162,13 +162,14 @@ def _begin(settings: "Settings", folder: Path, path: Path) -> None:
         raise Overloaded(
             f"There are {MOST} worlds already.", hint="Remove files of those that are done with."
         )
-    kept = Snapshots(None, file_of(settings.database))
+    kept = FileSnapshots(None, file_of(settings.database))
     try:
         named = settings.worlds_from
-        source = kept.path(named) if named else Snapshots(None, path).beginning(settings.pack, settings.seed)
+        own = FileSnapshots(None, path)
+        source = kept.kept(named) if named else own.beginning(settings.pack, settings.seed)
     except ToolError as error:
         raise ConfigurationError(str(error), hint="It is named by --worlds-from.") from None
-    copied(source, path)
+    copied(source.path, path)
 
 
 def file_name(tenant: str) -> str:
