@@ -43,7 +43,7 @@ MEMO_NEEDS_ORDER = Rule(
     "memo-needs-order",
     "A credit memo names its order; only a support lead grants goodwill without one.",
     "business-service-levels",
-    ("A credit memo names its order", "Only a support lead grants goodwill without"),
+    ("A credit memo names its order", "Without an order, only a support lead decides"),
 )
 IN_BOUNDS = Rule(
     "amount-in-bounds",
