@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search \
+.PHONY: help install demo up test fuzz conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -60,6 +60,9 @@ bench-loop: install  ## what a turn of an agent costs, beside three other framew
 
 bench-gateway: install  ## what a hop through the gateway costs, beside nginx and other gateways (needs nginx, wrk, h2load, cc)
 	@$(BIN)/python -m benchmarks.gateway
+
+bench-crm: install  ## what the CRM costs: calls by tool, worlds made, reset and restored; SQLite and PostgreSQL
+	@$(BIN)/python -m benchmarks.crm
 
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults

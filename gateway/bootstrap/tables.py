@@ -2,7 +2,6 @@
 process, and the tools that the table declares itself."""
 
 import asyncio
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -37,26 +36,26 @@ def table_catalog(table: Table) -> Catalog:
     declared: dict[str, list[Tool]] = {}
     for name, tool in table.tools:
         declared.setdefault(name.partition(".")[0], []).append(tool)
-    if table.shipped and (twice := declared.keys() & set(SHIPPED)):
-        raise ConfigurationError(
-            f"{table.file}: the tools of {min(twice)} come along with `catalog: shipped`.",
-            hint="Declare only tools of other servers, or leave `catalog` out.",
-        )
+    shipped = {name: _tools_of(name) for name in SHIPPED} if table.shipped else {}
+    for name, tools in shipped.items():
+        if twice := {tool.name for tool in tools} & {tool.name for tool in declared.get(name, ())}:
+            raise ConfigurationError(
+                f"{table.file}: {name}.{min(twice)} comes along with `catalog: shipped`.",
+                hint="Declare only tools that do not, such as those that are off; or leave `catalog` out.",
+            )
     agents = [Agent(tool.name) for tool in declared.pop(AGENTS, ())]
     if table.shipped:
         agents += [agent.shown for agent in load_agents(shipped_agents())]
-    listings = list(_shipped()) if table.shipped else []
+    listings = [
+        Listing(name, "stdio", "in this process", (*tools, *declared.pop(name, ())))
+        for name, tools in shipped.items()
+    ]
     listings += [Listing(name, "stdio", table.file, tuple(tools)) for name, tools in declared.items()]
     facts = {**(FACTS if table.shipped else {}), **table.facts, **built_in.FACTS}
     catalog = build_catalog([*listings, people.LISTING, listing(tuple(agents))], facts)
     if catalog.problems:
         raise ConfigurationError(f"{table.file}: {catalog.problems[0]}")
     return catalog
-
-
-def _shipped() -> Iterator[Listing]:
-    for name in SHIPPED:
-        yield Listing(name, "stdio", "in this process", _tools_of(name))
 
 
 @cache

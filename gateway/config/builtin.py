@@ -21,19 +21,29 @@ CRM = Address("127.0.0.1", 8740)
 FILES = Address("127.0.0.1", 8731)
 
 _READS = ToolFacts(changes=False, idempotent=True)
+_KEYED = ToolFacts(changes=True, keeps_keys=True)
 
 FACTS = {
     "calculator.*": _READS,
     "search.*": _READS,
     "files.list_files": _READS,
     "files.read_file": _READS,
-    "files.write_file": ToolFacts(changes=True, keeps_keys=True),
+    "files.write_file": _KEYED,
     "crm.find_records": _READS,
     "crm.get_record": _READS,
-    "crm.add_ticket_message": ToolFacts(changes=True, keeps_keys=True),
-    "crm.refund_payment": ToolFacts(changes=True, keeps_keys=True),
+    "crm.create_ticket": _KEYED,
+    "crm.update_ticket": _KEYED,
+    "crm.add_ticket_message": _KEYED,
+    "crm.update_customer": _KEYED,
+    "crm.change_order": _KEYED,
+    "crm.create_return": _KEYED,
+    "crm.refund_payment": _KEYED,
+    "crm.create_credit_memo": _KEYED,
+    "crm.change_subscription": _KEYED,
+    "crm.schedule_meeting": _KEYED,
 }
-"""What we know of our own tools, by qualified name or glob."""
+"""What we know of our own tools, by qualified name or glob. Of the CRM's admin tools (`reset_world` and the like)
+nothing is said: then they change things and are repeated for nobody."""
 
 
 def builtin_settings(home: Path, *, free_ports: bool = False) -> Settings:

@@ -135,9 +135,7 @@ def _end(folder: Path) -> End:
 
 def look(folder: Path) -> Found:
     with closing(sqlite3.connect(folder / DATABASE)) as crm:
-        refunds = crm.execute(
-            "SELECT payment_id, amount_minor, reason FROM refunds ORDER BY number"
-        ).fetchall()
+        refunds = crm.execute("SELECT payment_id, amount_minor, reason FROM refunds ORDER BY id").fetchall()
         messages = crm.execute("SELECT ticket_id, body FROM messages ORDER BY ticket_id, number").fetchall()
     with closing(sqlite3.connect(folder / LEDGER)) as ledger:
         asked: list[Request] = ledger.execute("SELECT kind, state, tool FROM input_requests").fetchall()

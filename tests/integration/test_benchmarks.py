@@ -1,5 +1,6 @@
 """The benchmarks still run, and measure right answers; their figures are not looked at here."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from benchmarks.gateway.parts import Bounds, Compared
 from benchmarks.gateway.report import Report, aims, text
 from benchmarks.gateway.rounds import Row
 from gateway.config.parse import read_settings
-from toolward.types import CallContext, ToolCall, ToolResult
+from toolservers.crm.tools import server as crm
+from toolward.types import CallContext, Principal, ToolCall, ToolResult
 
 
 def test_the_doors_can_be_measured() -> None:
@@ -130,3 +132,19 @@ def test_the_gateways_report_says_which_aims_are_met() -> None:
     assert [aim.met for aim in aims(found)] == [True, True, True, True, True, False]
     assert "| toolward | 64 | 1,000 | 1.00 | 6.00 | 60 | 100 | 50.0% | 2.00 | 2.00 |" in text(found)
     assert "litellm did not take part (to the end): it did not start" in text(found)
+
+
+def test_the_crm_can_be_measured() -> None:
+    words = ["--rounds", "1", "--calls", "2", "--packs", "tiny", "--databases", "sqlite", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.crm", *words],
+        capture_output=True,
+        timeout=100,
+        text=True,
+        check=True,
+    )
+    found = {one["what"]: one["figure"] for one in json.loads(done.stdout)}
+    assert all(figure > 0 for figure in found.values())
+    named = {what.partition(",")[0].partition(" ")[0] for what in found}
+    tools = {tool.name for tool in asyncio.run(crm.list_tools(Principal("anybody"))).tools}
+    assert tools | {"reset_world", "save_snapshot", "restore_snapshot", "diff_world", "made"} == named

@@ -39,7 +39,7 @@ _KEYS = {  # of every table that is covered, or lies beside
 }
 _FREE = {  # what no entry covers: it follows from events, or is a hint
     "runs": {"last_seq", "state", "input", "answer", "error_code", "error_message", "turns", "calls",
-             "input_tokens", "output_tokens", "updated_at", "erased_seq"},
+             "input_tokens", "output_tokens", "cost", "updated_at", "erased_seq"},
     "chain_segments": {"open"},
     "request_transitions": {"salt"},  # of an earlier one: the row that it was of has moved on
 }  # fmt: skip

@@ -312,7 +312,7 @@ async def test_every_record_keeps_its_output_schema(crm: None) -> None:
         listed = await call("find_records", record_type=record_type, limit=100)
         assert listing.violations(listed.structured) == ()
         for summary in listed.structured["records"]:
-            read = (await call("get_record", record_id=summary["id"])).structured
+            read = (await call("get_record", record_id=summary["id"], record_type=record_type)).structured
             assert record.violations(read) == ()
             assert (read["record_type"], read["id"]) == (record_type, summary["id"])
 
@@ -349,7 +349,7 @@ def test_the_database_lies_in_the_home_that_is_set(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("TOOLWARD_HOME", str(tmp_path))
     assert Settings().database == tmp_path / "crm.db"
     monkeypatch.delenv("TOOLWARD_HOME")
-    assert Settings().database.parts[-2:] == ("toolward", "crm.db")
+    assert Path(Settings().database).parts[-2:] == ("toolward", "crm.db")
 
 
 async def test_the_tool_list_is_short_enough_for_a_model() -> None:

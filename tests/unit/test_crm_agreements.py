@@ -86,7 +86,8 @@ def it_is(connection: Connection, instant: datetime) -> None:
          "to the large box (29.00 EUR) with the delivery of 2026-12-04"),
         ("SUB-6004", "downgrade", {"plan": "SMALL"}, {"pending_plan": "small", "pending_on": date(2026, 12, 14)},
          "(18.00 EUR) with the delivery of 2026-12-14. What has been charged is not given back"),
-        ("SUB-6001", "rhythm", {"months": 3}, {"pending_rhythm_months": 3, "rhythm_months": 1}, "every 3 months, not"),
+        ("SUB-6001", "rhythm", {"months": 3}, {"pending_rhythm_months": 3, "rhythm_months": 1},
+         "every 3 months, not 1"),
         ("SUB-6001", "pause", {"months": 3}, {"status": "paused", "paused_until": date(2027, 2, 16),
          "next_on": date(2027, 3, 4), "pauses_this_year": 1}, "paused until 2027-02-16"),
         ("SUB-6005", "resume", {}, {"status": "active", "paused_until": None, "next_on": date(2027, 2, 3)},
@@ -108,12 +109,22 @@ def test_a_subscription_changes_as_the_pages_say(
     before = subscription(here, identity)
     rehearsed = turned(here, identity, change, dry_run=True, **asked)
     assert subscription(here, identity) == before
-    assert turned(here, identity, change, **asked) == rehearsed
+    assert f"Nothing is changed yet. {turned(here, identity, change, **asked)}" == rehearsed
     assert said in rehearsed
     shown = subscription(here, identity)
     assert {name: getattr(shown, name) for name in after} == after
     assert shown.version == 2
     assert shown.price.amount_minor == PRICES[shown.kind][shown.plan]
+
+
+def test_what_a_dry_run_shows_is_the_version_to_expect(here: Connection) -> None:
+    asked: dict[str, Any] = {"plan": "", "months": 0}
+    shown = change_subscription(work(here), "SUB-6001", "end", **asked, expected_version=0, dry_run=True)
+    assert (shown.version, shown.dry_run) == (1, True)
+    done = change_subscription(
+        work(here), "SUB-6001", "end", **asked, expected_version=shown.version, dry_run=False
+    )
+    assert (done.version, done.dry_run, done.changes) == (2, False, shown.changes)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ async def test_a_message_is_added_to_its_ticket(crm: None) -> None:
     [
         ("TCK-3999", "Hello", "There is no ticket TCK-3999. The nearest: TCK-300"),
         ("ORD-1007", "Hello", "type order, not ticket"),
-        ("TCK-3003", " \n", "The message has no text"),
+        ("TCK-3003", " \n", "`body` has no text"),
     ],
 )
 async def test_a_message_that_cannot_be_added_is_refused(

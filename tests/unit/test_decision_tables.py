@@ -215,7 +215,7 @@ def test_all_mistakes_of_a_table_are_told_at_once(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ("  search.find: {}\ncatalog: shipped\n", "come along"),
+        ("  search.search: {}\ncatalog: shipped\n", "search.search comes along"),
         ("  crm.bad: {schema: {type: object, properties: 3}}\n", "is left out"),
     ],
 )

@@ -23,6 +23,7 @@ EXTRAS = {
 
 LENT = {
     "toolward/outbound/for_httpx.py": ("gateway", "httpx"),
+    "toolward/store/postgres.py": ("postgres", "psycopg"),
     "toolward/store": ("crm", "sqlalchemy"),
     "toolward/kit/effects/sqlalchemy_store.py": ("crm", "sqlalchemy"),
 }

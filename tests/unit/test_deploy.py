@@ -1,11 +1,18 @@
 """No container engine runs here: what can be checked without one is."""
 
+import asyncio
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+
+from gateway.config.builtin import FACTS
+from gateway.core.catalog import ToolFacts
+from toolservers.crm.tools import server as crm
+from toolward.types import Principal
 
 ROOT = Path(__file__).parents[2]
 SERVERS = {"calculator", "search", "files", "crm"}
@@ -26,6 +33,24 @@ def test_the_gateway_may_follow_its_servers_names_into_composes_network() -> Non
     config: Any = YAML(typ="safe").load(path.read_text())  # pyright: ignore[reportUnknownMemberType] -- untyped
     networks = {name: one["networks"] for name, one in config["backends"].items()}
     assert networks == {name: ["private"] for name in SERVERS}
+
+
+def test_the_gateway_knows_of_its_servers_tools_what_the_built_in_configuration_knows() -> None:
+    path = ROOT / "deploy" / "toolward.yaml"
+    config: Any = YAML(typ="safe").load(path.read_text())  # pyright: ignore[reportUnknownMemberType] -- untyped
+    said = {
+        f"{backend}.{tool}": ToolFacts(**facts)
+        for backend, one in config["backends"].items()
+        for tool, facts in one["facts"].items()
+    }
+    built_in = {name: facts for name, facts in FACTS.items() if name.startswith("crm.")}
+    assert {name: facts for name, facts in said.items() if name.startswith("crm.")} == built_in
+
+
+def test_the_crms_bundle_tells_of_each_of_its_tools() -> None:
+    manifest = json.loads((ROOT / "deploy" / "bundles" / "crm" / "manifest.json").read_text(encoding="utf-8"))
+    tools = asyncio.run(crm.list_tools(Principal("anybody"))).tools
+    assert [one["name"] for one in manifest["tools"]] == [tool.name for tool in tools]
 
 
 def test_only_the_gateway_is_published_and_only_on_loopback(compose: Any) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from toolward.errors import DeadlineExceeded, InvalidArguments
+from toolward.errors import ConfigurationError, DeadlineExceeded, InvalidArguments
 from toolward.kit import Context, Effects, ToolServer, Transaction
+from toolward.kit.command import run
 from toolward.kit.effects.sqlite_store import SqliteStore
 from toolward.types import NO_CONTEXT, Principal, ToolCall, ToolResult
 
@@ -111,3 +112,25 @@ async def test_bad_arguments_do_not_get_so_far(shelf: Any) -> None:
     with pytest.raises(InvalidArguments):
         await call(Principal("ada", tenant="red"), "", text=1)
     assert held.books == {}
+
+
+def count(arguments: list[str]) -> int:
+    """A command of a server's own."""
+    if arguments == ["--wrong"]:
+        raise ConfigurationError("That is wrong.")
+    return len(arguments)
+
+
+def test_a_server_brings_commands_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    server = ToolServer("stock", commands={"count": f"{__name__}:count", "lost": "no.such.module:main"})
+    run(server, ["count"])
+    with pytest.raises(SystemExit) as counted:
+        run(server, ["count", "a", "b"])
+    assert counted.value.code == 2
+    with pytest.raises(SystemExit) as failed:
+        run(server, ["count", "--wrong"])
+    assert failed.value.code == 1
+    assert "That is wrong." in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(server, ["--help"])  # which imports none of them
+    assert "toolserver stock count --help" in capsys.readouterr().out

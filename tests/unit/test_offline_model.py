@@ -186,13 +186,28 @@ UNCLEAR: list[tuple[str, str]] = [  # question, what the answer says
     ("Do not refund 5 EUR of payment PAY-5007", "Payment PAY-5007: status captured"),
     ("Look up PAY-5007 and don't refund 5 EUR of it", "Payment PAY-5007: status captured"),
     ("Refund nothing of payment PAY-5007, 5 EUR was wrong", "Payment PAY-5007: status captured"),
+    # what other tools do that change something: none is taken for another, and none guesses what it lacks
+    ("Cancel ORD-1009 and its payment", "none of the offered tools does that"),
+    ("Return the vase of ORD-1007", "Order ORD-1007: status delivered"),
+    ("Meet CUS-2006 on Monday at 10", "Customer CUS-2006"),
+    ("Should we change the order ORD-1009?", "Order ORD-1009"),
+    ("Create a ticket for CUS-2004", "I could not do “Create a ticket"),
+    ("Create a return for ORD-1007 because it is damaged", "I could not do “Create a return"),
+    (
+        "Create a credit memo of 5 EUR for CUS-2006 because of the delay",
+        "I could not do “Create a credit memo",
+    ),
+    ("Change the order ORD-1009", "crm__change_order needs `change`"),
+    ("Update the tickets TCK-3001 and TCK-3003", "crm__update_ticket needs `ticket_id`"),
+    ("Schedule a meeting with CUS-2006", "crm__schedule_meeting needs"),
 ]
+READING = {"crm__get_record", "crm__find_records", "search__search", "search__fetch", "calculator__calculate"}
 
 
 @pytest.mark.parametrize(("question", "says"), UNCLEAR, ids=[one[0][:40] for one in UNCLEAR])
 async def test_what_is_not_clearly_ordered_changes_nothing(desk: Desk, question: str, says: str) -> None:
     told = await desk.ask(question)
-    assert "crm__refund_payment" not in dict(told.calls)
+    assert dict(told.calls).keys() <= READING
     assert says in told.answer
 
 
@@ -225,6 +240,12 @@ async def test_the_demo_is_answered_from_what_the_tools_say(desk: Desk, tmp_path
         assert "kb://fernhill/returns-policy" in text
         assert "Work out a 15 % goodwill credit on its total: 15% of 84.80 = 12.72." in text
     assert told.answer.endswith("Done: Save a short summary to notes/ORD-1007.md.")
+
+
+async def test_of_what_may_be_done_with_a_record_only_that_is_told(desk: Desk) -> None:
+    placed, delivered = [(await desk.ask(f"Look up {one}")).answer for one in ("ORD-1017", "ORD-1007")]
+    assert "allowed actions change_order: cancel" in placed
+    assert "change_order" not in delivered
 
 
 async def test_the_figure_follows_the_record(desk: Desk) -> None:

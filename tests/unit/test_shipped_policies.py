@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.config.builtin import FACTS
 from gateway.core import agent_tools, built_in, people
 from gateway.core.catalog import Catalog, ToolFacts, build_catalog
 from gateway.core.policy import BoundPolicy, bind
@@ -47,13 +48,22 @@ def catalog() -> Catalog:
     return build_catalog([*servers, web, people.LISTING, agents], facts)
 
 
-@pytest.fixture(params=["default", "read-only", "support"])
+@pytest.fixture(params=["customers", "default", "read-only", "support"])
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 def refund(amount_minor: int) -> Call:
     return "crm.refund_payment", {"payment_id": "PAY-5007", "amount_minor": amount_minor, "reason": "Damaged"}
+
+
+def memo(amount_minor: int) -> Call:
+    about = {"customer_id": "CUS-2006", "currency": "EUR", "reason": "Late", "basis": "service_level"}
+    return "crm.create_credit_memo", {"amount_minor": amount_minor, **about}
+
+
+def cancel(**more: Any) -> Call:
+    return "crm.change_order", {"order_id": "ORD-1009", "change": "cancel", **more}
 
 
 def decide(bound: BoundPolicy, catalog: Catalog, who: Principal, call: Call) -> tuple[str, str]:
@@ -83,7 +93,11 @@ def test_every_rule_that_restrains_says_why(name: str) -> None:
 DEFAULT: list[tuple[Call, tuple[str, str]]] = [
     *((call, ("allow", "reading")) for call in READS),
     (("files.write_file", {"path": "notes/a.md", "content": "x"}), ("allow", "notes")),
-    (("crm.add_ticket_message", {"ticket_id": "TCK-3003", "body": "x"}), ("allow", "ticket-messages")),
+    (("crm.add_ticket_message", {"ticket_id": "TCK-3003", "body": "x"}), ("allow", "tickets")),
+    (cancel(), ("ask", "order-changes")),
+    (cancel(dry_run=True), ("allow", "dry-runs")),
+    (memo(50_000), ("ask", "credit-memos")),
+    (memo(50_001), ("deny", "no-large-credit-memos")),
     (refund(1), ("ask", "small-refunds")),
     (refund(5000), ("ask", "small-refunds")),
     (refund(5001), ("ask", "larger-refunds")),
@@ -113,7 +127,9 @@ def test_read_only(catalog: Catalog, who: Principal) -> None:
         assert decide(bound, catalog, who, call) == ("allow", "reading")
     assert decide(bound, catalog, who, ("web.open_page", {})) == ("allow", "known-to-change-nothing")
     hidden = [tool.name for tool in catalog.tools if not bound.listable(who, tool)]
-    changing = ["files.write_file", "crm.add_ticket_message", "crm.refund_payment", "web.post_form"]
+    read = [call[0] for call in READS]
+    crm = [tool.name for tool in catalog.tools if tool.backend == "crm" and tool.name not in read]
+    changing = ["files.write_file", *crm, "web.post_form"]
     for_runs_only = [people.ASK, people.ESCALATE]
     assert hidden == [*changing, *for_runs_only, "agents.send_message"]  # as no operation `run.message`
     run = RunScope("run_1", "clerk", ("*",))
@@ -141,6 +157,10 @@ SUPPORT_TEAM: list[tuple[Call, tuple[str, str]]] = [
     (refund(1), ("ask", "refunds-need-a-lead")),
     (refund(50_000), ("ask", "refunds-need-a-lead")),
     (refund(50_001), ("deny", "no-large-refunds")),
+    (cancel(), ("ask", "cancelling")),
+    (cancel(dry_run=True), ("allow", "dry-runs")),
+    (memo(50_000), ("ask", "credit-memos")),
+    (memo(50_001), ("deny", "no-large-credit-memos")),
     (("web.open_page", {}), ("deny", "")),
 ]
 
@@ -149,3 +169,14 @@ SUPPORT_TEAM: list[tuple[Call, tuple[str, str]]] = [
 @pytest.mark.parametrize(("call", "expected"), SUPPORT_TEAM)
 def test_support(catalog: Catalog, who: Principal, call: Call, expected: tuple[str, str]) -> None:
     assert decide(bind(shipped("support"), catalog), catalog, who, call) == expected
+
+
+def test_of_the_crms_tools_the_gateway_knows_what_they_do_and_of_its_admin_tools_nothing() -> None:
+    """What is unknown changes things and is never repeated: for a tool of ours that is left out by mistake, a run
+    would ask people about its outcome after each crash."""
+    crm = {f"crm.{tool.name}": tool.annotations or {} for tool in listed("crm").tools}
+    known = {name: facts for name, facts in FACTS.items() if name.startswith("crm.")}
+    assert known.keys() == crm.keys()
+    for name, facts in known.items():
+        assert facts.changes is not crm[name]["readOnlyHint"]
+        assert facts.keeps_keys or facts.idempotent

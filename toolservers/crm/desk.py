@@ -2,18 +2,24 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Connection
+from anyio.to_thread import run_sync
+from sqlalchemy import Connection, Engine, select
 
 from toolservers.crm import changes, finding, reading
 from toolservers.crm.actor import actor_of
+from toolservers.crm.faults import Faults, Moment
 from toolservers.crm.kinds import RuleMode
+from toolservers.crm.webhooks import Pace, Target, Webhook
 from toolservers.crm.work import View, Work
 from toolservers.crm.world.database import Database
+from toolservers.crm.world.moments import Snapshots, snapshots_of
+from toolservers.crm.world.tables import world
 from toolward.kit import Context
 from toolward.kit.effects import Effects, Transaction
 from toolward.kit.effects.sqlalchemy_store import SqlAlchemyStore
+from toolward.store import WRITES
 from toolward.types import Principal
 
 P = ParamSpec("P")
@@ -31,8 +37,11 @@ class Desk:
     get_record = staticmethod(reading.get_record)
 
     def __init__(self, database: Database, mode: RuleMode) -> None:
-        self._database = database
+        self.database = database
+        self.faults = Faults()
         self._mode: RuleMode = mode
+        self.webhook: Webhook | None = None
+        self._effects: Effects[Connection] | None = None
 
     @classmethod
     async def open(cls, where: Path | str, pack: str, seed: int, mode: RuleMode) -> "Desk":
@@ -40,10 +49,36 @@ class Desk:
         return cls(await Database.open(where, pack, seed), mode)
 
     async def close(self) -> None:
-        await self._database.close()
+        """Call it when no call is under way any more."""
+        self.faults.close()
+        if self.webhook is not None:
+            await self.webhook.close()
+        if self._effects is not None:
+            await self._effects.close()
+        await self.database.close()
 
     def effects(self) -> Effects[Connection]:
-        return Effects(SqlAlchemyStore(self._database.writer))
+        """The same at each time; closed with the desk."""
+        if self._effects is None:
+            self._effects = Effects(SqlAlchemyStore(self.database.writer))
+        return self._effects
+
+    async def moment(self) -> Moment:
+        """This very moment, to be read later; close it."""
+        return Moment(await run_sync(_pinned, self.database.writer))
+
+    def at(self, moment: Moment) -> "Desk":
+        """A desk that sees that moment, and can change nothing."""
+        return Desk(cast(Database, moment), self._mode)
+
+    async def tell(self, target: Target, tenant: str = "", pace: Pace = Pace()) -> None:  # noqa: B008 -- immutable
+        """Tell a webhook what happens, from now on or from where it was the last time."""
+        self.webhook = Webhook(self.database.writer, target, tenant, pace)
+        await self.webhook.start()
+
+    @property
+    def snapshots(self) -> Snapshots:
+        return snapshots_of(self.database.writer)
 
     async def see(
         self, by: Principal, look: Callable[Concatenate[View, P], T], *asked: P.args, **named: P.kwargs
@@ -53,7 +88,7 @@ class Desk:
         def seen(connection: Connection) -> T:
             return look(View(connection, actor_of(connection, by), self._mode), *asked, **named)
 
-        return await self._database.read(seen)
+        return await self.database.read(seen)
 
     async def do(
         self,
@@ -71,3 +106,11 @@ class Desk:
             return change(Work(connection, actor, self._mode), *asked, **named)
 
         return await tx.run(done)
+
+
+def _pinned(engine: Engine) -> Connection:
+    connection = engine.execution_options(**{WRITES: False}).connect()
+    connection.execute(select(world.c.now)).one()  # a transaction has its moment from its first look
+    if engine.dialect.name == "postgresql":  # which would end it when nobody has read for a minute
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+    return connection

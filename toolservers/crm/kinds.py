@@ -47,3 +47,14 @@ RefundBasis = Literal["goodwill", "return", "damage", "delay", "price_match", "c
 CreditBasis = Literal["service_level", "delay", "goodwill", "price_match"]
 SubscriptionChange = Literal["upgrade", "downgrade", "rhythm", "pause", "resume", "end"]
 RuleMode = Literal["enforce", "advise", "off"]
+
+ADMIN = (
+    "reset_world",
+    "advance_clock",
+    "inject_fault",
+    "save_snapshot",
+    "restore_snapshot",
+    "diff_world",
+    "list_events",
+)
+"""The tools that an operator has; no fault ever touches them."""

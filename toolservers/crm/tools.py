@@ -1,7 +1,7 @@
 """Tools over a demo company's CRM: find and read records, answer tickets, change orders, refund payments."""
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,13 +13,15 @@ from toolservers.crm import kinds
 from toolservers.crm.records import AddedMessage, Address, Changed, Found, Item, Record, RefundReceipt
 from toolward.errors import ConfigurationError
 from toolward.kit import Context, Effects, ToolServer, Transaction
+from toolward.types import Principal, ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from toolservers.crm.desk import Desk
+    from toolservers.crm.worlds import Worlds
 else:
-    Connection = Desk = Any  # they bring SQLAlchemy (0.3 s), which listing tools does not need
+    Connection = Desk = Worlds = Any  # they bring SQLAlchemy (0.3 s), which listing tools does not need
 
 
 def _default_database() -> Path:
@@ -37,14 +39,23 @@ class Settings:
         Path | str,
         "SQLite file, made at the first start, or postgresql://USER@HOST/NAME; default: crm.db in the data folder",
     ] = field(default_factory=_default_database, repr=False)  # a URL may hold a password
-    pack: Annotated[str, "what a new world is filled with: tiny, support or large"] = "tiny"
+    pack: Annotated[str, "what a new world is filled with: tiny, scenarios, support or large"] = "tiny"
     seed: Annotated[int, "of a generated pack: the same seed gives the same world"] = 0
     rules: Annotated[str, "the shop's rules: enforce, advise (tell, and do it) or off"] = "enforce"
+    admin: Annotated[bool, "true: offer the tools by which an operator controls the world"] = False
+    worlds: Annotated[str, "one: everybody's; tenant: each tenant has a database of their own"] = "one"
+    worlds_from: Annotated[str, "snapshot that a tenant's world begins with; default: its pack"] = ""
+    webhook_url: Annotated[
+        str, "where events are told, signed with the secret in TOOLWARD_CRM_WEBHOOK_SECRET (or ..._FILE)"
+    ] = ""
+    webhook_networks: Annotated[str, "networks, with commas, that its name may lead to; or: private"] = ""
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError."""
         if self.rules not in get_args(kinds.RuleMode):
             raise ConfigurationError(f"--rules is {self.rules!r}; it can be enforce, advise or off.")
+        if self.worlds not in ("one", "tenant"):
+            raise ConfigurationError(f"--worlds is {self.worlds!r}; it can be one or tenant.")
 
     @property
     def mode(self) -> kinds.RuleMode:
@@ -60,6 +71,10 @@ server = ToolServer(
         " done now, and why not."
     ),
     settings=Settings,
+    commands={
+        "world": "toolservers.crm.command:main",
+        "scenario": "toolservers.crm.scenario_command:main",
+    },
 )
 
 READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
@@ -67,21 +82,27 @@ ADDS = {"readOnlyHint": False, "destructiveHint": False, "openWorldHint": False}
 CHANGES = {"readOnlyHint": False, "destructiveHint": True, "openWorldHint": False}
 
 Tx = Transaction[Connection]
-Version = Annotated[int, Field(ge=0), "Refused when the record has another by now; 0: any."]
+Version = Annotated[int, Field(ge=0), "Refused if it has another by now; 0: any."]
 Short = Annotated[str, Field(max_length=200)]
 Reason = Annotated[str, Field(min_length=1, max_length=500), "One sentence; the customer sees it."]
 DryRun = Annotated[bool, "Only show before and after."]
 
 
 @server.lifespan
-async def lifespan(settings: Settings) -> AsyncGenerator[Desk, None]:
-    from toolservers.crm.desk import Desk
+async def lifespan(settings: Settings) -> AsyncGenerator[Worlds, None]:
+    from toolservers.crm.worlds import Worlds
 
-    desk = await Desk.open(settings.database, settings.pack, settings.seed, settings.mode)
+    worlds = await Worlds.open(settings)
     try:
-        yield desk
+        if settings.admin:
+            from toolservers.crm.admin_tools import offered
+
+            with offered(server):
+                yield worlds
+        else:
+            yield worlds
     finally:
-        await desk.close()
+        await worlds.close()
 
 
 @server.effects
@@ -89,12 +110,19 @@ def effects(desk: Desk) -> Effects[Connection]:
     return desk.effects()
 
 
+@server.around
+async def around(
+    worlds: Worlds, principal: Principal, call: ToolCall, go: Callable[[Desk], Awaitable[ToolResult]]
+) -> ToolResult:
+    return await worlds.around(principal, call, go)
+
+
 @server.tool(title="Find records", annotations=READ_ONLY)
 async def find_records(
     ctx: Context[Desk],
     record_type: kinds.RecordType,
     query: Annotated[
-        str, Field(max_length=200), "Words that must all occur: id, name, e-mail address, title, product."
+        str, Field(max_length=200), "Words that must all occur: name, e-mail, title, product."
     ] = "",
     status: Annotated[str | None, "Such as open (ticket) or shipped (order)."] = None,
     customer_id: Annotated[str | None, "Such as CUS-2004, or an e-mail address."] = None,
@@ -134,9 +162,7 @@ async def create_ticket(
     tx: Tx,
     customer_id: str,
     title: Short,
-    body: Annotated[
-        str, Field(min_length=1, max_length=10_000), "What the customer wants, or what happened."
-    ],
+    body: Annotated[str, Field(min_length=1, max_length=10_000), "What is wanted, or happened."],
     order_id: str = "",
     priority: kinds.Priority = "normal",
     team: kinds.Team = "support",
@@ -257,7 +283,7 @@ async def create_return(
 async def refund_payment(
     ctx: Context[Desk],
     tx: Tx,
-    payment_id: Annotated[str, "Such as PAY-5007; an order's record names its payments."],
+    payment_id: Annotated[str, "Such as PAY-5007; its order names it."],
     amount_minor: Annotated[int, Field(ge=1), "Minor units of the payment's currency: 1272 is 12.72 EUR."],
     reason: Reason,
     basis: Annotated[kinds.RefundBasis, "What gives the right to it."] = "goodwill",

@@ -61,7 +61,11 @@ def main() -> None:
 
 def run(server: ToolServer[Any], arguments: list[str] | None = None) -> None:
     """Serve `server` as the command line says; returns when it was stopped, exits otherwise."""
-    options = _parser(server).parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in server.commands:
+        _run_command(server.commands[given[0]], given[1:])
+        return
+    options = _parser(server).parse_args(given)
     try:
         shared = read("", Options, vars(options))
         log_to_stderr(shared.log_format, shared.log_level)
@@ -69,6 +73,19 @@ def run(server: ToolServer[Any], arguments: list[str] | None = None) -> None:
         run_loop(_serve(server, settings, shared, stdio=options.stdio))
     except ToolwardError as error:
         _fail(error, 1)
+
+
+def _run_command(where: str, arguments: list[str]) -> None:
+    """Exits with what it says, where it says something. What it raises is told as for a server."""
+    from importlib import import_module
+
+    module, _, name = where.partition(":")
+    try:
+        status = getattr(import_module(module), name)(arguments)
+    except ToolwardError as error:
+        _fail(error, 1)
+    if status:
+        raise SystemExit(status)
 
 
 async def _serve(server: ToolServer[Any], settings: Any, options: Options, *, stdio: bool) -> None:
@@ -115,7 +132,7 @@ def _parser(server: ToolServer[Any]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"toolserver {name}",
         description=server.info.instructions or f"Serve the tools of {name}.",
-        epilog=EXAMPLES.format(name=name, secrets=SECRETS),
+        epilog=EXAMPLES.format(name=name, secrets=SECRETS) + _commands(server),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--stdio", action="store_true", help="serve MCP over stdio (the default)")
@@ -123,6 +140,11 @@ def _parser(server: ToolServer[Any]) -> argparse.ArgumentParser:
     add_flags(parser.add_argument_group(f"settings of {name}"), name, server.settings)
     add_flags(parser.add_argument_group("doors, trust, telemetry"), "", Options)
     return parser
+
+
+def _commands(server: ToolServer[Any]) -> str:
+    lines = [f"  toolserver {server.info.name} {word} --help" for word in server.commands]
+    return "\n\n" + "\n".join(["commands:", *lines]) if lines else ""
 
 
 def _address(text: str) -> Address | None:

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar, overload
@@ -76,9 +76,14 @@ class ToolServer(Generic[SettingsT]):
         title: str = "",
         instructions: str = "",
         settings: type[SettingsT] = NoSettings,
+        commands: Mapping[str, str] | None = None,
     ) -> None:
+        """`commands` are words that may follow the server's name on the command line (`toolserver crm world …`),
+        each with the function that it calls: `my_package.my_module:main`, imported then, which takes the rest of
+        the arguments and whose int, if any, is the exit code."""
         self.info = ServerInfo(name, version, title, instructions)
         self.settings = settings
+        self.commands = dict(commands or {})
         self._tools: dict[str, _Registered] = {}
         self._lifespan: Lifespan[SettingsT] | None = None
         self._state: Any = None

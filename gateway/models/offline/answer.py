@@ -71,11 +71,14 @@ def _quotation(document: JsonObject, topic: str) -> str:
 
 
 def _value(value: Json) -> str:
-    """On one line; of an object its id and name, or else its plain values."""
+    """On one line; of an object its id and name, or else its plain values. What is not allowed is not listed."""
     if isinstance(value, list):
-        return short(", ".join(_value(entry) for entry in as_list(value)[:10]))
+        entries = [entry for entry in as_list(value) if as_object(entry).get("allowed") is not False]
+        return short(", ".join(_value(entry) for entry in entries[:10]))
     record = as_object(value)
     if not record:
         return short(str(value)) if value not in (None, {}) else ""
     named = [str(record[key]) for key in ("display", "id", "name", "title") if record.get(key)]
-    return short(" ".join(named) or ", ".join(str(one) for one in record.values() if isinstance(one, str)))
+    if named and named != [record.get("id")]:
+        return short(" ".join(named))
+    return short(", ".join(one for one in record.values() if one and isinstance(one, str)))

@@ -20,7 +20,7 @@ class Tool(NamedTuple):
     name: str
     server: str
     verb: str  # the first word of its own name
-    about: set[str]  # the stems of its name and description
+    about: set[str]  # the stems of its name, its description and the choices that it offers
     properties: dict[str, JsonObject]
     required: list[str]
     schema: Schema
@@ -32,6 +32,7 @@ def read_tool(offered: ModelTool) -> Tool:
     verb, schema = name.partition("_")[0], offered.input_schema
     about = {*stems(name.replace("_", " ")), *stems(offered.description)}
     properties = {key: as_object(part) for key, part in as_object(schema.get("properties")).items()}
+    about.update(*(stems(str(choice)) for part in properties.values() for choice in part.get("enum", ())))
     required, checker = schema.get("required", []), Schema(schema, offered.name)
     return Tool(offered.name, server, verb, about, properties, required, checker, verb not in READING)
 
@@ -63,8 +64,9 @@ class Task(NamedTuple):
         """The arguments, and the names of those that are needed and nowhere found, or do not fit the schema."""
         found = {name: self._value(name, schema) for name, schema in self.tool.properties.items()}
         arguments = {name: value for name, value in found.items() if value is not None}
-        # `their orders` are not everybody's
-        theirs = [name for name in found if self.clause.points_back and name.endswith("_id")]
+        # `their orders` are not everybody's; what changes something says itself which ids it needs
+        pointed = self.clause.points_back and not self.tool.changes
+        theirs = [name for name in found if pointed and name.endswith("_id")]
         missing = sorted({*self.tool.required, *theirs} - arguments.keys())
         unfit = [one.pointer.strip("/") for one in self.tool.schema.violations(arguments)]
         return arguments, missing or unfit

@@ -9,8 +9,7 @@ from toolservers.crm.kinds import Language
 from toolservers.crm.reading.customer_facts import belongs_to_another, facts_of
 from toolservers.crm.records import Address, Changed
 from toolservers.crm.rules import customers as rules
-from toolservers.crm.rules.cards import without_cards
-from toolservers.crm.rules.text import written
+from toolservers.crm.rules.text import spoken
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world import clock
 from toolservers.crm.world.tables import addresses, notes, orders, words
@@ -115,7 +114,7 @@ def _under_way(work: Work, row: Row) -> str:
 
 
 def _note(work: Work, facts: rules.Facts, note: str, done: _Changes) -> None:
-    work.require(rules.may_note(facts) + written("note", note, rules.NOTE) + without_cards("note", note))
+    work.require(rules.may_note(facts) + spoken("note", note, rules.NOTE, needed=True))
     identity = facts.customer["id"]
     chosen = select(func.max(notes.c.number)).where(notes.c.customer_id == identity)
     last = work.connection.scalar(chosen) or 0

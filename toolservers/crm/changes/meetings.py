@@ -6,7 +6,6 @@ from datetime import datetime
 from toolservers.crm.reading.meeting_facts import standing_of, strangers_among, to_come
 from toolservers.crm.records import Changed
 from toolservers.crm.rules import meetings as rules
-from toolservers.crm.rules.cards import without_cards
 from toolservers.crm.rules.tickets import may_concern
 from toolservers.crm.work import Work
 from toolservers.crm.world import clock
@@ -33,10 +32,9 @@ def schedule_meeting(
     work.require(rules.is_one_instant(starts_at, work.now) + rules.may_take(minutes))
     slot = rules.Slot(rules.instant_of(starts_at), minutes)
     invited = list(dict.fromkeys(one.strip().casefold() for one in participants))
-    work.require(rules.may_lie(slot, work.now))
+    work.require(rules.may_lie(slot, work.now) + rules.are_addresses(invited))
     work.require(rules.may_take_part(standing, invited, strangers_among(work, invited, identity)))
     work.require(rules.may_be_sent(purpose, agenda, attachments))
-    work.require(without_cards("purpose", purpose) + without_cards("agenda", "\n".join(agenda)))
     work.require(rules.may_stand_beside(slot, to_come(work, identity)))
     begins = clock.local(slot.starts_at)
     invitation = {

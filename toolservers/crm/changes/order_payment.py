@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from toolservers.crm.changes.refunding import give_back
-from toolservers.crm.changes.texts import clean, refuse_card_number
 from toolservers.crm.money import money
 from toolservers.crm.rules import order_contents as rules
+from toolservers.crm.rules.cards import without_numbers
 from toolservers.crm.rules.orders import Facts
+from toolservers.crm.rules.text import plain
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world.tables import fold, words
 from toolward.errors import ToolError
@@ -17,7 +18,9 @@ _NAMES = {"sepa": "bank transfer", "sepatransfer": "bank transfer"}
 
 def change_payment(work: Work, facts: Facts, payment_method: str) -> tuple[Row, str]:
     """The order as it is now, and what to say of it. Raises ToolError for what may not be."""
-    method = _method(facts, payment_method)
+    wrong = plain("payment_method", payment_method, 60, lines=False)
+    work.require(wrong or without_numbers("payment_method", payment_method))
+    method = _method(facts, payment_method.strip())
     work.require([*rules.may_change_payment(facts), *rules.may_pay_by(facts, method)])
     pending = [payment for payment in facts.payments if payment["status"] == "pending"]
     if pending and all(payment["method"] == method for payment in pending):
@@ -101,10 +104,8 @@ def _add_payment(work: Work, order: Row, method: str, amount_minor: int, status:
     )
 
 
-def _method(facts: Facts, text: str) -> str:
+def _method(facts: Facts, given: str) -> str:
     """As we write it: `paypal` is PayPal. Raises ToolError, naming those that this customer may choose."""
-    refuse_card_number(text, "payment_method")
-    given = clean(text, "payment_method", 60)
     known = _NAMES | {_letters(method): method for method in rules.METHODS}
     if (method := known.get(_letters(given))) is not None:
         return method

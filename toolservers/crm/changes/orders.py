@@ -1,18 +1,20 @@
 """Orders: cancelled, sent elsewhere, filled otherwise, paid otherwise."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import NamedTuple
 
 from toolservers.crm.changes.order_items import change_items
 from toolservers.crm.changes.order_payment import change_payment, pay_back
 from toolservers.crm.changes.stock import move_stock
-from toolservers.crm.changes.texts import clean, clean_address, refuse_card_number
 from toolservers.crm.kinds import OrderChange
 from toolservers.crm.reading.order_facts import facts_of
+from toolservers.crm.reading.subscription_facts import may_change_orders_of
 from toolservers.crm.records import Address, Changed, Item
 from toolservers.crm.rules import orders as rules
+from toolservers.crm.rules.customers import country_named, is_address
 from toolservers.crm.rules.orders import Facts
+from toolservers.crm.rules.text import REASON, spoken, tidy
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world.clock import add_working_days
 from toolservers.crm.world.tables import order_lines
@@ -39,9 +41,11 @@ def change_order(
 ) -> Changed:
     """With `dry_run`, what would come of it; `version` is then the order's own, to be expected when it is done.
     Raises ToolError, naming the rule and the next step, for what may not be."""
-    wish = _Wish(address, items, payment_method, _reason(reason))
+    wish = _Wish(address, items, payment_method, tidy(reason))
+    work.require(spoken("reason", wish.reason, REASON))
     _refuse_what_does_not_belong(change, wish)
     order = work.row(order_id, "order")
+    work.require(may_change_orders_of(work, order["customer_id"]))
     work.require_version(order, expected_version)
     with work.rehearsal(dry_run):
         after, says = _CHANGES[change](work, facts_of(work, order), wish)
@@ -49,11 +53,6 @@ def change_order(
     if not dry_run:
         return shown
     return replace(shown, version=order["version"], dry_run=True, says=f"Nothing is changed yet. {says}")
-
-
-def _reason(text: str) -> str:
-    refuse_card_number(text, "reason")
-    return clean(text, "reason", 500, lines=True)
 
 
 def _refuse_what_does_not_belong(change: OrderChange, wish: _Wish) -> None:
@@ -98,10 +97,11 @@ def _cancel(work: Work, facts: Facts, wish: _Wish) -> tuple[Row, str]:
 def _change_address(work: Work, facts: Facts, wish: _Wish) -> tuple[Row, str]:
     if wish.address is None:
         raise ToolError("change address needs `address`: street, postcode, city and country.")
-    order, place = facts.order, clean_address(wish.address)
-    work.require([*rules.may_change_address(facts), *rules.may_go_to(facts, place["country"])])
-    if place["country"].casefold() == order["country"].casefold():
-        place["country"] = order["country"]
+    order, place = facts.order, {name: part.strip() for name, part in asdict(wish.address).items()}
+    work.require(rules.may_change_address(facts))
+    work.require(is_address(place))
+    place["country"] = country_named(place["country"]) or place["country"]
+    work.require(rules.may_go_to(facts, place["country"]))
     if all(order[name] == value for name, value in place.items()):
         raise ToolError(f"{order['id']} goes there already: nothing was changed.")
     says = f"{order['id']} now goes to {', '.join(place.values())}."

@@ -1,7 +1,6 @@
 """Money that goes back: refunds and credit memos."""
 
-from toolservers.crm.changes.refunding import give_back
-from toolservers.crm.changes.texts import clean, refuse_card_number
+from toolservers.crm.changes.refunding import give_back, still_owed
 from toolservers.crm.kinds import CreditBasis, RefundBasis
 from toolservers.crm.money import DIGITS, money
 from toolservers.crm.reading.sale_facts import sale_of
@@ -11,6 +10,7 @@ from toolservers.crm.rules.money import may_refund
 from toolservers.crm.rules.people import staff_only
 from toolservers.crm.rules.rights import Claim, claim_of, only_claim
 from toolservers.crm.rules.sales import Sale
+from toolservers.crm.rules.text import REASON, spoken, tidy
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world.tables import words
 from toolward.errors import ToolError
@@ -21,7 +21,7 @@ def refund_payment(
 ) -> RefundReceipt:
     """Raises ToolError, naming the rule and the next step, when this cannot be refunded."""
     work.require(staff_only(work.actor, "make a refund"))
-    said = _reason(reason, "A refund")
+    said = _reason(work, reason, "A refund")
     payment = work.row(payment_id, "payment")
     sale = sale_of(work, work.row(payment["order_id"], "order"))
     claim = _claim(work, sale, basis, return_id)
@@ -41,9 +41,10 @@ def refund_payment(
     )
 
 
-def _reason(text: str, what: str) -> str:
-    refuse_card_number(text, "reason")
-    if not (said := clean(text, "reason", 500, lines=True)):
+def _reason(work: Work, text: str, what: str) -> str:
+    said = tidy(text)
+    work.require(spoken("reason", said, REASON))
+    if not said:
         raise ToolError(f"{what} needs a reason: the customer sees it on the credit note.")
     return said
 
@@ -69,13 +70,7 @@ def _claim(work: Work, sale: Sale, basis: RefundBasis, return_id: str) -> Claim 
 def _settle(work: Work, claim: Claim, sale: Sale, amount_minor: int) -> None:
     """A return is settled when all that it gives a right to, or all that is left of the order, is refunded."""
     row = claim.row
-    due = claim.value - row["label_fee_minor"] - sale.refunded_of(row["id"])
-    left = sum(
-        payment["amount_minor"] - payment["refunded_minor"]
-        for payment in sale.payments
-        if payment["status"] in ("captured", "partially_refunded")
-    )
-    if row["status"] in ("received", "waived") and amount_minor >= min(due, left):
+    if row["status"] in ("received", "waived") and amount_minor >= still_owed(sale, claim):
         work.change("return", row, "settled", status="settled")
 
 
@@ -90,9 +85,9 @@ def create_credit_memo(
 ) -> Changed:
     """Raises ToolError, naming the rule and the next step, when this cannot be credited."""
     work.require(staff_only(work.actor, "make a credit memo"))
-    said = _reason(reason, "A credit memo")
+    said = _reason(work, reason, "A credit memo")
     if currency not in DIGITS:
-        raise ToolError(f"{currency!r} is no currency here. There are: {', '.join(DIGITS)}.")
+        raise ToolError(f"{currency[:10]!r} is no currency here. There are: {', '.join(DIGITS)}.")
     customer = work.row(customer_id, "customer")
     how = ""
     if order_id.strip():

@@ -4,6 +4,8 @@ from datetime import date
 
 from toolservers.crm.kinds import RefundBasis
 from toolservers.crm.money import money
+from toolservers.crm.rules.rights import Claim
+from toolservers.crm.rules.sales import Sale
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world.clock import add_working_days
 from toolservers.crm.world.tables import words
@@ -52,6 +54,17 @@ def give_back(
         status="refunded" if amount_minor == left else "partially_refunded",
     )
     return refund, after
+
+
+def still_owed(sale: Sale, claim: Claim) -> int:
+    """Minor units: what a return still gives a right to, or what is left of the order to refund if that is less."""
+    due = claim.value - claim.row["label_fee_minor"] - sale.refunded_of(claim.row["id"])
+    left = sum(
+        payment["amount_minor"] - payment["refunded_minor"]
+        for payment in sale.payments
+        if payment["status"] in ("captured", "partially_refunded")
+    )
+    return min(due, left)
 
 
 def expected_on(method: str, issued_on: date) -> date:

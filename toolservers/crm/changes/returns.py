@@ -3,29 +3,33 @@
 from collections import Counter
 
 from toolservers.crm.changes.stock import move_stock
-from toolservers.crm.changes.texts import clean, refuse_card_number
 from toolservers.crm.kinds import Remedy, ReturnReason
 from toolservers.crm.reading.sale_facts import sale_of
+from toolservers.crm.reading.subscription_facts import may_change_orders_of
 from toolservers.crm.records import Changed, Item
 from toolservers.crm.references import parse
 from toolservers.crm.rules import returns as rules
 from toolservers.crm.rules.sales import Sale
+from toolservers.crm.rules.text import spoken, tidy
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world.clock import add_working_days
 from toolservers.crm.world.tables import return_lines, words
 from toolward.errors import ToolError
 
 _ON_ITS_WAY = 7  # working days until a label is used and the parcel is back, as a rule
+_LONGEST_NOTE = 2_000
 
 
 def create_return(
     work: Work, order_id: str, items: list[Item], reason: ReturnReason, remedy: Remedy, note: str
 ) -> Changed:
     """Raises ToolError, naming the rule and the next step, for what may not be sent back."""
-    refuse_card_number(note, "note")
-    said = clean(note, "note", 2_000, lines=True)
+    said = tidy(note)
+    work.require(spoken("note", said, _LONGEST_NOTE))
     wanted = _wanted(items)
-    sale = sale_of(work, work.row(order_id, "order"))
+    order = work.row(order_id, "order")
+    work.require(may_change_orders_of(work, order["customer_id"]))
+    sale = sale_of(work, order)
     refusals = rules.may_return(sale, reason) or rules.may_return_items(sale, wanted, reason, said)
     work.require([*refusals, *(rules.may_replace(sale, wanted) if remedy == "replacement" else ())])
     waived = rules.need_not_come_back(sale, wanted, reason)

@@ -11,6 +11,7 @@ from toolservers.crm.reading.subscription_facts import facts_of
 from toolservers.crm.records import Changed
 from toolservers.crm.rules import subscriptions as rules
 from toolservers.crm.rules.subscriptions import Facts, after_months, targets
+from toolservers.crm.rules.text import plain
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world.tables import words
 from toolward.errors import ToolError
@@ -33,7 +34,9 @@ def change_subscription(
     expected_version: int,
     dry_run: bool,
 ) -> Changed:
-    """With `dry_run` nothing is kept. Raises ToolError, with the rule and the next step."""
+    """With `dry_run`, what would come of it; `version` is then the subscription's own, to be expected when it is
+    done. Raises ToolError, with the rule and the next step."""
+    work.require(plain("plan", plan.strip(), 40, lines=False))
     row = work.row(subscription_id, "subscription")
     work.require_version(row, expected_version)
     step = _STEPS[change](work, facts_of(work, row), plan, months)
@@ -44,7 +47,10 @@ def change_subscription(
         )
     with work.rehearsal(dry_run):
         after = work.change("subscription", row, step.event, **step.to)
-    return replace(work.changed("subscription", after, step.says), dry_run=dry_run)
+    shown = work.changed("subscription", after, step.says)
+    if not dry_run:
+        return shown
+    return replace(shown, version=row["version"], dry_run=True, says=f"Nothing is changed yet. {step.says}")
 
 
 def _pending(row: Row) -> str:

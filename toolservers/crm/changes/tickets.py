@@ -7,8 +7,7 @@ from toolservers.crm.kinds import Priority, Team, TicketStatus
 from toolservers.crm.reading.ticket_facts import due, facts_of, others_named
 from toolservers.crm.records import AddedMessage, Changed
 from toolservers.crm.rules import tickets as rules
-from toolservers.crm.rules.cards import without_cards
-from toolservers.crm.rules.text import LINE, written
+from toolservers.crm.rules.text import LINE, spoken
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world import clock
 from toolservers.crm.world.tables import messages, words
@@ -21,8 +20,8 @@ def create_ticket(
     """What staff write first is internal, for it says what happened; what a customer writes is theirs. Raises
     ToolError."""
     body = body.replace("\r\n", "\n")
-    work.require(written("title", title, LINE, lines=False) + written("body", body, rules.LONGEST))
-    work.require(without_cards("title", title) + without_cards("body", body))
+    work.require(spoken("title", title, LINE, lines=False, needed=True))
+    work.require(spoken("body", body, rules.LONGEST, needed=True))
     customer = work.row(customer_id, "customer")
     order = work.row(order_id, "order") if order_id else None
     work.require(rules.may_be_about(order, customer["id"]))
@@ -114,7 +113,7 @@ def add_ticket_message(work: Work, ticket_id: str, body: str, internal: bool) ->
     """What a customer writes opens a waiting or solved ticket again, and what is written to them a solved one.
     Raises ToolError."""
     body = body.replace("\r\n", "\n")
-    work.require(written("body", body, rules.LONGEST) + without_cards("body", body))
+    work.require(spoken("body", body, rules.LONGEST, needed=True))
     ticket = work.row(ticket_id, "ticket")
     facts = facts_of(work, ticket)
     work.require(rules.may_write(work.actor, facts, internal))

@@ -8,7 +8,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, not_, or_
+from sqlalchemy import ColumnElement, and_, literal, not_, or_
 
 from toolservers.crm.finding.expressions import folded, unindexed
 from toolservers.crm.finding.fields import Field, Kind
@@ -193,7 +193,7 @@ def _within(column: ColumnElement[Any], op: str, day: date) -> ColumnElement[boo
 def _compared(column: ColumnElement[Any], op: str, value: Any) -> ColumnElement[bool]:
     if op == "=":
         return column == value
-    column = unindexed(column)
+    column, value = unindexed(column), literal(value, column.type)
     return {
         "!=": column.is_distinct_from(value),
         ">": column > value,

@@ -172,6 +172,7 @@ def _beyond(order: Order, id_: ColumnElement[str], after: Cursor) -> ColumnEleme
     value = _held(order.field, after.key)
     if value is None:
         return and_(key.is_(None), later) if nullable else false()
+    value = literal(value, order.field.column.type)
     further, same = (key < value, key <= value) if order.falling else (key > value, key >= value)
     beyond = and_(same, or_(further, later))  # the first of which an index can use
     return or_(beyond, key.is_(None)) if nullable else beyond

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 
+from toolservers.crm.packs import scenarios, tiny
 from toolservers.crm.packs.pack import rows
-from toolservers.crm.packs.tiny import PACK
 from toolservers.crm.world.filling import Batch, Progress
 from toolward.errors import ConfigurationError
 
-PACKS = ("tiny", "support", "large")
+PACKS = ("tiny", "scenarios", "support", "large")
+
+_WRITTEN = {pack.name: pack for pack in (tiny.PACK, scenarios.PACK)}
+
+
+GENERATED = ("support", "large")
 
 
 def pack(name: str) -> str:
@@ -19,8 +24,8 @@ def pack(name: str) -> str:
 
 def batches(name: str, seed: int, progress: Progress | None = None) -> Iterator[Batch]:
     """What it is made of, parents before children."""
-    if name == "tiny":
-        return iter(rows(PACK, seed))
+    if name in _WRITTEN:
+        return iter(rows(_WRITTEN[name], seed))
     from toolservers.crm.packs import generated  # it brings mimesis
 
     return generated.batches(name, seed, progress)

@@ -12,6 +12,20 @@ from sqlalchemy import Table
 
 from toolservers.crm.kinds import PREFIXES
 from toolservers.crm.money import units
+from toolservers.crm.packs.facts import (
+    Contact,
+    CreditMemo,
+    Customer,
+    FailedPayment,
+    Note,
+    Order,
+    Product,
+    Return,
+    ServiceLevel,
+    Subscription,
+    Team,
+    Ticket,
+)
 from toolservers.crm.rules.order_contents import FREE_SHIPPING_FROM
 from toolservers.crm.world import tables
 from toolservers.crm.world.clock import add_working_days
@@ -22,114 +36,6 @@ Row = dict[str, Any]
 _STANDARD = {"EUR": 490, "GBP": 690}
 _CARRIERS = {"standard": "Swiftpost", "express": "Larkway", "freight": "Tolmar Freight"}
 _NEAR = ("Netherlands", "Belgium", "Germany", "Luxembourg")
-
-
-class Product(NamedTuple):
-    id: str
-    title: str
-    category: str
-    price_minor: int
-    stock: int
-    warranty_months: int = 24
-    status: str = "available"
-    pounds_minor: int = 0  # where it was sold to the United Kingdom
-    other_prices: tuple[tuple[str, int], ...] = ()  # of other currencies, in their minor units
-
-    @property
-    def prices(self) -> dict[str, int]:
-        """In minor units, by currency; none where it is not sold."""
-        known = {"EUR": self.price_minor, "GBP": self.pounds_minor, **dict(self.other_prices)}
-        return {currency: amount for currency, amount in known.items() if amount}
-
-
-class Customer(NamedTuple):
-    id: str
-    name: str
-    email: str
-    language: str
-    level: str
-    since: date
-    street: str
-    postcode: str
-    city: str
-    country: str
-    company: str = ""
-    plan: str = ""
-    status: str = "active"
-
-
-class Order(NamedTuple):
-    number: int
-    customer_id: str
-    status: str
-    ordered_on: date
-    service: str
-    lines: tuple[tuple[str, int], ...]
-    method: str
-    payment: str = "captured"
-    delivered_on: date | None = None
-    last_scan: str = ""
-    refunds: tuple[tuple[int, str, date], ...] = ()
-    late: bool = False
-    currency: str = ""  # of its customer's country, where nothing else is said
-
-
-class Ticket(NamedTuple):
-    id: str
-    status: str
-    title: str
-    customer_id: str
-    order_id: str | None
-    priority: str
-    messages: tuple[tuple[str, datetime, bool, str], ...]
-
-
-class FailedPayment(NamedTuple):
-    """An attempt that failed before the order was paid by other means."""
-
-    id: str
-    order_id: str
-    method: str
-    paid_on: date
-
-
-class Subscription(NamedTuple):
-    id: str
-    customer_id: str
-    kind: str
-    plan: str
-    rhythm_months: int
-    price_minor: int
-    started_on: date
-    next_on: date
-    status: str = "active"
-    paused_until: date | None = None
-    pauses_this_year: int = 0
-    currency: str = "EUR"
-
-
-class Contact(NamedTuple):
-    customer_id: str
-    number: int
-    name: str
-    email: str
-    role: str
-
-
-class Team(NamedTuple):
-    id: str
-    name: str
-    purpose: str
-    answers_within_hours: int
-
-
-class ServiceLevel(NamedTuple):
-    id: str
-    plan: str
-    delivery_days: int
-    first_answer_hours: int
-    penalty_percent: int
-    penalty_at_most_percent: int
 
 
 TEAMS = (
@@ -161,6 +67,9 @@ class Pack(NamedTuple):
     failed_payments: tuple[FailedPayment, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    notes: tuple[Note, ...] = ()
+    returns: tuple[Return, ...] = ()
+    credit_memos: tuple[CreditMemo, ...] = ()
     teams: tuple[Team, ...] = TEAMS
     service_levels: tuple[ServiceLevel, ...] = SERVICE_LEVELS
 
@@ -172,6 +81,7 @@ def rows(pack: Pack, seed: int = 0) -> Iterator[tuple[Table, list[Row]]]:
     booked = [book(order, customers[order.customer_id], products) for order in pack.orders]
     payments = {one.order["id"]: one.payment for one in booked}
     failed = [_failed_row(one, payments[one.order_id]) for one in pack.failed_payments]
+    orders = {one.order["id"]: one.order for one in booked}
     made = sorted((row for one in booked for row in one.refunds), key=lambda row: row["refunded_on"])
     filled: list[tuple[Table, list[Row]]] = [
         (tables.world, [{"id": 1, "pack": pack.name, "seed": seed, "now": pack.now}]),
@@ -186,10 +96,14 @@ def rows(pack: Pack, seed: int = 0) -> Iterator[tuple[Table, list[Row]]]:
         (tables.order_lines, [line for one in booked for line in one.lines]),
         (tables.shipments, [one.shipment for one in booked if one.shipment]),
         (tables.payments, [*payments.values(), *failed]),
+        (tables.returns, [_return_row(one, orders[one.order_id]) for one in pack.returns]),
+        (tables.return_lines, [row for one in pack.returns for row in _return_line_rows(one)]),
+        (tables.credit_memos, [_credit_memo_row(memo) for memo in pack.credit_memos]),
         (tables.refunds, [_numbered(row, f"REF-{n}") for n, row in enumerate(made, start=9001)]),
         (tables.subscriptions, [subscription_row(subscription) for subscription in pack.subscriptions]),
         (tables.tickets, [ticket_row(ticket) for ticket in pack.tickets]),
         (tables.messages, [row for ticket in pack.tickets for row in message_rows(ticket)]),
+        (tables.notes, [note._asdict() for note in pack.notes]),
     ]
     yield from filled
     yield tables.counters, _counter_rows(filled)
@@ -294,7 +208,7 @@ def _refund_rows(order: Order, payment: Row) -> list[Row]:
             "status": "paid",
             "customer_id": payment["customer_id"],
             "payment_id": payment["id"],
-            "basis": "cancellation" if order.status == "cancelled" else "return",
+            "basis": order.refund_basis or ("cancellation" if order.status == "cancelled" else "return"),
             "amount_minor": amount,
             "currency": payment["currency"],
             "reason": reason,
@@ -335,7 +249,7 @@ def _shipment(order: Order, customer: Customer) -> Row | None:
         return None
     states = {"packed": "label_created", "delivered": "delivered", "returned": "returned"}
     scans = {"label_created": "no scan yet", "returned": "back in Venlo"}
-    status = states.get(order.status, "delayed" if order.late else "in_transit")
+    status = order.shipment or states.get(order.status, "delayed" if order.late else "in_transit")
     delivered = f"{order.delivered_on} {customer.city}: delivered"
     dates = _dates(order, customer)
     tracking = f"{_CARRIERS[order.service][:2].upper()}{order.number * 7919:09d}"
@@ -360,7 +274,7 @@ def _shipment(order: Order, customer: Customer) -> Row | None:
 
 def _expected(order: Order, promised_on: date) -> date | None:
     """When time will bring it: late parcels come a week after they were promised."""
-    if order.status not in ("packed", "shipped"):
+    if order.status not in ("packed", "shipped") or order.shipment == "lost":
         return None
     return add_working_days(promised_on, 5) if order.late else promised_on
 
@@ -411,6 +325,27 @@ def price_rows(product: Product) -> list[Row]:
 def subscription_row(subscription: Subscription) -> Row:
     searched = (subscription.id, subscription.kind.replace("_", " "), subscription.plan)
     return subscription._asdict() | {"words": words(*searched)}
+
+
+def _return_row(one: Return, order: Row) -> Row:
+    row = one._asdict()
+    del row["lines"]
+    return row | {
+        "customer_id": order["customer_id"],
+        "currency": order["currency"],
+        "words": words(one.id, one.order_id),
+    }
+
+
+def _return_line_rows(one: Return) -> list[Row]:
+    return [
+        {"return_id": one.id, "number": number, "product_id": product_id, "quantity": quantity}
+        for number, (product_id, quantity) in enumerate(one.lines, start=1)
+    ]
+
+
+def _credit_memo_row(memo: CreditMemo) -> Row:
+    return memo._asdict() | {"words": words(memo.id, memo.order_id or "", memo.reason)}
 
 
 def ticket_row(ticket: Ticket) -> Row:

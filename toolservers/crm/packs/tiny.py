@@ -6,16 +6,16 @@ are invented.
 
 from datetime import date, datetime
 
-from toolservers.crm.packs.pack import (
+from toolservers.crm.packs.facts import (
     Contact,
     Customer,
     FailedPayment,
     Order,
-    Pack,
     Product,
     Subscription,
     Ticket,
 )
+from toolservers.crm.packs.pack import Pack
 
 
 def _on(month: int, day: int) -> date:
@@ -136,7 +136,8 @@ _ORDERS = (
           refunds=((2_480, "Cancelled by us: no longer in stock.", _on(10, 22)),)),
     Order(1021, "CUS-2011", "delivered", _on(11, 3), "express", (("PRD-7008", 1),), "Visa",
           "partially_refunded", delivered_on=_on(11, 6),
-          refunds=((800, "Price match: 71.00 EUR in another shop.", _on(11, 9)),)),
+          refunds=((800, "Price match: 71.00 EUR in another shop.", _on(11, 9)),),
+          refund_basis="price_match"),
     Order(1022, "CUS-2007", "shipped", _on(11, 4), "standard", (("PRD-7009", 1),), "Mastercard",
           last_scan="2026-11-13 Dover: cleared customs"),
     Order(1023, "CUS-2009", "delivered", _on(10, 14), "express", (("PRD-7004", 8),), "bank transfer",

@@ -8,6 +8,7 @@ from toolservers.crm.money import money
 from toolservers.crm.reading.customer_facts import facts_of
 from toolservers.crm.reading.meeting_facts import standing_of
 from toolservers.crm.reading.parts import action, address_of
+from toolservers.crm.reading.payments import credit_without_order
 from toolservers.crm.reading.ticket_facts import service_level_of
 from toolservers.crm.rules import customers as rules
 from toolservers.crm.rules.meetings import may_be_met
@@ -93,4 +94,4 @@ def _actions(view: View, facts: rules.Facts) -> list[records.Action]:
         "update_customer: note": rules.may_note(facts),
         "schedule_meeting": may_be_met(view.actor, standing_of(view, facts.customer)),
     }
-    return [action(view, name, why) for name, why in asked.items()]
+    return [*(action(view, name, why) for name, why in asked.items()), credit_without_order(view)]

@@ -9,6 +9,10 @@ from toolservers.crm import records
 from toolservers.crm.money import money
 from toolservers.crm.reading.order_facts import facts_of
 from toolservers.crm.reading.parts import action, address_of, customer_ref, payment_ref, refunds_of
+from toolservers.crm.reading.payments import credit_actions
+from toolservers.crm.reading.returns import return_actions
+from toolservers.crm.reading.sale_facts import sale_of
+from toolservers.crm.reading.subscription_facts import may_change_orders_of
 from toolservers.crm.rules import order_contents as contents
 from toolservers.crm.rules import orders as rules
 from toolservers.crm.work import Row, View
@@ -63,7 +67,13 @@ def shipment(view: View, row: Row) -> records.Parcel:
         last_scan=row["last_scan"],
         redirected=row["redirected"],
         address=address_of(row),
-        allowed_actions=[action(view, "change_order: address", rules.may_change_address(facts))],
+        allowed_actions=[
+            action(
+                view,
+                "change_order: address",
+                may_change_orders_of(view, row["customer_id"]) + rules.may_change_address(facts),
+            )
+        ],
     )
 
 
@@ -75,11 +85,15 @@ def working_days_late(parcel: Row, today: date) -> int:
 
 
 def _actions(view: View, facts: rules.Facts) -> list[records.Action]:
+    theirs = may_change_orders_of(view, facts.order["customer_id"])
+    sale = sale_of(view, facts.order)
     return [
-        action(view, "change_order: cancel", rules.may_cancel(facts)),
-        action(view, "change_order: address", rules.may_change_address(facts)),
-        action(view, "change_order: items", contents.may_change_items(facts)),
-        action(view, "change_order: payment", contents.may_change_payment(facts)),
+        action(view, "change_order: cancel", theirs + rules.may_cancel(facts)),
+        action(view, "change_order: address", theirs + rules.may_change_address(facts)),
+        action(view, "change_order: items", theirs + contents.may_change_items(facts)),
+        action(view, "change_order: payment", theirs + contents.may_change_payment(facts)),
+        *return_actions(view, sale),
+        *credit_actions(view, sale),
     ]
 
 

@@ -3,10 +3,11 @@
 from typing import get_args
 
 from toolservers.crm import records
-from toolservers.crm.kinds import RefundBasis
+from toolservers.crm.kinds import CreditBasis, RefundBasis
 from toolservers.crm.money import money
 from toolservers.crm.reading.parts import action, customer_ref, refunds_of
 from toolservers.crm.reading.sale_facts import sale_of
+from toolservers.crm.rules import credit
 from toolservers.crm.rules import money as rules
 from toolservers.crm.rules.people import staff_only
 from toolservers.crm.rules.rights import Claim, only_claim, right_to
@@ -69,6 +70,31 @@ def _refund_action(
     for refusal in rules.may_refund(sale, row, largest, basis, claim, ""):
         said = f"{said} {refusal.rule.says}"
     return records.Action(name, True, said)
+
+
+def credit_actions(view: View, sale: Sale) -> list[records.Action]:
+    """What an order shows of credit memos: one where its reader makes none, otherwise each basis."""
+    if refusals := staff_only(view.actor, "make a credit memo"):
+        return [action(view, "create_credit_memo", refusals)]
+    return [_credit_action(view, sale, basis) for basis in get_args(CreditBasis)]
+
+
+def _credit_action(view: View, sale: Sale, basis: CreditBasis) -> records.Action:
+    """A penalty is owed exactly, of anything else the least is asked for."""
+    name, owed = f"create_credit_memo: {basis}", 1
+    if basis == "service_level":
+        owed = max(1, credit.penalty(sale).at_most - sale.credited("service_level"))
+    return action(view, name, credit.may_credit(sale, owed, sale.currency, basis))
+
+
+def credit_without_order(view: View) -> records.Action:
+    """What a customer shows of credit memos: those about an order are shown there."""
+    refusals = staff_only(view.actor, "make a credit memo")
+    return action(
+        view,
+        "create_credit_memo",
+        refusals or credit.may_credit_without_order(view.actor.roles, 1, "EUR", "goodwill"),
+    )
 
 
 def refund(view: View, row: Row) -> records.RefundRecord:

@@ -7,13 +7,15 @@ from toolservers.crm.world.tables import prices
 
 
 def product(view: View, row: Row) -> records.Product:
+    """Its price in euros; where it has none, that in another currency."""
     own = {price["currency"]: price["amount_minor"] for price in view.rows(prices, product_id=row["id"])}
+    main = "EUR" if "EUR" in own else min(own)
     return records.Product(
         id=row["id"],
         status=row["status"],
         title=row["title"],
         category=row["category"],
-        price=money(own.pop("EUR"), "EUR"),
+        price=money(own.pop(main), main),
         other_prices=[money(amount, currency) for currency, amount in own.items()],
         version=row["version"],
         stock=row["stock"],

@@ -8,6 +8,7 @@ from toolservers.crm.money import money
 from toolservers.crm.reading.parts import action, customer_ref, refunds_for_return
 from toolservers.crm.reading.payments import refund_action_for
 from toolservers.crm.reading.sale_facts import sale_of
+from toolservers.crm.reading.subscription_facts import may_change_orders_of
 from toolservers.crm.rules.returns import may_return
 from toolservers.crm.rules.rights import claim_of
 from toolservers.crm.rules.sales import Sale
@@ -43,8 +44,9 @@ def _actions(view: View, row: Row) -> list[records.Action]:
 
 
 def return_actions(view: View, sale: Sale) -> list[records.Action]:
-    """What an order shows of returns: one action for each reason."""
-    return [
-        action(view, f"create_return: {reason}", may_return(sale, reason))
-        for reason in get_args(ReturnReason)
-    ]
+    """What an order shows of returns: one action where nothing can come back, otherwise one for each reason."""
+    theirs = may_change_orders_of(view, sale.order["customer_id"])
+    said = {reason: theirs + may_return(sale, reason) for reason in get_args(ReturnReason)}
+    if sale.order["status"] != "delivered":
+        return [action(view, "create_return", said["damaged"])]
+    return [action(view, f"create_return: {reason}", refusals) for reason, refusals in said.items()]

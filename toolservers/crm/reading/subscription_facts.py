@@ -2,6 +2,8 @@
 
 from sqlalchemy import func, select
 
+from toolservers.crm.rules.people import may_change_orders
+from toolservers.crm.rules.rule import Refusal
 from toolservers.crm.rules.subscriptions import Facts
 from toolservers.crm.work import Row, View
 from toolservers.crm.world.tables import contacts, customers
@@ -19,6 +21,15 @@ def facts_of(view: View, subscription: Row) -> Facts:
         role=role_of(view, customer["id"]),
         administrators=[one["name"] for one in people if one["role"] == "administrator"],
     )
+
+
+def may_change_orders_of(view: View, customer_id: str) -> list[Refusal]:
+    """Whether the caller, if they are a customer, may change anything about this customer's orders."""
+    if (role := role_of(view, customer_id)) is None:
+        return []
+    people = view.rows(contacts, customer_id=customer_id)
+    administrators = [one["name"] for one in people if one["role"] == "administrator"]
+    return may_change_orders(view.row(customer_id, "customer"), role, administrators)
 
 
 def role_of(view: View, customer_id: str) -> str | None:

@@ -13,6 +13,7 @@ NO_CARDS = Rule(
     always=True,
 )
 
+_LONG = re.compile(r"\d(?:[ .\-\u00a0\u2010-\u2015]?\d){11}")
 _RUN = re.compile(r"(?<!\d)\d(?:[ .\-\u00a0\u2010-\u2015]?\d){12,}")
 _ACCOUNT = re.compile(r"\b[A-Z]{2}$")  # the country before an account's number (IBAN)
 _ISSUERS = re.compile(r"[3-6]|2(?:2[2-9]|[3-6]\d|7[0-2])")  # what card numbers begin with, and years do not
@@ -31,6 +32,17 @@ def without_cards(name: str, text: str) -> list[Refusal]:
             )
             return [Refusal(NO_CARDS, said, step)]
     return []
+
+
+def without_numbers(name: str, text: str) -> list[Refusal]:
+    """Stricter, for where no long number belongs: 12 digits or more, whatever they are the number of."""
+    if not _LONG.search(text):
+        return []
+    step = (
+        "Name the method only, such as Visa; if the customer sent the number, have the message removed:"
+        " create_ticket with team privacy."
+    )
+    return [Refusal(NO_CARDS, f"`{name}` has a long number in it, as cards and accounts have.", step)]
 
 
 def _looks(run: str) -> Iterator[bool]:

@@ -45,7 +45,11 @@ MEMO_NEEDS_ORDER = Rule(
     "business-service-levels",
     ("A credit memo names its order", "Only a support lead grants goodwill without"),
 )
-IN_BOUNDS = Rule("amount-in-bounds", "No amount of money is that large.", always=True)
+IN_BOUNDS = Rule(
+    "amount-in-bounds",
+    "An amount is more than nothing, and no larger than a shop could ever have.",
+    always=True,
+)
 
 
 def penalty(sale: Sale) -> Right:
@@ -76,7 +80,7 @@ def may_credit(sale: Sale, amount_minor: int, currency: str, basis: CreditBasis)
     if currency != sale.currency:
         because = f"{sale.id} is in {sale.currency}, and {currency} was given."
         return [Refusal(ORDERS_CURRENCY, because, f"Give the amount in {sale.currency}.")]
-    if amount_minor > LARGEST:
+    if not 0 < amount_minor <= LARGEST:
         return _out_of_bounds()
     if basis == "service_level":
         return _may_pay_penalty(sale, amount_minor)
@@ -90,7 +94,7 @@ def may_credit(sale: Sale, amount_minor: int, currency: str, basis: CreditBasis)
 def may_credit_without_order(
     roles: frozenset[str], amount_minor: int, currency: str, basis: CreditBasis
 ) -> list[Refusal]:
-    if amount_minor > LARGEST:
+    if not 0 < amount_minor <= LARGEST:
         return _out_of_bounds()
     if basis != "goodwill":
         way = "Give order_id: get_record of the customer names the orders."
@@ -128,4 +132,4 @@ def _credited_already(sale: Sale, basis: CreditBasis) -> list[Refusal]:
 
 def _out_of_bounds() -> list[Refusal]:
     way = "Give it in minor units: 7200 with EUR is 72.00 EUR."
-    return [Refusal(IN_BOUNDS, "The amount is far too large.", way)]
+    return [Refusal(IN_BOUNDS, "The amount is nothing, or far too large.", way)]

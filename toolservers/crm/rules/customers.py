@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from toolservers.crm.actor import Actor
 from toolservers.crm.rules.people import may_be_changed, may_change_plan, staff_only
 from toolservers.crm.rules.rule import Refusal, Rule
-from toolservers.crm.rules.text import plain
+from toolservers.crm.rules.text import spoken
 
 Row = dict[str, Any]
 
@@ -124,7 +124,7 @@ def is_phone(text: str) -> list[Refusal]:
 def is_address(address: Mapping[str, str]) -> list[Refusal]:
     """Of street, postcode, city and country; the country as `country_named` gives it."""
     for name, longest in LONGEST.items():
-        if wrong := plain(f"address.{name}", address[name], longest, lines=False):
+        if wrong := spoken(f"address.{name}", address[name], longest, lines=False):
             return wrong
     if missing := [name for name in LONGEST if not address[name].strip()]:
         said = f"The address has no {' and no '.join(missing)}."

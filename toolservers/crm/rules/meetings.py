@@ -9,7 +9,7 @@ from toolservers.crm.actor import Actor
 from toolservers.crm.rules.customers import is_email
 from toolservers.crm.rules.people import may_be_changed, staff_only
 from toolservers.crm.rules.rule import Refusal, Rule
-from toolservers.crm.rules.text import LINE, written
+from toolservers.crm.rules.text import LINE, spoken
 from toolservers.crm.world.clock import add_working_days, is_working_day, local, working_days_between, zone
 from toolservers.crm.world.hours import CLOSES, OPENS
 
@@ -170,9 +170,14 @@ def _last_day(now: datetime) -> str:
     return f"The last possible day is {local(now).date() + timedelta(DAYS_AHEAD)}."
 
 
+def are_addresses(invited: Sequence[str]) -> list[Refusal]:
+    """Asked before anybody is looked up by them: what is no address need not be text that a database takes."""
+    return [refusal for email in invited for refusal in is_email(email)][:1]
+
+
 def may_take_part(standing: Standing, invited: Sequence[str], strangers: bool) -> list[Refusal]:
     """`invited` in lower case. `strangers`: somebody else's customers are among them; it is not said who."""
-    refusals = [refusal for email in invited for refusal in is_email(email)][:1]
+    refusals = are_addresses(invited)
     if len(invited) > MOST_PEOPLE:
         step = "Invite fewer, and send the others the summary."
         refusals.append(Refusal(PEOPLE, f"{len(invited)} people were named.", step))
@@ -187,11 +192,15 @@ def may_take_part(standing: Standing, invited: Sequence[str], strangers: bool) -
 
 def may_be_sent(purpose: str, agenda: Sequence[str], attachments: Sequence[str]) -> list[Refusal]:
     """Whether an invitation may say and carry this."""
-    refusals = written("purpose", purpose, LINE, lines=False)
+    refusals = spoken("purpose", purpose, LINE, lines=False, needed=True)
     for point in agenda:
-        refusals += written("agenda", point, LINE, lines=False)
+        refusals += spoken("agenda", point, LINE, lines=False, needed=True)
     if len(agenda) > MOST_POINTS:
         refusals.append(Refusal(AGENDA, f"The agenda has {len(agenda)} points.", "Put some together."))
+    for name in attachments:
+        refusals += spoken("attachments", name, LINE, lines=False, needed=True)
+    if refusals:  # what is wrong with it is not repeated below
+        return refusals
     wrong = [
         name
         for name in attachments

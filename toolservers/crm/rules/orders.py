@@ -199,12 +199,12 @@ _NOT_TO_SEND = {
 
 
 def may_go_to(facts: Facts, country: str) -> list[Refusal]:
+    """`country` as `rules.customers.country_named` gives it."""
     home: str = facts.order["country"]
-    if country.casefold() == home.casefold():
+    if country == home:
         return []
-    because = f"{facts.id} goes to {home}, and {country!r} was given."
-    way = f"Offer to cancel and order again; if the same country is meant, write it as {home!r}."
-    return [Refusal(SAME_COUNTRY, because, way)]
+    because = f"{facts.id} goes to {home}, and {country} was asked for."
+    return [Refusal(SAME_COUNTRY, because, "Offer to cancel and order again.")]
 
 
 def under_way(parcels: Iterable[Row]) -> list[Row]:

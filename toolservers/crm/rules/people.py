@@ -1,4 +1,4 @@
-"""Whose data it is, and who may ask for what."""
+"""Who may ask for what. Whose data it is needs no rule: what is another customer's is not there (`View.row`)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,13 +6,6 @@ from typing import Any
 from toolservers.crm.actor import Actor
 from toolservers.crm.rules.rule import Refusal, Rule
 
-OWN_ONLY = Rule(
-    "own-data-only",
-    "Customers see and change only what is theirs.",
-    "identity-checks",
-    ("A customer who is logged in sees and changes only what is theirs",),
-    always=True,
-)
 STAFF_ONLY = Rule(
     "staff-only",
     "Refunds, credit memos, meetings and what colleagues write to one another are for the shop's staff.",
@@ -34,6 +27,14 @@ ADMINISTRATORS_ONLY = Rule(
     always=True,
 )
 
+BUYERS_ORDER = Rule(
+    "viewers-only-read",
+    "Administrators and buyers of a business account order, change and send back; viewers read.",
+    "business-accounts",
+    ("Administrators and buyers order, and change and send back what was ordered; viewers only read",),
+    always=True,
+)
+
 
 def staff_only(actor: Actor, what: str) -> list[Refusal]:
     """`what` a customer cannot do themselves, as words after "cannot": `make a refund`."""
@@ -43,14 +44,6 @@ def staff_only(actor: Actor, what: str) -> list[Refusal]:
     return [Refusal(STAFF_ONLY, because, "Ask for it with create_ticket, and a colleague decides.")]
 
 
-def may_act_for(actor: Actor, customer_id: str) -> list[Refusal]:
-    """Whether the caller may see or change what is this customer's. What is somebody else's should not have been
-    found in the first place (`View.row`): this stands where an id comes from elsewhere. It names nobody."""
-    if actor.customer_id in (None, customer_id):
-        return []
-    return [Refusal(OWN_ONLY, "This is not yours.", "Use find_records to see what is.")]
-
-
 def may_be_changed(customer: dict[str, Any]) -> list[Refusal]:
     """Whether a customer's account still is one."""
     if customer["status"] != "closed":
@@ -58,6 +51,17 @@ def may_be_changed(customer: dict[str, Any]) -> list[Refusal]:
     because = f"The account of {customer['id']} is closed."
     step = "For what the law leaves of it, open a ticket for the privacy team with create_ticket."
     return [Refusal(OPEN_ACCOUNT, because, step)]
+
+
+def may_change_orders(
+    customer: dict[str, Any], role: str | None, administrators: Sequence[str]
+) -> list[Refusal]:
+    """Whether the caller may change anything about the customer's orders; `role` as in `may_change_plan`."""
+    refusals: list[Refusal] = []
+    if role == "viewer":
+        who = f"Ask a buyer, or {', '.join(administrators)}." if administrators else "Ask a buyer."
+        refusals.append(Refusal(BUYERS_ORDER, "You are viewer of this account.", who))
+    return refusals if role is None else refusals + may_be_changed(customer)
 
 
 def may_change_plan(role: str | None, administrators: Sequence[str]) -> list[Refusal]:

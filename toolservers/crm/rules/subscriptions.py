@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from toolservers.crm.rules.people import may_be_changed, may_change_plan
+from toolservers.crm.rules.people import may_be_changed, may_change_orders, may_change_plan
 from toolservers.crm.rules.rule import Refusal, Rule
 
 Row = dict[str, Any]
@@ -190,8 +190,10 @@ def _may_change(facts: Facts) -> list[Refusal]:
     if facts.subscription["status"] == "ended":
         said = f"{facts.id} ended on {facts.subscription['ended_on']}."
         return [Refusal(STATES, said, "The customer can begin a new one in the shop.")]
-    asked = may_be_changed(facts.customer)
-    return asked + (may_change_plan(facts.role, facts.administrators) if facts.connect else [])
+    if facts.connect:
+        return may_be_changed(facts.customer) + may_change_plan(facts.role, facts.administrators)
+    theirs = may_change_orders(facts.customer, facts.role, facts.administrators)
+    return theirs or may_be_changed(facts.customer)
 
 
 def _in_time(facts: Facts, what: str) -> list[Refusal]:

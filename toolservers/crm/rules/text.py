@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from toolservers.crm.rules.cards import without_cards
 from toolservers.crm.rules.rule import Refusal, Rule
 
 PLAIN = Rule(
@@ -10,6 +11,9 @@ PLAIN = Rule(
 
 LINE = 200
 """Characters at most of a text of one line: a title, a name, an agenda point."""
+
+REASON = 500
+"""Characters at most of a reason, which the customer sees."""
 
 
 def plain(name: str, text: str, at_most: int, *, lines: bool = True) -> list[Refusal]:
@@ -30,3 +34,15 @@ def written(name: str, text: str, at_most: int, *, lines: bool = True) -> list[R
     if not text.strip():
         return [Refusal(PLAIN, f"`{name}` has no text.", f"Say in `{name}` what it shall say.")]
     return plain(name, text, at_most, lines=lines)
+
+
+def spoken(name: str, text: str, at_most: int, *, lines: bool = True, needed: bool = False) -> list[Refusal]:
+    """What somebody says in their own words, by all that such a text is held to: plain, without a card number, and,
+    where it is `needed`, more than blanks."""
+    wrong = written(name, text, at_most, lines=lines) if needed else plain(name, text, at_most, lines=lines)
+    return wrong or without_cards(name, text)
+
+
+def tidy(text: str) -> str:
+    """Without blanks around it, and with line feeds alone where lines end."""
+    return text.replace("\r\n", "\n").strip()

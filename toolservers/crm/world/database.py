@@ -61,6 +61,11 @@ class Database:
             raise
 
 
+def build(path: Path, pack: str, seed: int, progress: Progress | None = None) -> None:
+    """A new world in an empty file, and nothing beside it. Raises ConfigurationError."""
+    open_world(path, pack, seed, progress).dispose()
+
+
 def open_world(where: Path | str, pack: str, seed: int, progress: Progress | None = None) -> Engine:
     """What `Database.open` opens; its transactions read unless their connection has the option WRITES."""
     contents = partial(chosen.batches, chosen.pack(pack), seed, progress)
@@ -69,7 +74,7 @@ def open_world(where: Path | str, pack: str, seed: int, progress: Progress | Non
     try:
         with write_transaction(engine) as connection:
             if lay_out(connection, name):
-                fill(connection, contents(), many=pack != "tiny")
+                fill(connection, contents(), many=pack in chosen.GENERATED)
     except SQLAlchemyError as error:
         explained = explain(error, name)
         raise ConfigurationError(explained.message, hint=explained.hint) from error

@@ -128,8 +128,10 @@ class Writer(Generic[ConnectionT]):
         return await asyncio.get_running_loop().run_in_executor(self._thread, job)
 
     async def close(self) -> None:
-        """Once the transaction that is open has ended."""
+        """Once the transaction that is open has ended. A second time does nothing."""
         async with self._turn:
+            if self._closed:
+                return
             self._closed = True
             self._thread.submit(self._store.close)
             await asyncio.to_thread(self._thread.shutdown)
