@@ -21,6 +21,12 @@ def fresh(template: str = "template1") -> str:
     return url(name)
 
 
+@lru_cache(maxsize=16)
+def for_path(_path: Path) -> str:
+    """The URL of the database that stands for a file: the same for the same path."""
+    return fresh()
+
+
 @lru_cache
 def tiny_world() -> str:
     """The name of a database with the pack `tiny`, to make others from."""

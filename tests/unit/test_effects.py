@@ -2,16 +2,27 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import sqlalchemy
+from sqlalchemy import event
 
+from tests import postgres
 from tests.twins import TwinClock
-from tests.unit.effect_stores import IN_FILES, KINDS, SQLITE3, Kind
+from tests.unit.effect_stores import (
+    IN_FILES,
+    IN_POSTGRES,
+    KINDS,
+    OUTLIVING,
+    SQLITE3,
+    Kind,
+    close_postgres,
+    keep_open,
+)
 from toolward.errors import (
     ConfigurationError,
     Conflict,
@@ -23,6 +34,8 @@ from toolward.errors import (
 from toolward.kit import Effect, Effects, Evidence, Reply, ToolError, ToolServer, Transaction
 from toolward.kit.effects.once import DAY, STEP
 from toolward.kit.effects.sqlalchemy_store import SqlAlchemyStore
+from toolward.store import WRITES
+from toolward.store.postgres import open_postgres
 from toolward.types import NO_CONTEXT, CallContext, ImageContent, Principal, TextContent, ToolCall, ToolResult
 
 ADA = Principal("ada")
@@ -96,6 +109,12 @@ RESULTS: dict[str, Any] = {
     "error": Reply("it went wrong", is_error=True),
     "content": ToolResult((TextContent("a"), ImageContent(b"\x89PNG\x00", "image/png")), b"[1, 2]"),
 }
+
+
+@pytest.fixture(autouse=True)
+def no_connection_stays_open() -> Generator[None]:
+    yield
+    close_postgres()
 
 
 @pytest.fixture(params=KINDS)
@@ -259,7 +278,7 @@ async def test_a_server_in_use_removes_expired_keys_by_itself(
 # Files
 
 
-@pytest.mark.parametrize("kind", IN_FILES)
+@pytest.mark.parametrize("kind", OUTLIVING)
 async def test_keys_outlive_the_server(tmp_path: Path, kind: str) -> None:
     first, second = (House(KINDS[kind](tmp_path / "house.db")) for _ in range(2))
     async with first.server.running():
@@ -270,7 +289,12 @@ async def test_keys_outlive_the_server(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kinds", [("by_apsw", "by_apsw"), *((first, second) for first in SQLITE3 for second in SQLITE3)]
+    "kinds",
+    [
+        ("by_apsw", "by_apsw"),
+        *((first, second) for first in SQLITE3 for second in SQLITE3),
+        *((first, second) for first in IN_POSTGRES for second in IN_POSTGRES),
+    ],
 )
 async def test_two_servers_over_one_file_have_one_effect(tmp_path: Path, kinds: tuple[str, str]) -> None:
     one, other = (House(KINDS[kind](tmp_path / "house.db")) for kind in kinds)
@@ -302,6 +326,49 @@ async def test_a_file_that_stays_locked_is_unavailable_and_nothing_changes(
         other.close()
         await house.call("add", "l", text="two")
     assert house.kind.texts() == ["one", "two"]
+
+
+async def test_a_postgres_that_stays_locked_is_unavailable_and_one_that_is_lost_says_that_nobody_knows(
+    tmp_path: Path,
+) -> None:
+    house = House(KINDS["by_postgres"](tmp_path))
+    engine = open_postgres(postgres.for_path(tmp_path), lock_timeout=0.01)
+    keep_open(engine)
+    house.effects = Effects(SqlAlchemyStore(engine))
+
+    killed: list[int] = []
+
+    @house.server.tool
+    async def lose(tx: Transaction[Any], text: str) -> str:
+        """Add a text, and lose the server just when it would be committed."""
+        house.kind.add(tx.connection, text)
+        pid = tx.connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+        def kill(_connection: Any) -> None:
+            if killed:
+                return
+            killed.append(pid)
+            other = house.kind.connect()
+            other.exec_driver_sql("SELECT pg_terminate_backend(%s, 10000)", (pid,))
+            other.close()
+
+        event.listen(engine, "commit", kill)
+        return "added"
+
+    async with house.server.running():
+        await house.call("add", "k", text="one")
+        other = house.kind.connect().execution_options(**{WRITES: True})
+        other.exec_driver_sql("SELECT 1")
+        with pytest.raises(Unavailable, match="cannot be used: another program holds its lock") as caught:
+            await house.call("add", "l", text="two")
+        assert caught.value.hint == "Nothing was changed; try again later."
+        other.close()
+        await house.call("add", "l", text="two")
+        with pytest.raises(Unavailable) as lost:
+            await house.call("lose", "m", text="three")
+        assert "repeat it with the same idempotency key" in (lost.value.hint or "")
+        assert (await house.call("lose", "m", text="three")).text == "added"
+    assert house.kind.texts() == ["one", "two", "three"]
 
 
 @pytest.mark.parametrize("kind", IN_FILES)

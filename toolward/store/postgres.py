@@ -7,16 +7,19 @@ psycopg is imported when the first engine is made.
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from toolward.errors import ConfigurationError
 from toolward.store.connections import WRITES
 from toolward.store.failures import place, reason_of
+from toolward.store.prepared import Prepared
 
 LOCK = "SELECT pg_advisory_xact_lock(72019, hashtext(coalesce(current_schema(), '')))"
 """Held until the transaction ends; one for each schema, as one for each file."""
+
+_LOCKING = Prepared(text(LOCK))
 
 KNOWS_WRITERS = "toolward_knows_writers"
 """The execution option of an engine whose writing transactions take the lock by themselves."""
@@ -41,7 +44,7 @@ def open_postgres(
     """
     try:
         url = make_url(where).set(drivername="postgresql+psycopg")
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the port is no number
         raise ConfigurationError("The database's URL cannot be read.", hint=_HOW_TO_WRITE) from None
     engine = _engine(url, connections)
     settings = _settings(lock_timeout, statement_timeout)
@@ -110,4 +113,4 @@ def _begin(connection: Connection) -> None:
     driver.isolation_level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
     driver.read_only = not writes
     if writes:
-        driver.execute(LOCK)
+        _LOCKING.run(connection, {})

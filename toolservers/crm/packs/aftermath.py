@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Table
@@ -61,7 +60,7 @@ class Aftermath:
     def follow(self, booked: Booked, customer: Customer) -> None:
         order, status = booked.order, booked.order["status"]
         if status == "cancelled" and booked.payment["status"] == "refunded":
-            day = min(_after(order["ordered_on"], 1), self._today)
+            day = min(add_working_days(order["ordered_on"], 1), self._today)
             self._refund(
                 booked.payment, order["total_minor"], "cancellation", "Cancelled before shipping.", day
             )
@@ -82,7 +81,7 @@ class Aftermath:
         amount = min(amount, left)
         payment["refunded_minor"] += amount
         payment["status"] = "refunded" if amount == left else "partially_refunded"
-        arrives = _after(day, 5)
+        arrives = add_working_days(day, 5)
         refund: Row = {
             "status": "paid" if arrives <= self._today else "issued",
             "customer_id": payment["customer_id"],
@@ -130,7 +129,7 @@ class Aftermath:
             "currency": order["currency"],
             "opened_on": opened,
             "received_on": received,
-            "expected_on": _after(self._today, 4) if received is None else None,
+            "expected_on": add_working_days(self._today, 4) if received is None else None,
         }
         lines = [{"number": n, **_of(line)} for n, line in enumerate(booked.lines, start=1)]
         self._returns.append((row, lines, refund))
@@ -155,7 +154,7 @@ class Aftermath:
     def _credit(self, order: Row, customer: Customer, delay: int) -> None:
         level = next(level for level in SERVICE_LEVELS if level.plan == customer.plan)
         rate = min(delay * level.penalty_percent, level.penalty_at_most_percent)
-        issued = min(_after(order["delivered_on"], 3), self._today)
+        issued = min(add_working_days(order["delivered_on"], 3), self._today)
         old = issued < self._today - timedelta(days=45)
         self._memos.append({
             "status": "used" if old else "issued",
@@ -210,7 +209,7 @@ class Aftermath:
         ticket = Ticket(
             identity, status, theme.title, wish.customer.id, wish.order_id, theme.priority, tuple(said)
         )
-        due = _after(wish.at.date(), 1) if status == "open" else None
+        due = add_working_days(wish.at.date(), 1) if status == "open" else None
         at = datetime.combine(due, wish.at.time()) if due else None
         row = pack.ticket_row(ticket) | {"team_id": theme.team, "answer_due_at": at}
         return row, pack.message_rows(ticket)
@@ -258,7 +257,7 @@ class Aftermath:
             if customer.plan or self._chance.happens(8):
                 number = f"SUB-{6001 + len(rows)}"
                 rows.append(pack.subscription_row(self._subscription(number, customer)) | {"ended_on": None})
-                if not customer.plan and self._chance.happens(10):
+                if not customer.plan and self._chance.happens(25):
                     ended = max(
                         rows[-1]["started_on"], self._today - timedelta(days=self._chance.between(1, 90))
                     )
@@ -303,7 +302,7 @@ class Aftermath:
         )
 
     def _meeting(self, ticket_id: str, wish: _Wish) -> Row:
-        day = _after(wish.at.date(), 3)
+        day = add_working_days(wish.at.date(), 3)
         starts = datetime.combine(day, datetime.min.time()) + timedelta(hours=self._chance.between(9, 14))
         purpose, people = "A larger plan", [wish.customer.email, "business@fernhill.example"]
         invitation = {
@@ -349,11 +348,6 @@ def _cut(table: Table, rows: list[Row]) -> Iterator[Batch]:
 
 def _of(line: Row) -> dict[str, Any]:
     return {"product_id": line["product_id"], "quantity": line["quantity"]}
-
-
-@lru_cache(20_000)
-def _after(day: date, days: int) -> date:
-    return add_working_days(day, days)
 
 
 def _between(first: date, last: date, chance: Chance, at_most: int) -> date:

@@ -12,6 +12,9 @@ PACKS = ("tiny", "scenarios", "support", "large")
 _WRITTEN = {pack.name: pack for pack in (tiny.PACK, scenarios.PACK)}
 
 
+GENERATED = ("support", "large")
+
+
 def pack(name: str) -> str:
     """Raises ConfigurationError where there is none of this name."""
     if name not in PACKS:

@@ -7,7 +7,6 @@ and then numbered by its own date.
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -96,28 +95,23 @@ def _order(chance: Chance, number: int, customer: Customer, day: date) -> Order:
     lines = _lines(chance, is_business, service)
     method = _method(chance, customer)
     order = Order(number, customer.id, "placed", day, service, lines, method)
-    promised = _working(day, pack.promised_days(order, customer))
+    promised = add_working_days(day, pack.promised_days(order, customer))
     status, delivered_on = _state(chance, day, promised)
     late = status == "shipped" and promised < TODAY
-    scan = f"{_working(day, 2)} on its way to {customer.city}" if status == "shipped" else ""
+    scan = f"{add_working_days(day, 2)} on its way to {customer.city}" if status == "shipped" else ""
     if late:
-        scan = f"{_working(day, 3)} sorting centre: waiting for a vehicle"
+        scan = f"{add_working_days(day, 3)} sorting centre: waiting for a vehicle"
     return order._replace(
         status=status, delivered_on=delivered_on, late=late, last_scan=scan,
         payment=_paid(chance, status, method, day),
     )  # fmt: skip
 
 
-@lru_cache(20_000)
-def _working(day: date, days: int) -> date:
-    return add_working_days(day, days)
-
-
 def _state(chance: Chance, day: date, promised: date) -> tuple[str, date | None]:
     """How far it has come by today, and when it was delivered."""
     if chance.happens(3):
         return "cancelled", None
-    shipped = _working(day, 1)
+    shipped = add_working_days(day, 1)
     early, behind = chance.below(3), chance.between(1, 6) if chance.happens(8) else 0
     stays_packed = chance.happens(30)
     if shipped > TODAY:
@@ -125,7 +119,9 @@ def _state(chance: Chance, day: date, promised: date) -> tuple[str, date | None]
     if shipped == TODAY and stays_packed:
         return "packed", None
     arrives = (
-        _working(promised, behind) if behind else max(promised - timedelta(days=early), _working(shipped, 1))
+        add_working_days(promised, behind)
+        if behind
+        else max(promised - timedelta(days=early), add_working_days(shipped, 1))
     )
     if arrives > TODAY:
         return "shipped", None

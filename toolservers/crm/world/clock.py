@@ -47,6 +47,7 @@ def is_working_day(day: date) -> bool:
     return day.weekday() < 5 and day not in holidays(day.year)
 
 
+@lru_cache(20_000)
 def add_working_days(start: date, days: int) -> date:
     """The `days`-th working day after `start`."""
     day = start

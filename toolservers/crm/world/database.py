@@ -74,7 +74,7 @@ def open_world(where: Path | str, pack: str, seed: int, progress: Progress | Non
     try:
         with write_transaction(engine) as connection:
             if lay_out(connection, name):
-                fill(connection, contents())
+                fill(connection, contents(), many=pack in chosen.GENERATED)
     except SQLAlchemyError as error:
         explained = explain(error, name)
         raise ConfigurationError(explained.message, hint=explained.hint) from error

@@ -20,7 +20,7 @@ class Statements(NamedTuple):
     expire: str
 
 
-def _statements(sign: str, number: str, octets: str) -> Statements:
+def _statements(sign: str, number: str, octets: str, row: str) -> Statements:
     key, rest = "tenant, principal, tool, key", "digest, expires_at, result, evidence, attempt"
     put = ", ".join(f"{name} = excluded.{name}" for name in rest.split(", "))
     statements = Statements(
@@ -34,7 +34,7 @@ def _statements(sign: str, number: str, octets: str) -> Statements:
         keep=f"INSERT INTO toolward_keys ({key}, {rest}) VALUES ({', '.join('?' * 9)})"  # noqa: S608
         f" ON CONFLICT ({key}) DO UPDATE SET {put}",
         forget=f"DELETE FROM toolward_keys {_OF_CALL}",  # noqa: S608
-        expire=f"DELETE FROM toolward_keys WHERE ({key}) IN (SELECT {key} FROM toolward_keys"  # noqa: S608
+        expire=f"DELETE FROM toolward_keys WHERE {row} IN (SELECT {row} FROM toolward_keys"  # noqa: S608
         " WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING 1",
     )
     changed = {
@@ -43,8 +43,8 @@ def _statements(sign: str, number: str, octets: str) -> Statements:
     return statements._replace(**changed)
 
 
-SQLITE = _statements("?", "INTEGER", "BLOB")
-POSTGRES = _statements("%s", "BIGINT", "BYTEA")
+SQLITE = _statements("?", "INTEGER", "BLOB", "rowid")
+POSTGRES = _statements("%s", "BIGINT", "BYTEA", "ctid")
 """As psycopg has it."""
 
 BUSY_SECONDS = 10.0

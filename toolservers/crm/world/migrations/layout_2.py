@@ -445,6 +445,8 @@ def world_tables() -> list[Table]:
 
 def fold(text: str) -> str:
     """`Åsa Müller` -> `asa muller`."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
 
