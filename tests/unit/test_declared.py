@@ -30,10 +30,9 @@ LENT = {
 """Modules and packages of the SDK that are imported only by those who have the extra: where, extra, package."""
 
 
-def lent(where: str) -> str:
-    """The package that the module of this path may import beside its room's; empty for most."""
-    found = (package for one, (_, package) in LENT.items() if where == one or where.startswith(f"{one}/"))
-    return next(found, "")
+def lent(where: str) -> set[str]:
+    """The packages that the module of this path may import beside its room's; none for most."""
+    return {package for one, (_, package) in LENT.items() if where == one or where.startswith(f"{one}/")}
 
 
 COMES_WITH = {
@@ -74,7 +73,7 @@ def undeclared(room: str, *extras: str) -> Iterator[str]:
         where = path.relative_to(ROOT).as_posix()
         for name in imports(path):
             packages = {_plain(one) for one in brought_by.get(name, [name])}
-            if not packages & known and lent(where) != name:
+            if not packages & known and name not in lent(where):
                 yield f"{where}: {name}"
 
 
