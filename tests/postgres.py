@@ -30,7 +30,7 @@ def for_path(_path: Path) -> str:
 @lru_cache
 def tiny_world() -> str:
     """The name of a database with the pack `tiny`, to make others from."""
-    from toolservers.crm.world.database import open_world
+    from toolservers.crm.storage.database import open_world
 
     _admin().execute("CREATE DATABASE tiny_world")
     open_world(url("tiny_world"), "tiny", 0).dispose()

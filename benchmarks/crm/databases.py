@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from toolservers.crm.world.database import open_world
+from toolservers.crm.storage.database import open_world
 
 
 class Databases(ABC):

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Engine, select
 
 from tests import postgres
 from tests.unit.crm_calls import ADA, DAMAGED, call, call_as
+from toolservers.crm.storage.database import Database, open_world
 from toolservers.crm.tools import Settings, server
-from toolservers.crm.world.database import Database, open_world
+from toolservers.crm.truth import contradictions
 from toolservers.crm.world.tables import events, orders, payments, refunds
-from toolservers.crm.world.truth import contradictions
 from toolward.errors import ConfigurationError, Conflict, Unavailable
 from toolward.store import read_transaction, write_transaction
 

@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 
 from tests import postgres
 from tests.unit.crm_calls import DAMAGED, call, dump
+from toolservers.crm.storage.database import open_world
 from toolservers.crm.tools import Settings, server
+from toolservers.crm.truth import contradictions
 from toolservers.crm.world import layout
-from toolservers.crm.world.database import open_world
 from toolservers.crm.world.layout import HEAD, MIGRATIONS, stamp, upgrade
 from toolservers.crm.world.migrations import carrying
 from toolservers.crm.world.tables import (
@@ -30,7 +31,6 @@ from toolservers.crm.world.tables import (
     subscriptions,
     world,
 )
-from toolservers.crm.world.truth import contradictions
 from toolward.errors import ConfigurationError
 from toolward.store import open_store, read_transaction, write_transaction
 from toolward.store.postgres import open_postgres
@@ -197,7 +197,7 @@ def test_a_database_of_today_opens_without_alembic_and_a_list_of_tools_without_a
 import sys
 from toolservers.crm import tools
 assert not {"sqlalchemy", "alembic", "mimesis", "psycopg"} & set(sys.modules), "listing"
-from toolservers.crm.world.database import open_world
+from toolservers.crm.storage.database import open_world
 open_world(sys.argv[1], "tiny", 0).dispose()
 open_world(sys.argv[1], "tiny", 0).dispose()
 assert not {"alembic", "mimesis", "psycopg"} & set(sys.modules), "opening"

@@ -9,10 +9,10 @@ from tests import postgres
 from toolservers.crm.machines import MACHINES, statuses
 from toolservers.crm.packs import generated
 from toolservers.crm.references import TABLES
-from toolservers.crm.world.database import open_world
+from toolservers.crm.storage.database import open_world
+from toolservers.crm.truth import contradictions
 from toolservers.crm.world.digest import digest
 from toolservers.crm.world.tables import customers, messages, orders, products, tickets
-from toolservers.crm.world.truth import contradictions
 from toolward.errors import ConfigurationError
 from toolward.store import read_transaction, write_transaction
 

@@ -21,10 +21,10 @@ from tests.unit.crm_calls import call
 from toolservers.crm import outbox
 from toolservers.crm.admin_tools import reset
 from toolservers.crm.desk import Desk
+from toolservers.crm.passing import advance
 from toolservers.crm.tools import Settings, server
 from toolservers.crm.webhooks import Pace, Target, signing_key
 from toolservers.crm.work import View, Work
-from toolservers.crm.world.passing import advance
 from toolward.errors import ConfigurationError
 from toolward.kit import Context, Transaction
 from toolward.kit.effects.once import KeyedCall

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolservers.crm.actor import CUSTOMER, Actor, actor_of
-from toolservers.crm.world.database import Database
+from toolservers.crm.storage.database import Database
 from toolward.errors import ToolError
 from toolward.types import Principal
 

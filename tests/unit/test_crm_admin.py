@@ -23,13 +23,13 @@ from toolservers.crm.kinds import ADMIN, PREFIXES
 from toolservers.crm.machines import may_become
 from toolservers.crm.packs.pack import rows
 from toolservers.crm.packs.tiny import PACK
+from toolservers.crm.passing import advance, later
 from toolservers.crm.references import TABLES
+from toolservers.crm.storage.database import open_world
+from toolservers.crm.storage.moments import snapshots_of
 from toolservers.crm.tools import Settings, server
 from toolservers.crm.work import Work
-from toolservers.crm.world.database import open_world
 from toolservers.crm.world.difference import difference
-from toolservers.crm.world.moments import snapshots_of
-from toolservers.crm.world.passing import advance, later
 from toolservers.crm.world.tables import customers, events, metadata, orders, shipments
 from toolservers.crm.worlds import file_name
 from toolward.errors import ConfigurationError, Denied, UnknownTool

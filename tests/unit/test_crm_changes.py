@@ -240,7 +240,7 @@ async def test_a_restart_keeps_what_was_done(database: Path) -> None:
 async def test_a_file_that_another_program_keeps_locked_can_be_read_and_says_so_to_writers(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolservers.crm.world.database.BUSY_SECONDS", 0)
+    monkeypatch.setattr("toolservers.crm.storage.database.BUSY_SECONDS", 0)
     async with server.running(Settings(database)):
         other = sqlite3.connect(database, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

@@ -21,9 +21,9 @@ from tests.unit.crm_money import (
     undone,
     work,
 )
+from toolservers.crm.passing import advance
 from toolservers.crm.reading import get_record
 from toolservers.crm.records import Item, Order, Return
-from toolservers.crm.world.passing import advance
 from toolservers.crm.world.tables import products
 from toolward.errors import ToolError
 

@@ -242,10 +242,11 @@ async def test_the_demo_is_answered_from_what_the_tools_say(desk: Desk, tmp_path
     assert told.answer.endswith("Done: Save a short summary to notes/ORD-1007.md.")
 
 
-async def test_of_what_may_be_done_with_a_record_only_that_is_told(desk: Desk) -> None:
-    placed, delivered = [(await desk.ask(f"Look up {one}")).answer for one in ("ORD-1017", "ORD-1007")]
-    assert "allowed actions change_order: cancel" in placed
-    assert "change_order" not in delivered
+async def test_what_may_be_done_with_a_record_is_not_told_as_what_it_is(desk: Desk) -> None:
+    told = (await desk.ask("Look up ORD-1017")).answer
+    assert "status placed" in told
+    assert "change_order" not in told
+    assert "allowed" not in told
 
 
 async def test_the_figure_follows_the_record(desk: Desk) -> None:

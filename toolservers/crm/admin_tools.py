@@ -15,10 +15,10 @@ from toolservers.crm.desk import Desk
 from toolservers.crm.faults import Fault, FaultKind
 from toolservers.crm.kinds import ADMIN, RecordType
 from toolservers.crm.outbox import Events
+from toolservers.crm.passing import Passed, advance
+from toolservers.crm.storage.moments import Snapshot
 from toolservers.crm.work import View
 from toolservers.crm.world.difference import difference
-from toolservers.crm.world.moments import Snapshot
-from toolservers.crm.world.passing import Passed, advance
 from toolservers.crm.world.tables import world
 from toolward.errors import ConfigurationError, Denied, ToolError
 from toolward.kit import Context, ToolServer, Transaction

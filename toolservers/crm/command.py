@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
 async def _done(settings: Settings, asked: argparse.Namespace) -> Said:
     from toolservers.crm import deeds  # it brings SQLAlchemy, which --help does not need
     from toolservers.crm.desk import Desk
-    from toolservers.crm.world.database import Database
+    from toolservers.crm.storage.database import Database
 
     if asked.what == "build" and _is_there(settings.database):
         raise ConfigurationError(

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, select
 from toolservers.crm import admin_tools, outbox
 from toolservers.crm.actor import Actor
 from toolservers.crm.desk import Desk
+from toolservers.crm.passing import advance
+from toolservers.crm.storage.moments import Snapshot
+from toolservers.crm.truth import contradictions
 from toolservers.crm.work import View, Work
 from toolservers.crm.world import clock
 from toolservers.crm.world.digest import digest
-from toolservers.crm.world.moments import Snapshot
-from toolservers.crm.world.passing import advance
 from toolservers.crm.world.tables import world
-from toolservers.crm.world.truth import contradictions
 from toolward.errors import ToolError
 from toolward.store import read_transaction, write_transaction
 

@@ -11,10 +11,10 @@ from toolservers.crm import changes, finding, reading
 from toolservers.crm.actor import actor_of
 from toolservers.crm.faults import Faults, Moment
 from toolservers.crm.kinds import RuleMode
+from toolservers.crm.storage.database import Database
+from toolservers.crm.storage.moments import Snapshots, snapshots_of
 from toolservers.crm.webhooks import Pace, Target, Webhook
 from toolservers.crm.work import View, Work
-from toolservers.crm.world.database import Database
-from toolservers.crm.world.moments import Snapshots, snapshots_of
 from toolservers.crm.world.tables import world
 from toolward.kit import Context
 from toolward.kit.effects import Effects, Transaction

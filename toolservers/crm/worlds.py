@@ -8,21 +8,19 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from anyio.to_thread import run_sync
 
 from toolservers.crm.desk import Desk
 from toolservers.crm.faults import READS
 from toolservers.crm.kinds import ADMIN
+from toolservers.crm.settings import Settings
+from toolservers.crm.storage.snapshots import WORLDS, FileSnapshots, copied
 from toolservers.crm.webhooks import Target
-from toolservers.crm.world.snapshots import WORLDS, FileSnapshots, copied
 from toolward.errors import ConfigurationError, Overloaded, ToolError
 from toolward.kit.options import secret
 from toolward.types import Principal, ToolCall, ToolResult
-
-if TYPE_CHECKING:
-    from toolservers.crm.tools import Settings
 
 OPEN = 16
 """Tenants' databases that are open at once, beside those in use."""
@@ -52,14 +50,14 @@ class _World:
 class Worlds:
     """Opened with the server, closed when no call is under way any more."""
 
-    def __init__(self, settings: "Settings", only: Desk | None, target: Target | None) -> None:
+    def __init__(self, settings: Settings, only: Desk | None, target: Target | None) -> None:
         self._settings = settings
         self._only = only
         self._target = target
         self._open: OrderedDict[str, _World] = OrderedDict()
 
     @classmethod
-    async def open(cls, settings: "Settings") -> "Worlds":
+    async def open(cls, settings: Settings) -> "Worlds":
         """Raises ConfigurationError where the one database cannot be used; those of tenants are made when their
         first call comes."""
         target = _target(settings)
@@ -129,14 +127,14 @@ class Worlds:
         return await _desk(settings, path, self._target, tenant)
 
 
-async def _desk(settings: "Settings", path: Path | str, target: Target | None, tenant: str = "") -> Desk:
+async def _desk(settings: Settings, path: Path | str, target: Target | None, tenant: str = "") -> Desk:
     desk = await Desk.open(path, settings.pack, settings.seed, settings.mode)
     if target is not None:
         await desk.tell(target, tenant)
     return desk
 
 
-def _target(settings: "Settings") -> Target | None:
+def _target(settings: Settings) -> Target | None:
     if not settings.webhook_url:
         return None
     return Target.of(settings.webhook_url, secret(SECRET), settings.webhook_networks)
@@ -157,7 +155,7 @@ def worlds_folder(database: Path | str) -> Path:
     return path.with_name(f"{path.name}{WORLDS}")
 
 
-def _begin(settings: "Settings", folder: Path, path: Path) -> None:
+def _begin(settings: Settings, folder: Path, path: Path) -> None:
     if folder.is_dir() and len(list(folder.glob("[th]-*.db"))) >= MOST:
         raise Overloaded(
             f"There are {MOST} worlds already.", hint="Remove files of those that are done with."

@@ -71,7 +71,7 @@ def _quotation(document: JsonObject, topic: str) -> str:
 
 
 def _value(value: Json) -> str:
-    """On one line; of an object its id and name, or else its plain values. What may be done is not told as what is."""
+    """On one line; of an object its id and name, or else its plain values. What may be done is not told."""
     if isinstance(value, list):
         entries = [entry for entry in as_list(value) if "allowed" not in as_object(entry)]
         return short(", ".join(_value(entry) for entry in entries[:10]))

@@ -1,1 +1,2 @@
-"""The world as a database: its tables, its clock, opening and filling it."""
+"""The world as tables: their layouts, filling, comparing and counting them, and its clock. Nothing here knows of
+tools, rules or callers."""

@@ -14,8 +14,7 @@ from sqlalchemy import Connection, Engine, Table, select, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from toolservers.crm.packs import chosen
-from toolservers.crm.world.filling import fill
-from toolservers.crm.world.moments import (
+from toolservers.crm.storage.moments import (
     KEYS,
     NAME,
     Snapshot,
@@ -29,6 +28,7 @@ from toolservers.crm.world.moments import (
     require_room,
     unreadable,
 )
+from toolservers.crm.world.filling import fill
 from toolservers.crm.world.tables import events, world, world_tables
 from toolward.errors import ConfigurationError, ToolError, Unavailable
 from toolward.store import WRITES, explain, place, read_transaction, write_transaction

@@ -84,10 +84,10 @@ class Snapshots(ABC):
 def snapshots_of(engine: Engine) -> Snapshots:
     """`engine` writes."""
     if engine.dialect.name == "postgresql":
-        from toolservers.crm.world.snapshots_postgres import SchemaSnapshots
+        from toolservers.crm.storage.snapshots_postgres import SchemaSnapshots
 
         return SchemaSnapshots(engine)
-    from toolservers.crm.world.snapshots import FileSnapshots
+    from toolservers.crm.storage.snapshots import FileSnapshots
 
     return FileSnapshots(engine)
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, NullPool, create_engine, select
 from sqlalchemy.exc import DatabaseError
 
-from toolservers.crm.world.moments import (
+from toolservers.crm.storage.moments import (
     KEYS,
     NAME,
     Snapshot,
@@ -99,7 +99,7 @@ class FileSnapshots(Snapshots):
         return KeptFile(path)
 
     def beginning(self, pack: str, seed: int) -> KeptFile:
-        from toolservers.crm.world.database import build  # it is built as any database is
+        from toolservers.crm.storage.database import build  # it is built as any database is
 
         path = self._beginnings / f"@{pack}-{seed}-{recipe()}.db"
         if not NAME.fullmatch(pack):

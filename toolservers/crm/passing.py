@@ -11,9 +11,9 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import Connection, func, select
 
 from toolservers.crm.actor import Actor
+from toolservers.crm.due import after_sale, agreements, warehouse
 from toolservers.crm.work import Work
 from toolservers.crm.world import clock
-from toolservers.crm.world.due import after_sale, agreements, warehouse
 from toolservers.crm.world.tables import events, world
 from toolward.errors import ToolError
 
