@@ -83,11 +83,17 @@ def test_what_is_false_is_found(tmp_path: Path) -> None:
         )
         connection.exec_driver_sql("UPDATE counters SET last = 5 WHERE record_type = 'ticket'")
         connection.exec_driver_sql("UPDATE customers SET version = 7 WHERE id = 'CUS-2002'")
+        connection.exec_driver_sql(
+            "INSERT INTO returns (id, status, customer_id, order_id, reason, remedy, label_fee_minor, currency,"
+            " opened_on, words) VALUES ('RET-7999', 'label_sent', 'CUS-2004', 'ORD-1007', 'damaged', 'refund', 0,"
+            " 'EUR', '2026-11-13', '')"
+        )
+        connection.exec_driver_sql("INSERT INTO return_lines VALUES ('RET-7999', 1, 'PRD-7001', 2)")
         found = "\n".join(contradictions(connection))
     for named in (
         "ORD-1007: has a total", "TCK-3003: is of another customer", "PAY-5001: has refunds that are not",
         "ORD-1001: has a status that no order has", "TCK-3008: is beyond the counter",
-        "CUS-2002: is a customer whose",
+        "CUS-2002: is a customer whose", "ORD-1007: sends back more",
     ):  # fmt: skip
         assert named in found
     engine.dispose()
