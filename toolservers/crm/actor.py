@@ -26,9 +26,6 @@ class Actor:
     roles: frozenset[str] = frozenset()
     customer_id: str | None = None
 
-    def is_any(self, *roles: str) -> bool:
-        return not self.roles.isdisjoint(roles)
-
 
 def actor_of(connection: Connection, principal: Principal, approved_by: Sequence[str] = ()) -> Actor:
     """`approved_by` are labels (`role:support-lead`) of the person who approved this one call: it is decided with

@@ -17,6 +17,7 @@ from toolservers.crm.references import TABLES
 from toolservers.crm.rules.subscriptions import PRICES
 from toolservers.crm.work import Row, Work
 from toolservers.crm.world import clock
+from toolservers.crm.world.carriers import CARRIERS, tracking_number
 from toolservers.crm.world.tables import (
     events,
     meetings,
@@ -47,8 +48,6 @@ SILENT_DAYS = 14
 
 REFUND_DAYS = 5
 """Working days until the bank has paid a refund that says no day of its own."""
-
-CARRIERS = {"standard": "Swiftpost", "express": "Larkway", "freight": "Tolmar Freight"}
 
 
 # --- the warehouse, and the road
@@ -116,11 +115,10 @@ def _is_paid(of_order: list[Row]) -> bool:
 
 def _label(work: Work, order: Row) -> Row:
     carrier = CARRIERS[order["service"]]
-    number = int(order["id"].rpartition("-")[2])
-    tracking = f"{carrier[:2].upper()}{number * 7919:09d}"
+    tracking = tracking_number(carrier, int(order["id"].rpartition("-")[2]))
     place = {name: order[name] for name in ("street", "postcode", "city", "country")}
     soonest = clock.add_working_days(work.today, 2)  # it leaves on the next working day
-    parcel = work.add(
+    return work.add(
         "shipment",
         status="label_created",
         customer_id=order["customer_id"],
@@ -137,9 +135,6 @@ def _label(work: Work, order: Row) -> Row:
         **place,
         words=words(tracking, order["id"]),
     )
-    searched = words(parcel["id"], tracking, order["id"])  # which needs the id that it has only now
-    work.connection.execute(shipments.update().where(shipments.c.id == parcel["id"]).values(words=searched))
-    return parcel | {"words": searched}
 
 
 def _cancel_unpaid(work: Work) -> None:

@@ -1,4 +1,7 @@
-"""What the tools give back. Money is in integer minor units; `display` is for people and never for arithmetic."""
+"""What the tools give back. Money is in integer minor units; `display` is for people and never for arithmetic.
+
+One file, though a long one: it is the whole of what a model is shown, type by type, and nothing else.
+"""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime

@@ -28,13 +28,13 @@ from toolservers.crm.packs.facts import (
 )
 from toolservers.crm.rules.order_contents import FREE_SHIPPING_FROM
 from toolservers.crm.world import tables
+from toolservers.crm.world.carriers import CARRIERS, tracking_number
 from toolservers.crm.world.clock import add_working_days
 from toolservers.crm.world.tables import words
 
 Row = dict[str, Any]
 
 _STANDARD = {"EUR": 490, "GBP": 690}
-_CARRIERS = {"standard": "Swiftpost", "express": "Larkway", "freight": "Tolmar Freight"}
 _NEAR = ("Netherlands", "Belgium", "Germany", "Luxembourg")
 
 
@@ -252,13 +252,13 @@ def _shipment(order: Order, customer: Customer) -> Row | None:
     status = order.shipment or states.get(order.status, "delayed" if order.late else "in_transit")
     delivered = f"{order.delivered_on} {customer.city}: delivered"
     dates = _dates(order, customer)
-    tracking = f"{_CARRIERS[order.service][:2].upper()}{order.number * 7919:09d}"
+    tracking = tracking_number(CARRIERS[order.service], order.number)
     identity = f"SHP-{order.number + 5000}"
     return {
         "id": identity,
         "order_id": f"ORD-{order.number}",
         "customer_id": customer.id,
-        "carrier": _CARRIERS[order.service],
+        "carrier": CARRIERS[order.service],
         "service": order.service,
         "tracking": tracking,
         "status": status,

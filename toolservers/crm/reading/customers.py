@@ -5,11 +5,11 @@ from sqlalchemy import select
 from toolservers.crm import records
 from toolservers.crm.finding import of_customer
 from toolservers.crm.money import money
+from toolservers.crm.reading.connect import connect_plan, service_level_of
 from toolservers.crm.reading.customer_facts import facts_of
 from toolservers.crm.reading.meeting_facts import standing_of
 from toolservers.crm.reading.parts import action, address_of
 from toolservers.crm.reading.payments import credit_without_order
-from toolservers.crm.reading.ticket_facts import service_level_of
 from toolservers.crm.rules import customers as rules
 from toolservers.crm.rules.meetings import may_be_met
 from toolservers.crm.work import Row, View
@@ -31,7 +31,7 @@ def customer(view: View, row: Row) -> records.Customer:
         email=row["email"],
         language=row["language"],
         company=row["company"],
-        plan=_plan(view, identity),
+        plan=connect_plan(view, identity),
         loyalty_level=row["loyalty_level"],
         customer_since=row["customer_since"],
         address=address_of(main),
@@ -48,16 +48,6 @@ def customer(view: View, row: Row) -> records.Customer:
         notes=[] if view.actor.customer_id else _notes(view, identity),
         allowed_actions=_actions(view, facts),
     )
-
-
-def _plan(view: View, customer_id: str) -> str:
-    """Of Fernhill Connect, where they have it."""
-    own = select(subscriptions.c.plan).where(
-        subscriptions.c.customer_id == customer_id,
-        subscriptions.c.kind == "connect",
-        subscriptions.c.status != "ended",
-    )
-    return view.connection.scalar(own) or ""
 
 
 def _contacts(view: View, customer_id: str) -> list[records.Contact]:

@@ -3,10 +3,11 @@
 from sqlalchemy import exists, func, select
 
 from toolservers.crm.actor import CUSTOMER
+from toolservers.crm.reading.connect import connect_plan
 from toolservers.crm.rules.orders import Facts
 from toolservers.crm.work import Row, View
 from toolservers.crm.world import clock
-from toolservers.crm.world.tables import orders, payments, shipments, subscriptions
+from toolservers.crm.world.tables import orders, payments, shipments
 
 
 def facts_of(view: View, order: Row) -> Facts:
@@ -17,7 +18,7 @@ def facts_of(view: View, order: Row) -> Facts:
         now=clock.local(view.now),
         customer_asks=view.actor.customer_id is not None or CUSTOMER in view.actor.roles,
         first_order=_first_order(view, order),
-        plan=_plan(view, order["customer_id"]),
+        plan=connect_plan(view, order["customer_id"]),
         invoices_paid=_invoices_paid(view, order["customer_id"]),
     )
 
@@ -25,15 +26,6 @@ def facts_of(view: View, order: Row) -> Facts:
 def _first_order(view: View, order: Row) -> bool:
     earlier = (orders.c.customer_id == order["customer_id"], orders.c.ordered_on < order["ordered_on"])
     return not view.connection.execute(select(exists().where(*earlier))).scalar_one()
-
-
-def _plan(view: View, customer_id: str) -> str:
-    own = select(subscriptions.c.plan).where(
-        subscriptions.c.customer_id == customer_id,
-        subscriptions.c.kind == "connect",
-        subscriptions.c.status != "ended",
-    )
-    return view.connection.scalar(own) or ""
 
 
 def _invoices_paid(view: View, customer_id: str) -> int:

@@ -3,6 +3,7 @@ change requires."""
 
 from sqlalchemy import Column, select
 
+from toolservers.crm.reading.connect import service_level_of
 from toolservers.crm.rules.sales import Sale
 from toolservers.crm.work import Row, View
 from toolservers.crm.world.tables import (
@@ -14,9 +15,7 @@ from toolservers.crm.world.tables import (
     refunds,
     return_lines,
     returns,
-    service_levels,
     shipments,
-    subscriptions,
 )
 
 
@@ -41,7 +40,7 @@ def sale_of(view: View, order: Row) -> Sale:
             if row["currency"] == order["currency"]
         },
         customer=view.row(order["customer_id"], "customer"),
-        level=_level(view, order["customer_id"]),
+        level=service_level_of(view, order["customer_id"]),
         today=view.today,
         roles=view.actor.roles,
     )
@@ -53,19 +52,3 @@ def _of(view: View, column: Column[str], wanted: list[str]) -> list[Row]:
     table = column.table
     chosen = select(table).where(column.in_(wanted)).order_by(*table.primary_key)
     return [dict(row) for row in view.connection.execute(chosen).mappings()]
-
-
-def _level(view: View, customer_id: str) -> Row | None:
-    """The service level of the plan that the customer is on, where it has one."""
-    chosen = (
-        select(service_levels)
-        .join(subscriptions, subscriptions.c.plan == service_levels.c.plan)
-        .where(
-            subscriptions.c.customer_id == customer_id,
-            subscriptions.c.kind == "connect",
-            subscriptions.c.status == "active",
-        )
-        .order_by(service_levels.c.id)
-    )
-    level = view.connection.execute(chosen).mappings().first()
-    return dict(level) if level else None

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from toolservers.crm.kinds import RecordType
+from toolservers.crm.reading.connect import service_level_of
 from toolservers.crm.references import TABLES, parse
 from toolservers.crm.rules.tickets import Facts, answer_due
 from toolservers.crm.work import Row, View
@@ -13,8 +14,6 @@ from toolservers.crm.world.tables import (
     contacts,
     customers,
     messages,
-    service_levels,
-    subscriptions,
     teams,
 )
 
@@ -45,18 +44,6 @@ def due(view: View, team: str, customer_id: str) -> datetime:
     """By when a first answer is owed that is asked for now; aware."""
     (asked,) = view.rows(teams, id=team)  # customers are shown no teams, and still have one answer
     return answer_due(view.now, asked, service_level_of(view, customer_id))
-
-
-def service_level_of(view: View, customer_id: str) -> Row | None:
-    """What the customer's plan of Fernhill Connect promises."""
-    chosen = select(service_levels).where(
-        service_levels.c.plan == subscriptions.c.plan,
-        subscriptions.c.customer_id == customer_id,
-        subscriptions.c.kind == "connect",
-        subscriptions.c.status == "active",
-    )
-    row = view.connection.execute(chosen.order_by(subscriptions.c.id)).mappings().first()
-    return dict(row) if row else None
 
 
 def others_named(view: View, text: str, customer_id: str) -> list[str]:

@@ -164,5 +164,5 @@ def recipe() -> str:
     import toolservers.crm as package
 
     folder = Path(package.__file__ or "").parent
-    sources = (*sorted((folder / "packs").glob("*.py")), folder / "world" / "tables.py")
+    sources = (*sorted((folder / "packs").glob("*.py")), *sorted((folder / "world").glob("*.py")))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]

@@ -5,6 +5,8 @@ Every record has a `version`, which each change raises by one (`toolservers.crm.
 records). `customer_id` stands in every table whose rows are one customer's, so that one condition keeps the others
 out. `words` columns hold what `find_records` looks in, folded (no case, no accents), so that searching is the same
 on every database.
+
+One file, though a long one: who asks what there is in the world reads one list.
 """
 
 import unicodedata
