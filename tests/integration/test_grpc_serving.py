@@ -25,7 +25,16 @@ from toolward.errors import (
     Unauthenticated,
     Unavailable,
 )
-from toolward.types import NO_CONTEXT, CallContext, Progress, ToolPage, text_result
+from toolward.types import (
+    NO_CONTEXT,
+    CallContext,
+    Outcome,
+    Principal,
+    Progress,
+    ToolCall,
+    ToolPage,
+    text_result,
+)
 from toolward.wire.grpc_tools import CALL_TOOL, CALL_TOOL_STREAM, SERVICE
 
 
@@ -96,6 +105,38 @@ async def test_what_outlasts_the_grace_period_is_stopped_and_told(tools: Tools) 
     assert isinstance(found, Unavailable)
     assert "test is stopping" in found.message
     assert tools.stopped.is_set()
+
+
+async def listed(client: GrpcClient) -> bool:
+    with suppress(Unavailable):
+        return await client.list_tools(NOBODY) == ToolPage(())
+    return False
+
+
+async def test_a_stream_that_is_stopped_while_its_first_piece_goes_out_is_told_too(tools: Tools) -> None:
+    async def behaviour(_: Principal, __: ToolCall, context: CallContext) -> Outcome:
+        assert context.progress is not None
+        context.progress(Progress(1, message="x" * 3_000_000))  # more than goes out before the client reads
+        asyncio.get_running_loop().call_soon(tools.started.set)
+        return await asyncio.Event().wait()  # pyright: ignore[reportReturnType] -- never
+
+    tools.behaviour = behaviour
+    async with AsyncExitStack() as clients, AsyncExitStack() as stack:
+        door = await stack.enter_async_context(serve_grpc("127.0.0.1:0", tools, None, name="test", grace=0))
+        channel = await clients.enter_async_context(grpc.aio.insecure_channel(door.address))
+        client = await clients.enter_async_context(GrpcClient(door.address))
+        call: Any = channel.unary_stream(CALL_TOOL_STREAM.path)(  # pyright: ignore[reportUnknownVariableType] -- bytes
+            CALL_TOOL_STREAM.encode_request(CALL)
+        )
+        assert await client.list_tools(NOBODY) == ToolPage(())
+        await asyncio.wait_for(tools.started.wait(), 10)
+        closing = asyncio.create_task(stack.aclose())
+        while await listed(client):
+            pass
+        assert len(await call.read()) > 3_000_000
+        with pytest.raises(grpc.aio.AioRpcError, match="test is stopping"):
+            await call.read()
+        await closing
 
 
 async def test_a_client_finds_a_server_that_was_started_again(tools: Tools) -> None:

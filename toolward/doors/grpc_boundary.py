@@ -66,6 +66,8 @@ class Boundary:
         self._open: dict[asyncio.Task[Any], bool] = {}
         """RPCs in work, and whether they only watch: those have nothing of their own to finish."""
         self._stopped: set[asyncio.Task[Any]] = set()
+        self._sending: set[asyncio.Task[Any]] = set()
+        """RPCs of which a piece is on its way out: gRPC takes no status before that is done."""
         self._draining = False
 
     def unary(self, rpc: Rpc[Asked, Answered], behaviour: Unary[Asked, Answered]) -> Handler:
@@ -98,7 +100,7 @@ class Boundary:
                     async for piece in pieces:
                         if watches and principal.api_key:  # one that is over by now sees nothing more
                             await self._caller(context)
-                        await _write(context, rpc.encode_response(piece))
+                        await self._send(context, rpc.encode_response(piece))
             except asyncio.CancelledError:
                 await self._abort(context, rpc.method, self._stopped_by_us())
             except Exception as error:
@@ -119,7 +121,26 @@ class Boundary:
     def _stop(self, task: asyncio.Task[Any]) -> None:
         if not task.done():
             self._stopped.add(task)
-            task.cancel()
+            if task not in self._sending:
+                task.cancel()
+
+    async def _send(self, context: Context, piece: bytes) -> None:
+        """Raises CancelledError where the caller is gone, or where the drain has come meanwhile."""
+        task = cast(asyncio.Task[Any], asyncio.current_task())
+        self._sending.add(task)
+        try:
+            await context.write(piece)
+        except grpc.aio.InternalError:
+            # The connection was lost while the piece waited: gRPC says that it failed, and not why, before it says
+            # that the RPC is cancelled.
+            raise asyncio.CancelledError from None
+        except asyncio.CancelledError:
+            self._stopped.discard(task)  # with half a piece out, nothing more can be said
+            raise
+        finally:
+            self._sending.discard(task)
+        if task in self._stopped:
+            raise asyncio.CancelledError
 
     def _stopped_by_us(self) -> Unavailable:
         """What to tell the client of an RPC that was cancelled. Raises CancelledError where the client did it."""
@@ -176,15 +197,6 @@ class Boundary:
 def _address_of(peer: str) -> str:
     """`127.0.0.1` of `ipv4:127.0.0.1:54321`, `::1` of `ipv6:%5B::1%5D:54321`."""
     return peer.partition(":")[2].rpartition(":")[0].removeprefix("%5B").removesuffix("%5D")
-
-
-async def _write(context: Context, piece: bytes) -> None:
-    """Raises CancelledError where the caller's connection was lost while the piece waited to go out: gRPC says that
-    it failed, and not why, before it says that the RPC is cancelled."""
-    try:
-        await context.write(piece)
-    except grpc.aio.InternalError:
-        raise asyncio.CancelledError from None
 
 
 def closing(pieces: AsyncIterator[Any]) -> AbstractAsyncContextManager[Any]:
