@@ -2,11 +2,11 @@
 
 import contextlib
 import decimal
-import json
 import time
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,17 +15,21 @@ from toolservers.calculator import limits
 from toolservers.calculator.evaluate import evaluate
 from toolservers.calculator.expression import written
 from toolservers.calculator.grammar import read
+from toolservers.calculator.operations import calculate
 from toolservers.calculator.tools import server
 from toolward.errors import ToolError
-from toolward.types import CallContext, Principal, ToolCall, ToolResult
+from toolward.kit.reply import as_result
+from toolward.types import Principal, ToolResult, text_result
 
 CALLER = Principal("test")
 
 
 async def call(expression: str) -> ToolResult:
-    arguments = json.dumps({"expression": expression}).encode()
-    async with server.running():
-        return await server.call_tool(CALLER, ToolCall("calculate", arguments), CallContext())
+    """As the tool, without the process that a worker would be (test_calculator_worker has those)."""
+    try:
+        return as_result(calculate(expression), msgspec.json.encode)
+    except ToolError as error:
+        return text_result(str(error), is_error=True)
 
 
 EXACT = [
