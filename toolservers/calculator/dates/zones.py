@@ -61,10 +61,10 @@ def offset_text(offset: timedelta) -> str:
 
 def find_zone(name: str) -> Zone:
     """By its IANA name, in capital or small letters. Raises ToolError for one that does not exist."""
-    plain = ordinary(name).strip()
+    plain = ordinary(name[: _LONGEST_NAME + 1]).strip()
     if plain in ("z", "utc"):
         return UTC
-    known = _names().get(plain.replace(" ", "_")) if len(plain) <= _LONGEST_NAME else None
+    known = _names().get(plain.replace(" ", "_"))
     if known is None:
         raise ToolError(f"There is no time zone {name[:_LONGEST_NAME]!r}; {_remedy(plain)}")
     return Zone(known, _rules(known))
