@@ -50,6 +50,7 @@ WARNED: list[tuple[str, list[str]]] = [
             "`2^(3 * pi)`."
         ],
     ),
+    ("2²pi", ["A multiplication was read where no operator stands: position 3."]),
     ("200+10%", ["10% at position 4 was taken of all that stands before it."]),
     ("200 * 10%", []),
     ("0^0", ["0^0 is 1 here."]),

@@ -70,7 +70,7 @@ def evaluate(
 
 def _perhaps_zero(value: Real, remarks: Remarks) -> Result:
     within = reals.smallness(value)
-    if within <= 0:
+    if within < DIGITS_SHOWN:
         raise Undecided
     remarks.add(
         "zero-like", f"The value is within 10^-{within:,} of 0 and is shown as 0, which is not proven."

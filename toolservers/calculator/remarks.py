@@ -56,7 +56,7 @@ class Remarks:
         before = chain.steps[index - 1] if index else None
         left = chain.first if before is None else before.operand
         whole = self._shown(left, "the left side"), self._shown(step.operand, "the right side")
-        if isinstance(left, Power):
+        if isinstance(left, Power) and not left.superscript:
             base, exponent = self._shown(left.base, "x"), self._shown(left.exponent, "y")
             other = f"{base}^({exponent} * {whole[1]})"
         elif before is not None and before.operator in ("/", "mod"):

@@ -1,4 +1,6 @@
-"""`python -m tests.fuzz.calculator [--count 100000] [--seed N] [--only NAME]`. Ends with 1 at a difference that is not explained.
+"""`python -m tests.fuzz.calculator [--count 100000] [--seed N] [--only NAME]`.
+
+Ends with 1 at a difference that is not explained.
 
 1. `count` expressions against an evaluator over `fractions` and mpmath.
 2. `count` hostile inputs: nothing but a result or a ToolError, none over its bound of time.
