@@ -76,6 +76,7 @@ REFUSED = [
     ("log(3)", "log at position 1 has no base", "`ln(x)` for base e, `log10(x)`"),
     ("lg(3)", "no 'lg' (position 1)", "`log10(x)`"),
     ("1 + sqrt", "sqrt at position 5 needs parentheses", ""),
+    ("2 + sin 30", "'3' at position 9", "put the argument of sin in parentheses"),
     ("sqrt()", "has 0 arguments; give it 1", ""),
     ("round(1, 2, 3)", "has 3 arguments; give it 1 to 2", ""),
     ("min()", "give it 1 or more", ""),

@@ -133,6 +133,8 @@ class _Evaluation:
             if step.operator in "+-" and step.operand.is_percent and not only_percent:
                 operand = self._on.multiply(total, operand, step.at)  # 200 + 10%: of what stands before
                 self._remarks.percent_of_before(step)
+            elif index == 0 and step.operator in "+-" and only_percent and not step.operand.is_percent:
+                self._remarks.percent_alone(chain.first)
             if step.implied:
                 self._remarks.implied(chain, index)
             only_percent = only_percent and step.operand.is_percent

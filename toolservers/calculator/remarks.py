@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from toolservers.calculator.expression import Call, Chain, Name, Node, Number, Postfix, Power, Step
-from toolservers.calculator.numerals import comma_warning
+from toolservers.calculator.numerals import comma_warning, exact_text
 from toolservers.calculator.values import Value
 from toolservers.calculator.writing import written
 
@@ -48,6 +48,14 @@ class Remarks:
     def percent_of_before(self, step: Step) -> None:
         percent = self._shown(step.operand, "The percentage")
         self.add("percent", f"{percent} at position {step.at} was taken of all that stands before it.")
+
+    def percent_alone(self, node: Node) -> None:
+        """Of a percentage that something other than a percentage is added to: it may be meant as a remainder."""
+        if isinstance(node, Postfix) and isinstance(node.operand, Number):
+            share = exact_text(node.operand.value / 100)
+            self.add(
+                "remainder", f"{self._shown(node, 'x%')} is {share} here; for the remainder write `mod`."
+            )
 
     def implied(self, chain: Chain, index: int) -> None:
         """Of the step at `index`, a multiplication that is not written."""
