@@ -99,7 +99,7 @@ class _Evaluation:
                 return self._on.negative(self.value(operand))
             case Power(base=base, exponent=exponent):
                 values = self.value(base), self.value(exponent)
-                self._remarks.power(node, *values)
+                self._remarks.power(*values)
                 return self._on.power(*values, node.at)
             case Chain():
                 return self._chain(node)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from toolservers.calculator.expression import Call, Chain, Name, Node, Number, Postfix, Power, Step
-from toolservers.calculator.numerals import comma_warning, exact_text
+from toolservers.calculator.numerals import comma_warning, rounded_text
 from toolservers.calculator.values import Value
 from toolservers.calculator.writing import written
 
@@ -52,10 +52,8 @@ class Remarks:
     def percent_alone(self, node: Node) -> None:
         """Of a percentage that something other than a percentage is added to: it may be meant as a remainder."""
         if isinstance(node, Postfix) and isinstance(node.operand, Number):
-            share = exact_text(node.operand.value / 100)
-            self.add(
-                "remainder", f"{self._shown(node, 'x%')} is {share} here; for the remainder write `mod`."
-            )
+            shown, share = self._shown(node, "x%"), rounded_text(node.operand.value / 100, 10)
+            self.add("remainder", f"{shown} is {share} here; for the remainder write `mod`.")
 
     def implied(self, chain: Chain, index: int) -> None:
         """Of the step at `index`, a multiplication that is not written."""
@@ -77,7 +75,7 @@ class Remarks:
             f"write `{other}`.",
         )
 
-    def power(self, node: Power, base: Value, exponent: Value) -> None:
+    def power(self, base: Value, exponent: Value) -> None:
         if base == 0 and exponent == 0:
             self.add("zero", "0^0 is 1 here.")
 
