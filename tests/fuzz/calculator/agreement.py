@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from tests.fuzz.calculator import reference
 from tests.fuzz.calculator.growing import Grower
-from tests.fuzz.calculator.reference import Huge, Undefined, Unsure
+from tests.fuzz.calculator.reference import VARIABLES, Huge, Undefined, Unsure
 from tests.fuzz.calculator.trees import Tree, Writer
 from toolservers.calculator.calculating import Calculation, calculate
 from toolward.errors import ToolError
@@ -39,14 +39,35 @@ def agree(count: int, seed: int) -> Counter[str]:
     dice = random.Random(seed)
     grower = Grower(dice)
     found: Counter[str] = Counter()
-    for _ in range(count):
+    for number in range(count):
         tree = grower.tree(dice.choice([1, 2, 2, 3, 3, 4, 5, 6, 8]))
         text = Writer(dice).text(tree)
-        found[compared(Asked(text, tree, dice.choice([50, 50, 50, 1, 5, 15, 34, 80])))] += 1
+        asked = Asked(text, tree, dice.choice([50, 50, 50, 1, 5, 15, 34, 80]))
+        found[compared(asked)] += 1
+        if number % 4 == 0:
+            _understood(asked)
     unsure = found["reference unsure"] + found["undecided"]
     if count >= 1000 and unsure > _ALLOWED * count:
         raise Difference(f"{unsure} of {count} are undecided, which is too many to show anything")
     return found
+
+
+def _understood(asked: Asked) -> None:
+    """What the calculator says that it understood has the same value, without the variables."""
+    try:
+        given = calculate(asked.text, VARIABLES, asked.digits)
+    except ToolError:
+        return
+    try:
+        again = calculate(given.expression, digits=asked.digits)
+    except ToolError as error:
+        if "characters" not in str(error):
+            raise Difference(
+                f"{asked}: understood as {given.expression!r}, which is refused: {error}"
+            ) from None
+        return
+    if (again.exact, again.decimal) != (given.exact, given.decimal):
+        raise Difference(f"{asked}: understood as {given.expression!r}, which has another value")
 
 
 def compared(asked: Asked) -> str:
@@ -56,7 +77,7 @@ def compared(asked: Asked) -> str:
     except (Undefined, Unsure, Huge) as none:
         wanted = none
     try:
-        given = calculate(asked.text, digits=asked.digits)
+        given = calculate(asked.text, VARIABLES, asked.digits)
     except ToolError as error:
         return _refused(asked, wanted, str(error))
     if isinstance(wanted, Undefined):

@@ -94,11 +94,11 @@ class Grower:
 
     def _leaf(self) -> Tree:
         chance = self._dice.random()
-        if chance < 0.1:
-            return Tree("name", text=self._dice.choice(["pi", "e", "phi", "tau"]))
-        if chance < 0.13:
+        if chance < 0.15:
+            return Tree("name", text=self._dice.choice(["pi", "e", "phi", "tau", "x", "y", "rate"]))
+        if chance < 0.18:
             return Tree("number", text=f"{self._dice.randint(1, 99)}e{self._dice.randint(-40, 40)}")
-        if chance < 0.16:
+        if chance < 0.21:
             return Tree("degrees", (Tree("number", text=self._dice.choice(_ANGLES)),))
         return Tree("number", text=self.number())
 

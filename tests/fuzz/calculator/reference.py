@@ -173,7 +173,7 @@ def _logarithm(value: Number) -> Any:
 def _log(values: Sequence[Number]) -> Number:
     top, bottom = (_logarithm(value) for value in values)
     if abs(bottom) < real(_NEAR):
-        raise Undefined if values[1] == 1 else Unsure
+        raise Undefined if isinstance(values[1], Fraction) else Unsure
     return top / bottom
 
 
@@ -191,7 +191,7 @@ def _arc(name: str) -> Callable[[Sequence[Number]], Number]:
 
 def _tan(values: Sequence[Number]) -> Number:
     angle = real(values[0])
-    if abs(mp.cos(angle)) < real(_NEAR):
+    if abs(angle) > 10**100 or abs(mp.cos(angle)) < real(_NEAR):
         raise Unsure
     return mp.tan(angle)
 
@@ -288,6 +288,9 @@ _FUNCTIONS: dict[str, Callable[[Sequence[Number]], Number]] = {
     "perm": _whole(math.perm),
     "factorial": _whole(math.factorial),
 }
+VARIABLES = {"x": "-5/2", "y": "1/3", "rate": "7.25"}
+"""What an expression may name, and each is worth."""
+
 _NAMES: dict[str, Callable[[], Any]] = {
     "pi": lambda: +mp.pi,
     "tau": lambda: 2 * mp.pi,
@@ -296,7 +299,7 @@ _NAMES: dict[str, Callable[[], Any]] = {
 }
 _EVALUATORS: dict[str, Callable[[Tree], Number]] = {
     "number": lambda tree: Fraction(tree.text),
-    "name": lambda tree: _NAMES[tree.text](),
+    "name": lambda tree: Fraction(VARIABLES[tree.text]) if tree.text in VARIABLES else _NAMES[tree.text](),
     "call": _call,
     "neg": lambda tree: -evaluate(tree.parts[0]),
     "percent": lambda tree: evaluate(tree.parts[0]) / 100,
