@@ -87,11 +87,11 @@ def best_opener(folder: int) -> Opener:
             "This system cannot open files beneath a folder.", hint="Use Linux or macOS."
         )
     opener = openat2 if sys.platform.startswith("linux") and _is_there(folder) else walk
-    for outside in ("..", "a/../..", "/"):
+    for outside in ("..", "/"):
         try:
             descriptor = opener(folder, outside, FOLDER)
         except OSError as error:
-            if error.errno in (errno.EXDEV, errno.ENOENT):
+            if error.errno == errno.EXDEV:
                 continue
             raise
         os.close(descriptor)
