@@ -1,4 +1,4 @@
-"""What an expression is once it is read: a tree of frozen nodes, and how a tree is written out again.
+"""What an expression is once it is read: a tree of frozen nodes.
 
 `at` is the place in the text where a node begins, counted from 1; `depth` bounds the recursion over a tree.
 """
@@ -25,28 +25,40 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Number(Node):
     value: Fraction
-    text: str
-    grouped: bool = False  # it was written with thousands separators
+    text: str  # as it was written
+
+    @property
+    def grouped(self) -> bool:
+        """Whether it was written with thousands separators."""
+        return "," in self.text
 
 
 @dataclass(frozen=True, slots=True)
-class Constant(Node):
+class Name(Node):
+    """Of a constant or a variable."""
+
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Percent(Node):
-    amount: Node
+class Postfix(Node):
+    """A percentage `15%`, a factorial `5!`, or degrees `30°`."""
+
+    operand: Node
+    sign: str
 
     @property
     def is_percent(self) -> bool:
-        return True
+        return self.sign == "%"
 
 
 @dataclass(frozen=True, slots=True)
 class PercentOf(Node):
+    """`10% of 80`, or `10% off 80`, which is 72."""
+
     percent: Node
     whole: Node
+    off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +74,17 @@ class Negative(Node):
 class Power(Node):
     base: Node
     exponent: Node
+    superscript: bool = False  # the exponent was raised, so that it is plain where it ends
 
 
 @dataclass(frozen=True, slots=True)
 class Step(Node):
-    """One more operator and its right operand; `at` is the operator's place."""
+    """One more operator and its right operand; `at` is the operator's place, or the operand's where the
+    operator was not written (`implied`)."""
 
     operator: str
     operand: Node
+    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +109,7 @@ class Call(Node):
 
 def depth_over(*inside: Node) -> int:
     """The depth of a node over `inside`. Raises ToolError where that is more than MAX_DEPTH."""
-    depth = 1 + max(node.depth for node in inside)
+    depth = 1 + max((node.depth for node in inside), default=0)
     if depth > MAX_DEPTH:
         raise ToolError(
             f"The expression is nested more than {MAX_DEPTH} levels deep at position {inside[0].at}; "
@@ -109,7 +124,7 @@ def numbers(nodes: Iterable[Node]) -> Iterable[Number]:
         match node:
             case Number():
                 yield node
-            case Percent(amount=inner) | Negative(operand=inner):
+            case Negative(operand=inner) | Postfix(operand=inner):
                 yield from numbers((inner,))
             case PercentOf(percent=left, whole=right) | Power(base=left, exponent=right):
                 yield from numbers((left, right))
@@ -117,50 +132,3 @@ def numbers(nodes: Iterable[Node]) -> Iterable[Number]:
                 yield from numbers((first, *(step.operand for step in steps)))
             case _:
                 pass
-
-
-def written(node: Node) -> str:
-    """The expression with its meaning made plain: every grouping in parentheses, every percentage spelt out.
-    Read again, it has the same value."""
-    match node:
-        case Number(text=text):
-            return text
-        case Constant(name=name):
-            return name
-        case Percent(amount=amount):
-            return f"{_inside(amount)}%"
-        case PercentOf(percent=percent, whole=whole):
-            return f"{_inside(percent)} of {_inside(whole)}"
-        case Negative(operand=operand):
-            return f"-{_inside(operand)}"
-        case Power(base=base, exponent=exponent):
-            return f"{_inside(base)}^{_inside(exponent)}"
-        case Call(name=name, arguments=arguments):
-            return f"{name}({', '.join(map(written, arguments))})"
-        case Chain():
-            return _written_chain(node)
-        case _:
-            raise TypeError(f"no such node: {node!r}")
-
-
-def _written_chain(chain: Chain) -> str:
-    text = _inside(chain.first)
-    plain = chain.first.is_percent  # so far only percentages, which add up as numbers do
-    one_piece = True  # what is written so far can be multiplied as it stands
-    for step in chain.steps:
-        operand = _inside(step.operand)
-        if step.operator in "+-" and step.operand.is_percent and not plain:
-            left = text if one_piece else f"({text})"
-            text = f"{left} * (1 {step.operator} {operand})"  # 200 + 10% is 200 * (1 + 10%)
-            one_piece = True
-        else:
-            plain = plain and step.operand.is_percent
-            text = f"{text} {step.operator} {operand}"
-            one_piece = False
-    return text
-
-
-def _inside(node: Node) -> str:
-    """As an operand: in parentheses unless it is one piece."""
-    whole = isinstance(node, Number | Constant | Percent | Call)
-    return written(node) if whole else f"({written(node)})"

@@ -13,5 +13,10 @@ to write integers of more than 4,300 digits.)"""
 MAX_WORK = 20_000
 """Estimated microseconds on a slow machine."""
 
+MAX_VARIABLES = 50
+MAX_NAME_LENGTH = 40
+
 DIGITS_SHOWN = 50
-"""Significant digits in a rounded result."""
+"""Significant digits in a rounded result, unless others are asked for."""
+
+MAX_DIGITS_SHOWN = 1000

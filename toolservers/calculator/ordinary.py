@@ -15,6 +15,8 @@ _SIGNS = {
     ".": "．",
     "^": "＾",
     "=": "＝",
+    "!": "！",
+    "°": "º˚",
     " ": "\u00a0\u2007\u2009\u202f\u3000\t\r\n",
 }
 _TABLE = {ord(sign): plain for plain, signs in _SIGNS.items() for sign in signs} | {
@@ -23,7 +25,7 @@ _TABLE = {ord(sign): plain for plain, signs in _SIGNS.items() for sign in signs}
 
 
 def ordinary(text: str) -> str:
-    """In ASCII where a sign has an ASCII form. A superscript has none: 5 squared must not become 52."""
+    """In ASCII where a sign has an ASCII form. A superscript keeps its own: 5 squared must not become 52."""
     plain = text.translate(_TABLE)
     return plain if plain.isascii() else "".join(map(_digit, plain))
 

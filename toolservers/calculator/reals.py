@@ -1,146 +1,91 @@
-"""Real numbers as intervals of decimals: the true value is always between `low` and `high`.
+"""Real numbers as balls of Arb: the true value always lies between both ends of the ball.
 
-Bounds are rounded outwards, so what both bounds agree on is proven and not merely likely.
+What both ends agree on is proven and not merely likely. flint keeps its precision per thread; `working` is the
+one place that sets it.
 """
 
-import math
-from dataclasses import dataclass
-from decimal import (
-    ROUND_CEILING,
-    ROUND_FLOOR,
-    Context,
-    Decimal,
-    DivisionByZero,
-    InvalidOperation,
-    Overflow,
-    Underflow,
-)
+from contextlib import AbstractContextManager
+from decimal import Context, Decimal
 from fractions import Fraction
+from functools import cache
+
+from flint import arb, ctx, fmpz
 
 from toolservers.calculator.limits import MAX_DIGITS
 
-_TRAPS = [Overflow, Underflow, InvalidOperation, DivisionByZero]
-_SMALL_POWER = 1000  # up to here a power is multiplied out, beyond it goes through logarithms
+Real = arb
+
+BITS_PER_DIGIT = 3.33
 
 
 class Undecided(Exception):
-    """The interval is too wide to tell: ask again with more digits."""
+    """The ball is too wide to tell: ask again with more digits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    low: Decimal
-    high: Decimal
+def working(bits: int) -> AbstractContextManager[object]:
+    """Within it, every operation on reals keeps `bits` significant bits."""
+    return ctx.workprec(bits)
 
-    def sign(self) -> int:
-        """1 or -1. Raises Undecided where it may be zero."""
-        if self.low > 0:
-            return 1
-        if self.high < 0:
-            return -1
+
+def real(value: Fraction) -> Real:
+    return arb(fmpz(value.numerator)) / arb(fmpz(value.denominator))
+
+
+def sign(value: Real) -> int:
+    """1 or -1. Raises Undecided where it may be zero."""
+    if value > 0:
+        return 1
+    if value < 0:
+        return -1
+    raise Undecided
+
+
+def floor(value: Real) -> int:
+    """Raises Undecided where a whole number lies in the ball."""
+    whole = value.floor().unique_fmpz()
+    if whole is None:
         raise Undecided
+    return int(whole)
 
 
-class Reals:
-    """Arithmetic on intervals with `precision` significant digits. Raises decimal.Overflow and
-    decimal.Underflow beyond 10^MAX_DIGITS and its inverse, and Undecided where a sign or a whole part
-    cannot be told."""
-
-    def __init__(self, precision: int) -> None:
-        self.precision = precision
-        self._down = Context(precision, ROUND_FLOOR, -MAX_DIGITS, MAX_DIGITS, traps=_TRAPS)
-        self._up = Context(precision, ROUND_CEILING, -MAX_DIGITS, MAX_DIGITS, traps=_TRAPS)
-
-    def of(self, value: Fraction) -> Interval:
-        top, bottom = Decimal(value.numerator), Decimal(value.denominator)
-        return Interval(self._down.divide(top, bottom), self._up.divide(top, bottom))
-
-    def add(self, left: Interval, right: Interval) -> Interval:
-        return Interval(self._down.add(left.low, right.low), self._up.add(left.high, right.high))
-
-    def negative(self, value: Interval) -> Interval:
-        return Interval(value.high.copy_negate(), value.low.copy_negate())
-
-    def multiply(self, left: Interval, right: Interval) -> Interval:
-        pairs = [(a, b) for a in (left.low, left.high) for b in (right.low, right.high)]
-        return Interval(
-            min(self._down.multiply(a, b) for a, b in pairs), max(self._up.multiply(a, b) for a, b in pairs)
-        )
-
-    def divide(self, left: Interval, right: Interval) -> Interval:
-        right.sign()
-        pairs = [(a, b) for a in (left.low, left.high) for b in (right.low, right.high)]
-        return Interval(
-            min(self._down.divide(a, b) for a, b in pairs), max(self._up.divide(a, b) for a, b in pairs)
-        )
-
-    def sqrt(self, value: Interval) -> Interval:
-        if value.low < 0:
-            raise Undecided
-        return self._rising(self._down.sqrt(value.low), self._up.sqrt(value.high), floor=0)
-
-    def exp(self, value: Interval) -> Interval:
-        return self._rising(self._down.exp(value.low), self._up.exp(value.high), floor=0)
-
-    def ln(self, value: Interval) -> Interval:
-        value.sign()
-        return self._rising(self._down.ln(value.low), self._up.ln(value.high))
-
-    def log10(self, value: Interval) -> Interval:
-        value.sign()
-        return self._rising(self._down.log10(value.low), self._up.log10(value.high))
-
-    def power(self, base: Interval, exponent: Interval) -> Interval:
-        """For a base above zero."""
-        return self.exp(self.multiply(exponent, self.ln(base)))
-
-    def whole_power(self, base: Interval, exponent: int) -> Interval:
-        """For any base that is not zero. The estimate of its size is the context's: it stops at Overflow."""
-        if abs(exponent) <= _SMALL_POWER:
-            raised = self._multiplied_out(base, abs(exponent))
-            return self.divide(self.of(Fraction(1)), raised) if exponent < 0 else raised
-        negative = base.sign() < 0
-        size = self.power(self.negative(base) if negative else base, self.of(Fraction(exponent)))
-        return self.negative(size) if negative and exponent % 2 else size
-
-    def pi(self) -> Interval:
-        """By Machin's formula, in whole numbers with ten digits to spare."""
-        unit = 10 ** (self.precision + 10)
-        pi = 4 * (4 * _arctan_of_inverse(5, unit) - _arctan_of_inverse(239, unit))
-        error = 100 * self.precision  # each of the few terms of the series is cut by less than 1
-        return Interval(
-            self._down.divide(Decimal(pi - error), Decimal(unit)),
-            self._up.divide(Decimal(pi + error), Decimal(unit)),
-        )
-
-    def floor(self, value: Interval) -> int:
-        low = math.floor(Fraction(value.low))
-        if low != math.floor(Fraction(value.high)):
-            raise Undecided
-        return low
-
-    def _multiplied_out(self, base: Interval, exponent: int) -> Interval:
-        result = self.of(Fraction(1))
-        while exponent:
-            if exponent & 1:
-                result = self.multiply(result, base)
-            exponent >>= 1
-            if exponent:
-                base = self.multiply(base, base)
-        return result
-
-    def _rising(self, low: Decimal, high: Decimal, floor: int | None = None) -> Interval:
-        """decimal rounds these functions to the nearest; one step outwards is then a bound."""
-        low = self._down.next_minus(low)
-        return Interval(low if floor is None else max(low, Decimal(floor)), self._up.next_plus(high))
+def may_be_zero(value: Real) -> bool:
+    return value.contains(0)
 
 
-def _arctan_of_inverse(x: int, unit: int) -> int:
-    """arctan(1/x) * unit, wrong by less than the number of terms."""
-    term, total, divisor, sign = unit // x, 0, 1, 1
-    while term:
-        total += sign * (term // divisor)
-        term //= x * x
-        divisor += 2
-        sign = -sign
-    return total
+def is_huge(value: Real) -> bool:
+    """Whether it is certainly beyond 10^MAX_DIGITS."""
+    return value.abs_lower() > _extremes()[0]
+
+
+def is_tiny(value: Real) -> bool:
+    """Whether it is certainly not zero and closer to it than 10^-MAX_DIGITS."""
+    return not value.contains(0) and value.abs_upper() < _extremes()[1]
+
+
+def agreed(value: Real, context: Context) -> Decimal:
+    """The value rounded by `context`. Raises Undecided where the ends of the ball round differently."""
+    if value.rel_accuracy_bits() < 2:  # also, an end may be so near zero that it would be long in decimals
+        raise Undecided
+    low, high = (_rounded(end, context) for end in (value.lower(), value.upper()))
+    if low != high:
+        raise Undecided
+    return low
+
+
+def smallness(value: Real) -> int:
+    """The largest n for which the value is certainly within 10^-n of zero, or nearly the largest."""
+    mantissa, exponent = value.abs_upper().man_exp()
+    return int(-(int(exponent) + int(mantissa).bit_length()) / BITS_PER_DIGIT)
+
+
+@cache
+def _extremes() -> tuple[Real, Real]:
+    largest = arb(10) ** MAX_DIGITS
+    return largest, 1 / largest
+
+
+def _rounded(end: Real, context: Context) -> Decimal:
+    mantissa, exponent = (int(part) for part in end.man_exp())
+    if exponent >= 0:
+        return context.create_decimal(mantissa << exponent)
+    return context.divide(Decimal(mantissa), Decimal(1 << -exponent))

@@ -38,8 +38,8 @@ async def calculate(
     The result repeats the expression as it was understood; `exact` is null where only `decimal` exists.
     """
     from toolservers.calculator.evaluate import evaluate
-    from toolservers.calculator.expression import written
     from toolservers.calculator.grammar import read
+    from toolservers.calculator.writing import written
 
     tree = read(expression)
     result = evaluate(tree)
