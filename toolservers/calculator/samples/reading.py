@@ -1,0 +1,58 @@
+"""A list of numbers, brought to one denominator, so that all that follows is arithmetic of whole numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+
+from toolservers.calculator.limits import MAX_DIGITS
+from toolservers.calculator.numerals import comma_warning, read_number
+from toolward.errors import ToolError
+
+MAX_NUMBERS = 10_000
+MAX_ALL_DIGITS = 1_000_000
+"""Of all numbers together, once they have one denominator."""
+
+_BITS = 3.3219280948873623  # of a digit
+_SHOWN_WARNINGS = 3
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The numbers are `scaled / denominator`, in the order in which they were given."""
+
+    scaled: list[int]
+    denominator: int
+    warnings: list[str]
+
+    def value(self, scaled: int | Fraction) -> Fraction:
+        return Fraction(scaled) / self.denominator
+
+
+def read_sample(numbers: Sequence[str]) -> Sample:
+    """Raises ToolError for a number that cannot be read, named by its place, and for what is over a limit."""
+    if not numbers:
+        raise ToolError("There are no numbers; give at least one.")
+    if len(numbers) > MAX_NUMBERS:
+        raise ToolError(
+            f"There are {len(numbers):,} numbers, and the limit is {MAX_NUMBERS:,}; analyze them in parts, whose "
+            "counts and sums can be added."
+        )
+    values = [read_number(text, f"number {place}") for place, text in enumerate(numbers, 1)]
+    denominator = 1
+    for place, value in enumerate(values, 1):
+        denominator = lcm(denominator, value.denominator)
+        if denominator.bit_length() > MAX_DIGITS * _BITS:
+            raise ToolError(
+                f"Up to number {place}, the common denominator has more than {MAX_DIGITS:,} digits, which is the "
+                "limit; give decimals instead of fractions."
+            )
+    scaled = [value.numerator * (denominator // value.denominator) for value in values]
+    digits = int(len(scaled) * max(abs(number).bit_length() for number in scaled) / _BITS)
+    if digits > MAX_ALL_DIGITS:
+        raise ToolError(
+            f"Brought to one denominator, the numbers have some {digits:,} digits together, and the limit is "
+            f"{MAX_ALL_DIGITS:,}; round them, or give fewer."
+        )
+    warnings = [warning for text in numbers if "," in text and (warning := comma_warning(text))]
+    return Sample(scaled, denominator, warnings[:_SHOWN_WARNINGS])
