@@ -25,7 +25,7 @@ from toolward.errors import ToolError
 CASES = int(os.environ.get("TOOLWARD_DATE_CASES", "300"))
 BERLIN = "Europe/Berlin"
 
-ADDED = [
+ADDED: list[tuple[dict[str, Any], str]] = [
     ({"start": "2026-11-26"}, "2026-11-26"),
     ({"start": "2026-01-31", "add": "1 month"}, "2026-02-28"),
     ({"start": "2026-01-31", "add": "P1M3D"}, "2026-03-03"),
