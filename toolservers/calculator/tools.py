@@ -1,9 +1,12 @@
 """The calculator's one tool."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from toolward.kit import ToolServer
+from toolservers.calculator.calculation import Calculation
+from toolservers.calculator.worker.pool import Pool
+from toolward.kit import Context, ToolServer
+from toolward.kit.settings import NoSettings
 
 server = ToolServer(
     "calculator",
@@ -12,15 +15,10 @@ server = ToolServer(
 )
 
 
-@dataclass(frozen=True)
-class Calculation:
-    """`exact` is an integer, a terminating decimal or a fraction `a/b`, and null where the value is none of
-    these (`sqrt(2)`). `decimal` is rounded to at most 50 significant digits."""
-
-    expression: str
-    exact: str | None
-    decimal: str
-    is_exact: bool
+@server.lifespan
+async def open_workers(_settings: NoSettings) -> AsyncGenerator[Pool, None]:
+    async with Pool("toolservers.calculator.operations").running() as pool:
+        yield pool
 
 
 @server.tool(
@@ -28,6 +26,7 @@ class Calculation:
     annotations={"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False},
 )
 async def calculate(
+    ctx: Context[Pool],
     expression: Annotated[str, "for example `15% of 84.80`, `200 + 10%`, `round(1,234.50 / 7, 2)`"],
 ) -> Calculation:
     """Compute a number exactly: 0.1 + 0.2 is 0.3. Use it instead of working out figures yourself.
@@ -37,10 +36,4 @@ async def calculate(
     -2^2 is -4; round takes halves away from zero. Numbers only: no units, currencies or variables.
     The result repeats the expression as it was understood; `exact` is null where only `decimal` exists.
     """
-    from toolservers.calculator.evaluate import evaluate
-    from toolservers.calculator.grammar import read
-    from toolservers.calculator.writing import written
-
-    tree = read(expression)
-    result = evaluate(tree)
-    return Calculation(written(tree), result.exact, result.decimal, is_exact=result.exact is not None)
+    return await ctx.state.call("calculate", {"expression": expression}, Calculation)
