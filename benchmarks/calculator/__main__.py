@@ -1,9 +1,9 @@
 """`python -m benchmarks.calculator [--rounds 3] [--calls 200]`: about a minute.
 
-How long one call takes, the median and the 99th percentile in milliseconds, for what the calculator answers and what
-it refuses. Three ways: the operation's function alone, the server's own `call_tool` in process (arguments checked, the
-work done in a worker process), and MCP over HTTP from another process. One call after the other, all rounds together;
-the first calls of each kind are not counted.
+How long one call takes, the median and the 99th percentile in milliseconds, for what the calculator answers and
+for what it refuses. Three ways: the operation's function alone, the server's own `call_tool` in process (arguments
+checked, the work done in a worker process), and MCP over HTTP from another process. One call after the other, all
+rounds together; the first calls of each kind are not counted.
 """
 
 import argparse
