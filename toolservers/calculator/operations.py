@@ -1,24 +1,21 @@
 """What the calculator's workers can do. The first is ready before the rest is loaded: pint alone takes most of a
 second."""
 
-from typing import Any
-
-from toolservers.calculator.calculation import Calculation
 from toolservers.calculator.worker.messages import Operation
 
 OPERATIONS = {
     "calculate": Operation(
-        "toolservers.calculator.operations:calculate", {"expression": "sqrt(2)^2 + 10% - 1/3"}
+        "toolservers.calculator.calculating:calculate", {"expression": "sin(2)^2 + 10% - 1/3"}
+    ),
+    "compute_dates": Operation(
+        "toolservers.calculator.dates.compute:compute_dates",
+        {"start": "2026-01-31T12:00[Europe/Berlin]", "add": "1 month 5 business days"},
+    ),
+    "analyze_numbers": Operation(
+        "toolservers.calculator.samples.analyze:analyze_numbers", {"numbers": ["1", "2", "4"]}
+    ),
+    "convert_units": Operation(
+        "toolservers.calculator.units.convert:convert_units",
+        {"value": "1", "from_unit": "deg/s", "to_unit": "rad/s"},
     ),
 }
-
-
-def calculate(expression: str) -> Any:
-    """Raises ToolError."""
-    from toolservers.calculator.evaluate import evaluate
-    from toolservers.calculator.expression import written
-    from toolservers.calculator.grammar import read
-
-    tree = read(expression)
-    result = evaluate(tree)
-    return Calculation(written(tree), result.exact, result.decimal, is_exact=result.exact is not None)

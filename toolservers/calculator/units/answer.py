@@ -1,4 +1,4 @@
-"""What `convert_units` answers. Nothing is imported but the standard library, so that listing the tools stays cheap."""
+"""What `convert_units` answers. Nothing is imported but the standard library, so that listing stays cheap."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Money: which currencies there are (ISO 4217), and the rates that a caller gives, which are the only ones known."""
+"""Money: which currencies there are (ISO 4217), and the rates that a caller gives: no others are known."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -9,14 +9,16 @@ from toolward.errors import ToolError
 
 MAX_RATES = 50
 
-CODES = frozenset(
-    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP "
-    "CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG "
-    "HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA "
-    "MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD "
-    "RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX "
-    "USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG".split()
-)
+_CODES = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD
+CDF CHF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD
+GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT
+LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR
+NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP
+STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD
+XCG XOF XPF YER ZAR ZMW ZWG
+"""
+CODES = frozenset(_CODES.split())
 _WORDS = {
     "€": "EUR",
     "£": "GBP",
@@ -61,7 +63,9 @@ def currency(name: str) -> Currency | None:
 def read_rates(rates: Mapping[str, str]) -> list[Rate]:
     """Raises ToolError for one that is not understood."""
     if len(rates) > MAX_RATES:
-        raise ToolError(f"There are {len(rates)} rates, and at most {MAX_RATES} are taken; give those that are needed.")
+        raise ToolError(
+            f"There are {len(rates)} rates, and at most {MAX_RATES} are taken; give what is needed."
+        )
     return [_rate(pair, value) for pair, value in rates.items()]
 
 
@@ -88,9 +92,11 @@ def rate_between(source: str, target: str, rates: list[Rate]) -> tuple[Fraction,
         return rate.value, f"by the given rate, 1 {source} = {rate.written} {target}", warnings
     if inverse:
         rate = inverse[0]
-        step = f"by the inverse of the given rate, 1 {target} = {rate.written} {source}: 1 {source} = 1/{rate.written} {target}"
+        step = f"by the inverse of the given rate, 1 {target} = {rate.written} {source}"
         return 1 / rate.value, step, []
-    given = f"given are {', '.join(f'{rate.base}/{rate.quote}' for rate in rates)}" if rates else "none was given"
+    given = (
+        f"given are {', '.join(f'{rate.base}/{rate.quote}' for rate in rates)}" if rates else "none was given"
+    )
     raise ToolError(
         f"There is no rate between {source} and {target}: none is known here, and {given}. Give the one to use in "
         f'`rates`, as {{"{source}/{target}": "1.08"}} where 1 {source} costs 1.08 {target}.'

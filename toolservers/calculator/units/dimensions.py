@@ -78,18 +78,21 @@ def remedy(source: Dimensions, target: Dimensions) -> str:
 
 _NEEDED = (
     (
-        "Between volume and mass a density is needed, which depends on the substance: multiply by it with `calculate`.",
+        "Between volume and mass a density is needed: multiply by it with `calculate`. (Ounces of volume are `fl oz`.)",
         {"gram": 1, "meter": -3},
     ),
     (
         "Between mass and force acceleration is needed: for weights on Earth use `lbf` or `kgf`.",
         {"meter": 1, "second": -2},
     ),
-    ("Angles are kept apart from mere numbers: write `rad`, `deg` or `rev` (`rev/s`) on both sides.", {"radian": 1}),
+    (
+        "Angles are kept apart from mere numbers: write `rad`, `deg` or `rev` (`rev/s`) on both sides.",
+        {"radian": 1},
+    ),
     ("A duration is missing: divide or multiply one side by `s`, or `h`.", {"second": 1}),
 )
 
 
 def _raised(base: str, power: int) -> str:
-    word = _WORDS.get(base, base)
+    word = _WORDS.get(base) or (f"money in {base}" if base.isupper() else base)
     return word if power == 1 else f"{word}^{power}"

@@ -20,7 +20,7 @@ micron | micron | | |
 inch | inch | in, ″, " | inches, international inch |
 foot | foot | ft, ′, ' | feet, international foot |
 yard | yard | yd | international yard |
-mile | mile (international, 1609.344 m) | mi | mile, statute mile, international mile |
+mile | international mile | mi | mile, statute mile |
 nautical_mile | nautical mile | nmi, NM | |
 survey_foot | US survey foot | | survey foot, survey feet, us survey feet |
 survey_mile | US survey mile | | survey mile |
@@ -204,7 +204,7 @@ peck | US peck | imperial_peck | imperial (UK) peck | peck
 ton | US (short) ton | long_ton | UK (long) ton | ton
 hundredweight | US (short) hundredweight | long_hundredweight | UK (long) hundredweight | cwt, hundredweight
 force_ton | US (short) ton-force | force_long_ton | UK (long) ton-force | tonf, ton force, tons force
-mile_per_gallon | mile per US gallon | mile_per_uk_gallon | mile per imperial (UK) gallon | mpg, mile per gallon, miles per gallon
+mile_per_gallon | mile per US gallon | mile_per_uk_gallon | mile per imperial (UK) gallon | mpg, miles per gallon
 """
 """Of the US, of the UK, and the names that both have."""
 
@@ -222,8 +222,8 @@ thou | thousandth of an inch | mil, mils | as an angle, write `deg` or `mrad`
 """Names that mean more than one thing, which of them is taken, and what to write for another."""
 
 _DECIMAL = (
-    "q quecto -30, r ronto -27, y yocto -24, z zepto -21, a atto -18, f femto -15, p pico -12, n nano -9, µ micro -6, "
-    "u micro -6, m milli -3, c centi -2, d deci -1, da deca 1, da deka 1, h hecto 2, k kilo 3, M mega 6, G giga 9, "
+    "q quecto -30, r ronto -27, y yocto -24, z zepto -21, a atto -18, f femto -15, p pico -12, n nano -9, "
+    "µ micro -6, u micro -6, m milli -3, c centi -2, d deci -1, da deca 1, da deka 1, h hecto 2, k kilo 3, M mega 6, G giga 9, "
     "T tera 12, P peta 15, E exa 18, Z zetta 21, Y yotta 24, R ronna 27, Q quetta 30"
 )
 _BINARY = "Ki kibi 10, Mi mebi 20, Gi gibi 30, Ti tebi 40, Pi pebi 50, Ei exbi 60, Zi zebi 70, Yi yobi 80"
@@ -255,13 +255,16 @@ class Names:
         self.symbols: dict[str, Found] = {}
         self.words: dict[str, Found] = {}
         self.regional: dict[str, tuple[Named, Named]] = {}
+        self.plain: list[str] = []
+        self.prefixable: list[str] = []
         for line in _lines(_REGIONAL):
             us, us_shown, uk, uk_shown, names = line
             pair = Named(us, us_shown), Named(uk, uk_shown)
             for name in _split(names):
                 self.regional |= dict.fromkeys(_plurals(name), pair)
+                self.plain.append(name)
         for name, shown, symbols, words, marks in _lines(_TABLE):
-            self._add(Named(name, shown), _split(symbols), _split(words) or [shown], marks)
+            self._add(Named(name, shown), _split(symbols), [shown.partition(" (")[0], *_split(words)], marks)
         for name, shown, written, other in _lines(_LIKELY):
             for one in _split(written):
                 found = Found(Named(name, shown), f"{one} was taken for the {shown}; {other}.")
@@ -275,11 +278,15 @@ class Names:
     def find(self, text: str, region: str = "") -> Found | Ambiguous | None:
         """`region` is `US`, `UK` or empty, and the text one name with single spaces."""
         lower = text.casefold()
-        if pair := self.regional.get(lower) or self.regional.get(text):
+        pair = self.regional.get(text)
+        if pair is None and (region or text not in self.symbols):
+            pair = self.regional.get(lower)
+        if pair:
             if region:
                 return Found(pair[region == "UK"])
             us, uk = pair
-            return Found(us, f"{text} was taken for the {us.shown}; for the {uk.shown} write `UK {text}`.")
+            said = f"{text} was taken for the {us.shown}; for the {uk.shown} write `UK {text}`."
+            return Found(us, said)
         if region:
             return self.words.get(f"{region.lower()} {lower}")
         if found := self.symbols.get(text) or self.words.get(lower):
@@ -287,17 +294,30 @@ class Names:
         written = self.folded.get(lower, [])
         if len({self.symbols[one].unit for one in written}) == 1:
             found = self.symbols[written[0]]
-            return Found(found.unit, found.warning or f"{text} was taken for {written[0]}, the {found.unit.shown}.")
-        return Ambiguous(tuple(f"`{one}` ({self.symbols[one].unit.shown})" for one in written)) if written else None
+            return Found(
+                found.unit, found.warning or f"{text} was taken for {written[0]}, the {found.unit.shown}."
+            )
+        return (
+            Ambiguous(tuple(f"`{one}` ({self.symbols[one].unit.shown})" for one in written))
+            if written
+            else None
+        )
 
     def closest(self, text: str) -> str | None:
-        return closest(text, self.symbols) or closest(text.casefold(), [*self.words, *self.regional])
+        """What was probably meant. Prefixes are set aside: with them there are too many names."""
+        lower = text.casefold()
+        for _, prefix, _ in _prefixes("pb"):
+            if lower.startswith(prefix) and (near := closest(lower[len(prefix) :], self.prefixable)):
+                return prefix + near
+        return closest(text, self.plain) or closest(lower, self.plain)
 
     def _add(self, unit: Named, symbols: list[str], words: list[str], marks: str) -> None:
         for symbol in symbols:
             self.symbols[symbol] = Found(unit)
         plurals = [plural for word in words for plural in _plurals(word.casefold())]
         self.words |= dict.fromkeys(plurals, Found(unit))
+        self.plain += [*symbols, *plurals]
+        self.prefixable += plurals if marks else []
         for symbol, prefix, times in _prefixes(marks):
             prefixed = Found(Named(unit.name, prefix + unit.shown, times))
             for one in symbols:

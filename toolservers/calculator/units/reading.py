@@ -15,16 +15,26 @@ MAX_POWER = 12
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SUPERSCRIPT = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-_SIGNS = str.maketrans({"−": "-", "–": "-", "‐": "-", "·": "*", "⋅": "*", "∙": "*", "×": "*", "∕": "/", "÷": "/"})
+_SIGNS = str.maketrans(
+    {"−": "-", "–": "-", "‐": "-", "·": "*", "⋅": "*", "∙": "*", "×": "*", "∕": "/", "÷": "/"}
+)
 _MICRO = str.maketrans({"μ": "µ", "Ω": "Ω"})  # one of each pair of look-alikes
 _REGION = re.compile(r"\(\s*(u\.?s\.?|u\.?k\.?|imp(?:\.|erial)?|british|american)\s*\)", re.IGNORECASE)
 _FUEL = re.compile(r"(?:l|liters?|litres?)\s*(?:/|per)\s*100\s*(?:km|kilomet(?:re|er)s?)", re.IGNORECASE)
 _POWER = r"(?:\^|\*\*)\s*(?:\(\s*(?P<inner>[-+]?\d+)\s*\)|(?P<raised>[-+]?\d+))"
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<word>(?:cm|mm|in|m)H2O|[^\W\d_]\.(?:[^\W\d_]\.)+|[^\W\d]+\.?|[°%‰'\"$]\s?[^\W\d_]*)"
+    rf"\s*(?:(?P<word>(?:cm|mm|in|m)H2O|[^\W\d_]\.(?:[^\W\d_]\.)+|[^\W\d]+\.?|[°%‰'\"$€£]\s?[^\W\d_]*)"
     rf"(?P<digits>-?\d+)?|{_POWER}|(?P<sign>[*/()])|(?P<hyphen>-)|(?P<number>\d+))"
 )
-_REGIONS = {"us": "US", "american": "US", "uscs": "US", "uk": "UK", "british": "UK", "imperial": "UK", "imp": "UK"}
+_REGIONS = {
+    "us": "US",
+    "american": "US",
+    "uscs": "US",
+    "uk": "UK",
+    "british": "UK",
+    "imperial": "UK",
+    "imp": "UK",
+}
 _BEFORE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _AFTER = {"squared": 2, "cubed": 3}
 _LONGEST_NAME = 4  # words
@@ -54,13 +64,18 @@ class Unit:
         over = " · ".join(_raised(part.unit.shown, part.power) for part in self.parts if part.power > 0)
         under = " · ".join(_raised(part.unit.shown, -part.power) for part in self.parts if part.power < 0)
         several = sum(part.power < 0 for part in self.parts) > 1
-        return f"{over or '1'} / {f'({under})' if several else under}" if under else over or "1"
+        divisor = f"({under})" if several else under
+        if not over:
+            return f"per {divisor}" if under else "1"
+        return f"{over} / {divisor}" if under else over
 
 
 def read_unit(text: str, what: str) -> Unit:
     """`what` names it in the ToolError that says what is wrong and what to write."""
     if len(text) > MAX_LENGTH:
-        raise ToolError(f"{what} has {len(text)} characters, and at most {MAX_LENGTH} are taken; write its symbol.")
+        raise ToolError(
+            f"{what} has {len(text)} characters, and at most {MAX_LENGTH} are taken; write its symbol."
+        )
     plain = _plain(text)
     if not plain:
         raise ToolError(f"{what} is empty; write a unit, such as `km/h`, or `1` for a mere number.")
@@ -151,7 +166,7 @@ class _Reading:
     def _power(self) -> int:
         power = 1
         before = self.tokens[self.at - 1]
-        if before["word"] and before["digits"]:
+        if before["word"] and before["digits"] and before["word"] + before["digits"] not in names().symbols:
             power = self._number(before["digits"])
         if self.at < len(self.tokens):
             token = self.tokens[self.at]
@@ -184,18 +199,19 @@ class _Reading:
             region = _REGIONS[word]
             self.at += 1
         for count in range(_LONGEST_NAME, 0, -1):
-            phrase = self._phrase(count)
-            if phrase is None:
+            phrase, end = self._phrase(count)
+            if not phrase:
                 continue
-            after = "" if region else _REGIONS.get(self._word(self.at + count), "")
+            after = "" if region else _REGIONS.get(self._word(end), "")
             if (part := self._part(phrase, region or after, power)) is not None:
-                self.at += count + (1 if after else 0)
+                self.at = end + (1 if after else 0)
                 self.parts.append(part)
                 return
         self._unknown(region)
 
     def _part(self, phrase: str, region: str, power: int) -> Part | None:
-        found = names().find(phrase, region)
+        numbered = phrase + (self.tokens[self.at]["digits"] or "")
+        found = names().find(numbered if numbered in names().symbols else phrase, region)
         if isinstance(found, Ambiguous):
             self._refuse(f"{phrase!r} can be {' or '.join(found.readings)}", "write one of these")
         if found is not None:
@@ -208,22 +224,21 @@ class _Reading:
             return Part(Named(money.code, money.code), power, is_currency=True)
         return None
 
-    def _phrase(self, count: int) -> str | None:
-        """`count` words from here with nothing but spaces or hyphens between them; only the last may have a power."""
+    def _phrase(self, count: int) -> tuple[str, int]:
+        """`count` words from here with spaces or hyphens between, and where they end; only the last may have a
+        power. Empty where there are not so many."""
         words: list[str] = []
         at = self.at
         while len(words) < count:
-            if at >= len(self.tokens):
-                return None
-            token = self.tokens[at]
-            if token["hyphen"] and words:
+            token = self.tokens[at] if at < len(self.tokens) else None
+            if token is not None and token["hyphen"] and words:
                 at += 1
                 continue
-            if not token["word"] or (words and self.tokens[at - 1]["digits"]):
-                return None
+            if token is None or not token["word"] or (words and self.tokens[at - 1]["digits"]):
+                return "", at
             words.append(token["word"].replace(" ", ""))
             at += 1
-        return " ".join(words) if at - self.at == count else None
+        return " ".join(words), at
 
     def _word(self, at: int) -> str:
         token = self.tokens[at]["word"] if at < len(self.tokens) else None
@@ -234,12 +249,14 @@ class _Reading:
         return token is not None and (token["sign"] in signs or (token["word"] or "").casefold() in signs)
 
     def _unknown(self, region: str) -> NoReturn:
-        word = self._phrase(1) or ""
+        word = self._phrase(1)[0]
         near = names().closest(f"{region} {word}".strip()) or names().closest(word)
         remedy = f"did you mean `{near}`?" if near else "write its usual symbol or its English name"
         self._refuse(f"there is no unit {word!r}", remedy)
 
-    def _refuse(self, wrong: str, remedy: str = "write it as in `kg m^2/s^2`, `km/h` or `fl oz (UK)`") -> NoReturn:
+    def _refuse(
+        self, wrong: str, remedy: str = "write it as in `kg m^2/s^2`, `km/h` or `fl oz (UK)`"
+    ) -> NoReturn:
         end = "" if remedy.endswith("?") else "."
         raise ToolError(f"{self.what} {self.written!r} is not understood: {wrong}; {remedy}{end}")
 

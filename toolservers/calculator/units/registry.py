@@ -1,7 +1,7 @@
 """What each unit is worth: pint's definitions, read as exact fractions, with what is not rational kept apart.
 
-pint writes pi as a number of 50 digits. Here it is a unit of its own that is worth nothing until it is asked for, so
-that factors stay exact fractions of powers of pi; what is measured is marked in the same way.
+pint writes pi as a number of 50 digits. Here it is a unit of its own without a value, so that factors stay exact
+fractions of powers of pi; what is measured is marked in the same way.
 """
 
 from collections.abc import Iterator
@@ -39,6 +39,7 @@ _DEFINED_HERE = {
     "us_survey_acre": "us_survey_acre = 43560 * survey_foot ** 2",
 }
 
+
 class Worth(NamedTuple):
     """`factor` * pi^`pi` of the base units with their powers: metre, gram, second, ampere, kelvin, mole, candela,
     radian, bit, count and currencies."""
@@ -46,27 +47,26 @@ class Worth(NamedTuple):
     factor: Fraction
     pi: int
     bases: dict[str, int]
-    is_measured: bool
+    measured: int
+    """0 where it rests on no measurement, or that cancels out."""
 
 
 @cache
 def worth(name: str) -> Worth | None:
     """Of a unit by pint's own name for it. None where it is no multiple of base units by whole powers."""
-    root = _registry().Quantity(Fraction(1), name).to_root_units()
-    powers: dict[str, int] = {}
-    for base, power in root.unit_items():
-        if power.denominator != 1:
-            return None
-        powers[base] = int(power)
-    if not isinstance(root.magnitude, Fraction | int):
+    factor, bases = _registry().get_root_units(name)  # as a difference, where the unit has a zero of its own
+    found = dict(_registry().Quantity(1, bases).unit_items())
+    if not isinstance(factor, Fraction | int) or any(power.denominator != 1 for power in found.values()):
         return None
-    pi, is_measured = powers.pop("pi", 0), bool(powers.pop("measured", 0))
-    return Worth(Fraction(root.magnitude), pi, powers, is_measured)
+    powers = {str(base): int(power) for base, power in found.items()}
+    pi, measured = powers.pop("pi", 0), powers.pop("measured", 0)
+    return Worth(Fraction(factor), pi, powers, measured)
 
 
 @cache
-def _registry() -> UnitRegistry[Any]:
-    registry: UnitRegistry[Any] = UnitRegistry(None, non_int_type=Fraction)
+def _registry() -> Any:
+    pint: Any = UnitRegistry  # its own types know neither fractions nor an empty registry
+    registry = pint(None, non_int_type=Fraction)
     registry.load_definitions(list(_definitions()))
     return registry
 
@@ -76,7 +76,9 @@ def _definitions() -> Iterator[str]:
     package = files("pint")
     constants = (package / "constants_en.txt").read_text(encoding="utf-8")
     units = (package / "default_en.txt").read_text(encoding="utf-8").partition("@context")[0]
-    units = units.partition("@defaults")[2].partition("@end")[2]  # what is before it names a group and a system
+    units = units.partition("@defaults")[2].partition("@end")[
+        2
+    ]  # what is before it names a group and a system
     ours = dict(_DEFINED_HERE)
     section = ""
     for line in units.replace("@import constants_en.txt", constants).splitlines():
