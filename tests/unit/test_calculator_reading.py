@@ -32,7 +32,7 @@ def test_the_result_says_how_the_expression_was_understood(expression: str, unde
     assert calculate(expression, GIVEN).expression == understood
 
 
-WARNED = [
+WARNED: list[tuple[str, list[str]]] = [
     ("2 + 3 * 4", []),
     ("2pi", ["A multiplication was read where no operator stands: position 2."]),
     ("2(3) + (4)(5)", ["A multiplication was read where no operator stands: position 3, 12."]),
