@@ -11,15 +11,15 @@ import asyncio
 import os
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from importlib import import_module
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import cycle, islice
 from statistics import median
 from typing import Any, NamedTuple
 
 import msgspec
 
-from benchmarks.calculator.questions import Arguments, Question, questions
+from benchmarks.calculator.questions import LARGEST, Arguments, Question, questions
 from tests.integration.served import served
 from toolservers.calculator.operations import OPERATIONS
 from toolservers.calculator.tools import server
@@ -30,7 +30,7 @@ from toolward.types import NO_CONTEXT, Principal, ToolCall
 ANYBODY = Principal("bench")
 WARM = 5
 SLOW = 20
-"""How many times fewer calls there are of 10,000 numbers."""
+"""How many times fewer calls there are of the largest lists."""
 
 Refused = bool
 Ask = Callable[[str, Arguments], Awaitable[Refused]]
@@ -50,59 +50,72 @@ class Measured(NamedTuple):
         return sorted(self.milliseconds)[-1 - len(self.milliseconds) // 100]
 
 
-async def alone(tool: str, arguments: Arguments) -> Refused:
+@asynccontextmanager
+async def alone() -> AsyncGenerator[Ask]:
+    yield _compute
+
+
+@asynccontextmanager
+async def in_process() -> AsyncGenerator[Ask]:
+    async with server.running():
+        yield _call
+
+
+@asynccontextmanager
+async def over_http() -> AsyncGenerator[Ask]:
+    with served(module="toolservers.calculator") as at:
+        async with connect(f"{at.url}/mcp", timeout=60) as client:
+
+            async def ask(tool: str, arguments: Arguments) -> Refused:
+                return (await client.call(tool, arguments)).is_error
+
+            yield ask
+
+
+DOORS = {"alone": alone, "with its worker": in_process, "over MCP HTTP": over_http}
+
+
+async def _compute(tool: str, arguments: Arguments) -> Refused:
     """In this process, without a worker: what the worker and the doors are compared with."""
-    module, _, name = OPERATIONS[tool].function.partition(":")
     try:
-        getattr(import_module(module), name)(**arguments)
+        OPERATIONS[tool].load()(**arguments)
     except ToolError:
         return True
     return False
 
 
-async def in_process(tool: str, arguments: Arguments) -> Refused:
+async def _call(tool: str, arguments: Arguments) -> Refused:
     done = await server.call_tool(ANYBODY, ToolCall(tool, msgspec.json.encode(arguments)), NO_CONTEXT)
     return done.is_error
 
 
 async def timed(ask: Ask, question: Question, count: int) -> list[float]:
     """Raises ToolwardError where an answer is a refusal, or the other way round."""
-    count = count if "10,000" not in question.what else max(count // SLOW, 1)
+    count = count if question.what != LARGEST else max(count // SLOW, 1)
+    warm = min(WARM, count)
     took: list[float] = []
-    for arguments in islice(cycle(question.calls), count + WARM):
+    for arguments in islice(cycle(question.calls), count + warm):
         began = time.perf_counter()
         refused = await ask(question.tool, arguments)
         took.append((time.perf_counter() - began) * 1e3)
         if refused != question.refused:
             raise ToolwardError(f"{question.tool} {arguments!r:.200} was {'' if refused else 'not '}refused")
-    return took[WARM:]
+    return took[warm:]
 
 
-async def a_round(count: int) -> list[tuple[Question, str, list[float]]]:
+async def a_round(doors: Sequence[str], count: int) -> list[tuple[Question, str, list[float]]]:
     found: list[tuple[Question, str, list[float]]] = []
-
-    async def through(door: str, ask: Ask) -> None:
-        for question in questions():
-            found.append((question, door, await timed(ask, question, count)))  # noqa: PERF401
-
-    await through("the function alone", alone)
-    async with server.running():
-        await through("with its worker", in_process)
-    with served(module="toolservers.calculator") as at:
-        async with connect(f"{at.url}/mcp", timeout=60) as client:
-
-            async def over_http(tool: str, arguments: Arguments) -> Refused:
-                return (await client.call(tool, arguments)).is_error
-
-            await through("over MCP HTTP", over_http)
+    for door in doors:
+        async with DOORS[door]() as ask:
+            found += [(question, door, await timed(ask, question, count)) for question in questions()]
     return found
 
 
-def measure(rounds: int, count: int) -> Iterator[Measured]:
+def measure(rounds: int, count: int, doors: Sequence[str] = tuple(DOORS)) -> Iterator[Measured]:
     by_kind: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     kinds: dict[tuple[str, str, str], Question] = {}
     for _ in range(rounds):
-        for question, door, took in asyncio.run(a_round(count)):
+        for question, door, took in asyncio.run(a_round(doors, count)):
             kind = (question.tool, question.what, door)
             by_kind[kind] += took
             kinds[kind] = question

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 Arguments = dict[str, Any]
 
+LARGEST = "10,000 numbers"
+
 
 class Question(NamedTuple):
     tool: str
@@ -32,7 +34,7 @@ def questions() -> list[Question]:
             "analyze_numbers", "10 numbers", False, [{"numbers": _MONEY[at : at + 10]} for at in range(50)]
         ),
         Question("analyze_numbers", "1,000 numbers", False, [{"numbers": _MONEY[:1000]}]),
-        Question("analyze_numbers", "10,000 numbers", False, [{"numbers": _MONEY}]),
+        Question("analyze_numbers", LARGEST, False, [{"numbers": _MONEY}]),
         Question("analyze_numbers", "refused", True, _NO_NUMBERS),
     ]
 
