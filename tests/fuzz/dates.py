@@ -162,6 +162,9 @@ def check_days(random: Random) -> None:
     answer = calendar.asked(start, until=str(end))
     assert answer.business_days == str(calendar.between(start, end)), (case, calendar)
     sign = 1 if end >= start else -1
+    passed = (start + sign * n * DAY for n in range(1, abs((end - start).days) + 1))
+    free = sum(day.weekday() in weekend for day in passed)
+    assert f"skipped {free} weekend day" in answer.steps[-1], (case, calendar)
     months = 0
     while (plus_months(start, months + sign) - end).days * sign <= 0:
         months += sign
