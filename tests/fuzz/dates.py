@@ -141,6 +141,9 @@ def plus(start: datetime, parts: dict[str, int], name: str) -> datetime:
 def check_difference(random: Random) -> None:
     name, start, text = _start(random)
     other, end, until = _start(random)
+    if random.random() < 0.5:
+        other, end = name, start + timedelta(seconds=random.randint(-90_000, 90_000))
+        until = local(end, name).isoformat()
     case = {"start": f"{text}[{name}]", "until": f"{until}[{other}]"}
     answer = compute_dates(case["start"], until=case["until"])
     assert answer.seconds is not None

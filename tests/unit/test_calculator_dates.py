@@ -91,6 +91,14 @@ BETWEEN = [
         {"start": "2026-11-26T10:00[Europe/Berlin]", "until": "2026-11-26 13:00 America/New_York"},
         ("PT9H", "0", "0", "32400"),
     ),
+    # Labrador's clocks once went back at 00:01, to the day and month before: later, and yet an earlier date
+    (
+        {
+            "start": "2009-11-01T00:00:30-03:00[America/Goose_Bay]",
+            "until": "2009-10-31T23:30-04:00[America/Goose_Bay]",
+        },
+        ("PT29M30S", "-1", "0", "1770"),
+    ),
 ]
 
 
