@@ -73,8 +73,8 @@ def _rate(pair: str, text: str) -> Rate:
     codes = [code.strip().upper() for code in pair.split("/")]
     if len(codes) != 2 or not set(codes) <= CODES or codes[0] == codes[1]:
         raise ToolError(
-            f"The rate {pair[:40]!r} does not name two currencies; write the codes of ISO 4217 and the price of one "
-            'of the first in the second: {"EUR/USD": "1.08"} where 1 EUR costs 1.08 USD.'
+            f"The rate {pair[:40]!r} does not name two currencies; write the codes of ISO 4217 and the price of "
+            'one of the first in the second: {"EUR/USD": "1.08"} where 1 EUR costs 1.08 USD.'
         )
     value = read_number(text, f"the rate {pair}")
     if value <= 0:

@@ -78,7 +78,7 @@ def remedy(source: Dimensions, target: Dimensions) -> str:
 
 _NEEDED = (
     (
-        "Between volume and mass a density is needed: multiply by it with `calculate`. (Ounces of volume are `fl oz`.)",
+        "Between volume and mass a density is needed: multiply by it with `calculate`. (As volume, oz is `fl oz`.)",
         {"gram": 1, "meter": -3},
     ),
     (

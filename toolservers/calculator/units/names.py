@@ -1,8 +1,8 @@
 """The names of units: what each means, which are said differently in the US and the UK, which may have prefixes.
 
-A line has pint's name, the name that is shown, symbols (their case counts) and other names (it does not), and marks:
-`p` for decimal prefixes, `b` for binary ones too. What is not here is not understood: a name that means
-two things must never be guessed.
+A line has pint's name, the name that is shown, symbols (their case counts) and other names (it does not), and
+marks: `p` for decimal prefixes, `b` for binary ones too. What is not here is not understood: a name that means two
+things must never be guessed.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ _TABLE = """
 meter | metre | m | meter | p
 angstrom | ångström | Å | angstrom |
 micron | micron | | |
-inch | inch | in, ″, " | inches, international inch |
-foot | foot | ft, ′, ' | feet, international foot |
+inch | inch | in, " | inches, international inch |
+foot | foot | ft, ' | feet, international foot |
 yard | yard | yd | international yard |
 mile | international mile | mi | mile, statute mile |
 nautical_mile | nautical mile | nmi, NM | |
@@ -32,14 +32,14 @@ furlong | furlong | | |
 fathom | fathom | | |
 league | league (3 miles) | | league |
 hand | hand | | |
-cables_length | cable's length | | cable length |
+cables_length | cable length | | |
 light_year | light-year | ly | light year, lightyear | p
 astronomical_unit | astronomical unit | au, AU | |
 parsec | parsec | pc | | p
 pica | pica | | |
 point | point (1/72 inch) | | point, postscript point |
 # area
-are | are | | | 
+are | are | | |
 hectare | hectare | ha | |
 acre | acre (international) | ac | acre, international acre |
 us_survey_acre | US survey acre | | survey acre |
@@ -59,6 +59,10 @@ gram | gram | g | gramme | p
 metric_ton | tonne (metric ton) | t | tonne, metric ton, metric tonne | p
 pound | pound (avoirdupois) | lb, lbs, lbm | pound, pound mass, avoirdupois pound |
 ounce | ounce (avoirdupois) | oz | ounce, avoirdupois ounce |
+ton | US short ton | | short ton |
+long_ton | UK long ton | | long ton |
+hundredweight | US short hundredweight | | short hundredweight |
+long_hundredweight | UK long hundredweight | | long hundredweight |
 stone | stone (14 lb) | st | stone |
 grain | grain (64.79891 mg) | | grain |
 dram | dram (avoirdupois) | | dram |
@@ -81,8 +85,8 @@ century | century (36525 days) | | centuries, century |
 millennium | millennium (365250 days) | | millennia, millennium |
 # temperature
 kelvin | kelvin | K | degree kelvin, degrees kelvin | p
-degree_Celsius | degree Celsius | °C, degC, deg_C | celsius, centigrade, degree celsius, degrees celsius |
-degree_Fahrenheit | degree Fahrenheit | °F, degF, deg_F | fahrenheit, degree fahrenheit, degrees fahrenheit |
+degree_Celsius | degree Celsius | °C, degC | celsius, centigrade, deg c, degree c, degrees c, degrees celsius |
+degree_Fahrenheit | degree Fahrenheit | °F, degF | fahrenheit, deg f, degree f, degrees f, degrees fahrenheit |
 degree_Rankine | degree Rankine | °R, degR | rankine, degree rankine, degrees rankine |
 # current, light, substance, angle
 ampere | ampere | A | amp | p
@@ -106,8 +110,8 @@ cubic_foot_per_minute | cubic foot per minute | cfm, CFM | |
 foot_per_second | foot per second | fps | |
 knot | knot | kn, kts | knot |
 speed_of_light | speed of light | c | |
-galileo | gal (cm/s²) | Gal | galileo | p
-standard_gravity | standard gravity | g0, g_0, gn | |
+galileo | galileo (cm/s²) | Gal | | p
+standard_gravity | standard gravity | g0, gn | |
 # force
 newton | newton | N | | p
 newton_meter | newton-metre | Nm | newton meter, newton metre | p
@@ -138,7 +142,7 @@ electron_volt | electronvolt | eV | electron volt | p
 calorie | thermochemical calorie (4.184 J) | cal | calorie, thermochemical calorie | p
 international_calorie | international calorie (4.1868 J) | | international calorie |
 british_thermal_unit | British thermal unit (ISO, 1055.056 J) | Btu, BTU | british thermal unit |
-international_british_thermal_unit | British thermal unit (IT) | BtuIT, Btu_IT | |
+international_british_thermal_unit | British thermal unit (IT) | BtuIT | |
 million_Btu | million British thermal units (ISO) | MMBtu, MMBTU | |
 therm | therm (EC, 10^5 Btu of ISO) | | therm |
 foot_pound | foot-pound | | foot pound, foot pounds, foot pound force, ft lb, ft lbf, lb ft, lbf ft |
@@ -185,8 +189,8 @@ denier | denier | den | |
 pixel | pixel | px | |
 pixels_per_inch | pixel per inch | ppi, dpi, PPI, DPI | |
 # numbers
-percent | percent | % | percent, per cent |
-permille | per mille | ‰ | permille, per mille |
+percent | percent | % | |
+permille | permille | ‰ | |
 ppm | part per million | ppm | parts per million |
 count | count | | |
 """
@@ -201,9 +205,9 @@ fluid_ounce | US fluid ounce | imperial_fluid_ounce | imperial (UK) fluid ounce 
 fluid_dram | US fluid dram | imperial_fluid_drachm | imperial (UK) fluid drachm | fl dr, fluid dram, fluid drachm
 bushel | US bushel | imperial_bushel | imperial (UK) bushel | bu, bushel
 peck | US peck | imperial_peck | imperial (UK) peck | peck
-ton | US (short) ton | long_ton | UK (long) ton | ton
-hundredweight | US (short) hundredweight | long_hundredweight | UK (long) hundredweight | cwt, hundredweight
-force_ton | US (short) ton-force | force_long_ton | UK (long) ton-force | tonf, ton force, tons force
+ton | US short ton | long_ton | UK long ton | ton
+hundredweight | US short hundredweight | long_hundredweight | UK long hundredweight | cwt, hundredweight
+force_ton | US short ton-force | force_long_ton | UK long ton-force | tonf, ton force, tons force
 mile_per_gallon | mile per US gallon | mile_per_uk_gallon | mile per imperial (UK) gallon | mpg, miles per gallon
 """
 """Of the US, of the UK, and the names that both have."""
@@ -223,10 +227,13 @@ thou | thousandth of an inch | mil, mils | as an angle, write `deg` or `mrad`
 
 _DECIMAL = (
     "q quecto -30, r ronto -27, y yocto -24, z zepto -21, a atto -18, f femto -15, p pico -12, n nano -9, "
-    "µ micro -6, u micro -6, m milli -3, c centi -2, d deci -1, da deca 1, da deka 1, h hecto 2, k kilo 3, M mega 6, G giga 9, "
-    "T tera 12, P peta 15, E exa 18, Z zetta 21, Y yotta 24, R ronna 27, Q quetta 30"
+    "µ micro -6, u micro -6, m milli -3, c centi -2, d deci -1, da deca 1, da deka 1, h hecto 2, k kilo 3, "
+    "M mega 6, G giga 9, T tera 12, P peta 15, E exa 18, Z zetta 21, Y yotta 24, R ronna 27, Q quetta 30"
 )
 _BINARY = "Ki kibi 10, Mi mebi 20, Gi gibi 30, Ti tebi 40, Pi pebi 50, Ei exbi 60, Zi zebi 70, Yi yobi 80"
+
+
+_LONGEST = 40  # characters of a name; to look for what is like a longer one takes too long
 
 
 class Named(NamedTuple):
@@ -270,6 +277,8 @@ class Names:
                 found = Found(Named(name, shown), f"{one} was taken for the {shown}; {other}.")
                 self.symbols |= dict.fromkeys(_plurals(one) if len(one) > 3 else [one], found)
         self._add_bits()
+        for name in self.regional:  # `pt` is a pint, not a picotonne
+            self.symbols.pop(name, None)
         folded: dict[str, list[str]] = {}
         for symbol in self.symbols:
             folded.setdefault(symbol.casefold(), []).append(symbol)
@@ -305,19 +314,22 @@ class Names:
 
     def closest(self, text: str) -> str | None:
         """What was probably meant. Prefixes are set aside: with them there are too many names."""
+        if len(text) > _LONGEST:
+            return None
         lower = text.casefold()
         for _, prefix, _ in _prefixes("pb"):
             if lower.startswith(prefix) and (near := closest(lower[len(prefix) :], self.prefixable)):
                 return prefix + near
-        return closest(text, self.plain) or closest(lower, self.plain)
+        return closest(lower, self.plain) if len(text) > 3 else None  # a short one is like too many
 
     def _add(self, unit: Named, symbols: list[str], words: list[str], marks: str) -> None:
         for symbol in symbols:
             self.symbols[symbol] = Found(unit)
-        plurals = [plural for word in words for plural in _plurals(word.casefold())]
+        singular = [word.casefold().replace("-", " ") for word in words]
+        plurals = [plural for word in singular for plural in _plurals(word)]
         self.words |= dict.fromkeys(plurals, Found(unit))
-        self.plain += [*symbols, *plurals]
-        self.prefixable += plurals if marks else []
+        self.plain += [*symbols, *singular]
+        self.prefixable += singular if marks else []
         for symbol, prefix, times in _prefixes(marks):
             prefixed = Found(Named(unit.name, prefix + unit.shown, times))
             for one in symbols:

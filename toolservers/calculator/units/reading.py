@@ -20,6 +20,7 @@ _SIGNS = str.maketrans(
 )
 _MICRO = str.maketrans({"μ": "µ", "Ω": "Ω"})  # one of each pair of look-alikes
 _REGION = re.compile(r"\(\s*(u\.?s\.?|u\.?k\.?|imp(?:\.|erial)?|british|american)\s*\)", re.IGNORECASE)
+_PER_CENT = re.compile(r"\bper (cent|mille)\b", re.IGNORECASE)
 _FUEL = re.compile(r"(?:l|liters?|litres?)\s*(?:/|per)\s*100\s*(?:km|kilomet(?:re|er)s?)", re.IGNORECASE)
 _POWER = r"(?:\^|\*\*)\s*(?:\(\s*(?P<inner>[-+]?\d+)\s*\)|(?P<raised>[-+]?\d+))"
 _TOKEN = re.compile(
@@ -37,7 +38,8 @@ _REGIONS = {
 }
 _BEFORE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _AFTER = {"squared": 2, "cubed": 3}
-_LONGEST_NAME = 4  # words
+_LOGARITHMIC = {"db", "decibel", "decibels", "dbm", "dbw", "np", "neper", "nepers", "ph"}
+_LONGEST_NAME = 5  # words
 
 
 class Part(NamedTuple):
@@ -87,7 +89,8 @@ def read_unit(text: str, what: str) -> Unit:
 def _plain(text: str) -> str:
     raised = _SUPERSCRIPT.sub(lambda found: f"^{found[0].translate(_SUPERSCRIPTS)}", text)
     plain = unicodedata.normalize("NFKC", raised.translate(_SIGNS)).translate(_MICRO)
-    return " ".join(_REGION.sub(lambda found: f" {found[1]} ", plain).replace("_", " ").split())
+    plain = _REGION.sub(lambda found: f" {found[1]} ", plain)
+    return " ".join(_PER_CENT.sub(r"per\1", plain.replace("_", " ")).split())
 
 
 @dataclass
@@ -189,25 +192,29 @@ class _Reading:
             self._refuse(f"a power is over {MAX_POWER}, which is the limit")
 
     def _named(self, sign: int) -> None:
-        """The longest name that begins here, with `square` or a country before it or a country after it."""
-        power = sign
+        """A name of several words, or the longest one after `square` or a country (`US` alone is read as `us`)."""
+        if self._name(sign, "", fewest=2):
+            return
+        power, region = sign, ""
         if (word := self._word(self.at)) in _BEFORE and self._word(self.at + 1):
             power *= _BEFORE[word]
             self.at += 1
-        region = ""
         if (word := self._word(self.at)) in _REGIONS and self._word(self.at + 1):
             region = _REGIONS[word]
             self.at += 1
-        for count in range(_LONGEST_NAME, 0, -1):
+        if not self._name(power, region):
+            self._unknown(region)
+
+    def _name(self, power: int, region: str, fewest: int = 1) -> bool:
+        """Takes the longest name that begins here, with a country after it; False where there is none."""
+        for count in range(_LONGEST_NAME, fewest - 1, -1):
             phrase, end = self._phrase(count)
-            if not phrase:
-                continue
-            after = "" if region else _REGIONS.get(self._word(end), "")
-            if (part := self._part(phrase, region or after, power)) is not None:
+            after = "" if region or not phrase else _REGIONS.get(self._word(end), "")
+            if phrase and (part := self._part(phrase, region or after, power)) is not None:
                 self.at = end + (1 if after else 0)
                 self.parts.append(part)
-                return
-        self._unknown(region)
+                return True
+        return False
 
     def _part(self, phrase: str, region: str, power: int) -> Part | None:
         numbered = phrase + (self.tokens[self.at]["digits"] or "")
@@ -236,7 +243,7 @@ class _Reading:
                 continue
             if token is None or not token["word"] or (words and self.tokens[at - 1]["digits"]):
                 return "", at
-            words.append(token["word"].replace(" ", ""))
+            words.append(token["word"].replace(" ", "").rstrip("."))
             at += 1
         return " ".join(words), at
 
@@ -250,7 +257,11 @@ class _Reading:
 
     def _unknown(self, region: str) -> NoReturn:
         word = self._phrase(1)[0]
-        near = names().closest(f"{region} {word}".strip()) or names().closest(word)
+        if word.casefold() in _LOGARITHMIC:
+            self._refuse(
+                f"{word} is logarithmic", "compute with `calculate`: 10^(dB/10) is a ratio of powers"
+            )
+        near = names().closest(f"{region} {word}".strip())
         remedy = f"did you mean `{near}`?" if near else "write its usual symbol or its English name"
         self._refuse(f"there is no unit {word!r}", remedy)
 
