@@ -146,7 +146,7 @@ class _Tree(Transformer[Token, Node]):
         exponent: Node = _number(text.lstrip("+-"), _place(token))
         if text.startswith("-"):
             exponent = Negative(_place(token), exponent, depth=depth_over(exponent))
-        return Power(base.at, base, exponent, depth=depth_over(base, exponent))
+        return Power(base.at, base, exponent, superscript=True, depth=depth_over(base, exponent))
 
     def name(self, children: list[Any]) -> Node:
         token = children[0]
