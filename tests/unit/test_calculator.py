@@ -245,7 +245,9 @@ def test_variables_are_given_as_numbers(expression: str, exact: str) -> None:
 
 
 async def test_the_tool_says_what_it_is() -> None:
-    (tool,) = (await server.list_tools(CALLER)).tools
+    tool, *others = (await server.list_tools(CALLER)).tools
+    assert [one.name for one in others] == ["convert_units", "compute_dates", "analyze_numbers"]
+    assert all(one.annotations == tool.annotations for one in others)
     assert tool.name == "calculate"
     assert tool.annotations == {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
     assert tool.input_schema["required"] == ["expression"]

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
+from toolservers.calculator.calculation import Calculation
 from toolservers.calculator.evaluate import evaluate
 from toolservers.calculator.functions import CONSTANTS, FUNCTIONS
 from toolservers.calculator.grammar import WORDS, read
@@ -14,19 +14,6 @@ from toolservers.calculator.writing import written
 from toolward.errors import ToolError
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
-
-
-@dataclass(frozen=True)
-class Calculation:
-    """`expression` is how the input was understood, with the variables' values in their places. `exact` is an
-    integer, a terminating decimal or a fraction `a/b`, and None where the value is none of these (`sqrt(2)`).
-    `decimal` is rounded to the digits that were asked for, halves away from zero; all of them are proven."""
-
-    expression: str
-    exact: str | None
-    decimal: str
-    is_exact: bool
-    warnings: list[str]
 
 
 def calculate(

@@ -1,0 +1,1 @@
+"""Calendar arithmetic without a clock: durations, differences, business days, time zones, each step shown."""
