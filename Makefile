@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm \
+.PHONY: help install demo up test fuzz fuzz-calculator conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-calculator \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -64,6 +64,9 @@ bench-gateway: install  ## what a hop through the gateway costs, beside nginx an
 bench-crm: install  ## what the CRM costs: calls by tool, worlds made, reset and restored; SQLite and PostgreSQL
 	@$(BIN)/python -m benchmarks.crm
 
+bench-calculator: install  ## how long a call of the calculator takes, answered or refused: alone, with its worker, over HTTP
+	@$(BIN)/python -m benchmarks.calculator
+
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults
 
@@ -78,6 +81,11 @@ chaos: install  ## kill a gateway at every point of twelve scenarios: some 1,700
 
 fuzz: install  ## 60,000 inputs at all doors of a gateway: malformed HTTP, JSON-RPC, protobuf, REST; some 8 minutes
 	@$(BIN)/python -m tests.fuzz
+
+fuzz-calculator: install  ## 100,000 expressions against fractions and mpmath, 100,000 hostile ones; 10,000 dates and lists
+	@$(BIN)/python -m tests.fuzz.calculator --count 100000
+	@$(BIN)/python -m tests.fuzz.dates --count 10000
+	@$(BIN)/python -m tests.fuzz.numbers --count 10000
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .

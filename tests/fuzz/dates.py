@@ -141,6 +141,9 @@ def plus(start: datetime, parts: dict[str, int], name: str) -> datetime:
 def check_difference(random: Random) -> None:
     name, start, text = _start(random)
     other, end, until = _start(random)
+    if random.random() < 0.5:
+        other, end = name, start + timedelta(seconds=random.randint(-90_000, 90_000))
+        until = local(end, name).isoformat()
     case = {"start": f"{text}[{name}]", "until": f"{until}[{other}]"}
     answer = compute_dates(case["start"], until=case["until"])
     assert answer.seconds is not None
@@ -162,6 +165,9 @@ def check_days(random: Random) -> None:
     answer = calendar.asked(start, until=str(end))
     assert answer.business_days == str(calendar.between(start, end)), (case, calendar)
     sign = 1 if end >= start else -1
+    passed = (start + sign * n * DAY for n in range(1, abs((end - start).days) + 1))
+    free = sum(day.weekday() in weekend for day in passed)
+    assert f"skipped {free} weekend day" in answer.steps[-1], (case, calendar)
     months = 0
     while (plus_months(start, months + sign) - end).days * sign <= 0:
         months += sign

@@ -92,12 +92,13 @@ def _percentile(values: list[Fraction], percent: Fraction, method: Method) -> Fr
         return values[0]
     if method == "inclusive" and percent in (0, 100):
         return max(values) if percent else min(values)
-    parts = 100 * percent.denominator
-    return statistics.quantiles(values, n=parts, method=method)[int(percent * percent.denominator) - 1]
+    share = percent / 100
+    return statistics.quantiles(values, n=share.denominator, method=method)[share.numerator - 1]
 
 
 def _percents(random: Random, count: int, method: Method) -> list[Fraction]:
-    asked = [Fraction(random.randint(0, 1000), 10) for _ in range(random.randint(0, 4))]
+    step = random.choice((1, 1, 1, 7))
+    asked = [Fraction(random.randint(0, 20 * step), step) * 5 for _ in range(random.randint(0, 4))]
     if method != "exclusive":
         return asked
     low = Fraction(100, count + 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.calculator import __main__ as calculator
 from benchmarks.gateway import configured, layers, load, processes
 from benchmarks.gateway.__main__ import MEASURED
 from benchmarks.gateway.parts import Bounds, Compared
@@ -148,3 +149,13 @@ def test_the_crm_can_be_measured() -> None:
     named = {what.partition(",")[0].partition(" ")[0] for what in found}
     tools = {tool.name for tool in asyncio.run(crm.list_tools(Principal("anybody"))).tools}
     assert tools | {"reset_world", "save_snapshot", "restore_snapshot", "diff_world", "made"} == named
+
+
+def test_the_calculator_can_be_measured() -> None:
+    doors = ("alone", "with its worker")  # the third would start three processes more
+    found = list(calculator.measure(1, 1, doors))
+    assert all(one.p99 >= one.p50 > 0 for one in found)
+    tools = {tool.name for tool in asyncio.run(calculator.server.list_tools(Principal("anybody"))).tools}
+    asked = {(one.question.tool, one.door) for one in found}
+    assert asked == {(tool, door) for tool in tools for door in doors}
+    assert all(f"| `{tool}`, " in calculator.table(found) for tool in tools)

@@ -22,10 +22,10 @@ from toolservers.calculator.dates.reading import read_date
 from toolservers.calculator.dates.zones import edition, find_zone
 from toolward.errors import ToolError
 
-CASES = int(os.environ.get("TOOLWARD_DATE_CASES", "300"))
+CASES = int(os.environ.get("TOOLWARD_DATE_CASES", "200"))
 BERLIN = "Europe/Berlin"
 
-ADDED = [
+ADDED: list[tuple[dict[str, Any], str]] = [
     ({"start": "2026-11-26"}, "2026-11-26"),
     ({"start": "2026-01-31", "add": "1 month"}, "2026-02-28"),
     ({"start": "2026-01-31", "add": "P1M3D"}, "2026-03-03"),
@@ -90,6 +90,14 @@ BETWEEN = [
     (
         {"start": "2026-11-26T10:00[Europe/Berlin]", "until": "2026-11-26 13:00 America/New_York"},
         ("PT9H", "0", "0", "32400"),
+    ),
+    # Labrador's clocks once went back at 00:01, to the day and month before: later, and yet an earlier date
+    (
+        {
+            "start": "2009-11-01T00:00:30-03:00[America/Goose_Bay]",
+            "until": "2009-10-31T23:30-04:00[America/Goose_Bay]",
+        },
+        ("PT29M30S", "-1", "0", "1770"),
     ),
 ]
 
@@ -225,7 +233,7 @@ def test_business_days_are_those_counted_one_by_one(
 
 
 @given(st.integers(-90_000, 90_000), st.integers(-40_000, 40_000), st.integers(-(10**14), 10**14))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_a_duration_says_is_read_again(months: int, days: int, microseconds: int) -> None:
     signs = [months < 0, days < 0, microseconds < 0]
     duration = Duration(months, days, exact=timedelta(microseconds=microseconds))
@@ -262,7 +270,7 @@ TEXTS = st.text(
 @example("2026-11-26T10:00" + "0" * 80, "P" + "9" * 150 + "D", "Z", "Z")
 @example("9" * 10**6, "1 day, " * 10**5, "x" * 10**6, "[" * 10**5)
 @example("0001-01-01T00:00+14:00", "-PT1S", "Pacific/Kiritimati", "Pacific/Kiritimati")
-@settings(max_examples=150, deadline=1000)
+@settings(max_examples=60, deadline=2000)
 def test_any_text_is_computed_or_refused(start: str, add: str, zone: str, until: str) -> None:
     ten = "2026-11-26T10:00"
     calls: list[dict[str, str]] = [

@@ -32,7 +32,7 @@ def test_the_result_says_how_the_expression_was_understood(expression: str, unde
     assert calculate(expression, GIVEN).expression == understood
 
 
-WARNED = [
+WARNED: list[tuple[str, list[str]]] = [
     ("2 + 3 * 4", []),
     ("2pi", ["A multiplication was read where no operator stands: position 2."]),
     ("2(3) + (4)(5)", ["A multiplication was read where no operator stands: position 3, 12."]),
@@ -50,8 +50,11 @@ WARNED = [
             "`2^(3 * pi)`."
         ],
     ),
+    ("2²pi", ["A multiplication was read where no operator stands: position 3."]),
     ("200+10%", ["10% at position 4 was taken of all that stands before it."]),
     ("200 * 10%", []),
+    ("8% -3", ["8% is 0.08 here; for the remainder write `mod`."]),
+    ("10% + 5%", []),
     ("0^0", ["0^0 is 1 here."]),
     ("-7 mod 3", ["mod has the sign of the divisor: -7 mod 3 is 2."]),
     ("7 mod 3", []),

@@ -91,6 +91,8 @@ class Arithmetic:
         if base == 0 and self.sign(exponent) > 0:
             return Fraction(0)
         if base == 0 or self.sign(base) < 0:
+            if isinstance(exponent, Real) and exponent.contains_integer():
+                raise Undecided
             raise ToolError(
                 f"The power at position {at} is not a real number; only bases above 0 can be raised to an "
                 "exponent that is not a whole number. For a root of a number below 0, write `root(-8, 3)`."

@@ -70,7 +70,7 @@ def evaluate(
 
 def _perhaps_zero(value: Real, remarks: Remarks) -> Result:
     within = reals.smallness(value)
-    if within <= 0:
+    if within < DIGITS_SHOWN:
         raise Undecided
     remarks.add(
         "zero-like", f"The value is within 10^-{within:,} of 0 and is shown as 0, which is not proven."
@@ -99,7 +99,7 @@ class _Evaluation:
                 return self._on.negative(self.value(operand))
             case Power(base=base, exponent=exponent):
                 values = self.value(base), self.value(exponent)
-                self._remarks.power(node, *values)
+                self._remarks.power(*values)
                 return self._on.power(*values, node.at)
             case Chain():
                 return self._chain(node)
@@ -133,6 +133,8 @@ class _Evaluation:
             if step.operator in "+-" and step.operand.is_percent and not only_percent:
                 operand = self._on.multiply(total, operand, step.at)  # 200 + 10%: of what stands before
                 self._remarks.percent_of_before(step)
+            elif index == 0 and step.operator in "+-" and only_percent and not step.operand.is_percent:
+                self._remarks.percent_alone(chain.first)
             if step.implied:
                 self._remarks.implied(chain, index)
             only_percent = only_percent and step.operand.is_percent

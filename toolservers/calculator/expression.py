@@ -74,6 +74,7 @@ class Negative(Node):
 class Power(Node):
     base: Node
     exponent: Node
+    superscript: bool = False  # the exponent was raised, so that it is plain where it ends
 
 
 @dataclass(frozen=True, slots=True)

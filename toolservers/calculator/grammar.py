@@ -12,6 +12,7 @@ What binds, loosest first:
 6. one sign after a number, a name or a group: `%`, `!` or `°` (also `deg`), so that `2^3!` is 2^6.
 """
 
+import re
 from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
@@ -94,6 +95,7 @@ _GRAMMAR = rf"""
 WORDS = frozenset({"of", "off", "mod", "degree", "degrees"})
 """Words of the grammar itself, which cannot be names."""
 
+_AFTER_PERCENT = re.compile(r"%\s*(?=[(πτφ]|(?!(?:off?|mod)\b)[a-z_])")
 _PLAIN_SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
 _CONSTANTS = {"π": "pi", "τ": "tau", "φ": "phi"}
 
@@ -103,11 +105,6 @@ class _Tree(Transformer[Token, Node]):
 
     def chain(self, children: list[Any]) -> Node:
         first, *steps = children
-        before = first
-        for step in steps:
-            if step.implied and isinstance(before, Postfix) and before.is_percent:
-                raise part_or_remainder(step.at)
-            before = step.operand
         return Chain(first.at, first, tuple(steps), depth=depth_over(first, *steps))
 
     def step(self, children: list[Any]) -> Node:
@@ -149,7 +146,7 @@ class _Tree(Transformer[Token, Node]):
         exponent: Node = _number(text.lstrip("+-"), _place(token))
         if text.startswith("-"):
             exponent = Negative(_place(token), exponent, depth=depth_over(exponent))
-        return Power(base.at, base, exponent, depth=depth_over(base, exponent))
+        return Power(base.at, base, exponent, superscript=True, depth=depth_over(base, exponent))
 
     def name(self, children: list[Any]) -> Node:
         token = children[0]
@@ -176,6 +173,8 @@ def read(text: str) -> Node:
     plain = ordinary(text)
     if not plain.strip():
         raise ToolError("The expression is empty; write one, such as `15% of 84.80`.")
+    if stray := _AFTER_PERCENT.search(plain):
+        raise part_or_remainder(stray.end() + 1)
     try:
         # lark declares a tree; with a transformer inside, what comes back is what that returns.
         return _PARSER.parse(plain)  # pyright: ignore[reportReturnType, reportUnknownMemberType]

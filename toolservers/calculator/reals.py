@@ -64,6 +64,8 @@ def is_tiny(value: Real) -> bool:
 
 def agreed(value: Real, context: Context) -> Decimal:
     """The value rounded by `context`. Raises Undecided where the ends of the ball round differently."""
+    if value.rel_accuracy_bits() < 2:  # also, an end may be so near zero that it would be long in decimals
+        raise Undecided
     low, high = (_rounded(end, context) for end in (value.lower(), value.upper()))
     if low != high:
         raise Undecided

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from toolservers.calculator.expression import Call, Chain, Name, Node, Number, Postfix, Power, Step
-from toolservers.calculator.numerals import comma_warning
+from toolservers.calculator.numerals import comma_warning, rounded_text
 from toolservers.calculator.values import Value
 from toolservers.calculator.writing import written
 
@@ -49,6 +49,12 @@ class Remarks:
         percent = self._shown(step.operand, "The percentage")
         self.add("percent", f"{percent} at position {step.at} was taken of all that stands before it.")
 
+    def percent_alone(self, node: Node) -> None:
+        """Of a percentage that something other than a percentage is added to: it may be meant as a remainder."""
+        if isinstance(node, Postfix) and isinstance(node.operand, Number):
+            shown, share = self._shown(node, "x%"), rounded_text(node.operand.value / 100, 10)
+            self.add("remainder", f"{shown} is {share} here; for the remainder write `mod`.")
+
     def implied(self, chain: Chain, index: int) -> None:
         """Of the step at `index`, a multiplication that is not written."""
         step = chain.steps[index]
@@ -56,7 +62,7 @@ class Remarks:
         before = chain.steps[index - 1] if index else None
         left = chain.first if before is None else before.operand
         whole = self._shown(left, "the left side"), self._shown(step.operand, "the right side")
-        if isinstance(left, Power):
+        if isinstance(left, Power) and not left.superscript:
             base, exponent = self._shown(left.base, "x"), self._shown(left.exponent, "y")
             other = f"{base}^({exponent} * {whole[1]})"
         elif before is not None and before.operator in ("/", "mod"):
@@ -69,7 +75,7 @@ class Remarks:
             f"write `{other}`.",
         )
 
-    def power(self, node: Power, base: Value, exponent: Value) -> None:
+    def power(self, base: Value, exponent: Value) -> None:
         if base == 0 and exponent == 0:
             self.add("zero", "0^0 is 1 here.")
 

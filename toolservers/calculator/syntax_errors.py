@@ -1,5 +1,8 @@
 """What is said of a text that is no expression: where it goes wrong, and what to write instead."""
 
+import re
+
+from toolservers.calculator.functions import FUNCTIONS
 from toolward.errors import ToolError
 
 _INSTEAD = {
@@ -28,6 +31,7 @@ _INSTEAD = {
 } | dict.fromkeys("$€£¥₹", "leave the currency out")
 
 _OPERANDS = frozenset({"NUMBER", "NAME", "FUNCTION", "LPAR", "DEGREES"})
+_WORD = re.compile(r"[a-z_][a-z0-9_]*$")
 _COMPARED = "values are computed here, not compared or assigned; give one side, and values in `variables`"
 
 
@@ -62,6 +66,9 @@ def _remedy(kind: str, before: str, after: str) -> str:
     if last == "=":
         return _COMPARED
     if last.isalnum() or last in ("_", ")", ".", "%", "!", "°"):
+        word = _WORD.search(before[-20:])
+        if kind in _OPERANDS and word is not None and word[0] in FUNCTIONS:
+            return f"put the argument of {word[0]} in parentheses"
         return _after_value(kind, last, after)
     if last == "/" and kind == "DIVIDE":
         return "write `floor(7 / 2)` for the whole part of a quotient"

@@ -81,7 +81,7 @@ def _counted(value: Value, name: str, at: int) -> int:
     if number is None or number < 0:
         raise ToolError(
             f"{name} at position {at} is of something other than a whole number from 0; round it first, such as "
-            "`floor(7.5)`."
+            "`round(7.5)`."
         )
     return number
 

@@ -78,8 +78,7 @@ def _moved_business_days(start: date, count: int, business: BusinessDays, notes:
     if day is None:
         raise beyond()
     passed = abs((day - start).days) - abs(count)
-    first, last = (start + timedelta(1), day) if count > 0 else (day, start - timedelta(1))
-    holidays = business.holidays_in(first, last) if first <= last else []
+    holidays = business.holidays_counted(start, day)
     amount = counted((str(abs(count)), "business day"))
     notes.step(f"{named(start)} {_sign(count)} {amount} = {named(day)}; skipped {skipped(passed, holidays)}")
     if not business.has(start):

@@ -31,19 +31,19 @@ class BusinessDays:
         """Those after `start` up to and including `end`; where `end` is before, those from `end` up to the day
         before `start`, as a negative number. The inverse of `moved` where `end` is a business day."""
         first, last = start.toordinal(), end.toordinal()
-        return (
-            self._until(last) - self._until(first)
-            if last >= first
-            else self._until(last - 1) - self._until(first - 1)
-        )
+        if last < first:
+            first, last = first - 1, last - 1
+        return self._until(last) - self._until(first)
 
     def has(self, day: date) -> bool:
-        return self.between(day, day) == 0 and self._until(day.toordinal()) > self._until(day.toordinal() - 1)
+        return self._until(day.toordinal()) > self._until(day.toordinal() - 1)
 
-    def holidays_in(self, start: date, end: date) -> list[date]:
-        """Those between the two days, both included, that fall on no weekend."""
-        first, last = sorted((start.toordinal(), end.toordinal()))
-        found = self._holidays[bisect_left(self._holidays, first) : bisect_right(self._holidays, last)]
+    def holidays_counted(self, start: date, end: date) -> list[date]:
+        """Those that `between` goes over and that fall on no weekend."""
+        first, last = start.toordinal() + 1, end.toordinal() + 1
+        if end < start:
+            first, last = last - 1, first - 1
+        found = self._holidays[bisect_left(self._holidays, first) : bisect_left(self._holidays, last)]
         return [date.fromordinal(day) for day in found]
 
     def _until(self, ordinal: int) -> int:

@@ -1,16 +1,16 @@
 """`compute_dates`: from a start to a date, or from one date to another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 
 from toolservers.calculator.dates.adding import add_to, moved_day, named, skipped
 from toolservers.calculator.dates.answer import DatesAnswer
 from toolservers.calculator.dates.business import BusinessDays
+from toolservers.calculator.dates.clocks import Clocks
 from toolservers.calculator.dates.difference import between_days, between_moments
 from toolservers.calculator.dates.durations import Duration, read_duration
-from toolservers.calculator.dates.moments import Moment, at_instant, offsets, on_clock
+from toolservers.calculator.dates.moments import Moment
 from toolservers.calculator.dates.notes import Notes
 from toolservers.calculator.dates.reading import (
     WEEKDAYS,
@@ -20,7 +20,7 @@ from toolservers.calculator.dates.reading import (
     read_weekday,
     read_zone,
 )
-from toolservers.calculator.dates.zones import Zone, edition, offset_text
+from toolservers.calculator.dates.zones import Zone
 from toolservers.calculator.numerals import exact_text
 from toolservers.calculator.ordinary import ordinary
 from toolward.errors import ToolError
@@ -29,6 +29,7 @@ WEEKEND = ("Saturday", "Sunday")
 MAX_HOLIDAYS = 1000
 
 _GREGORIAN = date(1582, 10, 15)
+_MICROSECOND = timedelta(microseconds=1)
 _NO_ZONE = "No zone was given: computed as if the clock were never changed."
 
 
@@ -41,22 +42,10 @@ def compute_dates(
     holidays: Sequence[str] = (),
     weekend: Sequence[str] = WEEKEND,
 ) -> DatesAnswer:
-    """Add to a date or time, measure up to another, or convert between time zones. Steps are shown.
+    """`start` moved by the duration `add`, or the difference to `until`, or `start` shown in `to_zone`.
 
-    Give `start` and at most one of `add` and `until`. Years to days move the calendar (month ends are
-    clamped: 31 January + 1 month is 28 February), hours to seconds are exact time. There is no clock:
-    today's date must be given. With `until`: the difference in calendar parts, days, business days, seconds.
-
-    The words for the schema:
-        start: `2026-11-26`, `2026-11-26T14:30`, with `+01:00`, `Z` or `[Europe/Berlin]` where known
-        add: `P1M3D`, `1 month 3 days`, `-2 weeks`, `90 minutes`, `5 business days`
-        until: the end of the difference, written as `start`
-        zone: IANA name of the times that have none of their own, for example Europe/Berlin
-        to_zone: show the result in this zone
-        holidays: dates that are no business days; none are built in
-        weekend: names of weekdays; by default Saturday and Sunday
-
-    Raises ToolError for what cannot be read, is ambiguous, or is over a limit.
+    Years to days move the calendar, and the clock is kept; hours to seconds are exact time. Raises ToolError for
+    what cannot be read, is ambiguous, contradicts itself, or is over a limit.
     """
     if add is not None and until is not None:
         raise ToolError("`add` and `until` ask for two different things; give one of them.")
@@ -64,14 +53,15 @@ def compute_dates(
         raise ToolError(
             "`to_zone` converts a time, and `until` asks for a difference; leave one of them out."
         )
-    work = _Work(_business_days(holidays, weekend), read_zone(zone) if zone is not None else None, Notes())
-    first = work.read(start, "`start`")
+    business = _business_days(holidays, weekend)
+    clocks = Clocks(read_zone(zone) if zone is not None else None, Notes())
+    first = _read(start, "`start`", clocks.notes)
     if until is not None:
-        return work.difference(first, work.read(until, "`until`"))
+        return _difference(first, _read(until, "`until`", clocks.notes), clocks, business)
     duration = read_duration(add) if add is not None else Duration()
     if add is not None and (holidays or tuple(weekend) != WEEKEND) and not duration.business_days:
-        work.notes.warn("`holidays` and `weekend` matter for business days only, and `add` has none.")
-    return work.moved(first, duration, read_zone(to_zone) if to_zone is not None else None)
+        clocks.notes.warn("`holidays` and `weekend` matter for business days only, and `add` has none.")
+    return _moved(first, duration, read_zone(to_zone) if to_zone is not None else None, clocks, business)
 
 
 def _business_days(holidays: Sequence[str], weekend: Sequence[str]) -> BusinessDays:
@@ -84,152 +74,92 @@ def _business_days(holidays: Sequence[str], weekend: Sequence[str]) -> BusinessD
     return BusinessDays(free, [read_date(text, f"Holiday {at}") for at, text in enumerate(holidays, 1)])
 
 
-@dataclass
-class _Work:
-    business: BusinessDays
-    zone: Zone | None
-    """Of the readings that have none of their own."""
-    notes: Notes
-    asked: bool = False
-    """Whether the time zone database was."""
+def _read(text: str, what: str, notes: Notes) -> Reading:
+    reading = read_time(text, what)
+    if str(reading.day) not in ordinary(text):
+        notes.step(f"{what}, {text!r}, was read as {named(reading.day)}")
+    return reading
 
-    def read(self, text: str, what: str) -> Reading:
-        reading = read_time(text, what)
-        if str(reading.day) not in ordinary(text):
-            self.notes.step(f"{what}, {text!r}, was read as {named(reading.day)}")
-        return reading
 
-    def moved(self, first: Reading, duration: Duration, to_zone: Zone | None) -> DatesAnswer:
-        if first.clock is None and not duration.exact:
-            if to_zone is not None:
-                raise ToolError(
-                    "A date alone cannot be converted to a zone; give `start` a time: 2026-11-26T14:30."
-                )
-            return self._answer(moved_day(first.day, duration, self.business, self.notes))
-        start = self.moment(first, "`start`")
-        self._warn_of_clock(start, duration)
-        moment = add_to(start, duration, self.business, self.notes)
+def _moved(
+    first: Reading, duration: Duration, to_zone: Zone | None, clocks: Clocks, business: BusinessDays
+) -> DatesAnswer:
+    if first.clock is None and not duration.exact:
         if to_zone is not None:
-            moment = self._converted(moment, to_zone)
-        return self._answer(moment)
-
-    def difference(self, first: Reading, last: Reading) -> DatesAnswer:
-        named_zone = self.zone or first.zone or last.zone
-        if first.clock is None and last.clock is None and named_zone is None:
-            parts, start, end = between_days(first.day, last.day), first.day, last.day
-            seconds = None
-        else:
-            before = self.moment(first, "`start`")
-            after = self.moment(last, "`until`", before.zone)
-            if (before.zone is None) != (after.zone is None):
-                raise ToolError("`start` has no zone and `until` has one; give `zone`, that of `start`.")
-            if before.zone is None:
-                self.notes.warn(_NO_ZONE)
-            parts = between_moments(before, after)
-            here = self._converted(after, before.zone) if before.zone is not None else after
-            start, end, seconds = before.wall.date(), here.wall.date(), after.instant - before.instant
-        return self._measured(start, end, parts, seconds)
-
-    def _measured(self, start: date, end: date, parts: Duration, seconds: timedelta | None) -> DatesAnswer:
-        business = self.business.between(start, end)
-        holidays = self.business.holidays_in(*_counted_days(start, end))
-        days = (end - start).days
-        back = " back" if parts.iso.startswith("-") else ""
-        self.notes.step(
-            f"{named(start)} to {named(end)}: {parts.words}{back}, or {days:,} days on the calendar"
-        )
-        both = f"{abs(business) + self.business.has(start):,}"
-        self.notes.step(
-            f"{abs(business):,} business days without the day of `start` itself, {both} with it; skipped "
-            + skipped(abs(days) - abs(business), holidays)
-        )
-        self._warn_of_age(start, end)
-        return DatesAnswer(
-            result=parts.iso,
-            weekday=None,
-            iso_week=None,
-            zone=None,
-            calendar_days=str(days),
-            business_days=str(business),
-            seconds=exact_text(Fraction(seconds // timedelta(microseconds=1), 10**6))
-            if seconds is not None
-            else None,
-            steps=self.notes.steps,
-            warnings=self.notes.warnings,
-            tzdata=edition() if self.asked else None,
-        )
-
-    def moment(self, reading: Reading, what: str, otherwise: Zone | None = None) -> Moment:
-        """A reading on the clock of its own zone, else of `zone`, else at its own offset, else of `otherwise`."""
-        if reading.clock is None:
-            self.notes.warn(f"{what} has no time: 00:00 was taken.")
-        wall = datetime.combine(reading.day, reading.clock or time())
-        zone = self._asking(reading.zone or self.zone)
-        if reading.offset is None:
-            return on_clock(wall, zone or otherwise, self.notes)
-        at_offset = Moment(wall, reading.offset, reading.offset.rules.utcoffset(None) or timedelta(0))
-        if zone is None:
-            return at_offset
-        if reading.zone is not None and at_offset.offset not in offsets(wall, zone):
             raise ToolError(
-                f"{what} contradicts itself: the clock of {zone.name} has the offset "
-                f"{offset_text(on_clock(wall, zone, Notes()).offset)} at {wall.isoformat()}; leave out one of them."
+                "A date alone cannot be converted to a zone; give `start` a time: 2026-11-26T14:30."
             )
-        return self._converted(at_offset, zone)
-
-    def _asking(self, zone: Zone | None) -> Zone | None:
-        if zone is not None and zone.is_named:
-            self.asked = True
-            if zone.warning:
-                self.notes.warn(zone.warning)
-        return zone
-
-    def _converted(self, moment: Moment, zone: Zone) -> Moment:
-        if moment.zone is None:
-            raise ToolError("`start` has no zone; give `zone`, or an offset such as +01:00 behind the time.")
-        self._asking(zone)
-        there = at_instant(moment.instant, zone)
-        if there.text != moment.text:
-            self.notes.step(f"{moment.text} is {there.text} in {zone.name}")
-        return there
-
-    def _warn_of_clock(self, start: Moment, duration: Duration) -> None:
-        if start.zone is None and duration.exact:
-            self.notes.warn(_NO_ZONE)
-        elif (
-            start.zone is not None
-            and not start.zone.is_named
-            and start.zone.name != "UTC"
-            and duration.moves_calendar
-        ):
-            self.notes.warn(f"The offset {start.zone.name} was kept; where clocks are changed, give `zone`.")
-
-    def _warn_of_age(self, *days: date) -> None:
-        if min(days) < _GREGORIAN:
-            self.notes.warn("Dates before 15 October 1582 are of the Gregorian calendar, reckoned backwards.")
-
-    def _answer(self, result: date | Moment) -> DatesAnswer:
-        day = result.wall.date() if isinstance(result, Moment) else result
-        zone = result.zone if isinstance(result, Moment) else None
-        year, week, _ = day.isocalendar()
-        self._warn_of_age(day)
-        return DatesAnswer(
-            result=result.text if isinstance(result, Moment) else str(result),
-            weekday=WEEKDAYS[day.weekday()],
-            iso_week=f"{year:04}-W{week:02}",
-            zone=zone.name if zone is not None else None,
-            calendar_days=None,
-            business_days=None,
-            seconds=None,
-            steps=self.notes.steps,
-            warnings=self.notes.warnings,
-            tzdata=edition() if self.asked else None,
-        )
+        day = moved_day(first.day, duration, business, clocks.notes)
+        return _on_a_day(day, str(day), None, clocks)
+    start = clocks.moment(first, "`start`")
+    _warn_of_clock(start, duration, clocks.notes)
+    moment = add_to(start, duration, business, clocks.notes)
+    if to_zone is not None:
+        moment = clocks.converted(moment, to_zone)
+    return _on_a_day(moment.wall.date(), moment.text, moment.zone, clocks)
 
 
-def _counted_days(start: date, end: date) -> tuple[date, date]:
-    """The days that a count of business days goes over: those after the start, with the end."""
-    if start == end:
-        return date.max, date.max
-    day = timedelta(1)
-    return (start + day, end) if end > start else (end, start - day)
+def _on_a_day(day: date, result: str, zone: Zone | None, clocks: Clocks) -> DatesAnswer:
+    _warn_of_age(clocks.notes, day)
+    year, week, _ = day.isocalendar()
+    return DatesAnswer(
+        result=result,
+        steps=clocks.notes.steps,
+        warnings=clocks.notes.warnings,
+        weekday=WEEKDAYS[day.weekday()],
+        iso_week=f"{year:04}-W{week:02}",
+        zone=zone.name if zone is not None else None,
+        tzdata=clocks.tzdata,
+    )
+
+
+def _difference(first: Reading, last: Reading, clocks: Clocks, business: BusinessDays) -> DatesAnswer:
+    if first.clock is None and last.clock is None and clocks.zone is None:
+        return _measured(first.day, last.day, between_days(first.day, last.day), None, clocks, business)
+    start = clocks.moment(first, "`start`")
+    end = clocks.moment(last, "`until`", start.zone)
+    if (start.zone is None) != (end.zone is None):
+        raise ToolError("`start` has no zone and `until` has one; give `zone`, that of `start`.")
+    if start.zone is None:
+        clocks.notes.warn(_NO_ZONE)
+    here = clocks.converted(end, start.zone) if start.zone is not None else end
+    passed = end.instant - start.instant
+    return _measured(
+        start.wall.date(), here.wall.date(), between_moments(start, end), passed, clocks, business
+    )
+
+
+def _measured(
+    start: date, end: date, parts: Duration, passed: timedelta | None, clocks: Clocks, business: BusinessDays
+) -> DatesAnswer:
+    notes, days, working = clocks.notes, (end - start).days, business.between(start, end)
+    back = " back" if parts.iso.startswith("-") else ""
+    notes.step(f"{named(start)} to {named(end)}: {parts.words}{back}, or {days:,} days on the calendar")
+    holidays = business.holidays_counted(start, end)
+    notes.step(
+        f"{abs(working):,} business days without the day of `start` itself, "
+        f"{abs(working) + business.has(start):,} with it; skipped {skipped(abs(days) - abs(working), holidays)}"
+    )
+    _warn_of_age(notes, start, end)
+    return DatesAnswer(
+        result=parts.iso,
+        steps=notes.steps,
+        warnings=notes.warnings,
+        calendar_days=str(days),
+        business_days=str(working),
+        seconds=exact_text(Fraction(passed // _MICROSECOND, 10**6)) if passed is not None else None,
+        tzdata=clocks.tzdata,
+    )
+
+
+def _warn_of_clock(start: Moment, duration: Duration, notes: Notes) -> None:
+    if start.zone is None:
+        if duration.exact:
+            notes.warn(_NO_ZONE)
+    elif not start.zone.is_named and start.zone.name != "UTC" and duration.moves_calendar:
+        notes.warn(f"The offset {start.zone.name} was kept; where clocks are changed, give `zone`.")
+
+
+def _warn_of_age(notes: Notes, *days: date) -> None:
+    if min(days) < _GREGORIAN:
+        notes.warn("Dates before 15 October 1582 are of the Gregorian calendar, reckoned backwards.")

@@ -31,12 +31,7 @@ def analyze_numbers(
 ) -> Analysis:
     """Count, sum, mean, median, modes, spread (sample and population), quartiles and percentiles, all exact.
 
-    The words for the schema:
-        numbers: as strings, at most 10,000
-        percentiles: from 0 to 100, for example `95` or `99.9`
-        method: how percentiles fall between numbers: `inclusive` (Excel's PERCENTILE.INC, R 7),
-            `exclusive` (PERCENTILE.EXC, R 6), `nearest_rank` (always one of the numbers)
-        digits: significant digits of `decimal`
+    `percentiles` are from 0 to 100, and `digits` the significant digits of each `decimal`.
 
     Raises ToolError for a number that cannot be read, named by its place, and for what is over a limit.
     """
@@ -71,14 +66,8 @@ class _Analysis:
         self._warnings = sample.warnings
 
     def answer(self, percents: list[tuple[str, Fraction]]) -> Analysis:
-        ordered, count = self._ordered, len(self._ordered)
-        sum_ = sum(ordered)
-        of_squares = sum(number * number for number in ordered)
-        squared_deviations = Fraction(count * of_squares - sum_ * sum_, count * self._sample.denominator**2)
-        population = squared_deviations / count
-        sample = squared_deviations / (count - 1) if count > 1 else None
-        if sample is None:
-            self._warnings.append("A sample of one number has no variance.")
+        ordered, count, sum_ = self._ordered, len(self._ordered), sum(self._ordered)
+        sample, population = self._variances(sum_)
         modes = self._modes()
         found = [Percentile(text, self._asked(text, percent)) for text, percent in percents]
         quartiles = [self._quartile(percent) for percent in (25, 75)]
@@ -111,6 +100,15 @@ class _Analysis:
         if self._figures.too_long:
             self._warnings.append("Exact values that are too long to show are null.")
         return analysis
+
+    def _variances(self, sum_: int) -> tuple[Fraction | None, Fraction]:
+        """Of a sample, and of a population."""
+        count = len(self._ordered)
+        of_squares = sum(number * number for number in self._ordered)
+        deviations = Fraction(count * of_squares - sum_ * sum_, count * self._sample.denominator**2)
+        if count == 1:
+            self._warnings.append("A sample of one number has no variance.")
+        return (deviations / (count - 1) if count > 1 else None), deviations / count
 
     def _figure(self, scaled: int | Fraction) -> Figure:
         return self._figures.of(self._sample.value(scaled))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context
 from fractions import Fraction
 from math import isqrt
 
@@ -36,8 +36,9 @@ class Figures:
         # The root is irrational, so that it lies on no tie: its first digits, cut off, round as all of it would.
         magnitude = (square.numerator.bit_length() - square.denominator.bit_length()) * 0.1505
         places = self._digits + 5 - int(magnitude)
-        scaled = square * (100**places if places >= 0 else Fraction(1, 100**-places))
-        root = Decimal(isqrt(scaled.numerator // scaled.denominator)).scaleb(-places)
+        step = Fraction(10) ** -places
+        scaled = square / step**2
+        root = isqrt(scaled.numerator // scaled.denominator) * step
         return Figure(None, rounded_text(root, self._digits))
 
     def geometric_mean(self, numbers: Sequence[int], denominator: int) -> Figure | None:

@@ -1,0 +1,1 @@
+"""What a call of the calculator takes, accepted or refused: the function alone, through its worker, over HTTP."""
