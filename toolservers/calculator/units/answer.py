@@ -6,7 +6,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Conversion:
     """`exact` is an integer, a terminating decimal or a fraction `a/b`, and null where the value is none of these
-    (degrees in radians) or rests on something measured. `decimal` is rounded to the digits asked for."""
+    (degrees in radians), rests on something measured, or is too long to be shown. `decimal` is rounded to the
+    digits asked for."""
 
     understood: str
     """The question, with the units' full names."""

@@ -24,7 +24,7 @@ _WORDS = {
     "£": "GBP",
     "euro": "EUR",
     "euros": "EUR",
-    "us$": "USD",
+    "us $": "USD",
     "us dollar": "USD",
     "us dollars": "USD",
     "pound sterling": "GBP",

@@ -128,8 +128,8 @@ technical_atmosphere | technical atmosphere | | technical atmosphere |
 torr | torr | Torr | | p
 pound_force_per_square_inch | pound-force per square inch | psi, PSI | |
 kip_per_square_inch | kip per square inch | ksi | |
-millimeter_Hg | conventional millimetre of mercury | mmHg | millimeter of mercury, millimetre of mercury |
-inch_Hg | conventional inch of mercury | inHg | inch of mercury, inches of mercury |
+millimeter_Hg | conventional millimetre of mercury | mmHg | mm hg, millimeter of mercury, millimetre of mercury |
+inch_Hg | conventional inch of mercury | inHg | in hg, inch of mercury, inches of mercury |
 meter_H2O | conventional metre of water | mH2O | meter of water, metre of water |
 centimeter_H2O | conventional centimetre of water | cmH2O | centimeter of water, centimetre of water |
 inch_H2O | conventional inch of water | inH2O, inWC | inch of water, inches of water |
@@ -190,6 +190,7 @@ pixels_per_inch | pixel per inch | ppi, dpi, PPI, DPI | |
 percent | percent | % | |
 permille | permille | ‰ | |
 ppm | part per million | ppm | parts per million |
+dozen | dozen (12) | | dozen |
 count | count | | |
 """
 

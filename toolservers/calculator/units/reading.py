@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn
 
 from toolservers.calculator.units.currencies import currency
-from toolservers.calculator.units.names import Ambiguous, Named, names
+from toolservers.calculator.units.names import Ambiguous, Found, Named, names
 from toolward.errors import ToolError
 
 MAX_LENGTH = 100
@@ -39,6 +39,7 @@ _REGIONS = {
 _BEFORE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _AFTER = {"squared": 2, "cubed": 3}
 _LOGARITHMIC = {"db", "decibel", "decibels", "dbm", "dbw", "np", "neper", "nepers", "ph"}
+_PRODUCTS = {"foot_pound", "newton_meter", "watt_hour", "volt_ampere", "ampere_hour", "acre_foot"}
 _LONGEST_NAME = 5  # words
 
 
@@ -206,15 +207,27 @@ class _Reading:
             self._unknown(region)
 
     def _name(self, power: int, region: str, fewest: int = 1) -> bool:
-        """Takes the longest name that begins here, with a country after it; False where there is none."""
+        """Takes the longest name that begins here, with a country after it; False where there is none. A power is
+        that of the word beside it: `foot per second squared` is ft/s^2, and `square foot per second` ft^2/s."""
         for count in range(_LONGEST_NAME, fewest - 1, -1):
             phrase, end = self._phrase(count)
-            after = "" if region or not phrase else _REGIONS.get(self._word(end), "")
-            if phrase and (part := self._part(phrase, region or after, power)) is not None:
+            if not phrase or (count > 1 and self._is_raised(power, end) and _is_compound(phrase)):
+                continue
+            after = "" if region else _REGIONS.get(self._word(end), "")
+            if (part := self._part(phrase, region or after, power)) is not None:
                 self.at = end + (1 if after else 0)
                 self.parts.append(part)
                 return True
         return False
+
+    def _is_raised(self, power: int, end: int) -> bool:
+        """Whether a power stands before or after a name that ends before `end`."""
+        after = self.tokens[end] if end < len(self.tokens) else None
+        return (
+            abs(power) != 1
+            or bool(self.tokens[end - 1]["digits"])
+            or (after is not None and bool(after["inner"] or after["raised"] or self._word(end) in _AFTER))
+        )
 
     def _part(self, phrase: str, region: str, power: int) -> Part | None:
         numbered = phrase + (self.tokens[self.at]["digits"] or "")
@@ -270,6 +283,11 @@ class _Reading:
     ) -> NoReturn:
         end = "" if remedy.endswith("?") else "."
         raise ToolError(f"{self.what} {self.written!r} is not understood: {wrong}; {remedy}{end}")
+
+
+def _is_compound(phrase: str) -> bool:
+    found = names().find(phrase)
+    return " per " in phrase.casefold() or (isinstance(found, Found) and found.unit.name in _PRODUCTS)
 
 
 def _raised(name: str, power: int) -> str:

@@ -37,6 +37,7 @@ _DEFINED_HERE = {
     "bytes_per_second": "bytes_per_second = byte / second",
     "newton_meter": "newton_meter = newton * meter",
     "million_Btu": "million_Btu = 1e6 * british_thermal_unit",
+    "dozen": "dozen = 12",
     "us_survey_acre": "us_survey_acre = 43560 * survey_foot ** 2",
 }
 
