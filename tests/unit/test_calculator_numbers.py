@@ -100,6 +100,7 @@ REFUSED: list[tuple[dict[str, Any], list[str]]] = [
     ({"numbers": [f"1/{10**30 + n}" for n in range(1, 500)]}, ["common denominator", "Up to number"]),
     ({"numbers": ["1"], "percentiles": ["101"]}, ["Percentile 1", "0 to 100"]),
     ({"numbers": ["1"], "percentiles": ["x"]}, ["Percentile 1"]),
+    ({"numbers": ["1"], "percentiles": ["5", "5" + "0" * 99]}, ["Percentile 2", "shorter"]),
     ({"numbers": ["1"], "percentiles": ["5"] * 51}, ["51", "50"]),
     ({"numbers": ["1", "2", "3"], "percentiles": ["1"], "method": "exclusive"}, ["25 to 75", "inclusive"]),
     ({"numbers": ["1"], "method": "best"}, ["'best'", "nearest_rank"]),
