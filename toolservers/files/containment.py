@@ -12,6 +12,8 @@ import struct
 import sys
 from collections.abc import Callable
 
+from toolward.errors import ConfigurationError
+
 Opener = Callable[[int, str, int], int]
 """(folder's descriptor, path below it, flags) -> a new descriptor. Raises OSError: EXDEV where the path leads
 out, ELOOP where it goes by a link that is not followed."""
@@ -78,16 +80,64 @@ def _open_plain(folder: int, name: str, flags: int) -> int:
 
 
 def best_opener(folder: int) -> Opener:
-    """`openat2` where it works, which is tried on `folder`, else `walk`."""
-    if not sys.platform.startswith("linux"):
-        return walk
+    """`openat2` where it works, which is tried on `folder`, else `walk`. Raises ConfigurationError where a try
+    shows that neither keeps inside: then nothing may be opened at all."""
+    if os.open not in os.supports_dir_fd or os.stat not in os.supports_follow_symlinks:
+        raise ConfigurationError(
+            "This system cannot open files beneath a folder.", hint="Use Linux or macOS."
+        )
+    opener = openat2 if sys.platform.startswith("linux") and _is_there(folder) else walk
+    for outside in ("..", "/"):
+        try:
+            descriptor = opener(folder, outside, FOLDER)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                continue
+            raise
+        os.close(descriptor)
+        raise ConfigurationError(
+            f"Opening {outside!r} led out of the root folder: this system does not keep paths inside.",
+            hint="Serve files on a system that does, such as Linux 5.6 or later.",
+        )
+    return opener
+
+
+def _is_there(folder: int) -> bool:
     try:
         os.close(openat2(folder, ".", FOLDER))
     except OSError as error:
         if error.errno in _MISSING:
-            return walk
+            return False
         raise
-    return openat2
+    return True
+
+
+def real_path(folder: int, descriptor: int, asked: str) -> str:
+    """Where what was opened beneath `folder` lies, from there, after all links; `.` for the folder itself. Where it
+    is not Linux, links are not followed, so that `asked` tells it. Raises OSError: EXDEV where it lies outside (it
+    was moved), ENOENT where it was deleted."""
+    try:
+        root, found = (os.readlink(f"/proc/self/fd/{number}") for number in (folder, descriptor))
+    except OSError:  # no Linux, or a container without /proc
+        return _without_dots(asked)
+    if found == root:
+        return "."
+    inside = found.removeprefix(root.rstrip("/") + "/")
+    if inside == found:
+        raise OSError(errno.EXDEV, "the file was moved out", asked)
+    if inside.endswith(" (deleted)") and os.fstat(descriptor).st_nlink == 0:
+        raise OSError(errno.ENOENT, "the file was deleted", asked)
+    return inside
+
+
+def _without_dots(path: str) -> str:
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts) or "."
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

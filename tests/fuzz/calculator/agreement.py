@@ -73,7 +73,7 @@ def _understood(asked: Asked) -> None:
 def compared(asked: Asked) -> str:
     """What both found: "exact", "real", or why there is no value."""
     try:
-        wanted = reference.evaluate(asked.tree)
+        wanted = reference.value_of(asked.tree)
     except (Undefined, Unsure, Huge) as none:
         wanted = none
     try:

@@ -37,6 +37,14 @@ class Huge(Exception):
     """Some value on the way is beyond the calculator's stated limit."""
 
 
+def value_of(tree: Tree) -> Number:
+    """Raises Undefined, Huge, or Unsure where rounding alone may have made the value."""
+    value = evaluate(tree)
+    if not isinstance(value, Fraction):
+        _sign(value)
+    return value
+
+
 def evaluate(tree: Tree) -> Number:
     value = _EVALUATORS.get(tree.kind, _binary)(tree)
     if isinstance(value, Fraction):
