@@ -32,11 +32,10 @@ furlong | furlong | | |
 fathom | fathom | | |
 league | league (3 miles) | | league |
 hand | hand | | |
-cables_length | cable length | | |
 light_year | light-year | ly | light year, lightyear | p
 astronomical_unit | astronomical unit | au, AU | |
 parsec | parsec | pc | | p
-pica | pica | | |
+pica | pica (1/6 inch) | | |
 point | point (1/72 inch) | | point, postscript point |
 # area
 are | are | | |
@@ -141,10 +140,9 @@ watt_hour | watt-hour | Wh | watt hour | p
 electron_volt | electronvolt | eV | electron volt | p
 calorie | thermochemical calorie (4.184 J) | cal | calorie, thermochemical calorie | p
 international_calorie | international calorie (4.1868 J) | | international calorie |
-british_thermal_unit | British thermal unit (ISO, 1055.056 J) | Btu, BTU | british thermal unit |
-international_british_thermal_unit | British thermal unit (IT) | BtuIT | |
-million_Btu | million British thermal units (ISO) | MMBtu, MMBTU | |
-therm | therm (EC, 10^5 Btu of ISO) | | therm |
+british_thermal_unit | British thermal unit (IT, 1055.05585262 J) | Btu, BTU | |
+million_Btu | million British thermal units (IT) | MMBtu, MMBTU | |
+therm | therm (100,000 Btu of IT) | | therm |
 foot_pound | foot-pound | | foot pound, foot pounds, foot pound force, ft lb, ft lbf, lb ft, lbf ft |
 ton_TNT | ton of TNT | | ton of tnt, tons of tnt |
 tonne_of_oil_equivalent | tonne of oil equivalent | toe | |

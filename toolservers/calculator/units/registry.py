@@ -21,9 +21,10 @@ _DEFINED_HERE = {
     "link": "link = 1e-2 * chain = li",
     "fathom": "fathom = 6 * foot",
     "rod": "rod = 16.5 * foot = rd = pole = perch",
-    "cables_length": "cables_length = 120 * fathom",
     "league": "league = 3 * mile",
     "acre_foot": "acre_foot = acre * foot = _ = acre_feet",
+    # NIST SP 811, appendix B: by the calorie of the International Table, which most tables mean.
+    "british_thermal_unit": "british_thermal_unit = 1055.05585262 * joule = Btu = BTU",
     # Which people mean differs by country; these have names and values that are laid down.
     "metric_cup": "metric_cup = 250 * milliliter",
     "metric_tablespoon": "metric_tablespoon = 15 * milliliter",

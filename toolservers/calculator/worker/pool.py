@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 AnswerT = TypeVar("AnswerT")
 
-_QUIET_SECONDS = 0.2  # the server answers its first questions before anything is started, unless a call comes
+_QUIET_SECONDS = 1.0  # the server answers its first questions before anything is started, unless a call comes
 _INSTALL = "Install it: pip install 'toolward[calculator]'."
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0  # seconds between attempts to start what does not start
 
@@ -144,8 +144,9 @@ class Pool:
             await asyncio.gather(keepers, return_exceptions=True)
 
     async def _keep(self) -> None:
-        """The first starts when it is asked for or the server is quiet, each other one when the one before it is
-        warm: together they would keep the first caller waiting."""
+        """The first starts when it is asked for or the server has been quiet for a while. The others follow with
+        the first call, each when the one before it is warm: together they would keep that caller waiting, and a
+        server that nobody calls has one process."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_QUIET_SECONDS):
                 await self._wanted.wait()
@@ -154,23 +155,27 @@ class Pool:
                 warm = asyncio.Event()
                 places.create_task(self._keep_place(warm))
                 await warm.wait()
+                await self._wanted.wait()
 
     async def _keep_place(self, warm: asyncio.Event) -> None:
         """One worker after another at this place; what fails by itself is tried again after a pause that grows."""
         pause = _FIRST_PAUSE
         while True:
-            if await self._one_life(warm):
-                pause = _FIRST_PAUSE
-            else:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+            try:
+                if await self._one_life(warm):
+                    pause = _FIRST_PAUSE
+                    continue
+            except Exception:  # a bug of ours: the other places and the next worker go on
+                log.exception("a place of the calculator's workers failed")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _one_life(self, warm: asyncio.Event) -> bool:
         """Of a worker, until it has ended. False where it ended without having been asked anything."""
         try:
             worker = await WorkerProcess.start(self._table, self._match)
-        except OSError as error:
-            self._fail(f"no process can be started: {error.strerror or error}")
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread to wait for it
+            self._fail(f"no process can be started: {getattr(error, 'strerror', None) or error}")
             return False
         self._workers.append(worker)
         try:

@@ -22,6 +22,7 @@ _KEPT_ENVIRONMENT = (
     "SYSTEMROOT",
 )  # what finds Python's own libraries
 _LAST_WORDS = 2000  # bytes of its standard error that are kept, to tell what it died of
+_GRACE = 1.0  # seconds from its last word to its end
 _MOST_SAYINGS = 20
 _OUT_OF_MEMORY = (b"MemoryError", b"llocate memory", b"out of memory", b"bad_alloc")
 
@@ -48,6 +49,7 @@ class WorkerProcess:
         self.loaded: set[str] = set()
         self.asked = False
         self.stopping = False
+        self._killed = False
         self._ended: Ended | None = None
         self._is_warm = False
         self._turn = asyncio.Event()
@@ -85,9 +87,11 @@ class WorkerProcess:
             self._answer = None
 
     def kill(self) -> None:
-        """At once; `wait` tells when it is gone."""
+        """At once; `wait` tells when it is gone. Signalled once: a second signal could take its exit status from
+        asyncio, which then knows none."""
         self.stopping = True
-        if self._process.returncode is None:
+        if not self._killed and self._process.returncode is None:
+            self._killed = True
             self._process.kill()
 
     async def wait_loaded(self, *, all_of_it: bool) -> None:
@@ -108,10 +112,15 @@ class WorkerProcess:
             await self._listen()
         except (asyncio.IncompleteReadError, OSError):
             pass
-        except ValueError as error:  # it says what it must not
+        except (ValueError, msgspec.MsgspecError) as error:  # it says what it must not
             log.error("the worker %d of the calculator is not understood: %s", self.pid, error)
-        self.kill()  # one that says no more is of no use
-        status = await self._process.wait()
+        self.stopping = True
+        try:
+            async with asyncio.timeout(_GRACE):
+                status = await self._process.wait()
+        except TimeoutError:  # it says no more, and does not end
+            self.kill()
+            status = await self._process.wait()
         await listening
         self._end(status)
 
@@ -130,7 +139,8 @@ class WorkerProcess:
                 self._is_warm = True
                 self._tell()
             elif self._answer is not None and not self._answer.done():
-                self.stopping = reply.kind == "memory"  # it ends by itself, and gets no more calls
+                if reply.kind == "memory":  # it ends by itself, and gets no more calls
+                    self.stopping = True
                 self._answer.set_result(reply)
 
     async def _listen_to_errors(self) -> None:
