@@ -3,7 +3,7 @@
 How long one call takes, the median and the 99th percentile in milliseconds, for what the calculator answers and
 for what it refuses. Three ways: the operation's function alone, the server's own `call_tool` in process (arguments
 checked, the work done in a worker process), and MCP over HTTP from another process. One call after the other, all
-rounds together; the first calls of each kind are not counted.
+rounds together; the first calls of each kind, before all, are not counted.
 """
 
 import argparse
@@ -28,7 +28,8 @@ from toolward.errors import ToolError, ToolwardError
 from toolward.types import NO_CONTEXT, Principal, ToolCall
 
 ANYBODY = Principal("bench")
-WARM = 5
+WARM = 20
+"""Calls of each kind that are not counted."""
 SLOW = 20
 """How many times fewer calls there are of the largest lists."""
 
@@ -92,21 +93,22 @@ async def _call(tool: str, arguments: Arguments) -> Refused:
 async def timed(ask: Ask, question: Question, count: int) -> list[float]:
     """Raises ToolwardError where an answer is a refusal, or the other way round."""
     count = count if question.what != LARGEST else max(count // SLOW, 1)
-    warm = min(WARM, count)
     took: list[float] = []
-    for arguments in islice(cycle(question.calls), count + warm):
+    for arguments in islice(cycle(question.calls), count):
         began = time.perf_counter()
         refused = await ask(question.tool, arguments)
         took.append((time.perf_counter() - began) * 1e3)
         if refused != question.refused:
             raise ToolwardError(f"{question.tool} {arguments!r:.200} was {'' if refused else 'not '}refused")
-    return took[warm:]
+    return took
 
 
 async def a_round(doors: Sequence[str], count: int) -> list[tuple[Question, str, list[float]]]:
     found: list[tuple[Question, str, list[float]]] = []
     for door in doors:
         async with DOORS[door]() as ask:
+            for question in questions():  # until all workers have loaded all operations, which takes seconds
+                await timed(ask, question, min(WARM, count))
             found += [(question, door, await timed(ask, question, count)) for question in questions()]
     return found
 

@@ -1,6 +1,6 @@
 """`python -m tests.fuzz.dates [--count 10000] [--seed 0]`: compute_dates against a slow reckoning of its own, which
 shares nothing with it but zoneinfo's rules: months by first days, business days one by one, and times on a clock by
-trying every offset that the zone has around then. Every second case is near a change of its zone's clock."""
+trying every offset that the zone has around then. Many cases are near a change of a zone's clock."""
 
 import argparse
 import time

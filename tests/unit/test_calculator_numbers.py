@@ -84,6 +84,9 @@ def test_what_has_no_value_is_null_and_says_why() -> None:
     assert analyze_numbers(["-1", "2"]).geometric_mean is None
     assert "was read as" in analyze_numbers(["1,234", "5"]).warnings[0]
     assert analyze_numbers(["2"] * 50 + ["8"] * 50).geometric_mean == Figure("4", "4")
+    on_a_tie = analyze_numbers(["617283945061728394506.25", "2469135780246913578025"] * 2000, digits=22)
+    assert on_a_tie.geometric_mean is None  # 1234567890123456789012.5, by a product too long to be made
+    assert "last digit of the geometric mean" in on_a_tie.warnings[0]
     long = analyze_numbers(["1e-300", "1", "3"])
     assert long.sum.exact is None
     assert "null" in long.warnings[0]
@@ -100,6 +103,7 @@ REFUSED: list[tuple[dict[str, Any], list[str]]] = [
     ({"numbers": [f"1/{10**30 + n}" for n in range(1, 500)]}, ["common denominator", "Up to number"]),
     ({"numbers": ["1"], "percentiles": ["101"]}, ["Percentile 1", "0 to 100"]),
     ({"numbers": ["1"], "percentiles": ["x"]}, ["Percentile 1"]),
+    ({"numbers": ["1"], "percentiles": ["5", "5" + "0" * 99]}, ["Percentile 2", "shorter"]),
     ({"numbers": ["1"], "percentiles": ["5"] * 51}, ["51", "50"]),
     ({"numbers": ["1", "2", "3"], "percentiles": ["1"], "method": "exclusive"}, ["25 to 75", "inclusive"]),
     ({"numbers": ["1"], "method": "best"}, ["'best'", "nearest_rank"]),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from toolservers.calculator.dates.durations import Duration
 from toolservers.calculator.dates.notes import Notes
 from toolservers.calculator.dates.zones import Zone, offset_text
 from toolward.errors import ToolError
@@ -46,7 +47,7 @@ def on_clock(wall: datetime, zone: Zone | None, notes: Notes) -> Moment:
         return Moment(wall, zone, first)
     moved = at_instant(wall - _YEAR_1 - first, zone)
     notes.warn(
-        f"{clock} does not exist in {zone.name}, whose clock skips {second - first} (h:mm:ss) there: "
+        f"{clock} does not exist in {zone.name}, whose clock skips {Duration(exact=second - first).words} there: "
         f"moved forward to {moved.text}."
     )
     return moved

@@ -21,8 +21,13 @@ _NO_CLOCK = ("today", "now", "tomorrow", "yesterday", "tonight")
 _SHAPE = "write `2026-11-26`, or with a time `2026-11-26T14:30`"
 _MONTH = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in map(str.lower, MONTHS)) + "|sept"
 _WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)(?:[a-z]*day|s|rs?|nes)?\.?,?\s+(?=[\da-z])")
-_TIME = re.compile(r"(?:t|\s+(?:at\s+)?)(\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?(?![\d:])")
-_OFFSET = re.compile(r"\s*(?:(z|utc)(?![a-z/])|([+-])(\d{2})(?::?(\d{2}))?(?::?(\d{2}))?(?!\d))")
+_TIME = re.compile(
+    r"(?:t|,?\s+(?:at\s+)?)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?:\s*([ap])\.?m\b\.?)?(?![\d:])"
+)
+_BASIC_TIME = re.compile(r"t(\d{2})(\d{2})(\d{2})?()()(?!\d)")
+_OFFSET = re.compile(
+    r"\s*(?:(z|utc|gmt)(?![a-z/+-])|(?:utc|gmt)?([+-])(\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))?(?!\d))"
+)
 _ZONE = re.compile(r"\s*\[([^\[\]]+)\]|\s+([a-z][a-z0-9_+/-]*)")
 
 
@@ -37,7 +42,7 @@ class Reading:
 def read_time(text: str, what: str) -> Reading:
     """Raises ToolError, which names `what`, for a text that is no date or that could be two."""
     day, rest = _read_day(text, what)
-    found = _TIME.match(rest)
+    found = _TIME.match(rest) or _BASIC_TIME.match(rest)
     if found is None:
         if rest.strip():
             raise _not_understood(what, text, rest)
@@ -178,7 +183,8 @@ _FORMS = (
 
 
 def _clock(found: re.Match[str], what: str) -> time:
-    hour, minute, second, part = found.groups()
+    hour, minute, second, part, half = found.groups()
+    shown = found.group().strip(" t,")
     if part and part[6:].strip("0"):
         raise ToolError(f"{what} is finer than a microsecond; round it to six decimals.")
     if second == "60":
@@ -187,11 +193,10 @@ def _clock(found: re.Match[str], what: str) -> time:
         )
     if hour == "24":
         raise ToolError(f"{what} has the hour 24; write 00:00 of the next day.")
-    if int(hour) > 23 or int(minute) > 59 or int(second or 0) > 59:
-        raise ToolError(
-            f"{what} has the time {found.group().strip(' t')}, and there is none; use 00:00:00 to 23:59:59."
-        )
-    return time(int(hour), int(minute), int(second or 0), int((part or "0")[:6].ljust(6, "0")))
+    if int(hour) > 23 or int(minute) > 59 or int(second or 0) > 59 or (half and not 1 <= int(hour) <= 12):
+        raise ToolError(f"{what} has the time {shown}, and there is none; use 00:00:00 to 23:59:59.")
+    hours = int(hour) % 12 + 12 * (half == "p") if half else int(hour)
+    return time(hours, int(minute), int(second or 0), int((part or "0")[:6].ljust(6, "0")))
 
 
 def _read_offset(found: re.Match[str], what: str) -> Zone:

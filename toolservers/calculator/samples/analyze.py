@@ -15,6 +15,8 @@ from toolward.errors import ToolError
 MAX_PERCENTILES = 50
 MAX_MODES = 20
 
+_LONGEST_PERCENT = 40  # characters; it is shown again
+
 _SPREAD = (
     "variance_sample divides by n-1 (the numbers are a sample), variance_population by n (they are all there "
     "are); a standard deviation is the root of its variance"
@@ -50,6 +52,10 @@ def _read_percents(texts: Sequence[str]) -> list[tuple[str, Fraction]]:
         )
     percents = list[tuple[str, Fraction]]()
     for place, text in enumerate(texts, 1):
+        if len(text) > _LONGEST_PERCENT:
+            raise ToolError(
+                f"Percentile {place} has {len(text):,} characters; write it shorter, such as 99.9."
+            )
         percent = read_number(text.strip().removesuffix("%"), f"percentile {place}")
         if not 0 <= percent <= 100:
             raise ToolError(f"Percentile {place} is {text!r}; percentiles are from 0 to 100.")
