@@ -2,12 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Annotated
 
 from anyio.to_thread import run_sync
+from pydantic import Field
 
+from toolservers.files.listing import listed
 from toolservers.files.roots import Roots
 from toolservers.files.settings import Settings
-from toolward.kit import ToolServer
+from toolservers.files.waiting import in_worker
+from toolward.kit import Context, ToolServer
 
 READS = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 WRITES = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": False}
@@ -34,3 +38,19 @@ async def open_roots(settings: Settings) -> AsyncGenerator[Files, None]:
         yield Files(roots)
     finally:
         roots.close()
+
+
+@server.tool(title="List a folder", annotations=READS)
+async def list_files(
+    ctx: Context[Files],
+    path: str = ".",
+    depth: Annotated[int, Field(ge=1, le=64), "Folders in folders: how many levels."] = 1,
+    pattern: Annotated[str | None, "Glob from path, such as *.py or docs/**."] = None,
+    offset: Annotated[int, Field(ge=0)] = 0,
+) -> str:
+    """List names, with sizes in bytes, as a tree."""
+    return await in_worker(
+        lambda cancelled: listed(
+            ctx.state.roots, path, depth=depth, pattern=pattern, offset=offset, cancelled=cancelled
+        )
+    )
