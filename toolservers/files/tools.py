@@ -8,9 +8,12 @@ from anyio.to_thread import run_sync
 from pydantic import Field
 
 from toolservers.files.listing import listed
+from toolservers.files.queries import Query
 from toolservers.files.roots import Roots
+from toolservers.files.searching import SEARCH_SECONDS, Search, searched
 from toolservers.files.settings import Settings
 from toolservers.files.waiting import in_worker
+from toolservers.files.walking import Patience
 from toolward.kit import Context, ToolServer
 
 READS = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
@@ -52,5 +55,28 @@ async def list_files(
     return await in_worker(
         lambda cancelled: listed(
             ctx.state.roots, path, depth=depth, pattern=pattern, offset=offset, cancelled=cancelled
+        )
+    )
+
+
+@server.tool(title="Search in files", annotations=READS)
+async def search_text(
+    ctx: Context[Files],
+    query: Annotated[str, "Within one line."],
+    path: str = ".",
+    pattern: Annotated[str | None, "Glob from path."] = None,
+    regex: Annotated[bool, "RE2."] = False,
+    ignore_case: bool = False,
+    context: Annotated[int, Field(ge=0, le=10), "Lines around each match."] = 0,
+    offset: Annotated[int, Field(ge=0)] = 0,
+) -> str:
+    """Find text in files: path:line: text. The last line says what was skipped and why."""
+    search = Search(Query(query, regex=regex, ignore_case=ignore_case), path, pattern, context, offset)
+    return await in_worker(
+        lambda cancelled: searched(
+            ctx.state.roots,
+            search,
+            told=lambda files, words: ctx.progress(files, message=words),
+            patience=Patience(SEARCH_SECONDS, cancelled),
         )
     )
