@@ -31,7 +31,8 @@ def matcher(patterns: tuple[str, ...], *, below: bool = False) -> Callable[[str]
         raise ToolError(
             f"{', '.join(patterns)[:100]!r} is no glob; write one such as `*.md` or `docs/**`."
         ) from None
-    return lambda path: found.fullmatch(path) is not None
+    # Bytes that are no UTF-8 become `?`, so that `*` stands for them too: a key's file is hidden whatever its name.
+    return lambda path: found.fullmatch(path.encode(errors="replace")) is not None
 
 
 def expression(pattern: str) -> str:
