@@ -38,7 +38,7 @@ _REMEDIES = (
     (r"no argument for repetition", r"it repeats nothing; write \* for the character itself"),
     (r"invalid repetition size", "things are repeated 1,000 times at most"),
     (r"missing [\])]|unexpected \)", r"write \( or \[ for the character itself, or close it"),
-    (r"too large", "shorten it: fewer or smaller repetitions, such as {1,10}"),
+    ("pattern too large", "shorten it: fewer or smaller repetitions, such as {1,10}"),
 )
 
 
