@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from toolservers.files.kinds import binary_kind
-from toolservers.files.text import HEAD, Encoding, EndOfLine, NotText, encoding_of, end_of_line
+from toolservers.files.text import HEAD, Encoding, EndOfLine, NotText, encoding_of, end_of_line, terminator
 from toolservers.files.windows import (
     MAX_CHARACTERS,
     Asked,
@@ -20,7 +20,6 @@ from toolservers.files.windows import (
     behind_line,
     cut,
     require_line,
-    terminator,
 )
 from toolward.errors import ToolError
 

@@ -82,7 +82,7 @@ def _form(encoding: str, end: EndOfLine) -> list[str]:
 
 
 def _last_line(text: Text) -> str:
-    ended = not text.text or text.text.endswith(("\n", "\r" if text.end_of_line == "\r" else "\n"))
+    ended = not text.text or text.text.endswith(text.terminator)
     return "" if ended else "no end after the last line"
 
 

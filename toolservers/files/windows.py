@@ -45,7 +45,7 @@ class Window(NamedTuple):
 def window(text: Text, asked: Asked) -> Window:
     """Of a text in memory. Raises ToolError where the window lies behind the end."""
     require_line(asked.line)
-    whole, end = text.text, terminator(text.end_of_line)
+    whole, end = text.text, text.terminator
     total = whole.count(end) + (whole != "" and not whole.endswith(end))
     line = asked.line if asked.line > 0 else max(1, total + 1 + asked.line)
     if line > max(total, 1):
@@ -80,10 +80,6 @@ def cut(piece: str, end: str, asked: Asked, total: int | None) -> Window:
     if piece[MAX_CHARACTERS - 1 :] == "\r\n":
         part = part[:-1]
     return Window(part, line, line, total, Position(line, asked.column + len(part)))
-
-
-def terminator(end_of_line: str) -> str:
-    return "\r" if end_of_line == "\r" else "\n"
 
 
 def require_line(line: int) -> None:
