@@ -41,7 +41,7 @@ class Server(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """`wrong` said that they had succeeded; tokens are characters / 4 of a call's arguments, of its answer's text."""
+    """`wrong` said that they had succeeded; tokens are characters / 4 of arguments, and of an answer's text."""
 
     server: str
     variant: str
