@@ -2,9 +2,11 @@
 
 import os
 import re
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 import anyio
@@ -161,6 +163,7 @@ def test_a_lines_beginning_and_end_are_not_those_of_its_pieces(root: Path) -> No
         ("*a", r"write \* for the character"),
         ("((a{100}){100}){100}", "1,000 times at most"),
         (r"(?:\pL{1,100} ){9}", "shorten it"),
+        ("(?:.?){1000}x", "shorten it"),
         (r"a\nb", "has no end of line"),
         (r"a[\r\n]+b", "has no end of line"),
         ("", "1 to 1,000 characters"),
@@ -252,10 +255,10 @@ def test_a_file_that_changes_meanwhile_is_told(
 ) -> None:
     (root / "a").write_text("1\n")
 
-    def grown(text: Source) -> object:
+    def grown(text: Source, *, block: int, longest: int) -> object:
         with (root / "a").open("a") as file:
             file.write("2\n")
-        return blocks(text)
+        return blocks(text, block=block, longest=longest)
 
     monkeypatch.setattr(searching, "blocks", grown)
     assert "skipped: 1 changed while it was searched (a)" in found(roots, "1")[-1]
@@ -271,6 +274,19 @@ def test_a_large_file_is_searched_in_flat_memory_until_time_is_up(root: Path, ro
     tracemalloc.stop()
     assert re.match(r"\[no match in 1 files searched; time was up in large, until then 1 files .*MB\)", text)
     assert peak < 30e6
+
+
+def test_an_expression_that_is_slow_is_bounded_in_time_and_its_long_lines_in_pieces(
+    root: Path, roots: Roots
+) -> None:
+    (root / "a").write_text("".join(Random(1).choices("ab", k=300_000)))
+    query = Query("(?:[ab].{250}){2}Q", regex=True)
+    began = time.process_time()
+    text = searched(roots, Search(query), patience=Patience(0.1))
+    assert time.process_time() - began < 3
+    assert re.match(
+        r"\[no match .*time was up in a, .*skipped: 1 only in pieces: lines over 4\d,\d+ bytes", text
+    )
 
 
 async def test_a_long_search_tells_progress_and_stops_when_it_is_cancelled(

@@ -2,11 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
+from anyio import from_thread
 from anyio.to_thread import run_sync
 from pydantic import Field
 
+from toolservers.files import editing, reading
+from toolservers.files.changes import Changed, Changes
+from toolservers.files.edits import Edit
+from toolservers.files.keys import open_keys, state_folder
 from toolservers.files.listing import listed
 from toolservers.files.queries import Query
 from toolservers.files.roots import Roots
@@ -14,7 +19,9 @@ from toolservers.files.searching import SEARCH_SECONDS, Search, searched
 from toolservers.files.settings import Settings
 from toolservers.files.waiting import in_worker
 from toolservers.files.walking import Patience
-from toolward.kit import Context, ToolServer
+from toolservers.files.windows import Asked
+from toolward.kit import Context, Effect, Effects, Evidence, NotDone, ToolServer
+from toolward.types import TextContent, ToolResult
 
 READS = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 WRITES = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": False}
@@ -32,15 +39,24 @@ class Files:
     """What the tools work on."""
 
     roots: Roots
+    changes: Changes
+    settings: Settings
 
 
 @server.lifespan
 async def open_roots(settings: Settings) -> AsyncGenerator[Files, None]:
     roots = await run_sync(Roots.open, settings)
     try:
-        yield Files(roots)
+        changes = await run_sync(Changes, roots, state_folder(settings))
+        yield Files(roots, changes, settings)
+        await run_sync(changes.close)
     finally:
         roots.close()
+
+
+@server.effects
+def effects(files: Files) -> Effects[Any]:
+    return Effects(open_keys(state_folder(files.settings)))
 
 
 @server.tool(title="List a folder", annotations=READS)
@@ -80,3 +96,58 @@ async def search_text(
             patience=Patience(SEARCH_SECONDS, cancelled),
         )
     )
+
+
+@server.tool(title="Read file", annotations=READS)
+async def read_file(
+    ctx: Context[Files],
+    path: Annotated[str, "such as `notes/today.md`"],
+    line: Annotated[int, "first line; -50: the last 50"] = 1,
+    count: Annotated[int | None, Field(ge=1), "lines; null: as many as fit"] = None,
+    column: Annotated[int, Field(ge=1), "first character in that line"] = 1,
+) -> ToolResult:
+    """Read lines of a text file, at most 20,000 characters, or see an image.
+
+    The text comes first, exactly as it is in the file; then one line in brackets with size, encoding, ends of
+    lines, etag, which lines these are, and the `next` line (and column) where there is more.
+    """
+    return await run_sync(
+        reading.read, ctx.state.roots, path, Asked(line, count, column), from_thread.check_cancelled
+    )
+
+
+@dataclass(frozen=True)
+class Editing(Evidence[Files]):
+    """An edited file on its way to where it shall stand, and what is answered when it has got there."""
+
+    changed: Changed
+    answer: str
+
+    async def recover(self, state: Files) -> ToolResult | NotDone:
+        done = await run_sync(state.changes.recover, self.changed)
+        return NotDone() if done is None else ToolResult((TextContent(self.answer),))
+
+
+@server.tool(title="Edit file", annotations=WRITES)
+async def edit_file(
+    ctx: Context[Files],
+    effect: Effect[Editing],
+    path: Annotated[str, "such as `notes/today.md`"],
+    edits: Annotated[list[Edit], "`old` exactly as in the file, `new`, and at how many places"],
+    etag: Annotated[str | None, "refuse where the file is another version"] = None,
+    dry_run: Annotated[bool, "change nothing, show the diff"] = False,
+) -> ToolResult:
+    """Replace exact pieces of a text file: all edits, each against the file as it is now, or none.
+
+    `old` must stand at exactly `count` places, all of which are replaced. Encoding and ends of lines stay: `\\n`
+    means the file's own.
+    """
+    if dry_run:
+        told = await run_sync(editing.dry_run, ctx.state.roots, path, edits, etag)
+        return ToolResult(tuple(map(TextContent, told)))
+
+    def before(changed: Changed, answer: str) -> None:
+        from_thread.run(effect.begin, Editing(changed, answer))
+
+    answer = await run_sync(editing.edit, ctx.state.roots, ctx.state.changes, path, edits, etag, before)
+    return ToolResult((TextContent(answer),))
