@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -276,17 +275,10 @@ def test_a_large_file_is_searched_in_flat_memory_until_time_is_up(root: Path, ro
     assert peak < 30e6
 
 
-def test_an_expression_that_is_slow_is_bounded_in_time_and_its_long_lines_in_pieces(
-    root: Path, roots: Roots
-) -> None:
-    (root / "a").write_text("".join(Random(1).choices("ab", k=300_000)))
-    query = Query("(?:[ab].{250}){2}Q", regex=True)
-    began = time.process_time()
-    text = searched(roots, Search(query), patience=Patience(0.1))
-    assert time.process_time() - began < 3
-    assert re.match(
-        r"\[no match .*time was up in a, .*skipped: 1 only in pieces: lines over 4\d,\d+ bytes", text
-    )
+def test_lines_that_a_large_expression_searches_in_pieces_are_told(root: Path, roots: Roots) -> None:
+    (root / "a").write_text("".join(Random(1).choices("ab", k=100_000)))
+    (facts,) = found(roots, "(?:[ab].{250}){2}Q", regex=True)
+    assert re.search(r"; skipped: 1 only in pieces: lines over 4\d,\d+ bytes \(a\)", facts)
 
 
 async def test_a_long_search_tells_progress_and_stops_when_it_is_cancelled(
