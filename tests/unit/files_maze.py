@@ -2,9 +2,12 @@
 
 import os
 import stat
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from toolservers.files.containment import Opener
 from toolservers.files.root import Root
@@ -15,7 +18,7 @@ SECRET = "not for you"
 
 
 def maze(parent: Path) -> Path:
-    """Makes `root` below `parent`, and beside it `outside` and `root-evil`, whose files say SECRET. Gives `root`."""
+    """Makes `root` below `parent`, and beside it `outside` and `root-evil`, with secrets. Gives `root`."""
     root, outside, sibling = (parent / name for name in ("root", "outside", "root-evil"))
     for folder in (outside, sibling):
         folder.mkdir(parents=True)
@@ -81,3 +84,13 @@ def read(roots: Roots, path: str) -> bytes:
     root, below = roots.place(path)
     with root.file(below) as opened:
         return os.read(opened.descriptor, 1000)
+
+
+WAYS: tuple[Callable[[Root, str], AbstractContextManager[Any]], ...] = (Root.file, Root.folder, Root.anything)
+
+
+def opens(roots: Roots, path: str, way: Callable[[Root, str], AbstractContextManager[Any]]) -> None:
+    """Raises ToolError."""
+    place = roots.place(path)
+    with way(place.root, place.path):
+        pytest.fail(f"opened {path!r}")

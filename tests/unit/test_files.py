@@ -11,7 +11,7 @@ import pytest
 from tests.unit.files_calls import call, etag, pieces, refused
 from toolservers.files.root import MAX_FILE
 from toolservers.files.tools import MAX_CHARACTERS, MAX_ENTRIES, Settings, server
-from toolward.errors import ConfigurationError, InvalidArguments
+from toolward.errors import InvalidArguments
 from toolward.types import ToolResult
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.files_maze import maze, read, served
+from tests.unit.files_maze import WAYS, maze, opens, read, served
 from toolservers.files.containment import Opener, openat2, walk
 from toolservers.files.guards import HIDDEN, PROTECTED, Guards
-from toolservers.files.root import Root
 from toolservers.files.roots import Roots, lies_in
 from toolservers.files.settings import RootSpec, Settings, amount
 from toolservers.files.tools import server
@@ -225,13 +224,11 @@ def test_what_is_hidden_is_neither_opened_nor_changed_by_any_name(
     folder, opener = guarded
     before = sorted(folder.rglob("*"))
     with served(folder, opener) as roots:
-        for way in (Root.file, Root.folder, Root.anything):
+        for way in WAYS:
             with pytest.raises(
                 ToolError, match=r"is hidden here|symbolic link|does not exist|is not a folder"
             ):
-                place = roots.place(path)
-                with way(place.root, place.path):
-                    pytest.fail(f"opened {path!r}")
+                opens(roots, path, way)
         if not (folder / path).is_symlink():
             with pytest.raises(ToolError, match=r"is hidden here|symbolic link|goes through a file"):
                 _change(roots, path)

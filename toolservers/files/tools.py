@@ -1,13 +1,16 @@
 """The tools over files: paths in, text out. What may be touched is `Root`'s to say, how it changes `Changes`'."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from anyio.to_thread import run_sync
 
 from toolservers.files.roots import Roots
 from toolservers.files.settings import Settings
+from toolservers.files.trust import marked
 from toolward.kit import ToolServer
+from toolward.types import Principal, ToolCall, ToolResult
 
 READS = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 WRITES = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": False}
@@ -25,6 +28,13 @@ class Files:
     """What the tools work on."""
 
     roots: Roots
+
+
+@server.around
+async def mark_trust(
+    files: Files, _principal: Principal, call: ToolCall, go: Callable[[Files], Awaitable[ToolResult]]
+) -> ToolResult:
+    return await marked(files.roots, call, partial(go, files))
 
 
 @server.lifespan
