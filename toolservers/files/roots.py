@@ -45,7 +45,9 @@ class Roots(Mapping[str, Root]):
                 opened.callback(root.close)
             _refuse_nested(roots)
             if settings.roots:
-                _refuse_own_rights(Path(settings.roots), roots)
+                require_outside(Path(settings.roots).parent, roots, "The folder of the roots file")
+            if settings.state:
+                require_outside(Path(settings.state), roots, "The folder for state")
             opened.pop_all()
             return cls(roots)
 
@@ -108,13 +110,14 @@ def _refuse_nested(roots: Mapping[str, Root]) -> None:
                 )
 
 
-def _refuse_own_rights(file: Path, roots: Mapping[str, Root]) -> None:
+def require_outside(path: Path, roots: Mapping[str, Root], what: str) -> None:
+    """For what decides over the roots. Raises ConfigurationError."""
     for root in roots.values():
-        if root.writable and lies_in(file.resolve().parent, root):
+        if lies_in(path.resolve(), root):
             raise ConfigurationError(
-                f"The roots file {file} lies in the root {root.name!r}: whoever writes there would give themselves "
-                "rights.",
-                hint="Put it beside the roots, or make that root read-only.",
+                f"{what} {path} lies in the root {root.name!r}, where tools come: whoever writes there would give "
+                "themselves rights.",
+                hint="Put it outside all roots.",
             )
 
 

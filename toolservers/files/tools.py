@@ -6,11 +6,12 @@ from functools import partial
 
 from anyio.to_thread import run_sync
 
+from toolservers.files import resources
 from toolservers.files.roots import Roots
 from toolservers.files.settings import Settings
 from toolservers.files.trust import marked
-from toolward.kit import ToolServer
-from toolward.types import Principal, ToolCall, ToolResult
+from toolward.kit import Context, ToolServer
+from toolward.types import Principal, ResourceBody, ToolCall, ToolResult
 
 READS = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 WRITES = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": False}
@@ -35,6 +36,12 @@ async def mark_trust(
     files: Files, _principal: Principal, call: ToolCall, go: Callable[[Files], Awaitable[ToolResult]]
 ) -> ToolResult:
     return await marked(files.roots, call, partial(go, files))
+
+
+@server.resource(resources.URI, name="file", title="A file")
+def file(ctx: Context[Files], root: str, path: str) -> ResourceBody:
+    """A file of a root: text where it is UTF-8, else a blob."""
+    return resources.body(ctx.state.roots, root, path)
 
 
 @server.lifespan
