@@ -3,13 +3,17 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
+from anyio.from_thread import check_cancelled
 from anyio.to_thread import run_sync
+from pydantic import Field
 
-from toolservers.files import resources
+from toolservers.files import reading, resources
 from toolservers.files.roots import Roots
 from toolservers.files.settings import Settings
 from toolservers.files.trust import marked
+from toolservers.files.windows import Asked
 from toolward.kit import Context, ToolServer
 from toolward.types import Principal, ResourceBody, ToolCall, ToolResult
 
@@ -51,3 +55,19 @@ async def open_roots(settings: Settings) -> AsyncGenerator[Files, None]:
         yield Files(roots)
     finally:
         roots.close()
+
+
+@server.tool(title="Read file", annotations=READS)
+async def read_file(
+    ctx: Context[Files],
+    path: Annotated[str, "such as `notes/today.md`"],
+    line: Annotated[int, "first line; -50: the last 50"] = 1,
+    count: Annotated[int | None, Field(ge=1), "lines; null: as many as fit"] = None,
+    column: Annotated[int, Field(ge=1), "first character in that line"] = 1,
+) -> ToolResult:
+    """Read lines of a text file, at most 20,000 characters, or see an image.
+
+    The text comes first, exactly as it is in the file; then one line in brackets with size, encoding, ends of
+    lines, etag, which lines these are, and the `next` line (and column) where there is more.
+    """
+    return await run_sync(reading.read, ctx.state.roots, path, Asked(line, count, column), check_cancelled)
