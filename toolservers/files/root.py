@@ -96,6 +96,20 @@ class Root:
             _require_kept(opened.descriptor, path)
 
     @contextmanager
+    def entry(self, folder: Opened, name: str, flags: int) -> Generator[Opened]:
+        """What has this name in an opened folder, and is no link. Raises OSError, ToolError where it is hidden by
+        now; whether it is a plain file is the caller's to ask (`require_plain`)."""
+        path = name if folder.path == "." else f"{folder.path}/{name}"
+        descriptor = self._open(folder.descriptor, name, flags | os.O_NOFOLLOW)
+        try:
+            real = real_path(self.descriptor, descriptor, path)
+            if real != path:  # moved meanwhile
+                self._require_visible(real)
+            yield Opened(descriptor, real, os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
     def parent(self, path: str, *, make: bool = False) -> Generator[Parent]:
         """For changing what has this path; `make` makes missing folders above it. Refused where the root may not be
         written, or the path is hidden or protected."""

@@ -10,9 +10,14 @@ from anyio.to_thread import run_sync
 from pydantic import Field
 
 from toolservers.files import reading, resources
+from toolservers.files.listing import listed
+from toolservers.files.queries import Query
 from toolservers.files.roots import Roots
+from toolservers.files.searching import SEARCH_SECONDS, Search, searched
 from toolservers.files.settings import Settings
 from toolservers.files.trust import marked
+from toolservers.files.waiting import in_worker
+from toolservers.files.walking import Patience
 from toolservers.files.windows import Asked
 from toolward.kit import Context, ToolServer
 from toolward.types import Principal, ResourceBody, ToolCall, ToolResult
@@ -71,3 +76,42 @@ async def read_file(
     lines, etag, which lines these are, and the `next` line (and column) where there is more.
     """
     return await run_sync(reading.read, ctx.state.roots, path, Asked(line, count, column), check_cancelled)
+
+
+@server.tool(title="List a folder", annotations=READS)
+async def list_files(
+    ctx: Context[Files],
+    path: str = ".",
+    depth: Annotated[int, Field(ge=1, le=64), "Folders in folders: how many levels."] = 1,
+    pattern: Annotated[str | None, "Glob from path, such as *.py or docs/**."] = None,
+    offset: Annotated[int, Field(ge=0)] = 0,
+) -> str:
+    """List names, with sizes in bytes, as a tree."""
+    return await in_worker(
+        lambda cancelled: listed(
+            ctx.state.roots, path, depth=depth, pattern=pattern, offset=offset, cancelled=cancelled
+        )
+    )
+
+
+@server.tool(title="Search in files", annotations=READS)
+async def search_text(
+    ctx: Context[Files],
+    query: Annotated[str, "Within one line."],
+    path: str = ".",
+    pattern: Annotated[str | None, "Glob from path."] = None,
+    regex: Annotated[bool, "RE2."] = False,
+    ignore_case: bool = False,
+    context: Annotated[int, Field(ge=0, le=10), "Lines around each match."] = 0,
+    offset: Annotated[int, Field(ge=0)] = 0,
+) -> str:
+    """Find text in files: path:line: text. The last line says what was skipped and why."""
+    search = Search(Query(query, regex=regex, ignore_case=ignore_case), path, pattern, context, offset)
+    return await in_worker(
+        lambda cancelled: searched(
+            ctx.state.roots,
+            search,
+            told=lambda files, words: ctx.progress(files, message=words),
+            patience=Patience(SEARCH_SECONDS, cancelled),
+        )
+    )
