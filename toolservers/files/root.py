@@ -84,7 +84,6 @@ class Root:
         with explained(self.shown(path)), self._opened(path, READ) as opened:
             require_plain(opened.status, self.shown(path))
             yield opened
-            _require_kept(opened.descriptor, path)
 
     @contextmanager
     def anything(self, path: str) -> Generator[Opened]:
@@ -93,7 +92,6 @@ class Root:
             if not stat.S_ISDIR(opened.status.st_mode):
                 require_plain(opened.status, self.shown(path))
             yield opened
-            _require_kept(opened.descriptor, path)
 
     @contextmanager
     def entry(self, folder: Opened, name: str, flags: int) -> Generator[Opened]:
@@ -102,10 +100,12 @@ class Root:
         path = name if folder.path == "." else f"{folder.path}/{name}"
         descriptor = self._open(folder.descriptor, name, flags | os.O_NOFOLLOW)
         try:
+            status = os.fstat(descriptor)
             real = real_path(self.descriptor, descriptor, path)
             if real != path:  # moved meanwhile
                 self._require_visible(real)
-            yield Opened(descriptor, real, os.fstat(descriptor))
+            yield Opened(descriptor, real, status)
+            _require_kept(descriptor, status, path)
         finally:
             os.close(descriptor)
 
@@ -163,6 +163,7 @@ class Root:
             raise AssertionError("the last try gives or raises")
         try:
             yield opened
+            _require_kept(opened.descriptor, opened.status, path)
         finally:
             os.close(opened.descriptor)
 
@@ -200,9 +201,9 @@ class Root:
             yield Opened(above, so_far, os.fstat(above))
 
 
-def _require_kept(descriptor: int, path: str) -> None:
-    """What was read from is the only name of its file, or was: see `lost_its_name`. Raises OSError."""
-    if lost_its_name(descriptor):
+def _require_kept(descriptor: int, status: os.stat_result, path: str) -> None:
+    """What was read had no second name: see `lost_its_name`. Raises OSError."""
+    if stat.S_ISREG(status.st_mode) and lost_its_name(descriptor):
         raise OSError(errno.ESTALE, "it had a second name", path)
 
 
