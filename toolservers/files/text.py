@@ -106,6 +106,10 @@ class Text:
     def end_of_line(self) -> EndOfLine:
         return end_of_line(self.text)
 
+    @property
+    def terminator(self) -> str:
+        return terminator(self.end_of_line)
+
     def encode(self, text: str) -> bytes:
         """Another text as the bytes of this file. Raises ToolError where the encoding has not all characters."""
         return self.encoding.bom + self.encoding.encode(text)
@@ -205,6 +209,11 @@ def end_of_line(text: str) -> EndOfLine:
         return "\r" if "\r" in text else ""
     pairs = text.count("\r\n")
     return "\n" if not pairs else "\r\n" if pairs == feeds else "mixed"
+
+
+def terminator(end: EndOfLine) -> str:
+    """The character with which lines end, by which they are counted."""
+    return "\r" if end == "\r" else "\n"
 
 
 def end_name(end: EndOfLine) -> str:

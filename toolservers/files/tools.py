@@ -1,13 +1,26 @@
 """The tools over files: paths in, text out. What may be touched is `Root`'s to say, how it changes `Changes`'."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
 
+from anyio.from_thread import check_cancelled
 from anyio.to_thread import run_sync
+from pydantic import Field
 
+from toolservers.files import reading, resources
+from toolservers.files.listing import listed
+from toolservers.files.queries import Query
 from toolservers.files.roots import Roots
+from toolservers.files.searching import SEARCH_SECONDS, Search, searched
 from toolservers.files.settings import Settings
-from toolward.kit import ToolServer
+from toolservers.files.trust import marked
+from toolservers.files.waiting import in_worker
+from toolservers.files.walking import Patience
+from toolservers.files.windows import Asked
+from toolward.kit import Context, ToolServer
+from toolward.types import Principal, ResourceBody, ToolCall, ToolResult
 
 READS = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 WRITES = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": False}
@@ -27,6 +40,19 @@ class Files:
     roots: Roots
 
 
+@server.around
+async def mark_trust(
+    files: Files, _principal: Principal, call: ToolCall, go: Callable[[Files], Awaitable[ToolResult]]
+) -> ToolResult:
+    return await marked(files.roots, call, partial(go, files))
+
+
+@server.resource(resources.URI, name="file", title="A file")
+def file(ctx: Context[Files], root: str, path: str) -> ResourceBody:
+    """A file of a root: text where it is UTF-8, else a blob."""
+    return resources.body(ctx.state.roots, root, path)
+
+
 @server.lifespan
 async def open_roots(settings: Settings) -> AsyncGenerator[Files, None]:
     roots = await run_sync(Roots.open, settings)
@@ -34,3 +60,58 @@ async def open_roots(settings: Settings) -> AsyncGenerator[Files, None]:
         yield Files(roots)
     finally:
         roots.close()
+
+
+@server.tool(title="Read file", annotations=READS)
+async def read_file(
+    ctx: Context[Files],
+    path: Annotated[str, "such as `notes/today.md`"],
+    line: Annotated[int, "first line; -50: the last 50"] = 1,
+    count: Annotated[int | None, Field(ge=1), "lines; null: as many as fit"] = None,
+    column: Annotated[int, Field(ge=1), "first character in that line"] = 1,
+) -> ToolResult:
+    """Read lines of a text file, at most 20,000 characters, or see an image.
+
+    The text comes first, exactly as it is in the file; then one line in brackets with size, encoding, ends of
+    lines, etag, which lines these are, and the `next` line (and column) where there is more.
+    """
+    return await run_sync(reading.read, ctx.state.roots, path, Asked(line, count, column), check_cancelled)
+
+
+@server.tool(title="List a folder", annotations=READS)
+async def list_files(
+    ctx: Context[Files],
+    path: str = ".",
+    depth: Annotated[int, Field(ge=1, le=64), "Folders in folders: how many levels."] = 1,
+    pattern: Annotated[str | None, "Glob from path, such as *.py or docs/**."] = None,
+    offset: Annotated[int, Field(ge=0)] = 0,
+) -> str:
+    """List names, with sizes in bytes, as a tree."""
+    return await in_worker(
+        lambda cancelled: listed(
+            ctx.state.roots, path, depth=depth, pattern=pattern, offset=offset, cancelled=cancelled
+        )
+    )
+
+
+@server.tool(title="Search in files", annotations=READS)
+async def search_text(
+    ctx: Context[Files],
+    query: Annotated[str, "Within one line."],
+    path: str = ".",
+    pattern: Annotated[str | None, "Glob from path."] = None,
+    regex: Annotated[bool, "RE2."] = False,
+    ignore_case: bool = False,
+    context: Annotated[int, Field(ge=0, le=10), "Lines around each match."] = 0,
+    offset: Annotated[int, Field(ge=0)] = 0,
+) -> str:
+    """Find text in files: path:line: text. The last line says what was skipped and why."""
+    search = Search(Query(query, regex=regex, ignore_case=ignore_case), path, pattern, context, offset)
+    return await in_worker(
+        lambda cancelled: searched(
+            ctx.state.roots,
+            search,
+            told=lambda files, words: ctx.progress(files, message=words),
+            patience=Patience(SEARCH_SECONDS, cancelled),
+        )
+    )
