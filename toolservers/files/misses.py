@@ -69,7 +69,7 @@ def described_places(text: Text, places: Sequence[tuple[int, int]], count: int) 
 def described_miss(text: Text, old: str) -> str:
     """Where `old` might have been meant, and how it differs there."""
     advice = _advice(text, old)
-    lines = _lines(text)
+    lines = _lines(text.text[:_MAX_LOOKED], text.terminator)
     wanted = [line.removesuffix("\r") for line in old.split("\n")]
     first = _nearest(lines, wanted[:_MAX_WANTED])
     if first is None:
@@ -84,9 +84,10 @@ def described_miss(text: Text, old: str) -> str:
     return f"`old` is not there. Nearest {where}. {difference}\n{_numbered(region, first + 1)}"
 
 
-def _lines(text: Text) -> list[str]:
-    looked = text.text[:_MAX_LOOKED].split(text.terminator, _MAX_LINES)[:_MAX_LINES]
-    return [line.removesuffix("\r") for line in looked]
+def _lines(text: str, end: str) -> list[str]:
+    """Without their ends, at most _MAX_LINES."""
+    lines = [line.removesuffix("\r") for line in text.split(end, _MAX_LINES)[:_MAX_LINES]]
+    return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
 
 
 def _line_span(text: Text, start: int, stop: int) -> tuple[int, int]:
@@ -105,14 +106,12 @@ def _neighbourhoods(text: Text, spans: Sequence[tuple[int, int]]) -> str:
         groups.append((begin, end))
     told: list[str] = []
     for begin, end in groups:
-        asked = Asked(begin, end - begin + 1)
-        told.append(_numbered(window(text, asked).text.split(text.terminator)[: end - begin + 1], begin))
+        lines = window(text, Asked(begin, end - begin + 1)).text
+        told.append(_numbered(_lines(lines, text.terminator), begin))
     return "\n--\n".join(told)
 
 
 def _numbered(lines: Sequence[str], first: int) -> str:
-    if len(lines) > 1 and not lines[-1]:
-        lines = lines[:-1]
     told = [f"{number}| {_short(line)}" for number, line in enumerate(lines[:MAX_SHOWN], start=first)]
     return "\n".join((*told, *["…"] * (len(lines) > MAX_SHOWN)))
 
@@ -164,7 +163,11 @@ def _needed(region: str, wanted: str) -> list[str]:
     needed = list(_FOLDS)
     if not same(needed):
         return []
-    for name in ("capital letters", "characters that look alike", *_FOLDS):  # the Unicode form is less than they
+    for name in (
+        "capital letters",
+        "characters that look alike",
+        *_FOLDS,
+    ):  # the Unicode form is less than they
         fewer = [kept for kept in needed if kept != name]
         if same(fewer):
             needed = fewer
