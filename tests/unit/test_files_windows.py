@@ -95,7 +95,7 @@ def test_a_large_file_is_read_as_one_in_memory(
 @given(TEXTS, st.integers(1, 9))
 def test_the_last_lines_are_those_of_the_whole(text: str, number: int) -> None:
     whole = Text(text, encoding_of(b"", "a"))
-    end = windows.terminator(whole.end_of_line)
+    end = whole.terminator
     lines = re.findall(f"[^{end}]*{end}|[^{end}]+", text)
     read = window(whole, Asked(-number))
     assert "".join(lines[-number:]).startswith(read.text)

@@ -3,13 +3,16 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
-from anyio.from_thread import check_cancelled
+from anyio import from_thread
 from anyio.to_thread import run_sync
 from pydantic import Field
 
-from toolservers.files import reading, resources
+from toolservers.files import editing, reading, resources
+from toolservers.files.changes import Changed, Changes
+from toolservers.files.edits import Edit
+from toolservers.files.keys import open_keys, state_folder
 from toolservers.files.listing import listed
 from toolservers.files.queries import Query
 from toolservers.files.roots import Roots
@@ -19,8 +22,8 @@ from toolservers.files.trust import marked
 from toolservers.files.waiting import in_worker
 from toolservers.files.walking import Patience
 from toolservers.files.windows import Asked
-from toolward.kit import Context, ToolServer
-from toolward.types import Principal, ResourceBody, ToolCall, ToolResult
+from toolward.kit import Context, Effect, Effects, Evidence, NotDone, ToolServer
+from toolward.types import Principal, ResourceBody, TextContent, ToolCall, ToolResult
 
 READS = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 WRITES = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": False}
@@ -38,6 +41,8 @@ class Files:
     """What the tools work on."""
 
     roots: Roots
+    changes: Changes
+    settings: Settings
 
 
 @server.around
@@ -57,9 +62,16 @@ def file(ctx: Context[Files], root: str, path: str) -> ResourceBody:
 async def open_roots(settings: Settings) -> AsyncGenerator[Files, None]:
     roots = await run_sync(Roots.open, settings)
     try:
-        yield Files(roots)
+        changes = await run_sync(Changes, roots, state_folder(settings))
+        yield Files(roots, changes, settings)
+        await run_sync(changes.close)
     finally:
         roots.close()
+
+
+@server.effects
+def effects(files: Files) -> Effects[Any]:
+    return Effects(open_keys(state_folder(files.settings)))
 
 
 @server.tool(title="Read file", annotations=READS)
@@ -75,7 +87,46 @@ async def read_file(
     The text comes first, exactly as it is in the file; then one line in brackets with size, encoding, ends of
     lines, etag, which lines these are, and the `next` line (and column) where there is more.
     """
-    return await run_sync(reading.read, ctx.state.roots, path, Asked(line, count, column), check_cancelled)
+    return await run_sync(
+        reading.read, ctx.state.roots, path, Asked(line, count, column), from_thread.check_cancelled
+    )
+
+
+@dataclass(frozen=True)
+class Editing(Evidence[Files]):
+    """An edited file on its way to where it shall stand, and what is answered when it has got there."""
+
+    changed: Changed
+    answer: str
+
+    async def recover(self, state: Files) -> ToolResult | NotDone:
+        done = await run_sync(state.changes.recover, self.changed)
+        return NotDone() if done is None else ToolResult((TextContent(self.answer),))
+
+
+@server.tool(title="Edit file", annotations=WRITES)
+async def edit_file(
+    ctx: Context[Files],
+    effect: Effect[Editing],
+    path: Annotated[str, "such as `notes/today.md`"],
+    edits: Annotated[list[Edit], "`old` exactly as in the file, `new`, and at how many places"],
+    etag: Annotated[str | None, "refuse where the file is another version"] = None,
+    dry_run: Annotated[bool, "change nothing, show the diff"] = False,
+) -> ToolResult:
+    """Replace exact pieces of a text file: all edits, each against the file as it is now, or none.
+
+    `old` must stand at exactly `count` places, all of which are replaced. Encoding and ends of lines stay: `\\n`
+    means the file's own.
+    """
+    if dry_run:
+        told = await run_sync(editing.dry_run, ctx.state.roots, path, edits, etag)
+        return ToolResult(tuple(map(TextContent, told)))
+
+    def before(changed: Changed, answer: str) -> None:
+        from_thread.run(effect.begin, Editing(changed, answer))
+
+    answer = await run_sync(editing.edit, ctx.state.roots, ctx.state.changes, path, edits, etag, before)
+    return ToolResult((TextContent(answer),))
 
 
 @server.tool(title="List a folder", annotations=READS)
