@@ -129,7 +129,7 @@ async def use_all(tools: dict[str, int]) -> None:
         number += 1
         await read_resource(path)
         for tool, arguments in (*reading(path, folder), *changing(path, folder, number)):
-            if (result := await use(tool, arguments)) is None or result.is_error:
+            if tool not in tools or (result := await use(tool, arguments)) is None or result.is_error:
                 continue
             tools[tool] += 1
             if change := CHANGE.search(result.text):
