@@ -18,7 +18,7 @@ def untouchable(root: Root, base: str) -> Check:
         path = f"{base}/{entry.path}"
         _require_visible(root, path)
         if root.guards.protects(path):
-            raise _refused(path, "protected here")
+            raise _refused(root.shown(path), "protected here")
 
     return check
 
@@ -46,7 +46,7 @@ def check_again(at: At, root: Root, base: str, asked: str) -> None:
 
 def _require_visible(root: Root, path: str) -> None:
     if not root.sees(path):
-        raise _refused(path, "hidden here, as files are that hold keys")
+        raise _refused(root.shown(path), "hidden here, as files are that hold keys")
 
 
 def _refused(path: str, why: str) -> ToolError:

@@ -25,7 +25,7 @@ def delete(committer: Committer, path: str, told: Told) -> Changed:
         inode, found = inode_of(target.status()), survey(target, untouchable(root, parent.path))
         name = new_id()
         change = Change(name, "deleted", "take", parent.path, kept=name, inode=inode, kept_bytes=found.bytes)
-        changed = Changed(committer.shown(parent.path), name, None, found.bytes)
+        changed = Changed(committer.shown(parent.path), name, None, found.size)
         committer.commit(
             change,
             own,
@@ -54,9 +54,9 @@ def move(committer: Committer, other: Committer, path: str, to: str, told: Told)
             check_again(source, root, end.path, to)
             target = At(end.descriptor, end.name)
             if target.status() is not None:
-                raise exists_already(end.path)
+                raise exists_already(committer.shown(end.path))
             change = Change(new_id(), "moved", "move", end.path, start.path, inode=inode, mark=found.mark)
-            changed = Changed(committer.shown(end.path), change.id, etag_of_mark(found.mark), found.bytes)
+            changed = Changed(committer.shown(end.path), change.id, etag_of_mark(found.mark), found.size)
             committer.commit(
                 change,
                 own,
@@ -92,7 +92,7 @@ def _begun(committer: Committer, to: str, size: int, source: Opened, stack: Exit
     """Something empty, where there is a place and room for it. Nobody is kept waiting for what follows."""
     with committer.changing() as own, committer.root.parent(to, make=True) as parent:
         if At(parent.descriptor, parent.name).status() is not None:
-            raise exists_already(parent.path)
+            raise exists_already(committer.shown(parent.path))
         committer.require_room(size, own)
         folder = os.dup(own)
         stack.callback(os.close, folder)
@@ -104,16 +104,14 @@ def _begun(committer: Committer, to: str, size: int, source: Opened, stack: Exit
 
 def _put(committer: Committer, to: str, staged: Staged, told: Told) -> Changed:
     found = survey(staged.at)
-    status = os.fstat(staged.descriptor)
-    is_folder = stat.S_ISDIR(status.st_mode)
     with committer.changing() as own, committer.root.parent(to, make=True) as parent:
-        if is_folder:
+        if stat.S_ISDIR(os.fstat(staged.descriptor).st_mode):
             check_again(staged.at, committer.root, parent.path, to)
         committer.require_room(found.bytes, own)
         name, target = staged.at.name, At(parent.descriptor, parent.name)
         change = Change(name, "copied", "put", parent.path, kept=name, inode=staged.inode, mark=found.mark)
-        size = found.bytes if is_folder else status.st_size
-        changed = Changed(committer.shown(parent.path), name, etag_of_mark(found.mark), size, created=True)
+        etag = etag_of_mark(found.mark)
+        changed = Changed(committer.shown(parent.path), name, etag, found.size, created=True)
         committer.commit(change._replace(adds=found.bytes), own, At(own, name), target, lambda: told(changed))
         return _with_etag(changed, found.mark, target)
 

@@ -9,7 +9,7 @@ from toolservers.files.changes.guarding import untouchable
 from toolservers.files.changes.journal import Change, Operation
 from toolservers.files.changes.outcome import Changed, Told, etag_at, etag_of_mark, is_large
 from toolservers.files.changes.renames import At, inode_of
-from toolservers.files.changes.trees import survey
+from toolservers.files.changes.trees import Survey, survey
 from toolservers.files.refusals import shown
 from toolservers.files.root import Parent
 from toolward.errors import ToolError
@@ -48,55 +48,55 @@ class _Undoing(NamedTuple):
                 raise self._changed_since()
             match change.operation:
                 case "put":
-                    return self._take_away(target, found.bytes)
+                    return self._take_away(target, found)
                 case "swap":
-                    return self._swap_back(target, found.bytes)
+                    return self._swap_back(target, found)
                 case _:
-                    return self._move_back(target, found.bytes)
+                    return self._move_back(target, found)
 
     def _put_back(self, parent: Parent, target: At) -> Changed:
         if target.status() is not None:
-            raise exists_already(self.change.path)
+            raise exists_already(self.committer.shown(self.change.path))
         kept, inode = self._kept()
         found = survey(kept, untouchable(self.committer.root, parent.path))
         return self._commit(
             self._new("put", self.change.path)._replace(kept=kept.name, inode=inode, mark=found.mark),
             kept,
             target,
-            found.bytes,
+            found.size,
         )
 
-    def _take_away(self, target: At, size: int) -> Changed:
+    def _take_away(self, target: At, found: Survey) -> Changed:
         inode = inode_of(target.status())
         new = self._new("take", self.change.path)
         return self._commit(
-            new._replace(kept=new.id, inode=inode, kept_bytes=size),
+            new._replace(kept=new.id, inode=inode, kept_bytes=found.bytes),
             At(self.own, new.id),
             target,
-            size,
+            found.size,
             lambda kept, _target: inode_of(kept.status()) == inode,
         )
 
-    def _swap_back(self, target: At, size: int) -> Changed:
+    def _swap_back(self, target: At, found: Survey) -> Changed:
         kept, inode = self._kept()
-        found = survey(kept)
+        earlier = survey(kept)
         new = self._new("swap", self.change.path)._replace(
-            kept=kept.name, inode=inode, mark=found.mark, kept_bytes=size
+            kept=kept.name, inode=inode, mark=earlier.mark, kept_bytes=found.bytes
         )
         mark = self.change.mark
         return self._commit(
-            new, kept, target, found.bytes, lambda source, _target: survey(source).mark == mark
+            new, kept, target, earlier.size, lambda source, _target: survey(source).mark == mark
         )
 
-    def _move_back(self, at: At, size: int) -> Changed:
+    def _move_back(self, at: At, found: Survey) -> Changed:
         change, inode = self.change, inode_of(at.status())
         with self.committer.root.parent(change.source, make=True) as parent:
             target = At(parent.descriptor, parent.name)
             if target.status() is not None:
-                raise exists_already(change.source)
+                raise exists_already(self.committer.shown(change.source))
             new = self._new("move", change.source)._replace(source=change.path, inode=inode, mark=change.mark)
             return self._commit(
-                new, at, target, size, lambda _source, moved: inode_of(moved.status()) == inode
+                new, at, target, found.size, lambda _source, moved: inode_of(moved.status()) == inode
             )
 
     def _new(self, operation: Operation, path: str) -> Change:
