@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm \
+.PHONY: help install demo up test fuzz conformance chaos chaos-kit race interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -72,6 +72,9 @@ bundles: install  ## dist/bundles: a desktop bundle and a registry entry for eac
 
 chaos-kit: install  ## kill two tool servers 200 times each in the middle of keyed calls
 	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 2 --timeout 3600 -rP tests/integration/test_kills.py
+
+race: install  ## use the file tools for 20 s while another process exchanges folders and links under their hands
+	@TOOLWARD_RACE_SECONDS=10 $(BIN)/pytest -n 0 -rP tests/unit/test_files_race.py
 
 chaos: install  ## kill a gateway at every point of twelve scenarios: some 1,700 kills, at most 50 minutes
 	@$(BIN)/python -m tests.chaos --seconds 3000
