@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.files_calls import call, etag, pieces, refused
 from toolservers.files.tools import MAX_ENTRIES, Settings, server
-from toolward.errors import ConfigurationError, InvalidArguments
+from toolward.errors import InvalidArguments
 from toolward.types import ToolResult
 
 
@@ -198,13 +198,3 @@ async def test_without_renameat2_create_still_replaces_nothing(
     assert "exists already" in await refused("write_file", path="a", content="two")
     assert pieces(await call("read_file", path="a"))[0] == "one"
     assert os.listdir(root) == ["a"]
-
-
-async def test_a_missing_root_is_made_and_an_impossible_one_stops_the_start(tmp_path: Path) -> None:
-    async with server.running(Settings(root=tmp_path / "new/deep")):
-        assert (await call("list_files")).structured["total"] == 0
-    (tmp_path / "file").touch()
-    with pytest.raises(ConfigurationError, match=r"file cannot be used: .*") as caught:
-        async with server.running(Settings(root=tmp_path / "file")):
-            pass
-    assert "TOOLWARD_FILES_ROOT" in caught.value.hint

@@ -27,9 +27,8 @@ class Changes:
         """`state` is the folder for the journals, made at the first change. What a kill cut off is settled. Raises
         ConfigurationError where a tool could reach `state`."""
         _require_outside(roots, state)
-        self._roots = roots
         self._committers = {
-            name: Committer(root, roots, state / f"{_digest(root.path)}.db") for name, root in roots.items()
+            name: Committer(root, state / f"{_digest(root.path)}.db") for name, root in roots.items()
         }
         for committer in self._committers.values():
             if committer.root.writable and committer.has_journal():

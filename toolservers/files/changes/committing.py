@@ -16,14 +16,13 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from toolservers.files.changes.journal import Change, Journal
+from toolservers.files.changes.journal import Change, Journal, Operation
 from toolservers.files.changes.own_folder import OwnFolder
 from toolservers.files.changes.quota import Quota
 from toolservers.files.changes.renames import OLD, At, inode_of, rename, rename_new, swap
 from toolservers.files.changes.trees import remove
 from toolservers.files.refusals import explained, shown
 from toolservers.files.root import Root
-from toolservers.files.roots import Roots
 from toolward.errors import OutcomeUnknown, ToolError, ToolwardError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -39,8 +38,8 @@ def new_id() -> str:
 class Committer:
     """Blocking. `file` is the journal's; nothing is opened or made before it is needed."""
 
-    def __init__(self, root: Root, roots: Roots, file: Path) -> None:
-        self.root, self._roots, self._file = root, roots, file
+    def __init__(self, root: Root, file: Path) -> None:
+        self.root, self.shown, self._file = root, root.shown, file
         self._opening = threading.Lock()
         self._open: tuple[Journal, OwnFolder, Quota] | None = None
         self._cleaned = False
@@ -51,10 +50,6 @@ class Committer:
 
     def has_journal(self) -> bool:
         return self._file.exists()
-
-    def shown(self, path: str) -> str:
-        """As a caller writes it."""
-        return self._roots.shown(self.root, path)
 
     @property
     def journal(self) -> Journal:
@@ -99,12 +94,12 @@ class Committer:
         told()
         journal.prepare(change)
         try:
-            _rename(change, source, target)
-            if not expected(source, target):
+            _rename(change.operation, source, target, self.shown(change.path))
+            if not _is_as(expected, source, target):
                 _take_back(change, source, target)
                 raise ToolError(
-                    f"{shown(change.path)} was changed by another process at this very moment, and is as that one "
-                    "left it; look at it again."
+                    f"{shown(self.shown(change.path))} was changed by another process at this very moment, and is "
+                    "as that one left it; look at it again."
                 )
         except BaseException:
             with suppress(ToolwardError):
@@ -124,8 +119,8 @@ class Committer:
                 os.fsync(source.folder)
         except OSError as error:
             raise OutcomeUnknown(
-                f"The change of {shown(change.path)} is made, but the disk does not confirm that it stays: "
-                f"{error.strerror}.",
+                f"The change of {shown(self.shown(change.path))} is made, but the disk does not confirm that it "
+                f"stays: {error.strerror}.",
                 hint="Look at it again later.",
             ) from None
 
@@ -142,8 +137,8 @@ class Committer:
             change = self.journal.find(change_id)
         if change is not None and change.state == "unknown":
             raise OutcomeUnknown(
-                f"An earlier call with this idempotency key was changing {shown(change.path)}, and what stands "
-                "there now does not tell whether it did.",
+                f"An earlier call with this idempotency key was changing {shown(self.shown(change.path))}, and "
+                "what stands there now does not tell whether it did.",
                 hint="Look at it and decide on what it is now; a new key makes a new call.",
             )
         return change is not None
@@ -204,9 +199,9 @@ class Committer:
                     remove(At(own, name))
 
 
-def _rename(change: Change, source: At, target: At) -> None:
+def _rename(operation: Operation, source: At, target: At, path: str) -> None:
     try:
-        match change.operation:
+        match operation:
             case "swap":
                 swap(source, target)
             case "take":
@@ -214,14 +209,21 @@ def _rename(change: Change, source: At, target: At) -> None:
             case _:
                 rename_new(source, target)
     except FileExistsError:
-        raise exists_already(change.path) from None
+        raise exists_already(path) from None
     except OSError as error:
-        if error.errno == errno.EXDEV:
+        if error.errno in (errno.EXDEV, errno.EBUSY):
             raise ToolError(
-                f"{shown(change.path)} is on another file system than its root (or in a lower layer of a "
-                "container's), where no change is atomic; ask a person to serve that folder as a root of its own."
+                f"{shown(path)} is on another file system than its root, or in a lower layer of a container's, "
+                "where no change is atomic; ask a person to serve that folder as a root of its own."
             ) from None
         raise
+
+
+def _is_as(expected: Expected, source: At, target: At) -> bool:
+    try:
+        return expected(source, target)
+    except (OSError, ToolError):  # it has gone, or is of another kind
+        return False
 
 
 def exists_already(path: str) -> ToolError:

@@ -102,7 +102,7 @@ def copy_file(source: At, target: At) -> None:
 
 
 def require_copyable(path: str, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode)):
         raise ToolError(
             f"{shown(path)} is a special file (pipe, socket or device), which cannot be copied; copy what is "
             "beside it part by part."

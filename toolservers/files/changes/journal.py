@@ -30,7 +30,10 @@ CREATE INDEX IF NOT EXISTS kept ON changes (seq) WHERE kept <> '';
 CREATE INDEX IF NOT EXISTS by_path ON changes (path);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value NOT NULL);
 """
-_COLUMNS = "id, action, operation, path, source, kept, inode, mark, kept_bytes, adds, undoes, undone_by, state, at, seq"
+_COLUMNS = (
+    *("id", "action", "operation", "path", "source", "kept", "inode", "mark", "kept_bytes", "adds", "undoes"),
+    *("undone_by", "state", "at", "seq"),
+)
 
 
 class Change(NamedTuple):
@@ -164,7 +167,7 @@ class Journal:
         )
 
     def _select(self, where: str, *values: Any) -> list[Change]:
-        rows = self._run(f"SELECT {_COLUMNS} FROM changes {where}", *values)  # noqa: S608 -- constants
+        rows = self._run(f"SELECT {', '.join(_COLUMNS)} FROM changes {where}", *values)  # noqa: S608 -- constants
         found = (Change(*row) for row in rows)
         return [row._replace(path=os.fsdecode(row.path), source=os.fsdecode(row.source)) for row in found]
 

@@ -38,3 +38,13 @@ def etag_at(at: At) -> str | None:
         finally:
             os.close(file)
     return None
+
+
+def etag_of_mark(mark: str) -> str | None:
+    """Of a file whose mark is made of its bytes."""
+    kind, _, value = mark.partition(" ")
+    return value if kind == "file" else None
+
+
+def is_large(mark: str) -> bool:
+    return mark.startswith("large ")

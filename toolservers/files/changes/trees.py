@@ -33,9 +33,11 @@ class Entry(NamedTuple):
 
 class Survey(NamedTuple):
     """What stands somewhere. `mark` changes when it does: of a file up to MAX_FILE by its bytes, of a larger
-    one and of all in a folder by names, sizes, inodes and times."""
+    one and of all in a folder by names, sizes, inodes and times. `size` is what files say they have,
+    `bytes` what they take away from the disk."""
 
     mark: str
+    size: int
     bytes: int
 
 
@@ -95,18 +97,19 @@ def survey(at: At, check: Callable[[Entry], None] = lambda _entry: None) -> Surv
         return _of_folder(at, status, check)
     if stat.S_ISLNK(status.st_mode):
         points_to = os.fsencode(os.readlink(at.name, dir_fd=at.folder))
-        return Survey(f"link {etag_of(points_to)}", 0)
+        return Survey(f"link {etag_of(points_to)}", 0, 0)
     if not stat.S_ISREG(status.st_mode):
         raise ToolError(
             f"{shown(at.name)} is a special file (pipe, socket or device), which no tool changes; choose another."
         )
     if status.st_size > MAX_FILE:
-        return Survey(large_mark(status), size_on_disk(status))
+        return Survey(large_mark(status), status.st_size, size_on_disk(status))
     file = os.open(at.name, READ, dir_fd=at.folder)
     try:
         data = read_whole(file)
         now = os.fstat(file)
-        return Survey(large_mark(now) if data is None else file_mark(etag_of(data)), size_on_disk(now))
+        mark = large_mark(now) if data is None else file_mark(etag_of(data))
+        return Survey(mark, now.st_size, size_on_disk(now))
     finally:
         os.close(file)
 
@@ -121,7 +124,7 @@ def large_mark(status: os.stat_result) -> str:
 
 
 def _of_folder(top: At, above: os.stat_result, check: Callable[[Entry], None]) -> Survey:
-    total = taken = 0
+    total = size = taken = 0
     for entry in walk(top):
         status = entry.status
         if status.st_dev != above.st_dev:
@@ -134,8 +137,9 @@ def _of_folder(top: At, above: os.stat_result, check: Callable[[Entry], None]) -
             facts = facts[:2]
         digest = hashlib.blake2b(os.fsencode(entry.path) + repr(facts).encode(), digest_size=16).digest()
         total += int.from_bytes(digest)  # a sum: folders give their entries in no order
+        size += status.st_size if stat.S_ISREG(status.st_mode) else 0
         taken += size_on_disk(status)
-    return Survey(f"folder {total % (1 << 128):032x}", taken)
+    return Survey(f"folder {total % (1 << 128):032x}", size, taken)
 
 
 def remove(at: At) -> None:

@@ -1,5 +1,6 @@
 """Changing the bytes of a file: a new one, another version of one, more at its end."""
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,13 +31,18 @@ class Writing(NamedTuple):
     def target(self) -> At:
         return At(self.parent.descriptor, self.parent.name)
 
+    @property
+    def path(self) -> str:
+        """As a caller writes it."""
+        return self.committer.shown(self.parent.path)
+
     def create(self, data: bytes) -> Changed:
-        _require_small(self.parent.path, len(data))
+        _require_small(self.path, len(data))
         if self.target.status() is not None:
-            raise _is_there(self.parent.path)
+            raise _is_there(self.path)
         self.committer.require_room(len(data), self.own)
         change_id, etag = new_id(), etag_of(data)
-        changed = Changed(self.committer.shown(self.parent.path), change_id, etag, len(data), created=True)
+        changed = Changed(self.path, change_id, etag, len(data), created=True)
         with staged_file(At(self.own, change_id), 0o666) as staged:
             inherit_group(staged.descriptor, self.parent.descriptor)
             write_all(staged.descriptor, data)
@@ -57,32 +63,32 @@ class Writing(NamedTuple):
     def replace(
         self, transform: Callable[[bytes], bytes], etag: str | None, action: str, *, require: bool
     ) -> Changed:
-        with _opened(self.parent) as old:
+        with _opened(self.parent, self.path) as old:
             data = read_whole(old.descriptor)
             if data is None:
-                raise _too_large(self.parent.path, os.fstat(old.descriptor).st_size)
-            _require_etag(self.parent.path, etag, etag_of(data), require=require)
+                raise _too_large(self.path, os.fstat(old.descriptor).st_size)
+            _require_etag(self.path, etag, etag_of(data), require=require)
             return self._swap(old, data, transform(data), action)
 
     def append(self, tail: Callable[[bytes], bytes], etag: str | None) -> Changed:
         try:
-            opened = _opened(self.parent)
+            opened = _opened(self.parent, self.path)
         except FileNotFoundError:
-            _require_etag(self.parent.path, etag, None)
+            _require_etag(self.path, etag, None)
             return self.create(tail(b""))
         with opened as old:
             data = read_whole(old.descriptor)
-            _require_etag(self.parent.path, etag, etag_of_file(old.descriptor))
+            _require_etag(self.path, etag, etag_of_file(old.descriptor))
             more = tail(os.pread(old.descriptor, HEAD, 0) if data is None else data)
             if data is None or len(data) + len(more) > MAX_FILE:
                 return self._grow(old, more)
             return self._swap(old, data, data + more, "appended to")
 
     def _swap(self, old: "_Opened", before: bytes, data: bytes, action: str) -> Changed:
-        _require_small(self.parent.path, len(data))
+        _require_small(self.path, len(data))
         self.committer.require_room(len(data), self.own)
         change_id, etag = new_id(), etag_of(data)
-        changed = Changed(self.committer.shown(self.parent.path), change_id, etag, len(data))
+        changed = Changed(self.path, change_id, etag, len(data))
         with staged_file(At(self.own, change_id)) as staged:
             write_all(staged.descriptor, data)
             make_alike(staged.descriptor, old.descriptor, owner=True)
@@ -108,7 +114,7 @@ class Writing(NamedTuple):
         change_id, before = new_id(), os.fstat(old.descriptor)
         size = before.st_size + len(more)
         self.committer.require_room(size_on_disk(before) + len(more), self.own)
-        changed = Changed(self.committer.shown(self.parent.path), change_id, None, size)
+        changed = Changed(self.path, change_id, None, size)
         with staged_file(At(self.own, change_id)) as staged:
             copy_data(old.descriptor, staged.descriptor)
             os.lseek(staged.descriptor, 0, os.SEEK_END)
@@ -142,14 +148,14 @@ class _Opened(NamedTuple):
         os.close(self.descriptor)
 
 
-def _opened(parent: Parent) -> _Opened:
+def _opened(parent: Parent, path: str) -> _Opened:
     """The file itself, for reading: by the folder's descriptor, never through a link. Raises OSError, ToolError."""
     opened = _Opened(os.open(parent.name, READ, dir_fd=parent.descriptor))
     try:
         status = os.fstat(opened.descriptor)
-        require_plain(status, parent.path)
+        require_plain(status, path)
         if not status.st_mode & 0o222:  # a rename would not mind
-            raise PermissionError(13, "is read-only", parent.path)
+            raise PermissionError(errno.EACCES, "is read-only", path)
     except BaseException:
         os.close(opened.descriptor)
         raise
