@@ -1,7 +1,7 @@
 """The short path of MCP: plain requests answered from bytes to bytes, without the SDK.
 
-Plain are the handshake, `ping`, `server/discover`, lists, over stdio `subscriptions/listen`, and `tools/call` that
-neither continues an interaction nor (over HTTP) asks for progress or logs. Everything else is the SDK's
+Plain are the handshake, `ping`, `server/discover`, lists, `subscriptions/listen`, and `tools/call` that neither
+continues an interaction nor (over HTTP) asks for progress or logs. Everything else is the SDK's
 (`toolward.doors.mcp_sdk`). One suite runs over both.
 """
 
@@ -89,10 +89,8 @@ class PlainMcp:
             if message.method == "tools/call":
                 return wire.failure(message.id, error, message.era)
             return wire.error_response(message.id, wire.to_jsonrpc(error))
-        except Exception:  # our bug, or a provider's: told to our log, never to the caller
-            log.exception("%s failed", message.method)
-            error = Internal("The server failed inside.", hint="Its log says why.")
-            return wire.error_response(message.id, wire.to_jsonrpc(error))
+        except Exception:
+            return _failed_inside(message.id, message.method)
 
     async def _answer(
         self, id_: str | int, message: wire.Message, principal: Principal, notify: Notify | None
@@ -144,10 +142,20 @@ class PlainMcp:
             return None
         self._listening += 1
         try:
-            telling = plain_changes.tell(self._provider, id_, kinds, write)
-            await plain_changes.until(self.closing, lambda: telling)
+            return await self.listen(id_, kinds, write)
         finally:
             self._listening -= 1
+
+    async def listen(
+        self, id_: str | int, kinds: Sequence[str], write: Callable[[bytes], Awaitable[None]]
+    ) -> bytes:
+        """Tell a subscription of changes in these lists until `closing` is set; the response. Never raises but for
+        cancellation."""
+        try:
+            telling = plain_changes.tell(self._provider, id_, kinds, write)
+            await plain_changes.until(self.closing, lambda: telling)
+        except Exception:
+            return _failed_inside(id_, "subscriptions/listen")
         return wire.response(id_, wire.listen_result(id_, self._info))
 
     def _ask(self, id_: str | int, message: wire.Message, outcome: InputRequired) -> bytes | None:
@@ -166,6 +174,13 @@ class PlainMcp:
             self._client_can_be_asked = wire.can_be_asked(params.capabilities)
         able = wire.capabilities(self._offers, tells_changes=has_channel, takes_log_level=has_channel)
         return wire.initialize_result(params.protocol_version, self._info, able)
+
+
+def _failed_inside(id_: str | int, method: str) -> bytes:
+    """Our bug, or a provider's: told to our log, never to the caller."""
+    log.exception("%s failed", method)
+    error = Internal("The server failed inside.", hint="Its log says why.")
+    return wire.error_response(id_, wire.to_jsonrpc(error))
 
 
 def unreadable(problem: wire.Unreadable) -> bytes:
