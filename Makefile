@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm \
+.PHONY: help install demo up test fuzz conformance chaos chaos-kit properties interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -78,6 +78,9 @@ chaos: install  ## kill a gateway at every point of twelve scenarios: some 1,700
 
 fuzz: install  ## 60,000 inputs at all doors of a gateway: malformed HTTP, JSON-RPC, protobuf, REST; some 8 minutes
 	@$(BIN)/python -m tests.fuzz
+
+properties: install  ## the properties that take their examples from it, with 20 times as many
+	@TOOLWARD_EXAMPLES=20 $(BIN)/pytest --timeout 3600 $$(grep -lr "import examples" tests --include='test_*.py')
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .
