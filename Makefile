@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz fuzz-calculator conformance chaos chaos-kit race interop bench-doors bench-policy bench-catalog \
+.PHONY: help install demo up test fuzz fuzz-calculator conformance chaos chaos-kit race properties interop bench-doors bench-policy bench-catalog \
 	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator \
 	bundles check format proto proto-check readme strace clean
 
@@ -93,6 +93,9 @@ fuzz-calculator: install  ## 100,000 expressions against fractions and mpmath, 1
 	@$(BIN)/python -m tests.fuzz.calculator --count 100000
 	@$(BIN)/python -m tests.fuzz.dates --count 10000
 	@$(BIN)/python -m tests.fuzz.numbers --count 10000
+
+properties: install  ## the properties that take their examples from it, with 20 times as many
+	@TOOLWARD_EXAMPLES=20 $(BIN)/pytest --timeout 3600 $$(grep -lr "import examples" tests --include='test_*.py')
 
 check: install proto-check  ## format, lint, types, layers, proto drift and lint
 	@$(BIN)/ruff format --check .

@@ -1,3 +1,4 @@
+import gc
 import os
 import sys
 
@@ -17,3 +18,10 @@ def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as there are processors: many tests wait for processes and sockets most of their time."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return processors + max(1, processors // 2)
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of is there now: the collector need not look at it again, nor so often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -237,6 +237,7 @@ class Connection:
             ) from None
 
     async def _connect(self, stack: AsyncExitStack, opening: Opening) -> None:
+        opening.load()
         began = _now()
         async with asyncio.timeout(self._timing.connect):
             provider = await stack.enter_async_context(opening.provider())

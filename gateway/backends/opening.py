@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -60,6 +61,12 @@ class Opening:
         self._keys = {PRINCIPAL_KEY: key} if key else {}
         self.on_behalf = OnBehalf(key) if key else None
         """Signs for whom we call, where this server is told; the key is a new one for each start of ours."""
+
+    def load(self) -> None:
+        """Import what such a backend needs, before its time to connect begins: a second, and several on a busy
+        machine, which would be lacking to the first backend."""
+        if not isinstance(self._spec, GrpcSpec):
+            import_module("gateway.backends.mcp")
 
     @asynccontextmanager
     async def provider(self) -> AsyncGenerator[ToolProvider]:

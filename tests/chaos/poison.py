@@ -1,5 +1,5 @@
-"""`python -m tests.chaos.poison CASE`: a step of a run ends the gateway each time. After three attempts a person is
-asked; a gateway that was asked to end (SIGTERM) does not count. Fails where it is otherwise."""
+"""`python -m tests.chaos.poison [CASE ...]`: a step of a run ends the gateway each time. After three attempts a
+person is asked; a gateway that was asked to end (SIGTERM) does not count. Fails where it is otherwise."""
 
 import argparse
 import asyncio
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from gateway.core.ports import Listing
 from gateway.core.questions import CANCEL
 from tests.chaos.lives import END as ENDED
 from tests.chaos.lives import End, ToolsProcess, ready, start_life, waited
@@ -18,7 +19,7 @@ from tests.chaos.points import END, KILL, Points
 from tests.chaos.scenarios import Scenario, calls, look, refund, says
 from tests.chaos.story import Story
 from tests.chaos.tools import listings
-from tests.chaos.trial import Bench, crm_in, differences, place
+from tests.chaos.trial import Bench, Found, crm_in, differences, place
 from tests.chaos.trial import look as look_at
 from toolward.types import Answer, InputRequest, RequestKind
 
@@ -60,32 +61,39 @@ CASES = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.poison", description=__doc__)
-    parser.add_argument("case", choices=CASES)
-    case = CASES[parser.parse_args().case]
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="all, where none is named")
+    cases = {name: CASES[name] for name in parser.parse_args().cases or CASES}
     found = asyncio.run(listings())
     with tempfile.TemporaryDirectory(prefix="chaoscrm") as folder:
         crm = asyncio.run(crm_in(Path(folder)))
         ready()
         wanted, _ = Bench(found, crm).undisturbed(Scenario("poison", REPLIES))
-        scenario = Scenario("poison", REPLIES, GivesUp if case.cancelled else Story)
-        with place(crm) as trial:
-            tools = ToolsProcess(trial)
-            tools.start()
-            try:
-                flaws = _lived(trial, case, lambda points: start_life(trial, found, scenario, points))
-            finally:
-                tools.stop()
-            if not flaws:
-                ended = look_at(trial)
-                escalations = [one for one in ended.requests if one[0] == "escalation"]
-                if escalations != [("escalation", "answered", "")] * case.asked:
-                    flaws.append(f"people were asked {escalations}")
-                rest = ended._replace(requests=[one for one in ended.requests if one not in escalations])
-                flaws += _given_up(trial) if case.cancelled else differences(wanted, rest)
-            print(*flaws, sep="\n")
-            if flaws:
-                print((trial / "gateway.log").read_text(encoding="utf-8")[-6000:])
+        flaws = [
+            f"{name}: {flaw}" for name, case in cases.items() for flaw in _flaws(case, wanted, crm, found)
+        ]
+    print(f"{len(cases)} cases", *flaws, sep="\n")
     return 1 if flaws else 0
+
+
+def _flaws(case: Case, wanted: Found, crm: Path, found: tuple[Listing, ...]) -> Sequence[str]:
+    scenario = Scenario("poison", REPLIES, GivesUp if case.cancelled else Story)
+    with place(crm) as trial:
+        tools = ToolsProcess(trial)
+        tools.start()
+        try:
+            flaws = _lived(trial, case, lambda points: start_life(trial, found, scenario, points))
+        finally:
+            tools.stop()
+        if not flaws:
+            ended = look_at(trial)
+            escalations = [one for one in ended.requests if one[0] == "escalation"]
+            if escalations != [("escalation", "answered", "")] * case.asked:
+                flaws.append(f"people were asked {escalations}")
+            rest = ended._replace(requests=[one for one in ended.requests if one not in escalations])
+            flaws += _given_up(trial) if case.cancelled else differences(wanted, rest)
+        if flaws:
+            print((trial / "gateway.log").read_text(encoding="utf-8")[-6000:])
+    return flaws
 
 
 def _lived(folder: Path, case: Case, start: Callable[[Points], int]) -> list[str]:

@@ -1,5 +1,5 @@
-"""`python -m tests.chaos.stopped CASE`: the owner of a run is stopped (SIGSTOP) until another gateway has taken the
-run over, and then let go on (SIGCONT). Fails where anything is then done twice, lost, or left over.
+"""`python -m tests.chaos.stopped [CASE ...]`: the owner of a run is stopped (SIGSTOP) until another gateway has
+taken the run over, and then let go on (SIGCONT). Fails where anything is then done twice, lost, or left over.
 
 Nothing waits for a time but the lease that runs out: processes say over pipes, or by stopping, how far they are.
 """
@@ -67,20 +67,30 @@ CASES = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.stopped", description=__doc__)
-    parser.add_argument("case", choices=CASES)
-    case = CASES[parser.parse_args().case]
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="all, where none is named")
+    cases = {name: CASES[name] for name in parser.parse_args().cases or CASES}
     found = asyncio.run(listings())
     with tempfile.TemporaryDirectory(prefix="chaoscrm") as folder:
         crm = asyncio.run(crm_in(Path(folder)))
         ready()
-        wanted, _ = Bench(found, crm).undisturbed(Scenario("stopped", case.replies))
-        with place(crm) as trial:
-            ended = _made(trial, found, case)
-            flaws = list(_flaws(case, wanted, ended))
-            print(*flaws, sep="\n")
-            if flaws:
-                print(*(file.read_text(encoding="utf-8")[-6000:] for file in trial.glob("*.log")), sep="\n")
+        bench = Bench(found, crm)
+        replies = {id(case.replies): case.replies for case in cases.values()}
+        wanted = {key: bench.undisturbed(Scenario("stopped", each))[0] for key, each in replies.items()}
+        flaws = [
+            f"{name}: {flaw}"
+            for name, case in cases.items()
+            for flaw in _flaws_of(case, wanted[id(case.replies)], crm, found)
+        ]
+    print(f"{len(cases)} cases", *flaws, sep="\n")
     return 1 if flaws else 0
+
+
+def _flaws_of(case: Case, wanted: Found, crm: Path, found: tuple[Listing, ...]) -> Sequence[str]:
+    with place(crm) as trial:
+        flaws = _flaws(case, wanted, _made(trial, found, case))
+        if flaws:
+            print(*(file.read_text(encoding="utf-8")[-6000:] for file in trial.glob("*.log")), sep="\n")
+    return flaws
 
 
 def _made(folder: Path, found: tuple[Listing, ...], case: Case) -> Found:
@@ -108,6 +118,10 @@ def _made(folder: Path, found: tuple[Listing, ...], case: Case) -> Found:
         raise
     finally:
         tools.stop()
+        os.close(hears)
+        if Silent.told >= 0:
+            os.close(Silent.told)
+            Silent.told = -1
 
 
 def _stopped(pid: int) -> None:

@@ -102,7 +102,7 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[tup
         gateway = await stack.enter_async_context(open_gateway(read_settings(config), home, environment={}))
         at = await stack.enter_async_context(open_doors(gateway))
         token = secret_file(home).read_text()
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{at.http}"))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{at.http}", timeout=30))
         made: Drivers = {
             "memory": ProviderDriver(gateway.dispatch, local_person(gateway.settings)),
             "grpc": await stack.enter_async_context(grpc_driver(str(at.grpc), token)),

@@ -94,7 +94,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Hous
     async with AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(open_gateway(read_settings(config), home, environment={}))
         at = await stack.enter_async_context(open_doors(gateway))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{at.http}"))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{at.http}", timeout=30))
         async with asyncio.timeout(IN_TIME):  # on a machine that is busy the backend answers later
             changes = gateway.dispatch.watch()
             while gateway.dispatch.catalog.backends["fixture"].problem:

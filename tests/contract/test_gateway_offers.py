@@ -49,7 +49,7 @@ async def doors(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[dict
         gateway = await stack.enter_async_context(open_gateway(read_settings(config), home, environment={}))
         at = await stack.enter_async_context(open_doors(gateway))
         token = secret_file(home).read_text()
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{at.http}"))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{at.http}", timeout=30))
         command = (str(Path(sys.executable).parent / "toolward"), "mcp", "--config", str(config))
         environment = os.environ | {"TOOLWARD_HOME": str(folder / "other")}
         stdio = await stack.enter_async_context(stdio_driver(command, environment, modern=False))

@@ -35,7 +35,9 @@ async def drivers() -> AsyncGenerator[Drivers, None]:
         grpc = await stack.enter_async_context(
             serve_grpc("127.0.0.1:0", server, authenticate, name="fixture")
         )
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}"))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        )
         stack.push_async_callback(mcp.aclose)
         made: Drivers = {
             "memory": ProviderDriver(server),

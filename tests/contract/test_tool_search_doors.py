@@ -58,7 +58,7 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[tup
         await there(gateway, "fixture.add")
         at = await stack.enter_async_context(open_doors(gateway))
         token = secret_file(home).read_text()
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{at.http}"))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{at.http}", timeout=30))
         # A desktop client starts its own door to the gateway that runs already.
         beside = write_config(folder, "beside.yaml", str(at.grpc))
         command = (str(Path(sys.executable).parent / "toolward"), "mcp", "--config", str(beside))

@@ -132,25 +132,34 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+SHIPPED = ("search", "calculator", "crm", "files")
+
+
 def four_servers(folder: Path) -> Path:
     """A configuration like the built-in one, on ports that are free."""
+    return serving(folder, *SHIPPED)
+
+
+def serving(folder: Path, *names: str) -> Path:
+    """Like the built-in configuration, with these of the servers that come along: each takes its time to start."""
     crm, files, http, grpc = (free_port() for _ in range(4))
     python = json.dumps(sys.executable)
-    path = folder / "four.yaml"
-    path.write_text(f"""
-version: 1
-http: 127.0.0.1:{http}
-grpc: 127.0.0.1:{grpc}
-backends:
-  search: {{command: [{python}, -m, toolservers.search]}}
-  calculator: {{command: [{python}, -m, toolservers.calculator]}}
-  crm:
+    known = {
+        "search": f"{{command: [{python}, -m, toolservers.search]}}",
+        "calculator": f"{{command: [{python}, -m, toolservers.calculator]}}",
+        "crm": f"""
     url: http://127.0.0.1:{crm}/mcp
     start: [{python}, -m, toolservers.crm, --http, "127.0.0.1:{crm}"]
-    env: {{TOOLWARD_CRM_DATABASE: {json.dumps(str(folder / "crm.db"))}}}
-  files:
+    env: {{TOOLWARD_CRM_DATABASE: {json.dumps(str(folder / "crm.db"))}}}""",
+        "files": f"""
     grpc: 127.0.0.1:{files}
     start: [{python}, -m, toolservers.files, --grpc, "127.0.0.1:{files}"]
-    env: {{TOOLWARD_FILES_ROOT: {json.dumps(str(folder / "files"))}}}
-""")
+    env: {{TOOLWARD_FILES_ROOT: {json.dumps(str(folder / "files"))}}}""",
+    }
+    path = folder / "some.yaml"
+    backends = "".join(f"  {name}: {known[name]}\n" for name in names)
+    path.write_text(
+        f"version: 1\nhttp: 127.0.0.1:{http}\ngrpc: 127.0.0.1:{grpc}\n"
+        + (f"backends:\n{backends}" if names else "")
+    )
     return path

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import make_app
-from tests.e2e.command import free_port, patiently, toolward
+from tests.e2e.command import free_port, patiently, serving, toolward
 
 
 @pytest.fixture
@@ -98,14 +98,16 @@ def test_errors_are_json_where_json_was_asked_for(home: Path, tmp_path: Path) ->
 
 def test_a_denied_call_has_an_exit_code_of_its_own(home: Path) -> None:
     call = '{"payment_id": "PAY-5007", "amount_minor": 99999, "reason": "x"}'
-    done = toolward(home, "tool", "call", "crm.refund_payment", call, "--json")
+    crm = ("--config", str(serving(home.parent, "crm")))
+    done = patiently(lambda: toolward(home, "tool", "call", "crm.refund_payment", call, "--json", *crm))
     assert done.code == 3
     assert done.json["error"]["rule"] == "no-large-refunds"
 
 
 def test_explain_says_which_rule_decides_and_why_the_others_do_not(home: Path) -> None:
     call = '{"payment_id": "PAY-5007", "amount_minor": 100, "reason": "x"}'
-    words = ("policy", "explain", "role:operator", "crm.refund_payment", call)
+    crm = ("--config", str(serving(home.parent, "crm")))
+    words = ("policy", "explain", "role:operator", "crm.refund_payment", call, *crm)
     done = patiently(lambda: toolward(home, *words))
     assert done.code == 0
     assert done.out.startswith("ask: user:nobody (role:operator) may call crm.refund_payment")
@@ -157,7 +159,8 @@ def test_where_a_backend_bears_the_name_of_operations_its_tool_goes_first(home: 
 
 
 def test_ask_prints_events_as_lines(home: Path) -> None:
-    done = toolward(home, "ask", "What is 0.1 + 0.2?", "--json")
+    calculator = ("--config", str(serving(home.parent, "calculator")))
+    done = patiently(lambda: toolward(home, "ask", "What is 0.1 + 0.2?", "--json", *calculator))
     assert done.code == 0
     assert [line["seq"] for line in done.lines[:-1]] == list(range(1, len(done.lines)))
     assert "0.3" in done.lines[-1]["answer"]
@@ -165,6 +168,7 @@ def test_ask_prints_events_as_lines(home: Path) -> None:
 
 def test_a_real_endpoint_is_used_when_the_environment_names_one(home: Path) -> None:
     nobody = f"http://127.0.0.1:{free_port()}/v1"
-    done = toolward(home, "ask", "hello", TOOLWARD_MODEL_URL=nobody, TOOLWARD_MODEL_NAME="some-model")
+    none = ("--config", str(serving(home.parent)))
+    done = toolward(home, "ask", "hello", *none, TOOLWARD_MODEL_URL=nobody, TOOLWARD_MODEL_NAME="some-model")
     assert done.code == 1
     assert nobody.removesuffix("/v1") in done.err

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.e2e.command import toolward
+from tests.e2e.command import serving, toolward
 from tests.endpoints import calls, says, scripted_endpoint
 
 
@@ -41,6 +41,7 @@ async def test_an_openai_key_alone_is_enough_to_switch(tmp_path: Path) -> None:
     async with scripted_endpoint() as endpoint:
         endpoint.script([says("Hello.")])
         environment = {"OPENAI_API_KEY": "sk-y", "OPENAI_BASE_URL": endpoint.url}
-        done = await asyncio.to_thread(toolward, tmp_path / "home", "ask", "hello", **environment)
+        none = ("--config", str(serving(tmp_path)))  # the test above shows the built-in ones
+        done = await asyncio.to_thread(toolward, tmp_path / "home", "ask", "hello", *none, **environment)
     assert (done.code, done.out.strip()) == (0, "Hello."), done.err
     assert endpoint.requests[0].headers["authorization"] == "Bearer sk-y"

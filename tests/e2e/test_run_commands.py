@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.command import Done, Up, four_servers, toolward
+from tests.e2e.command import Done, Up, serving, toolward
 
 QUESTION = "What is 12.5% of 249.90?"
 REFUND = "Refund 5.00 EUR of payment PAY-5007 because the cup was broken"
@@ -14,7 +14,7 @@ REFUND = "Refund 5.00 EUR of payment PAY-5007 because the cup was broken"
 
 class Desk:
     def __init__(self, folder: Path) -> None:
-        self.home, self.config = folder / "home", four_servers(folder)
+        self.home, self.config = folder / "home", serving(folder, "calculator", "crm")
         self.up = Up(self.home, self.config)
 
     def run(self, *words: str) -> Done:

@@ -13,7 +13,7 @@ from gateway.agent.stored import encode
 from gateway.config.find import make_home
 from gateway.core.ports import RunRecord
 from gateway.ledger.ledger import Ledger
-from tests.e2e.command import Up, four_servers, toolward
+from tests.e2e.command import SHIPPED, Up, four_servers, serving, toolward
 
 
 def test_up_serves_commands_and_programs_and_ends_without_orphans(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_up_serves_commands_and_programs_and_ends_without_orphans(tmp_path: Path
     up = Up(home, config)
     try:
         children = up.descendants()  # on Linux each server has a supervisor
-        for server in ("search", "calculator", "crm", "files"):
+        for server in SHIPPED:
             module = f"toolservers.{server}"
             assert [child for child in children if module in child.cmdline()], f"{module} does not run"
 
@@ -51,7 +51,7 @@ def test_up_serves_commands_and_programs_and_ends_without_orphans(tmp_path: Path
 
 
 def test_an_approval_waits_through_a_restart(tmp_path: Path) -> None:
-    home, config = tmp_path / "home", four_servers(tmp_path)
+    home, config = tmp_path / "home", serving(tmp_path, "crm")
     where = ("--config", str(config))
     up = Up(home, config)
     try:
@@ -78,22 +78,17 @@ def test_an_approval_waits_through_a_restart(tmp_path: Path) -> None:
         assert up.stop(signal.SIGTERM) == 0
 
 
-def test_a_port_in_use_is_named_with_the_remedy(tmp_path: Path) -> None:
-    home, config = tmp_path / "home", four_servers(tmp_path)
+def test_a_port_in_use_is_named_with_the_remedy_and_a_stranger_with_another_secret_is_told_so(
+    tmp_path: Path,
+) -> None:
+    home, config = tmp_path / "home", serving(tmp_path)
     up = Up(home, config)
     try:
         second = toolward(tmp_path / "other", "up", "--config", str(config))
         assert second.code == 1
         assert "Cannot listen on 127.0.0.1:" in second.err
         assert "choose another" in second.err
-    finally:
-        up.stop()
 
-
-def test_a_stranger_with_another_secret_is_told_so(tmp_path: Path) -> None:
-    home, config = tmp_path / "home", four_servers(tmp_path)
-    up = Up(home, config)
-    try:
         other = toolward(tmp_path / "other", "tool", "list", "--config", str(config))
         assert other.code == 4
         assert "does not know this installation's secret" in other.err
@@ -118,7 +113,7 @@ async def left_behind(home: Path) -> str:
 
 
 async def test_unfinished_runs_go_on_when_their_tools_are_there(tmp_path: Path) -> None:
-    home, config = tmp_path / "home", four_servers(tmp_path)
+    home, config = tmp_path / "home", serving(tmp_path, "crm")
     make_home(home)
     run_id = await left_behind(home)
     up = Up(home, config)
@@ -133,7 +128,7 @@ async def test_unfinished_runs_go_on_when_their_tools_are_there(tmp_path: Path) 
 
 
 async def test_unfinished_runs_are_left_where_that_is_wished(tmp_path: Path) -> None:
-    home, config = tmp_path / "home", four_servers(tmp_path)
+    home, config = tmp_path / "home", serving(tmp_path, "calculator")
     make_home(home)
     run_id = await left_behind(home)
     up = Up(home, config, "--no-resume")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.integration.scripted_tools import ADA, CALL, NOBODY, Tools, failing, ignore
 from tests.servers.fixture import server as fixture_server
 from toolward.auth import bearer
@@ -206,7 +207,9 @@ def errors(draw: st.DrawFn) -> ToolwardError:
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(error=errors(), streamed=st.booleans())
 async def test_every_error_is_the_same_at_both_ends(
     tools: Tools, client: GrpcClient, error: ToolwardError, streamed: bool

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.test_mcp_stdio_door import ENVELOPE, Process
+from toolward.doors.mcp_plain import MAX_LISTENING
 
 
 @pytest.fixture
@@ -45,6 +46,20 @@ def test_LISTEN_tells_a_modern_client(process: Process) -> None:
     (change,) = [one for one in told if "method" in one]
     assert change["method"] == "notifications/tools/list_changed"
     assert change["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "sub"}
+
+
+def test_LISTEN_ends_with_a_result_when_the_client_closes_stdin(process: Process) -> None:
+    for number in range(MAX_LISTENING + 2):  # the last are the SDK's, and answered alike
+        process.send("subscriptions/listen", {"notifications": {}, "_meta": ENVELOPE}, number)
+    told = [process.read() for _ in range(MAX_LISTENING + 2)]
+    assert {one["method"] for one in told} == {"notifications/subscriptions/acknowledged"}
+    out, _ = process.child.communicate(timeout=30)
+    answers = {one["id"]: one["result"] for one in map(json.loads, out.splitlines())}
+    assert sorted(answers) == list(range(MAX_LISTENING + 2))
+    about: list[Any] = [answer.pop("_meta") for answer in answers.values()]
+    assert {key: answer for key, answer in answers.items() if answer != {"resultType": "complete"}} == {}
+    assert [meta.pop("io.modelcontextprotocol/subscriptionId") for meta in about] == list(answers)
+    assert all(meta == about[0] and meta for meta in about)
 
 
 def test_who_cancels_what_it_watches_and_closes_stdin_is_not_waited_for(process: Process) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.drawn import CASES, Size, Type, either
+from tests.examples import examples
 from toolward.errors import InvalidArguments, InvalidRequest
 from toolward.kit.signature import Signature
 from toolward.schema import Schema, parse_object
@@ -18,7 +19,7 @@ def signature(kind: Type) -> Signature:
     return Signature(tool, "tool")
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CASES)
 def test_what_the_schema_accepts_the_types_accept(case: tuple[Type, list[str]]) -> None:
     kind, values = case

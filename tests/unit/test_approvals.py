@@ -15,6 +15,7 @@ from gateway.core.digests import arguments_digest
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
 from gateway.core.requests import SOURCES, editors_of, may_answer, withdrawn
+from tests.examples import examples
 from tests.policies import policy
 from tests.twins import TwinBackends, TwinClock, TwinIds, TwinLedger, listing
 from toolward.errors import (
@@ -508,7 +509,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(steps=steps)
 def test_nobody_ever_approves_what_they_asked_for_or_changed(steps: list[tuple[str, Principal, Any]]) -> None:
     async def play() -> None:

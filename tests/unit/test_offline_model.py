@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import gateway.models.offline
 from gateway.core.ports import Message, ModelRequest, ModelTool, Piece
 from gateway.models.offline import OfflineModel
+from tests.examples import examples
 from tests.unit.offline_desk import (
     Call,
     Desk,
@@ -423,7 +424,7 @@ PIECES = st.sampled_from(_PIECES.split("|"))
 
 
 @given(st.lists(PIECES, max_size=14).map(" ".join) | st.text(max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 async def test_whatever_is_asked_calls_fit_their_schemas(question: str) -> None:
     tools = await offered()
     schemas = {tool.name: Schema(tool.input_schema, tool.name) for tool in tools}

@@ -14,6 +14,7 @@ from gateway.core.dispatch import Dispatch
 from gateway.core.outputs import AS_IT_IS, Output, Redactor
 from gateway.core.patterns import BUILT_IN, own_pattern
 from gateway.core.policy import bind
+from tests.examples import examples
 from tests.policies import policy, source
 from tests.twins import TwinBackends, TwinClock, TwinIds, TwinLedger, listing
 from toolward.errors import ConfigurationError, InvalidResult, ToolwardError, Unavailable, Violation
@@ -337,7 +338,7 @@ REDACTORS = st.lists(
 ).map(Redactor)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(TEXTS, REDACTORS)
 def test_no_match_is_left_outside_of_the_marks_and_a_second_time_changes_nothing(
     text: str, redactor: Redactor
@@ -367,7 +368,7 @@ def shape(value: Any) -> Any:
     return "text" if type(value) in (str, int) else value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(JSON)
 def test_redacted_json_is_json_of_the_same_shape_without_a_match(value: Any) -> None:
     result = ALL.result(ToolResult(structured_json=msgspec.json.encode(value)))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.core.catalog import Catalog, CatalogTool, ToolFacts, build_catalog
 from gateway.core.policy import BoundPolicy, Decision, PolicySource, bind, parse_policy
+from tests.examples import examples
 from tests.policies import policy, source
 from tests.twins import listing
 from toolward.errors import ConfigurationError
@@ -414,7 +415,7 @@ def bind_rules(written: list[dict[str, Any]]) -> BoundPolicy:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(rules(), max_size=6), rules(("deny",)), _CALLERS, _CALLS, _RUNS)
 def test_law_nothing_allows_what_a_deny_matches_and_a_deny_never_allows_more(
     written: list[dict[str, Any]],
@@ -433,7 +434,7 @@ def test_law_nothing_allows_what_a_deny_matches_and_a_deny_never_allows_more(
     assert order.index(after.effect) <= order.index(before.effect)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(70), deadline=None)
 @given(st.lists(rules(), max_size=6), _CALLERS, _CALLS, _RUNS)
 def test_law_list_and_call_agree(
     written: list[dict[str, Any]], who: Principal, call: JsonObject, run: RunScope | None
@@ -447,7 +448,7 @@ def test_law_list_and_call_agree(
         assert decision.effect == "deny"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(rules(), max_size=6), _CALLERS, _CALLS, _RUNS)
 def test_law_explain_says_what_decide_does(
     written: list[dict[str, Any]], who: Principal, call: JsonObject, run: RunScope | None

@@ -15,6 +15,7 @@ from gateway.core.guards import Among, Begins, Between, alternatives, guards_of_
 from gateway.core.policy import BoundPolicy, Effect, PolicySource, bind, parse_policy
 from gateway.core.rules import Rule
 from gateway.core.selection import Values, positions
+from tests.examples import examples
 from tests.twins import listing
 from toolward.types import JsonObject, Origin, Principal, RunScope, Tool
 
@@ -301,7 +302,7 @@ def plain_listable(policy: BoundPolicy, who: Principal, tool: CatalogTool, run: 
     return any(answer == "open" or applies(rule, answer) for rule, answer in answers if rule.effect != "deny")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(POLICIES, CALLERS, TOOLS, CALLS, RUNS)
 def test_the_fast_path_decides_as_the_plain_reading(
     written: list[dict[str, Any]], who: Principal, tool: CatalogTool, call: JsonObject, run: RunScope | None

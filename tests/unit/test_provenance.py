@@ -16,6 +16,7 @@ from gateway.core.provenance import (
     leaves,
     record,
 )
+from tests.examples import examples
 from toolward.types import Json, Label, Origin, RunScope
 
 USER = Source("user", "Refund PAY-5007, 50 EUR", "the run's input")
@@ -109,7 +110,7 @@ SOURCES = st.builds(
 PLANTED = st.from_regex(r"[A-Z]{3}-[0-9]{6,9}", fullmatch=True)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(80))
 @given(st.lists(SOURCES, max_size=6), PLANTED, TEXTS, TEXTS, st.integers(0, 6), st.booleans())
 def test_law_what_only_an_untrusted_source_has_is_never_of_user_or_trusted(
     others: list[Source], value: str, before: str, after: str, at: int, as_json: bool
@@ -121,7 +122,7 @@ def test_law_what_only_an_untrusted_source_has_is_never_of_user_or_trusted(
     assert label(value, Source("untrusted", json.dumps([value]), "a result"), *others) == "untrusted"
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(80))
 @given(st.lists(SOURCES, max_size=5), st.lists(SOURCES, max_size=5), WORDS)
 def test_law_more_sources_never_take_the_users_word_away(
     before: list[Source], after: list[Source], value: str

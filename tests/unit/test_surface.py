@@ -16,6 +16,7 @@ from gateway.core.ports import Listing
 from gateway.core.replaying import PastCall, replay
 from gateway.core.surface import MAX_ENTRIES
 from gateway.core.uri_templates import UriTemplate
+from tests.examples import examples
 from tests.policies import policy
 from tests.twins import TwinBackends, TwinClock, TwinIds, TwinLedger
 from toolward.errors import (
@@ -298,7 +299,7 @@ OFFERED = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(rules(), OFFERED, OFFERED)
 async def test_law_what_is_listed_is_what_may_be_read_and_each_leads_to_the_backend_that_lists_it(
     text: str, kb: tuple[list[str], list[str]], wiki: tuple[list[str], list[str]]

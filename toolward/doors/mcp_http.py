@@ -2,17 +2,20 @@
 stands behind it and is loaded when first needed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from msgspec import UNSET
 
 from toolward.auth import Authenticate, proven
+from toolward.doors import plain_changes
 from toolward.doors.admittance import PEER, address_of
 from toolward.doors.bodies import Bodies
 from toolward.doors.eager import Begun
+from toolward.doors.event_stream import stream
 from toolward.doors.leaving import unless_left
 from toolward.doors.mcp_plain import PlainMcp, unreadable
 from toolward.doors.origin import Origins
@@ -20,6 +23,7 @@ from toolward.doors.plain_head import PlainHead
 from toolward.doors.replies import refusal_headers, reply
 from toolward.doors.terms import Terms
 from toolward.errors import ToolwardError
+from toolward.offers import offers_of
 from toolward.types import Headers, Principal, ServerInfo, ToolProvider
 from toolward.wire import mcp as wire
 from toolward.wire.errors import to_jsonrpc, to_problem
@@ -64,6 +68,7 @@ class McpHttpDoor:
         self._sdk = _LazySdk(provider, info, self._terms.max_body)
 
     async def aclose(self) -> None:
+        self._plain.closing.set()
         await self._sdk.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,15 +101,26 @@ class McpHttpDoor:
             return
         if message.id is UNSET and _is_legacy(headers):
             await _reply(send, 202, b"")  # without a session, no notification has anything to act on
-        elif message.id is UNSET or not self._is_plain(message, headers):
+        elif message.id is UNSET or not await self._answered(message, principal, headers, receive, send):
             await self._hand_over(scope, _replaying(body, receive), send, principal, headers, message)
-        else:
-            meta = message.params.meta
-            meta.traceparent = meta.traceparent or headers.get("traceparent", "")
-            begun = Begun(self._plain.answer(message, principal))
-            answer = begun.value if begun.done else await unless_left(begun.finish(), receive)
-            if answer is not None:  # the client is gone; here nobody is asked in the midst of a plain call
-                await _reply(send, _status(answer, message), answer)
+
+    async def _answered(
+        self, message: wire.Message, principal: Principal, headers: Headers, receive: Receive, send: Send
+    ) -> bool:
+        """Whether it is a plain request; then it is answered now."""
+        assert message.id is not UNSET  # noqa: S101 -- a type guard
+        if (kinds := self._listens_to(message, headers)) is not None:
+            await unless_left(stream(send, partial(self._plain.listen, message.id, kinds)), receive)
+            return True
+        if not self._is_plain(message, headers):
+            return False
+        meta = message.params.meta
+        meta.traceparent = meta.traceparent or headers.get("traceparent", "")
+        begun = Begun(self._plain.answer(message, principal))
+        answer = begun.value if begun.done else await unless_left(begun.finish(), receive)
+        if answer is not None:  # the client is gone; here nobody is asked in the midst of a plain call
+            await _reply(send, _status(answer, message), answer)
+        return True
 
     def begin(self, head: PlainHead, body: bytes) -> Coroutine[Any, Any, bytes] | None:
         """The way of a plain request that has come whole (`toolward.doors.http_protocol.Plain`). None for every
@@ -175,17 +191,14 @@ class McpHttpDoor:
     def _is_plain(self, message: wire.Message, headers: Headers) -> bool:
         if not self._plain.takes(message, can_notify=False):
             return False
-        version = headers.get(_VERSION)
         if message.era == "legacy":
             return _is_legacy(headers) and not self._opens_session(message)
-        params = message.params
-        return (
-            version == wire.MODERN == params.meta.protocol_version
-            and params.meta.client_capabilities is not UNSET
-            and headers.get("mcp-method") == message.method
-            and (message.method != "tools/call" or headers.get("mcp-name") == params.name)
-            and not any(name.startswith("mcp-param-") for name in headers)
-        )
+        return _says_what_it_is(message, headers)
+
+    def _listens_to(self, message: wire.Message, headers: Headers) -> Sequence[str] | None:
+        """The lists that a plain subscription is to be told of."""
+        kinds = plain_changes.lists_of(offers_of(self._provider), message)
+        return kinds if kinds is not None and _says_what_it_is(message, headers) else None
 
     def _is_plain_after(self, head: PlainHead, message: wire.Message) -> bool:
         """`_is_plain`, after a head that has been looked at."""
@@ -199,6 +212,18 @@ class McpHttpDoor:
             and (message.method != "tools/call" or head.headers.get("mcp-name") == params.name)
             and self._plain.takes(message, can_notify=False)
         )
+
+
+def _says_what_it_is(message: wire.Message, headers: Headers) -> bool:
+    """Whether headers and envelope of a modern request are such as plain ones have."""
+    params = message.params
+    return (
+        headers.get(_VERSION) == wire.MODERN == params.meta.protocol_version
+        and params.meta.client_capabilities is not UNSET
+        and headers.get("mcp-method") == message.method
+        and (message.method != "tools/call" or headers.get("mcp-name") == params.name)
+        and not any(name.startswith("mcp-param-") for name in headers)
+    )
 
 
 def _is_legacy(headers: Headers) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import mcp_types
@@ -11,6 +10,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import SUBSCRIPTION_ID_META_KEY
 
 from toolward.doors.mcp_sdk import Context, SdkServer, as_mcp, context_of, era_of, mapped
+from toolward.doors.plain_changes import until
 from toolward.errors import NotFound, ToolwardError
 from toolward.offers import PromptProvider, ResourceProvider
 from toolward.types import JsonObject, ToolProvider
@@ -119,7 +119,7 @@ def add_subscriptions(server: SdkServer, provider: ToolProvider, closing: asynci
                     changed = kind(params=mcp_types.NotificationParams(_meta=meta))
                     await ctx.session.send_notification(changed, related_request_id=ctx.request_id)
 
-        await _until(closing, tell if kinds else None)
+        await until(closing, tell if kinds else None)
         return mcp_types.SubscriptionsListenResult(_meta=meta)
 
     server.add_request_handler("subscriptions/listen", mcp_types.SubscriptionsListenRequestParams, listen)
@@ -150,19 +150,3 @@ def add_log_level(server: SdkServer, keep: Callable[[Context, Any], None]) -> No
         return mcp_types.EmptyResult()
 
     server.add_request_handler("logging/setLevel", mcp_types.SetLevelRequestParams, set_level)
-
-
-async def _until(closing: asyncio.Event, work: Callable[[], Any] | None) -> None:
-    """Run `work` until it fails or `closing` is set."""
-    tasks = [asyncio.create_task(closing.wait())]
-    if work is not None:
-        tasks.append(asyncio.create_task(work()))
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task

@@ -30,7 +30,7 @@ class StdioDoor:
 
     def __init__(self, provider: ToolProvider, info: ServerInfo, principal: Principal) -> None:
         self._provider, self._info, self._principal = provider, info, principal
-        self._plain = PlainMcp(provider, info)
+        self._plain = PlainMcp(provider, info, self._flush)
         self._calls: dict[str | int, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
         self._initialize: tuple[bytes, str | int] | None = None
@@ -72,7 +72,8 @@ class StdioDoor:
             await self._flush()
 
     async def _drain(self) -> None:
-        """Let what is in work be answered."""
+        """Let what is in work be answered; subscriptions end now."""
+        self._plain.closing.set()
         working: list[asyncio.Task[Any]] = list(self._calls.values())
         if self._relay is not None:
             working.append(asyncio.create_task(self._drain_relay()))

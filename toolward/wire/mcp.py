@@ -5,7 +5,7 @@ its own envelope in `_meta`. Raw values stay slices of the text that came: nothi
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, cast, get_args
 
 import msgspec
@@ -43,6 +43,8 @@ TIMEOUT_META = "toolward/timeout"
 TRUST_META = "toolward/trust"
 """Of a result: `untrusted` where what it says may be anybody's (a document's), `trusted` where the operator of its
 server vouches for it. Whoever receives it decides how far to believe that."""
+_SERVER = "io.modelcontextprotocol/serverInfo"
+_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 
 _EMPTY = Raw(b"{}")
 # jsonrpc message > params > arguments, and the argument value's own nesting.
@@ -88,6 +90,7 @@ class Params(msgspec.Struct, rename="camel"):
     input_responses: Raw | UnsetType = UNSET
     request_state: Raw | UnsetType = UNSET
     task: Raw | UnsetType = UNSET
+    notifications: Raw | UnsetType = UNSET  # of subscriptions/listen
 
 
 class Message(msgspec.Struct):
@@ -291,6 +294,27 @@ def list_changed_notifications(offers: Offers) -> list[bytes]:
     return [b'{"jsonrpc":"2.0","method":"notifications/%b/list_changed"}' % kind.encode() for kind in kinds]
 
 
+def acknowledged_notification(subscription: str | int, kinds: Sequence[str]) -> bytes:
+    """Of 2026-07-28: whose changes the subscription with this id is told of."""
+    params = {
+        "_meta": {_SUBSCRIPTION: subscription},
+        "notifications": {f"{kind}ListChanged": True for kind in kinds},
+    }
+    return _encode({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params})
+
+
+def subscribed_notification(subscription: str | int, kind: str) -> bytes:
+    """Of 2026-07-28: a list has changed."""
+    params = {"_meta": {_SUBSCRIPTION: subscription}}
+    return _encode({"jsonrpc": "2.0", "method": f"notifications/{kind}/list_changed", "params": params})
+
+
+def listen_result(subscription: str | int, info: ServerInfo) -> bytes:
+    """Of 2026-07-28: the subscription has ended."""
+    meta = {_SUBSCRIPTION: subscription, _SERVER: _implementation(info)}
+    return _encode({"_meta": meta, "resultType": "complete"})
+
+
 def capabilities(offers: Offers, *, tells_changes: bool, takes_log_level: bool = False) -> JsonObject:
     """What a server with these offers can do. `tells_changes`: there is a way to say that the tools changed;
     `takes_log_level`: the handshake eras' `logging/setLevel` is answered."""
@@ -320,7 +344,7 @@ def discover_result(info: ServerInfo, capabilities: JsonObject) -> bytes:
         "resultType": "complete",
         "ttlMs": 0,
         "cacheScope": "private",
-        "_meta": {"io.modelcontextprotocol/serverInfo": _implementation(info)},
+        "_meta": {_SERVER: _implementation(info)},
     }
     return _encode(found | _instructions(info))
 
