@@ -28,7 +28,13 @@ FACTS = {
     "search.*": _READS,
     "files.list_files": _READS,
     "files.read_file": _READS,
+    "files.search_text": _READS,
     "files.write_file": _KEYED,
+    "files.edit_file": _KEYED,
+    "files.copy_path": _KEYED,
+    "files.move_path": _KEYED,
+    "files.delete_path": _KEYED,
+    "files.undo_change": _KEYED,
     "crm.find_records": _READS,
     "crm.get_record": _READS,
     "crm.create_ticket": _KEYED,
@@ -54,7 +60,7 @@ def builtin_settings(home: Path, *, free_ports: bool = False) -> Settings:
     """
     at_crm, at_files = (_free(CRM), _free(FILES)) if free_ports else (CRM, FILES)
     crm = {"TOOLWARD_CRM_DATABASE": str(home / "crm.db")}
-    files = {"TOOLWARD_FILES_ROOT": str(workspace(home)), "TOOLWARD_FILES_KEYS": str(home / "files-keys")}
+    files = {"TOOLWARD_FILES_ROOT": str(workspace(home)), "TOOLWARD_FILES_STATE": str(home / "files-state")}
     backends: tuple[Spec, ...] = (
         _on_stdio("search"),
         _on_stdio("calculator"),

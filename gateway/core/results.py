@@ -33,7 +33,9 @@ def checked(tool: CatalogTool, result: ToolResult, max_bytes: int = MAX_BYTES) -
         if not result.is_error:
             raise
         result = msgspec.structs.replace(result, structured_json=None)
-    return result if result.trust == "untrusted" else msgspec.structs.replace(result, trust="untrusted")
+    if result.trust == "untrusted" and not result.trust_said:
+        return result
+    return msgspec.structs.replace(result, trust="untrusted", trust_said=False)
 
 
 def _check_structured(tool: CatalogTool, result: ToolResult, max_bytes: int) -> None:

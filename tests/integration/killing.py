@@ -69,7 +69,7 @@ class Writes(Target):
 
     @property
     def command(self) -> list[str]:
-        folders = ["--root", str(self.folder / "root"), "--keys", str(self.folder / "keys")]
+        folders = ["--root", str(self.folder / "root"), "--state", str(self.folder / "state")]
         return ["-m", "toolservers.files", *folders]
 
     def call(self, number: int) -> tuple[str, dict[str, Any]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.calculator import __main__ as calculator
+from benchmarks.files.__main__ import measure as measure_files
+from benchmarks.files.__main__ import tables as files_tables
 from benchmarks.gateway import configured, layers, load, processes
 from benchmarks.gateway.__main__ import MEASURED
 from benchmarks.gateway.parts import Bounds, Compared
@@ -159,3 +161,14 @@ def test_the_calculator_can_be_measured() -> None:
     asked = {(one.question.tool, one.door) for one in found}
     assert asked == {(tool, door) for tool in tools for door in doors}
     assert all(f"| `{tool}`, " in calculator.table(found) for tool in tools)
+
+
+async def test_hunks_as_edits_can_be_measured(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in ("init -q", "add .", "commit -q -m 1", "commit -q -m 2 -a"):
+        (tmp_path / "a.txt").write_text("".join(f"{words} {number}\n" for number in range(9)))
+        await asyncio.to_thread(subprocess.run, [*git, *words.split()], check=True, timeout=60)
+    replayed, ends = await measure_files(tmp_path, 2, peer=False, gigabytes=1)
+    assert [(row.hunks, row.right) for row in replayed] == [(1, 1)] * 4
+    assert [row.lines for row in ends] == [50, 50]
+    assert "| UTF-8, `\\n` | toolward | 1 of 1 (100.0%) | 0 | 0 |" in files_tables(replayed, ends, 1)

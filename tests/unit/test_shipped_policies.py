@@ -29,6 +29,7 @@ READS: list[Call] = [
     ("calculator.calculate", {"expression": "1+1"}),
     ("files.list_files", {}),
     ("files.read_file", {"path": "a.md"}),
+    ("files.search_text", {"query": "damaged"}),
     ("crm.find_records", {"record_type": "order"}),
     ("crm.get_record", {"record_id": "ORD-1007"}),
 ]
@@ -128,8 +129,8 @@ def test_read_only(catalog: Catalog, who: Principal) -> None:
     assert decide(bound, catalog, who, ("web.open_page", {})) == ("allow", "known-to-change-nothing")
     hidden = [tool.name for tool in catalog.tools if not bound.listable(who, tool)]
     read = [call[0] for call in READS]
-    crm = [tool.name for tool in catalog.tools if tool.backend == "crm" and tool.name not in read]
-    changing = ["files.write_file", *crm, "web.post_form"]
+    ours = [tool.name for tool in catalog.tools if tool.backend in ("crm", "files") and tool.name not in read]
+    changing = [*ours, "web.post_form"]
     for_runs_only = [people.ASK, people.ESCALATE]
     assert hidden == [*changing, *for_runs_only, "agents.send_message"]  # as no operation `run.message`
     run = RunScope("run_1", "clerk", ("*",))

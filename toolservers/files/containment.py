@@ -11,6 +11,7 @@ import stat
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from toolward.errors import ConfigurationError
 
@@ -25,15 +26,19 @@ _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_BENEATH = 0x08
 _RESOLVE = _RESOLVE_NO_MAGICLINKS | _RESOLVE_BENEATH
 _MISSING = (errno.ENOSYS, errno.EPERM)  # an old kernel; a container's filter that does not know the call
+_DELETED = " (deleted)"  # how Linux marks the path of what has lost the name by which it was opened
 _TRIES = 100  # the kernel says EAGAIN when a rename elsewhere races with a `..`
 
 
 def openat2(folder: int, path: str, flags: int) -> int:
     """An Opener: symbolic links are followed as long as they stay inside."""
+    name = os.fsencode(path)
+    if b"\0" in name:  # there the system would stop reading
+        raise OSError(errno.EINVAL, "no name has a NUL", path)
     how = struct.pack("QQQ", flags | os.O_CLOEXEC, 0, _RESOLVE)
     number = 0
     for _ in range(_TRIES):
-        descriptor: int = _libc.syscall(_OPENAT2, folder, os.fsencode(path), how, len(how))
+        descriptor: int = _syscall(_OPENAT2, folder, name, how, len(how))
         if descriptor >= 0:
             return descriptor
         number = ctypes.get_errno()
@@ -44,6 +49,8 @@ def openat2(folder: int, path: str, flags: int) -> int:
 
 def walk(folder: int, path: str, flags: int) -> int:
     """An Opener that follows no symbolic link at all."""
+    if "\0" in path:
+        raise OSError(errno.EINVAL, "no name has a NUL", path)
     if path.startswith("/"):
         raise OSError(errno.EXDEV, "the path is absolute", path)
     *before, last = [part for part in path.split("/") if part not in ("", ".")] or ["."]
@@ -87,47 +94,83 @@ def best_opener(folder: int) -> Opener:
             "This system cannot open files beneath a folder.", hint="Use Linux or macOS."
         )
     opener = openat2 if sys.platform.startswith("linux") and _is_there(folder) else walk
-    for outside in ("..", "/"):
-        try:
-            descriptor = opener(folder, outside, FOLDER)
-        except OSError as error:
-            if error.errno == errno.EXDEV:
-                continue
-            raise
-        os.close(descriptor)
-        raise ConfigurationError(
-            f"Opening {outside!r} led out of the root folder: this system does not keep paths inside.",
-            hint="Serve files on a system that does, such as Linux 5.6 or later.",
-        )
+    require_contained(opener, folder)
     return opener
 
 
-def _is_there(folder: int) -> bool:
+def require_contained(opener: Opener, folder: int) -> None:
+    """Tries what is always there. Raises ConfigurationError where that leads out of `folder`."""
+    for outside in ("..", "/", "./..", "/proc/self/root", f"/proc/self/fd/{folder}"):
+        _require_refused(opener, folder, outside)
+    with suppress(OSError):  # no Linux, or no /proc: then there are no links that are always there
+        process = os.open("/proc/self", FOLDER)
+        try:
+            for link in ("cwd", "root", "root/.", "cwd/..", f"fd/{folder}"):
+                _require_refused(opener, process, link)
+        finally:
+            os.close(process)
+
+
+def _require_refused(opener: Opener, folder: int, outside: str) -> None:
     try:
-        os.close(openat2(folder, ".", FOLDER))
+        descriptor = opener(folder, outside, FOLDER)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.ELOOP, errno.ENOTDIR):
+            return
+        raise
+    os.close(descriptor)
+    raise ConfigurationError(
+        f"Opening {outside!r} led out of the folder: this system does not keep paths inside.",
+        hint="Serve files on a system that does, such as Linux 5.6 or later.",
+    )
+
+
+def _is_there(folder: int) -> bool:
+    """Whether `openat2` can be used, and /proc says where what it opened lies: it follows links."""
+    try:
+        descriptor = openat2(folder, ".", FOLDER)
     except OSError as error:
         if error.errno in _MISSING:
             return False
         raise
-    return True
+    try:
+        return _by_proc(descriptor) is not None
+    finally:
+        os.close(descriptor)
 
 
 def real_path(folder: int, descriptor: int, asked: str) -> str:
-    """Where what was opened beneath `folder` lies, from there, after all links; `.` for the folder itself. Where it
-    is not Linux, links are not followed, so that `asked` tells it. Raises OSError: EXDEV where it lies outside (it
-    was moved), ENOENT where it was deleted."""
-    try:
-        root, found = (os.readlink(f"/proc/self/fd/{number}") for number in (folder, descriptor))
-    except OSError:  # no Linux, or a container without /proc
+    """Where what was opened beneath `folder` lies, from there, after all links; `.` for the folder itself. Where
+    the system does not tell (it is no Linux, or has no /proc) no links are followed, so that `asked` tells it.
+
+    Take the file's status before: a name that is still there now was there then, so that one that had no second
+    name had this one. Raises OSError: EXDEV where it lies outside (it was moved), ESTALE where it was deleted
+    meanwhile, or its name looks so."""
+    root, found = _by_proc(folder), _by_proc(descriptor)
+    if root is None or found is None:
         return _without_dots(asked)
     if found == root:
         return "."
+    if found.endswith(_DELETED):  # a file may be named so: nothing tells the two apart for sure
+        raise OSError(errno.ESTALE, "the file was deleted", asked)
     inside = found.removeprefix(root.rstrip("/") + "/")
     if inside == found:
         raise OSError(errno.EXDEV, "the file was moved out", asked)
-    if inside.endswith(" (deleted)") and os.fstat(descriptor).st_nlink == 0:
-        raise OSError(errno.ENOENT, "the file was deleted", asked)
     return inside
+
+
+def lost_its_name(descriptor: int) -> bool:
+    """Whether a file has gone from where it was opened and still is somewhere else: it had a second name, which was
+    counted no more a moment before the first one went."""
+    found = _by_proc(descriptor)
+    return found is not None and found.endswith(_DELETED) and os.fstat(descriptor).st_nlink > 0
+
+
+def _by_proc(descriptor: int) -> str | None:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return None
 
 
 def _without_dots(path: str) -> str:
@@ -140,4 +183,6 @@ def _without_dots(path: str) -> str:
     return "/".join(parts) or "."
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = ctypes.CDLL(None, use_errno=True).syscall
+_syscall.restype = ctypes.c_long
+_syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t)

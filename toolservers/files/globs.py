@@ -9,12 +9,15 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
+from toolservers.files.refusals import shown
 from toolward.errors import ToolError
 
 MAX_PATTERN = 500
 """Characters in one glob."""
 
-_PIECE = re.compile(r"\[!?\]?[^\]/]*\]|\{[^{}/]*\}|\*+|\?|[^*?\[{]+|.", re.DOTALL)
+_PIECE = re.compile(r"\[!?[^/][^\]/]*\]|\{[^{}/]*\}|\*+|\?|[^*?\[{]+|.", re.DOTALL)
+_RANGE = re.compile(r"(.)(?:-(.))?", re.DOTALL)
+_SLASH = ord("/")
 
 
 @lru_cache(maxsize=256)
@@ -23,22 +26,25 @@ def matcher(patterns: tuple[str, ...], *, below: bool = False) -> Callable[[str]
     import re2  # 10 ms, and only for who opens a root
 
     library = cast(Any, re2)  # it has no types
-
+    options = library.Options()
+    options.log_errors = False
     either = "|".join(f"(?:{expression(pattern)})" for pattern in patterns) or r"[^\s\S]"
     try:
-        found = library.compile(f"(?s)(?:{either}){'(?:/.*)?' if below else ''}")
-    except library.error:
-        raise ToolError(
-            f"{', '.join(patterns)[:100]!r} is no glob; write one such as `*.md` or `docs/**`."
-        ) from None
-    return lambda path: found.fullmatch(path) is not None
+        found = library.compile(f"(?s)(?:{either}){'(?:/.*)?' if below else ''}", options)
+    except library.error:  # too large
+        raise _no_glob(", ".join(patterns)) from None
+
+    def matches(path: str) -> bool:  # a name need not be UTF-8
+        return found.fullmatch(path.encode(errors="replace").decode()) is not None
+
+    return matches
 
 
 def expression(pattern: str) -> str:
     """As a regular expression. Raises ToolError."""
-    if len(pattern) > MAX_PATTERN or not pattern.strip("/"):
-        raise ToolError(f"A glob has 1 to {MAX_PATTERN} characters; write one such as `*.md` or `docs/**`.")
     parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    if len(pattern) > MAX_PATTERN or not parts:
+        raise ToolError(f"A glob has 1 to {MAX_PATTERN} characters; write one such as `*.md` or `docs/**`.")
     if len(parts) == 1 and not pattern.startswith("/") and parts[0] != "**":
         parts.insert(0, "**")
     *above, last = parts
@@ -57,9 +63,29 @@ def _piece(text: str) -> str:
         case "?":
             return "[^/]"
         case "[" if len(text) > 2:
-            inside = text[1:-1].replace("\\", "\\\\").replace("[", r"\[").replace("^", r"\^")
-            return f"[^/{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+            return _one_of(text[1:-1])
         case "{" if len(text) > 1:
             return f"(?:{'|'.join(map(_name, text[1:-1].split(',')))})"
         case _:
-            return re.escape(text)
+            return re.escape(text.encode(errors="replace").decode())
+
+
+def _one_of(inside: str) -> str:
+    """Of what stands between the brackets. Raises ToolError. Each end of a range is written by its number, and `/`,
+    which is in no name, is cut out of it."""
+    without = inside.startswith("!")
+    ranges: list[str] = []
+    for first, last in _RANGE.findall(inside[without:]):
+        low, high = ord(first), ord(last or first)
+        if low > high or 0xD800 <= low <= 0xDFFF or 0xD800 <= high <= 0xDFFF:
+            raise _no_glob(f"[{inside}]")
+        for start, end in ((low, min(high, _SLASH - 1)), (max(low, _SLASH + 1), high)):
+            if start <= end:
+                ranges.append(rf"\x{{{start:x}}}-\x{{{end:x}}}")
+    if without:
+        return f"[^/{''.join(ranges)}]"
+    return f"[{''.join(ranges)}]" if ranges else r"[^\s\S]"
+
+
+def _no_glob(text: str) -> ToolError:
+    return ToolError(f"{shown(text)} is no glob; write one such as `*.md` or `docs/**`.")

@@ -4,6 +4,7 @@ What lies in a folder that matches is matched too. Names are compared as file sy
 Unicode forms apart: `.GIT` is `.git`. How globs are written: globs.py.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -23,36 +24,36 @@ HIDDEN = (
 """Keys, passwords and tokens where people keep them."""
 
 PROTECTED = (
-    *(".git", ".hg", ".svn", ".husky"),
+    *(".git", ".hg", ".svn", ".husky", "**/*.git/hooks", "**/*.git/config", "git~[0-9]"),
+    *(".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".profile", ".login"),
+    *(".cshrc", ".tcshrc", ".kshrc", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".inputrc"),
     *(
-        ".bashrc",
-        ".bash_profile",
-        ".bash_login",
-        ".bash_logout",
-        ".bash_aliases",
-        ".profile",
-        ".login",
-        ".cshrc",
-    ),
-    *(".tcshrc", ".kshrc", ".zshrc", ".zshenv", ".zprofile", ".zlogin", ".zlogout", ".inputrc", ".xprofile"),
-    *(".envrc", ".gitconfig", ".gitmodules", ".lldbinit", ".gdbinit", ".vimrc", ".emacs", ".pythonstartup"),
-    *("**/.config/fish", "**/.config/git", "**/.config/autostart", "**/.local/bin", "**/LaunchAgents"),
-    *(
-        ".mcp.json",
-        "mcp.json",
-        "mcp_config.json",
-        "claude_desktop_config.json",
-        ".claude",
-        ".cursor",
-        ".codex",
+        ".xprofile",
+        ".xinitrc",
+        ".xsession",
+        ".pam_environment",
+        ".tmux.conf",
+        ".screenrc",
+        ".curlrc",
+        ".wgetrc",
     ),
     *(
-        "**/.vscode/settings.json",
-        "**/.vscode/tasks.json",
-        "**/.vscode/launch.json",
-        ".idea",
-        "toolward.yaml",
+        ".envrc",
+        ".gitconfig",
+        ".gitmodules",
+        ".lldbinit",
+        ".gdbinit",
+        ".vimrc",
+        ".exrc",
+        ".emacs",
+        ".emacs.d",
     ),
+    *(".pythonstartup", ".pdbrc", ".irbrc", ".Rprofile", ".pre-commit-config.yaml"),
+    *("**/.config/fish", "**/.config/git", "**/.config/autostart", "**/.config/systemd", "**/.config/nvim"),
+    *("**/.config/environment.d", "**/.local/bin", "**/LaunchAgents"),
+    *(".mcp.json", "mcp.json", "mcp_config.json", "claude_desktop_config.json", "toolward.yaml"),
+    *(".claude", ".cursor", ".codex", ".gemini", ".windsurf", ".continue"),
+    *("**/.vscode/{settings,tasks,launch}.json", ".idea", ".devcontainer"),
 )
 """What runs by itself, or says what runs: version control's hooks, shells' and editors' start-up, tool servers."""
 
@@ -67,6 +68,11 @@ class Guards:
         """The defaults and these."""
         return cls(tuple(map(folded, (*HIDDEN, *hidden))), tuple(map(folded, (*PROTECTED, *protected))))
 
+    def check(self) -> None:
+        """Raises ToolError for what is no glob."""
+        for patterns in (self.hidden, self.protected):
+            matcher(patterns, below=True)
+
     def hides(self, path: str) -> bool:
         """`path` from the root, with `/`, without `..`."""
         return matcher(self.hidden, below=True)(folded(path))
@@ -76,6 +82,18 @@ class Guards:
 
 
 def folded(path: str) -> str:
-    """As a file system compares names that tells neither cases nor Unicode forms apart, nor sees an ending dot."""
-    whole = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+    """As a file system compares names that tells neither cases nor Unicode forms apart, nor sees an ending dot or
+    characters that show nothing (HFS+, and ext4 with casefold)."""
+    if path.isascii():
+        whole = path.lower()
+    else:
+        known = _IGNORED.sub("", path)
+        whole = unicodedata.normalize("NFC", unicodedata.normalize("NFD", known).casefold())
     return "/".join(part.rstrip(". ") or part for part in whole.split("/"))
+
+
+_IGNORED = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Unicode's Default_Ignorable_Code_Point."""

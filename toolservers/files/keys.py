@@ -1,28 +1,28 @@
-"""Where calls with an idempotency key are kept: not in the root, which the tools can change."""
+"""Where calls with an idempotency key are kept: outside the roots, which the tools can change."""
 
 import hashlib
 import os
-from pathlib import Path, PurePath
+from pathlib import Path
 from sqlite3 import Connection
 
+from toolservers.files.settings import Settings
 from toolward.kit.effects.sqlite_store import SqliteStore, connect_file
 
 
-def open_keys(folder: str, root: PurePath) -> SqliteStore[Connection]:
-    """One file for each root, in `folder` or, where that is empty, in the data folder. It is made at the first
-    call with a key."""
-    name = f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:16]}.db"
-
-    def connect() -> Connection:
-        return connect_file((Path(folder) if folder else _default_folder()) / name)
-
-    return SqliteStore(connect, f"of the keys of {root}")
+def open_keys(settings: Settings) -> SqliteStore[Connection]:
+    """A file in the state folder for each --root or roots file, made at the first call with a key: one key may come
+    to several servers."""
+    served = os.fsencode(Path(settings.roots or settings.root).resolve())
+    file = state_folder(settings) / f"keys-{hashlib.sha256(served).hexdigest()[:16]}.db"
+    return SqliteStore(lambda: connect_file(file), f"of the keys of {os.fsdecode(served)}")
 
 
-def _default_folder() -> Path:
+def state_folder(settings: Settings) -> Path:
+    if settings.state:
+        return Path(settings.state)
     home = os.environ.get("TOOLWARD_HOME")
     if home:
-        return Path(home) / "files-keys"
+        return Path(home) / "files-state"
     from platformdirs import user_data_path
 
-    return user_data_path("toolward", appauthor=False) / "files-keys"
+    return user_data_path("toolward", appauthor=False) / "files-state"

@@ -18,6 +18,10 @@ _SAID = {
     errno.ENOSPC: "could not be written: the disk is full.",
     errno.EDQUOT: "could not be written: the quota is used up.",
     errno.ENXIO: "is a special file (pipe, socket or device); only regular files can be used.",
+    errno.ESTALE: "was deleted or replaced that moment (or its name ends in ` (deleted)`, which is not served); "
+    "`list_files` shows what there is now.",
+    errno.EAGAIN: "is changed or locked by another program just now; try again.",
+    errno.EMFILE: "lies too deep, or too many files are open just now; try again, or use another path.",
     errno.ELOOP: "goes by a symbolic link that is not followed; use the path of what it points to.",
 }
 

@@ -4,9 +4,10 @@ With one root a path is relative to it. With several the first part names the ro
 folder above them, `.`, has the roots in it and nothing else.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self
 
@@ -37,10 +38,16 @@ class Roots(Mapping[str, Root]):
     def open(cls, settings: Settings) -> Self:
         """Blocking. Raises ConfigurationError where a root cannot be used, or lies in another one."""
         with ExitStack() as opened:
-            roots = {name: Root(name, spec) for name, spec in root_specs(settings).items()}
-            for root in roots.values():
+            specs = root_specs(settings)
+            roots: dict[str, Root] = {}
+            for name, spec in specs.items():
+                roots[name] = root = Root(name, spec, prefix=f"{name}/" if len(specs) > 1 else "")
                 opened.callback(root.close)
             _refuse_nested(roots)
+            if settings.roots:
+                require_outside(Path(settings.roots).parent, roots, "The folder of the roots file")
+            if settings.state:
+                require_outside(Path(settings.state), roots, "The folder for state")
             opened.pop_all()
             return cls(roots)
 
@@ -90,16 +97,36 @@ class Roots(Mapping[str, Root]):
 
     def shown(self, root: Root, path: str) -> str:
         """As a caller writes it; the inverse of `place`."""
-        if self.only is not None:
-            return path
-        return root.name if path == "." else f"{root.name}/{path}"
+        return root.shown(path)
 
 
 def _refuse_nested(roots: Mapping[str, Root]) -> None:
     for one in roots.values():
         for other in roots.values():
-            if one is not other and Path(one.path).is_relative_to(other.path):
+            if one is not other and lies_in(Path(one.path), other):
                 raise ConfigurationError(
                     f"The root {one.name!r} lies in the root {other.name!r}: a file would have two sets of rights.",
                     hint="Give roots that lie beside each other.",
                 )
+
+
+def require_outside(path: Path, roots: Mapping[str, Root], what: str) -> None:
+    """For what decides over the roots. Raises ConfigurationError."""
+    for root in roots.values():
+        if lies_in(path.resolve(), root):
+            raise ConfigurationError(
+                f"{what} {path} lies in the root {root.name!r}, where tools come: whoever writes there would give "
+                "themselves rights.",
+                hint="Put it outside all roots.",
+            )
+
+
+def lies_in(path: Path, root: Root) -> bool:
+    """Whether a folder is the root or below it, or will be when it is made: by what the folders are, since one may
+    have two names (bind mounts, letters' cases)."""
+    mine = os.fstat(root.descriptor)
+    for folder in (path, *path.parents):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            if os.path.samestat(folder.stat(), mine):
+                return True
+    return False

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from toolservers.files.guards import Guards
-from toolward.errors import ConfigurationError
+from toolward.errors import ConfigurationError, ToolError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -91,5 +91,9 @@ def _spec(name: str, table: Any, file: Path) -> RootSpec:
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"The root {name!r} of {file} cannot be used: {error}.") from None
     amount(spec.max_bytes, f"max_bytes of the root {name!r} of {file}")
+    try:
+        spec.guards.check()
+    except ToolError as error:
+        raise ConfigurationError(f"The root {name!r} of {file} cannot be used: {error}") from None
     path = (file.parent / Path(spec.path).expanduser()).resolve()
     return msgspec.structs.replace(spec, path=str(path))

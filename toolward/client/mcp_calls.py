@@ -19,6 +19,7 @@ from toolward.types import (
     ToolResult,
 )
 from toolward.wire.errors import META_KEY, from_details
+from toolward.wire.mcp import TRUST_META
 
 Structured = TypeVar("Structured")
 
@@ -92,4 +93,7 @@ def result_of(raw: JsonObject | bytes, call: ToolCall, server: str) -> ToolResul
         text = "\n".join(piece.text for piece in found.content if isinstance(piece, TextContent))
         if (error := from_details(text, found.meta[META_KEY])) is not None:
             raise error
-    return ToolResult(found.content, structured, found.is_error)
+    said = found.meta.get(TRUST_META)
+    if said not in ("trusted", "untrusted"):
+        return ToolResult(found.content, structured, found.is_error)
+    return ToolResult(found.content, structured, found.is_error, said, trust_said=True)

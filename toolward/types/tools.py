@@ -74,12 +74,14 @@ Trust = Literal["trusted", "untrusted"]
 
 class ToolResult(msgspec.Struct, frozen=True, dict=True):
     """What a tool said. `structured_json` is any JSON value as text; `is_error` means that the tool ran and
-    reports that it failed."""
+    reports that it failed; `trust_said` that `trust` is its server's own word, which goes out over MCP, and not
+    what is taken for granted where nobody says anything."""
 
     content: tuple[Content, ...] = ()
     structured_json: bytes | None = None
     is_error: bool = False
     trust: Trust = "untrusted"
+    trust_said: bool = False
 
     @cached_property
     def structured(self) -> Json:

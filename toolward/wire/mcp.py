@@ -40,6 +40,9 @@ CALL_META = "toolward/call-id"
 HOPS_META = "toolward/hops"
 ON_BEHALF_META = "toolward/on-behalf-of"
 TIMEOUT_META = "toolward/timeout"
+TRUST_META = "toolward/trust"
+"""Of a result: `untrusted` where what it says may be anybody's (a document's), `trusted` where the operator of its
+server vouches for it. Whoever receives it decides how far to believe that."""
 
 _EMPTY = Raw(b"{}")
 # jsonrpc message > params > arguments, and the argument value's own nesting.
@@ -212,6 +215,8 @@ def call_result(result: ToolResult, era: Era, meta: JsonObject | None = None) ->
     structured = result.structured_json
     if era == "legacy" and structured is not None and not structured.lstrip().startswith(b"{"):
         structured = None  # before 2026-07-28 it could only be an object
+    if result.trust_said:
+        meta = {**(meta or {}), TRUST_META: result.trust}
     return _encode(
         _CallResult(
             content=result.content,

@@ -1,0 +1,50 @@
+"""What a change answers."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from toolservers.files.changes.renames import At
+from toolservers.files.changes.trees import READ
+from toolservers.files.text import etag_of_file
+
+
+@dataclass(frozen=True)
+class Changed:
+    """`change` is what `undo_change` takes. `etag` is of the file that stands at `path` now, None where there
+    is none; `bytes` is its size, or that of all that was copied, moved or deleted."""
+
+    path: str
+    change: str
+    etag: str | None
+    bytes: int
+    created: bool = False
+
+
+Told = Callable[[Changed], None]
+
+
+def not_told(_changed: Changed) -> None:
+    pass
+
+
+def etag_at(at: At) -> str | None:
+    """For a file whose etag its very rename changes. None where it is gone already."""
+    with suppress(OSError):
+        file = os.open(at.name, READ, dir_fd=at.folder)
+        try:
+            return etag_of_file(file)
+        finally:
+            os.close(file)
+    return None
+
+
+def etag_of_mark(mark: str) -> str | None:
+    """Of a file whose mark is made of its bytes."""
+    kind, _, value = mark.partition(" ")
+    return value if kind == "file" else None
+
+
+def is_large(mark: str) -> bool:
+    return mark.startswith("large ")

@@ -1,0 +1,200 @@
+"""Changing the bytes of a file: a new one, another version of one, more at its end."""
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from toolservers.files.changes.committing import Committer, new_id
+from toolservers.files.changes.copies import copy_data, make_alike
+from toolservers.files.changes.journal import Change
+from toolservers.files.changes.outcome import Changed, Told, etag_at
+from toolservers.files.changes.renames import At
+from toolservers.files.changes.staging import inherit_group, staged_file, write_all
+from toolservers.files.changes.trees import READ, file_mark, size_on_disk, survey
+from toolservers.files.refusals import shown
+from toolservers.files.root import Parent, require_plain
+from toolservers.files.text import HEAD, MAX_FILE, etag_of, etag_of_file, read_whole
+from toolward.errors import ToolError
+
+
+class Writing(NamedTuple):
+    """One change of one file: `own` is the folder where it is prepared, `parent` where the file is or shall be."""
+
+    committer: Committer
+    own: int
+    parent: Parent
+    told: Told
+
+    @property
+    def target(self) -> At:
+        return At(self.parent.descriptor, self.parent.name)
+
+    @property
+    def path(self) -> str:
+        """As a caller writes it."""
+        return self.committer.shown(self.parent.path)
+
+    def create(self, data: bytes) -> Changed:
+        _require_small(self.path, len(data))
+        if self.target.status() is not None:
+            raise _is_there(self.path)
+        self.committer.require_room(len(data), self.own)
+        change_id, etag = new_id(), etag_of(data)
+        changed = Changed(self.path, change_id, etag, len(data), created=True)
+        with staged_file(At(self.own, change_id), 0o666) as staged:
+            inherit_group(staged.descriptor, self.parent.descriptor)
+            write_all(staged.descriptor, data)
+            os.fsync(staged.descriptor)
+            change = Change(
+                change_id,
+                "created",
+                "put",
+                self.parent.path,
+                kept=change_id,
+                inode=staged.inode,
+                mark=file_mark(etag),
+            )
+            change = change._replace(adds=len(data))
+            self.committer.commit(change, self.own, staged.at, self.target, lambda: self.told(changed))
+        return changed
+
+    def replace(
+        self, transform: Callable[[bytes], bytes], etag: str | None, action: str, *, require: bool
+    ) -> Changed:
+        with _opened(self.parent, self.path) as old:
+            data = read_whole(old.descriptor)
+            if data is None:
+                raise _too_large(self.path, os.fstat(old.descriptor).st_size)
+            _require_etag(self.path, etag, etag_of(data), require=require)
+            return self._swap(old, data, transform(data), action)
+
+    def append(self, tail: Callable[[bytes], bytes], etag: str | None) -> Changed:
+        try:
+            opened = _opened(self.parent, self.path)
+        except FileNotFoundError:
+            _require_etag(self.path, etag, None)
+            return self.create(tail(b""))
+        with opened as old:
+            data = read_whole(old.descriptor)
+            _require_etag(self.path, etag, etag_of_file(old.descriptor))
+            more = tail(os.pread(old.descriptor, HEAD, 0) if data is None else data)
+            if data is None or len(data) + len(more) > MAX_FILE:
+                return self._grow(old, more)
+            return self._swap(old, data, data + more, "appended to")
+
+    def _swap(self, old: "_Opened", before: bytes, data: bytes, action: str) -> Changed:
+        _require_small(self.path, len(data))
+        self.committer.require_room(len(data), self.own)
+        change_id, etag = new_id(), etag_of(data)
+        changed = Changed(self.path, change_id, etag, len(data))
+        with staged_file(At(self.own, change_id)) as staged:
+            write_all(staged.descriptor, data)
+            make_alike(staged.descriptor, old.descriptor, owner=True)
+            os.fsync(staged.descriptor)
+            change = Change(
+                change_id,
+                action,
+                "swap",
+                self.parent.path,
+                kept=change_id,
+                inode=staged.inode,
+                mark=file_mark(etag),
+            )
+            change = change._replace(kept_bytes=len(before), adds=len(data))
+            mark = file_mark(etag_of(before))
+            self.committer.commit(
+                change, self.own, staged.at, self.target, lambda: self.told(changed), _still(mark)
+            )
+        return changed
+
+    def _grow(self, old: "_Opened", more: bytes) -> Changed:
+        """A large file, by a copy of it: whole or not at all, like a small one."""
+        change_id, before = new_id(), os.fstat(old.descriptor)
+        size = before.st_size + len(more)
+        self.committer.require_room(size_on_disk(before) + len(more), self.own)
+        changed = Changed(self.path, change_id, None, size)
+        with staged_file(At(self.own, change_id)) as staged:
+            copy_data(old.descriptor, staged.descriptor)
+            os.lseek(staged.descriptor, 0, os.SEEK_END)
+            write_all(staged.descriptor, more)
+            make_alike(staged.descriptor, old.descriptor, owner=True)
+            os.fsync(staged.descriptor)
+            mark = survey(staged.at).mark
+            change = Change(
+                change_id,
+                "appended to",
+                "swap",
+                self.parent.path,
+                kept=change_id,
+                inode=staged.inode,
+                mark=mark,
+            )
+            after = size_on_disk(os.fstat(staged.descriptor))
+            change = change._replace(kept_bytes=size_on_disk(before), adds=after)
+            still = _still(survey(self.target).mark)
+            self.committer.commit(change, self.own, staged.at, self.target, lambda: self.told(changed), still)
+        return replace(changed, etag=etag_at(self.target))
+
+
+class _Opened(NamedTuple):
+    descriptor: int
+
+    def __enter__(self) -> "_Opened":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self.descriptor)
+
+
+def _opened(parent: Parent, path: str) -> _Opened:
+    """The file itself, for reading: by the folder's descriptor, never through a link. Raises OSError, ToolError."""
+    opened = _Opened(os.open(parent.name, READ, dir_fd=parent.descriptor))
+    try:
+        status = os.fstat(opened.descriptor)
+        require_plain(status, path)
+        if not status.st_mode & 0o222:  # a rename would not mind
+            raise PermissionError(errno.EACCES, "is read-only", path)
+    except BaseException:
+        os.close(opened.descriptor)
+        raise
+    return opened
+
+
+def _still(mark: str) -> Callable[[At, At], bool]:
+    """What was swapped out is what was read: nobody changed or replaced it meanwhile."""
+    return lambda source, _target: survey(source).mark == mark
+
+
+def _require_etag(path: str, etag: str | None, present: str | None, *, require: bool = False) -> None:
+    if etag is None and require:
+        raise ToolError(
+            f"The etag is needed to overwrite {shown(path)}: `read_file` it first, so that nothing is replaced "
+            "unseen."
+        )
+    if etag is not None and etag != present:
+        now = "there is no such file" if present is None else f"its etag is {present} now"
+        raise ToolError(
+            f"{shown(path)} is not the version {etag[:40]!r}: {now}. `read_file` it again, decide on what it is "
+            "now, and give that etag."
+        )
+
+
+def _require_small(path: str, size: int) -> None:
+    if size > MAX_FILE:
+        raise _too_large(path, size)
+
+
+def _too_large(path: str, size: int) -> ToolError:
+    return ToolError(
+        f"{shown(path)} has, or would have, {size:,} bytes; files of at most {MAX_FILE:,} are written. Larger ones "
+        "can be read in parts, appended to, copied, moved and deleted."
+    )
+
+
+def _is_there(path: str) -> ToolError:
+    return ToolError(
+        f"{shown(path)} exists already; to replace it, `read_file` it and give mode `overwrite` and its etag; "
+        "to add at its end, give mode `append`."
+    )

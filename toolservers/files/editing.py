@@ -1,0 +1,84 @@
+"""What `edit_file` answers: where the replacements were made, or, for a dry run, what they would be."""
+
+import os
+from collections.abc import Callable, Sequence
+
+from toolservers.files.changes import Changed, Changes
+from toolservers.files.diffs import unified_diff
+from toolservers.files.edits import Edit, Edited, edited, require_edits
+from toolservers.files.refusals import shown
+from toolservers.files.roots import Roots
+from toolservers.files.text import MAX_FILE, etag_of, read_whole
+from toolward.errors import ToolError
+
+MAX_LINES = 20
+"""Lines of one edit that are told."""
+
+
+def edit(
+    roots: Roots,
+    changes: Changes,
+    path: str,
+    edits: Sequence[Edit],
+    etag: str | None,
+    told: Callable[[Changed, str], None],
+) -> str:
+    """Blocking. `told` is called just before the effect, with what will be answered. Raises ToolError."""
+    require_edits(edits)
+    places = ""
+
+    def transform(data: bytes) -> bytes:
+        nonlocal places
+        done, after = _edited(data, edits, path)
+        places = _places(done)
+        return after
+
+    def answer(changed: Changed) -> str:
+        facts = f"{changed.bytes:,} bytes, etag {changed.etag}, change {changed.change}"
+        return f"[{changed.path}: edited, now {facts}; {places}]"
+
+    changed = changes.replace(
+        roots.place(path), transform, etag, lambda changed: told(changed, answer(changed))
+    )
+    return answer(changed)
+
+
+def dry_run(roots: Roots, path: str, edits: Sequence[Edit], etag: str | None) -> tuple[str, str]:
+    """Blocking: the diff, and the line of facts. Raises ToolError for all that `edit` would refuse but what lies
+    with the system: rights, and room."""
+    require_edits(edits)
+    root, inside = roots.place(path)
+    with root.file(inside) as file:
+        root.require_changeable(file.path)
+        data = read_whole(file.descriptor)
+        if data is None:
+            size = os.fstat(file.descriptor).st_size
+            raise ToolError(f"{shown(path)} has {size:,} bytes; files of at most {MAX_FILE:,} are edited.")
+        if etag is not None and etag != etag_of(data):
+            raise ToolError(
+                f"{shown(path)} is not the version {etag[:40]!r}: its etag is {etag_of(data)} now; "
+                "`read_file` it again."
+            )
+        done, after = _edited(data, edits, path)
+        name = roots.shown(root, inside)
+        facts = f"it would have {len(after):,} bytes, etag {etag_of(after)}; {_places(done)}"
+        return unified_diff(done, name), f"[{name}: dry run, nothing was changed; {facts}]"
+
+
+def _edited(data: bytes, edits: Sequence[Edit], path: str) -> tuple[Edited, bytes]:
+    done, after = edited(data, edits, path)
+    if after == data:
+        raise ToolError(
+            f"{shown(path)} would stay as it is: `old` and `new` differ in ends of lines alone, and both are "
+            "written with those of the file."
+        )
+    return done, after
+
+
+def _places(done: Edited) -> str:
+    told: list[str] = []
+    for number, lines in sorted(done.lines().items()):
+        shown_lines = ", ".join(f"{line:,}" for line in lines[:MAX_LINES])
+        more = f" and {len(lines) - MAX_LINES:,} more" if len(lines) > MAX_LINES else ""
+        told.append(f"edit {number}: line{'s' * (len(lines) > 1)} {shown_lines}{more}")
+    return "; ".join(told)

@@ -1,0 +1,100 @@
+"""What `read_file` answers: a window of text or an image, and one line of facts."""
+
+import os
+from collections.abc import Callable
+
+from toolservers.files.kinds import image_type
+from toolservers.files.large import LargeFile
+from toolservers.files.refusals import shown
+from toolservers.files.roots import Roots
+from toolservers.files.text import (
+    HEAD,
+    EndOfLine,
+    Text,
+    decode,
+    end_name,
+    etag_of,
+    read_whole,
+    weak_etag,
+)
+from toolservers.files.windows import Asked, Window, window
+from toolward.errors import ToolError
+from toolward.types import Content, ImageContent, TextContent, ToolResult
+
+MAX_IMAGE = 5_000_000
+"""Bytes of an image that is shown, which is what models take."""
+
+
+def read(roots: Roots, path: str, asked: Asked, check: Callable[[], object]) -> ToolResult:
+    """Blocking; `check` may raise, which stops the reading of a large file. Raises ToolError."""
+    root, inside = roots.place(path)
+    with root.file(inside) as file:
+        name = roots.shown(root, inside)
+        before = os.fstat(file.descriptor)
+        data = read_whole(file.descriptor)
+        head = os.pread(file.descriptor, 16, 0) if data is None else data[:16]
+        kind = image_type(head)
+        if kind is not None:
+            return _image(data, kind, name)
+        if data is not None:
+            return _small(data, name, asked)
+        return _large(file.descriptor, before, name, asked, check)
+
+
+def _small(data: bytes, name: str, asked: Asked) -> ToolResult:
+    text = decode(data, name)
+    found = window(text, asked)
+    facts = [f"{len(data):,} bytes", *_form(str(text.encoding), text.end_of_line), f"etag {etag_of(data)}"]
+    return _answer(found, name, facts, [_last_line(text)] if found.following is None else [])
+
+
+def _large(
+    descriptor: int, before: os.stat_result, name: str, asked: Asked, check: Callable[[], object]
+) -> ToolResult:
+    file = LargeFile(descriptor, name, check)
+    found, escaped = file.window(asked)
+    after = os.fstat(descriptor)
+    facts = [
+        f"{after.st_size:,} bytes",
+        *_form(str(file.encoding), file.end_of_line),
+        f"judged by the first {HEAD // 1024} KB",
+        f"etag {weak_etag(after)} (weak: not of the bytes)",
+    ]
+    notes: list[str] = []
+    if escaped:
+        notes.append(rf"{escaped:,} bytes that are no text are shown as \xNN")
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        notes.append("it was changed while it was read")
+    return _answer(found, name, facts, notes)
+
+
+def _image(data: bytes | None, kind: str, name: str) -> ToolResult:
+    if data is None or len(data) > MAX_IMAGE:
+        raise ToolError(
+            f"{shown(name)} is an image ({kind}) of more than {MAX_IMAGE:,} bytes; only smaller ones can be shown."
+        )
+    facts = f"[{name}: {len(data):,} bytes, {kind}, etag {etag_of(data)}]"
+    return ToolResult(content=(ImageContent(data, kind), TextContent(facts)))
+
+
+def _form(encoding: str, end: EndOfLine) -> list[str]:
+    return [encoding, *([f"ends of lines {end_name(end)}"] if end else [])]
+
+
+def _last_line(text: Text) -> str:
+    ended = not text.text or text.text.endswith(text.terminator)
+    return "" if ended else "no end after the last line"
+
+
+def _answer(found: Window, name: str, facts: list[str], notes: list[str]) -> ToolResult:
+    # Not as structured content: clients that get any show it to the model instead of the text.
+    lines = (
+        f"line {found.first:,}" if found.first == found.last else f"lines {found.first:,} to {found.last:,}"
+    )
+    if found.total is not None:
+        lines += f" of {found.total:,}"
+    told = [", ".join(facts), *([lines] if found.text else []), *filter(None, notes)]
+    if found.following is not None:
+        told.append(f"next {found.following}")
+    pieces: list[Content] = [TextContent(found.text)] if found.text else []
+    return ToolResult(content=(*pieces, TextContent(f"[{name}: {'; '.join(told)}]")))
