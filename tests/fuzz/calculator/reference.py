@@ -137,7 +137,7 @@ def _whole_power(base: Number, times: int) -> Number:
     if isinstance(base, Fraction):
         if base == 0 and times < 0:
             raise Undefined
-        if base not in (0, 1, -1) and abs(times) * _length(base) > _LARGEST + 2:
+        if base not in (0, 1, -1) and min(abs(times), 10**100) * _length(base) > _LARGEST + 2:
             raise Huge
     elif times < 0:
         _sign(base)
