@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz conformance chaos chaos-kit interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm \
+.PHONY: help install demo up test fuzz conformance chaos chaos-kit race interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -64,6 +64,9 @@ bench-gateway: install  ## what a hop through the gateway costs, beside nginx an
 bench-crm: install  ## what the CRM costs: calls by tool, worlds made, reset and restored; SQLite and PostgreSQL
 	@$(BIN)/python -m benchmarks.crm
 
+bench-files: install  ## our own hunks as edits of files, beside npm's server-filesystem (npm needed); 10 GB read at both ends
+	@$(BIN)/python -m benchmarks.files
+
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults
 
@@ -74,6 +77,9 @@ chaos-kit: install  ## kill two tool servers 200 times each in keyed calls, and 
 	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 2 --timeout 3600 -rP tests/integration/test_kills.py
 	@TOOLWARD_EVERY_STEP=1 TOOLWARD_MODEL_EXAMPLES=300 $(BIN)/pytest -n 2 --timeout 3600 \
 		tests/unit/test_files_kills.py tests/unit/test_files_model.py
+
+race: install  ## use the file tools for 20 s while another process exchanges folders and links under their hands
+	@TOOLWARD_RACE_SECONDS=10 $(BIN)/pytest -n 0 -rP tests/unit/test_files_race.py
 
 chaos: install  ## kill a gateway at every point of twelve scenarios: some 1,700 kills, at most 50 minutes
 	@$(BIN)/python -m tests.chaos --seconds 3000

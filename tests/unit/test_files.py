@@ -9,8 +9,7 @@ import anyio
 import pytest
 
 from tests.unit.files_calls import call, etag, pieces, refused
-from toolservers.files.root import MAX_FILE
-from toolservers.files.tools import MAX_CHARACTERS, MAX_ENTRIES, Settings, server
+from toolservers.files.tools import MAX_ENTRIES, Settings, server
 from toolward.errors import InvalidArguments
 from toolward.types import ToolResult
 
@@ -69,56 +68,14 @@ async def test_listing_what_is_not_a_folder_says_what_to_do(root: Path) -> None:
     assert "'b' does not exist; `list_files` shows" in await refused("list_files", path="b")
 
 
-# --- reading
-
-
-async def test_a_file_is_read_exactly_and_once(root: Path) -> None:
-    text = "one\r\ntwo\n\ttäglich 🙂"
-    (root / "a.txt").write_bytes(text.encode())
-    result = await call("read_file", path="a.txt")
-    read, facts = pieces(result)
-    assert read == text
-    assert facts.startswith(f"[a.txt: {len(text.encode())} bytes, etag ")
-    assert "next_offset" not in facts
-    assert result.structured_json is None
-
-
-async def test_a_long_file_is_read_in_pieces_that_make_it_whole(root: Path) -> None:
-    text = "".join(f"Zeile {number} äöü\n" for number in range(4000))
-    (root / "long.txt").write_text(text)
-    read, offset = "", 0
-    for _ in range(1 + len(text) // MAX_CHARACTERS):
-        piece, facts = pieces(await call("read_file", path="long.txt", offset=offset))
-        assert len(piece) <= MAX_CHARACTERS
-        read += piece
-        if "next_offset" not in facts:
-            break
-        offset = int(facts.partition("next_offset ")[2].rstrip("]"))
-    assert read == text
-    assert "behind the end" in await refused("read_file", path="long.txt", offset=len(text) + 1)
-
-
-async def test_an_empty_file_has_only_its_facts(root: Path) -> None:
-    (root / "empty").touch()
-    assert pieces(await call("read_file", path="empty")) == ["[empty: 0 bytes, etag e3b0c44298fc1c14]"]
-
-
-async def test_what_is_not_text_is_refused_with_the_place(root: Path) -> None:
-    (root / "image").write_bytes(b"abc\xff\xd8")
-    assert "'image' is not UTF-8 text (byte 0xff at 3)" in await refused("read_file", path="image")
-
-
-async def test_a_file_that_is_too_large_is_refused_before_it_is_read(root: Path) -> None:
-    with (root / "sparse").open("wb") as file:
-        file.truncate(10 * 2**30)
-    assert f"at most {MAX_FILE:,}" in await refused("read_file", path="sparse")
+# --- arguments
 
 
 async def test_arguments_are_checked(root: Path) -> None:
     with pytest.raises(InvalidArguments, match="did you mean 'path'"):
         await call("read_file", pathh="a")
-    with pytest.raises(InvalidArguments, match="/offset"):
-        await call("read_file", path="a", offset=-1)
+    with pytest.raises(InvalidArguments, match="/column"):
+        await call("read_file", path="a", column=0)
     with pytest.raises(InvalidArguments, match="/mode"):
         await call("write_file", path="a", content="", mode="replace")
 

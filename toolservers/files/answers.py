@@ -31,6 +31,11 @@ class Answer:
     def next_offset(self) -> int | None:
         return self._offset + self.shown if self.full else None
 
+    @property
+    def room(self) -> int:
+        """Matches until it is full."""
+        return self._offset + MAX_MATCHES + 1 - self.seen
+
     def takes(self, path: str, line: Line) -> bool:
         """Lines of one path after another, in their order; False once it is full."""
         if path != self._path:

@@ -28,16 +28,33 @@ class Block(NamedTuple):
     end: int
 
 
-def blocks(
-    descriptor: int, size: int, path: str, *, block: int = BLOCK, longest: int = MAX_LINE
-) -> Iterator[Block]:
-    """`size` bytes of a regular file. Raises NotText at once, OSError."""
+class Source(NamedTuple):
+    """An opened file that is text. `data`, in UTF-8, is None where it is larger than goes through memory: then
+    it is judged by its head. `old_mac`: lines end with a lone `\\r`."""
+
+    descriptor: int
+    size: int
+    encoding: Encoding
+    old_mac: bool
+    data: bytes | None
+
+
+def source(descriptor: int, size: int, path: str) -> Source:
+    """`size` bytes of a regular file are read from it. Raises NotText, OSError."""
     data = read_whole(descriptor)
-    if data is not None:
-        encoding = encoding_of(data, path)
-        return _cut(_slices(_with_feeds(_utf8(data, encoding)), block), longest)
-    head = os.pread(descriptor, HEAD, 0)
-    return _cut(_streamed(descriptor, size, encoding_of(head, path, whole=False), head, block), longest)
+    head = os.pread(descriptor, HEAD, 0) if data is None else data
+    encoding = encoding_of(head, path, whole=data is not None)
+    text = _utf8(head, encoding)
+    old_mac = b"\r" in text and b"\n" not in text
+    return Source(descriptor, size, encoding, old_mac, None if data is None else text)
+
+
+def blocks(source: Source, *, block: int = BLOCK, longest: int = MAX_LINE) -> Iterator[Block]:
+    """Raises OSError."""
+    texts = (
+        _streamed(source, block) if source.data is None else _slices(_with_feeds(source.data, source), block)
+    )
+    return _cut(texts, longest)
 
 
 def _utf8(data: bytes, encoding: Encoding) -> bytes:
@@ -45,10 +62,10 @@ def _utf8(data: bytes, encoding: Encoding) -> bytes:
     return data if encoding.codec == "utf-8" else data.decode(encoding.codec, "replace").encode()
 
 
-def _with_feeds(text: bytes) -> bytes:
-    if b"\r" not in text:
+def _with_feeds(text: bytes, source: Source) -> bytes:
+    if b"\r" not in text:  # much faster than `replace`, which looks for the pair
         return text
-    return text.replace(b"\r\n", b"\n") if b"\n" in text else text.replace(b"\r", b"\n")
+    return text.replace(b"\r", b"\n") if source.old_mac else text.replace(b"\r\n", b"\n")
 
 
 def _slices(text: bytes, size: int) -> Iterator[bytes]:
@@ -59,17 +76,17 @@ def _slices(text: bytes, size: int) -> Iterator[bytes]:
         yield text[start : start + size]
 
 
-def _streamed(descriptor: int, size: int, encoding: Encoding, head: bytes, block: int) -> Iterator[bytes]:
-    """The file's ends of lines are judged by its head."""
-    old_mac = b"\r" in (start := _utf8(head, encoding)) and b"\n" not in start
-    decoder = codecs.getincrementaldecoder(encoding.codec)("replace")
-    position, held = len(encoding.bom), b""  # held: a `\r` whose `\n` may come
-    while position < size and (data := os.pread(descriptor, min(block, size - position), position)):
+def _streamed(source: Source, block: int) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(source.encoding.codec)("replace")
+    is_utf8 = source.encoding.codec == "utf-8"
+    position, held = len(source.encoding.bom), b""  # held: a `\r` whose `\n` may come
+    while position < source.size and (
+        data := os.pread(source.descriptor, min(block, source.size - position), position)
+    ):
         position += len(data)
-        text = held + (data if encoding.codec == "utf-8" else decoder.decode(data).encode())
-        held = b"\r" if text.endswith(b"\r") and not old_mac else b""
-        text = text[: len(text) - len(held)]
-        yield text.replace(b"\r", b"\n") if old_mac else text.replace(b"\r\n", b"\n")
+        text = held + (data if is_utf8 else decoder.decode(data).encode())
+        held = b"\r" if text.endswith(b"\r") and not source.old_mac else b""
+        yield _with_feeds(text[: len(text) - len(held)], source)
     yield held + decoder.decode(b"", final=True).encode()
 
 

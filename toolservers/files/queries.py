@@ -65,9 +65,6 @@ class Query:
 
     def first(self, block: bytes, start: int, end: int) -> tuple[int, int] | None:
         """Where the first match lies in these bytes of a block of lines of UTF-8, and never over an end of line."""
-        if not self.regex and not self.ignore_case:
-            found = block.find(self._bytes, start, end)
-            return None if found < 0 else (found, found + len(self._bytes))
         if self._by_line:
             return self._first_by_line(block, start, end)
         match = self._compiled.search(block, start, end)

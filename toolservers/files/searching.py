@@ -3,14 +3,16 @@
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
+from toolservers.files import ripgrep
 from toolservers.files.answers import Answer
-from toolservers.files.blocks import MAX_LINE, Block, blocks
+from toolservers.files.blocks import MAX_LINE, Block, Source, blocks, source
 from toolservers.files.globs import matcher
 from toolservers.files.listing import inside
-from toolservers.files.matching import matching_lines
+from toolservers.files.matching import Line, matching_lines
 from toolservers.files.names import one_line
 from toolservers.files.queries import Query
 from toolservers.files.root import READ, Opened, Root
@@ -109,31 +111,54 @@ class _Searching:
             self._skipped.add(why, shown)
             return True
         try:
-            found = blocks(opened.descriptor, opened.status.st_size, shown)
+            found = source(opened.descriptor, opened.status.st_size, shown)
         except NotText:
             self._skipped.add("binary", shown)
             return True
         self._files += 1
-        for line in matching_lines(self._watched(found, shown), self._search.query, self._search.context):
-            if not self._answer.takes(shown, line):
-                return False
+        with closing(self._lines(found, shown)) as lines:
+            for line in lines:
+                if not self._answer.takes(shown, line):
+                    return False
         if _state(os.fstat(opened.descriptor)) != _state(opened.status):
             self._skipped.add("changed while it was searched", shown)
         return not self._stopped_in
+
+    def _lines(self, found: Source, shown: str) -> Generator[Line]:
+        query, context, last = self._search.query, self._search.context, 0
+        if ripgrep.suits(found, query):
+            try:
+                for line in ripgrep.lines(
+                    found, query, context, self._answer.room, lambda: self._goes_on(shown)
+                ):
+                    yield line
+                    last = line.number
+                self._bytes += os.lseek(found.descriptor, 0, os.SEEK_CUR)  # how far it read
+                return
+            except ripgrep.Failed:
+                pass  # ours goes on behind the last line
+        for line in matching_lines(self._watched(blocks(found), shown), query, context):
+            if line.number > last:
+                yield line
 
     def _watched(self, found: Iterator[Block], shown: str) -> Iterator[Block]:
         """Until patience ends."""
         in_pieces = False
         for block in found:
-            if self._patience.over():
-                self._stopped_in = shown
+            if not self._goes_on(shown):
                 return
             self._bytes += block.end - block.start
-            if block.end < len(block.text) and not in_pieces:
+            if block.end < len(block.text) and self._search.query.regex and not in_pieces:
                 in_pieces = True
                 self._skipped.add(f"only in pieces: lines over {MAX_LINE:,} bytes", shown)
-            self._tell()
             yield block
+
+    def _goes_on(self, shown: str) -> bool:
+        if self._patience.over():
+            self._stopped_in = shown
+            return False
+        self._tell()
+        return True
 
     def _tell(self) -> None:
         now = time.monotonic()

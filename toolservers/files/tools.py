@@ -6,12 +6,12 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from anyio import from_thread
-from anyio.from_thread import check_cancelled
 from anyio.to_thread import run_sync
 from pydantic import Field
 
-from toolservers.files import contents, reading, resources
+from toolservers.files import contents, editing, reading, resources
 from toolservers.files.changes import Changed, Changes, Told
+from toolservers.files.edits import Edit
 from toolservers.files.keys import open_keys, state_folder
 from toolservers.files.listing import listed
 from toolservers.files.queries import Query
@@ -24,7 +24,7 @@ from toolservers.files.walking import Patience
 from toolservers.files.windows import Asked
 from toolward.errors import ToolError
 from toolward.kit import Context, Effect, Effects, Evidence, NotDone, ToolServer
-from toolward.types import Principal, ResourceBody, ToolCall, ToolResult
+from toolward.types import Principal, ResourceBody, TextContent, ToolCall, ToolResult
 
 READS = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 WRITES = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": False}
@@ -88,7 +88,46 @@ async def read_file(
     The text comes first, exactly as it is in the file; then one line in brackets with size, encoding, ends of
     lines, etag, which lines these are, and the `next` line (and column) where there is more.
     """
-    return await run_sync(reading.read, ctx.state.roots, path, Asked(line, count, column), check_cancelled)
+    return await run_sync(
+        reading.read, ctx.state.roots, path, Asked(line, count, column), from_thread.check_cancelled
+    )
+
+
+@dataclass(frozen=True)
+class Editing(Evidence[Files]):
+    """An edited file on its way to where it shall stand, and what is answered when it has got there."""
+
+    changed: Changed
+    answer: str
+
+    async def recover(self, state: Files) -> ToolResult | NotDone:
+        done = await run_sync(state.changes.recover, self.changed)
+        return NotDone() if done is None else ToolResult((TextContent(self.answer),))
+
+
+@server.tool(title="Edit file", annotations=WRITES)
+async def edit_file(
+    ctx: Context[Files],
+    effect: Effect[Editing],
+    path: Annotated[str, "such as `notes/today.md`"],
+    edits: Annotated[list[Edit], "`old` exactly as in the file, `new`, and at how many places"],
+    etag: Annotated[str | None, "refuse where the file is another version"] = None,
+    dry_run: Annotated[bool, "change nothing, show the diff"] = False,
+) -> ToolResult:
+    """Replace exact pieces of a text file: all edits, each against the file as it is now, or none.
+
+    `old` must stand at exactly `count` places, all of which are replaced. Encoding and ends of lines stay: `\\n`
+    means the file's own.
+    """
+    if dry_run:
+        told = await run_sync(editing.dry_run, ctx.state.roots, path, edits, etag)
+        return ToolResult(tuple(map(TextContent, told)))
+
+    def before(changed: Changed, answer: str) -> None:
+        from_thread.run(effect.begin, Editing(changed, answer))
+
+    answer = await run_sync(editing.edit, ctx.state.roots, ctx.state.changes, path, edits, etag, before)
+    return ToolResult((TextContent(answer),))
 
 
 @server.tool(title="List a folder", annotations=READS)
