@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz conformance chaos chaos-kit race interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm \
+.PHONY: help install demo up test fuzz conformance chaos chaos-kit race interop bench-doors bench-policy bench-catalog bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -63,6 +63,9 @@ bench-gateway: install  ## what a hop through the gateway costs, beside nginx an
 
 bench-crm: install  ## what the CRM costs: calls by tool, worlds made, reset and restored; SQLite and PostgreSQL
 	@$(BIN)/python -m benchmarks.crm
+
+bench-files: install  ## our own hunks as edits of files, beside npm's server-filesystem (npm needed); 10 GB read at both ends
+	@$(BIN)/python -m benchmarks.files
 
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults

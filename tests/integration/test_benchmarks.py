@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.files.__main__ import measure as measure_files
+from benchmarks.files.__main__ import tables as files_tables
 from benchmarks.gateway import configured, layers, load, processes
 from benchmarks.gateway.__main__ import MEASURED
 from benchmarks.gateway.parts import Bounds, Compared
@@ -148,3 +150,14 @@ def test_the_crm_can_be_measured() -> None:
     named = {what.partition(",")[0].partition(" ")[0] for what in found}
     tools = {tool.name for tool in asyncio.run(crm.list_tools(Principal("anybody"))).tools}
     assert tools | {"reset_world", "save_snapshot", "restore_snapshot", "diff_world", "made"} == named
+
+
+async def test_hunks_as_edits_can_be_measured(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in ("init -q", "add .", "commit -q -m 1", "commit -q -m 2 -a"):
+        (tmp_path / "a.txt").write_text("".join(f"{words} {number}\n" for number in range(9)))
+        await asyncio.to_thread(subprocess.run, [*git, *words.split()], check=True, timeout=60)
+    replayed, ends = await measure_files(tmp_path, 2, peer=False, gigabytes=1)
+    assert [(row.hunks, row.right) for row in replayed] == [(1, 1)] * 4
+    assert [row.lines for row in ends] == [50, 50]
+    assert "| UTF-8, `\\n` | toolward | 1 of 1 (100.0%) | 0 | 0 |" in files_tables(replayed, ends, 1)

@@ -85,7 +85,9 @@ async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
         await opened.enter_async_context(calculator.running())
         await opened.enter_async_context(search.running())
         await opened.enter_async_context(crm.running(CrmSettings(folder / "crm.db")))
-        await opened.enter_async_context(files.running(FilesSettings(folder / "root", state=folder / "state")))
+        await opened.enter_async_context(
+            files.running(FilesSettings(folder / "root", state=folder / "state"))
+        )
         yield Desk(await offered())
 
 
