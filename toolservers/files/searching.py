@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from toolservers.files import ripgrep
 from toolservers.files.answers import Answer
-from toolservers.files.blocks import MAX_LINE, Block, Source, blocks, source
+from toolservers.files.blocks import BLOCK, MAX_LINE, Block, Source, blocks, source
 from toolservers.files.globs import matcher
 from toolservers.files.listing import inside
 from toolservers.files.matching import Line, matching_lines
@@ -137,7 +137,9 @@ class _Searching:
                 return
             except ripgrep.Failed:
                 pass  # ours goes on behind the last line
-        for line in matching_lines(self._watched(blocks(found), shown), query, context):
+        longest = min(MAX_LINE, query.reach)
+        cut = blocks(found, block=min(BLOCK, longest), longest=longest)
+        for line in matching_lines(self._watched(cut, shown), query, context):
             if line.number > last:
                 yield line
 
@@ -150,7 +152,7 @@ class _Searching:
             self._bytes += block.end - block.start
             if block.end < len(block.text) and self._search.query.regex and not in_pieces:
                 in_pieces = True
-                self._skipped.add(f"only in pieces: lines over {MAX_LINE:,} bytes", shown)
+                self._skipped.add(f"only in pieces: lines over {block.end - block.start:,} bytes", shown)
             yield block
 
     def _goes_on(self, shown: str) -> bool:
