@@ -116,13 +116,15 @@ class OwnFolder:
                     raise self._busy()
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+            if not os.fstat(file).st_nlink:  # it was removed, and others may lock a new one
+                raise self._busy()
             yield
         finally:
             os.close(file)
 
     def _busy(self) -> Unavailable:
         return Unavailable(
-            f"Other changes of the root {self._root.name!r} have been under way for {WAIT:.0f} seconds.",
+            f"Other changes of the root {self._root.name!r} are under way, for up to {WAIT:.0f} seconds.",
             hint="Nothing was changed; try again later.",
         )
 
