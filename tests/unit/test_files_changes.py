@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.files_changes import Folder, Tree, quick_folder
-from toolservers.files.changes import Changed, own_folder, quota, renames, trees
+from toolservers.files.changes import Changed, own_folder, quota, renames, trees, writing
+from toolservers.files.changes.outcome import not_told
 from toolservers.files.text import MAX_FILE, etag_of
 from toolward.errors import ConfigurationError, ToolError
 
@@ -517,13 +518,22 @@ def test_ten_gigabytes_are_changed_in_flat_memory(folder: Folder) -> None:
     assert f"{MAX_FILE:,}" in refused(lambda: changes.create(folder("b"), bytes(MAX_FILE + 1)))
 
 
-def test_a_large_file_that_is_changed_while_it_grows_stays_as_it_is(folder: Folder) -> None:
-    with (folder.path / "big").open("wb") as file:
-        file.truncate(2 * MAX_FILE)
+@pytest.mark.parametrize("when", ["while it is copied", "before it is exchanged"])
+@pytest.mark.parametrize("size", [MAX_FILE, 2 * MAX_FILE])
+def test_a_large_file_that_is_changed_while_it_grows_stays_as_it_is(
+    folder: Folder, when: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder.path / "big"
+    with path.open("wb") as file:
+        file.truncate(size)
 
-    def told(_changed: Changed) -> None:
-        with (folder.path / "big").open("ab") as file:
+    def theirs(*_arguments: object, **_named: object) -> None:
+        with path.open("ab") as file:
             file.write(b"theirs")
 
+    if when == "while it is copied":
+        monkeypatch.setattr(writing, "make_alike", theirs)
+    told = theirs if when == "before it is exchanged" else not_told
     refused(lambda: folder.changes.append(folder("big"), lambda _head: b"mine", None, told))
-    assert (folder.path / "big").stat().st_size == 2 * MAX_FILE + len(b"theirs")
+    assert path.stat().st_size == size + len(b"theirs")
+    assert folder.kept() == []

@@ -13,7 +13,6 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
-from toolservers.files.changes.renames import At
 from toolservers.files.containment import FOLDER
 from toolservers.files.guards import STATE
 from toolservers.files.root import Root
@@ -36,9 +35,6 @@ class OwnFolder:
         self._turn = threading.Lock()
         self._looked = False
         self.is_new = False  # whether the journal's part was just made, so that nothing is in it any more
-
-    def is_there(self) -> bool:
-        return At(self._root.descriptor, STATE).status() is not None
 
     @contextmanager
     def locked(self) -> Generator[int]:
