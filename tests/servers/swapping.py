@@ -75,7 +75,7 @@ def main(root: Path, outside: Path) -> None:
         for how in (hard(outside / "secret.txt"), Path.unlink, file, Path.unlink):
             with suppress(OSError):
                 how(flickering)
-        if not count % 64 and select.select([sys.stdin], [], [], 0)[0]:
+        if select.select([sys.stdin], [], [], 0)[0]:
             if not sys.stdin.readline():
                 return
             print(count, flush=True)

@@ -5,13 +5,13 @@
 """
 
 import os
+import random
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Generator
 from contextlib import suppress
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def reading(path: str, folder: str) -> list[tuple[str, dict[str, Any]]]:
         ("search_text", {"path": folder, "query": "of-some"}),
         ("search_text", {"path": path, "query": "of-some"}),
         ("edit_file", {"path": path, "edits": [{"old": "of-somebody-x", "new": "x"}]}),
-        ("edit_file", {"path": path, "edits": [{"old": "mine", "new": "mine"}], "dry_run": True}),
+        ("edit_file", {"path": path, "edits": [{"old": "mine", "new": "ours"}], "dry_run": True}),
     ]
 
 
@@ -124,11 +124,14 @@ async def read_resource(path: str) -> None:
 
 async def use_all(tools: dict[str, int]) -> None:
     """Every tool, with all paths, for SECONDS; those of their calls that went well are counted in `tools`."""
-    end, number = time.monotonic() + SECONDS, 0
-    for path, folder in cycle([(path, folder) for path in FILES for folder in FOLDERS]):
+    end, number, any_of = time.monotonic() + SECONDS, 0, random.Random(9)
+    while True:
         number += 1
-        await read_resource(path)
-        for tool, arguments in (*reading(path, folder), *changing(path, folder, number)):
+        calls = changing(any_of.choice(FILES), any_of.choice(FOLDERS), number)
+        for _ in range(3):
+            await read_resource(any_of.choice(FILES))
+            calls += reading(any_of.choice(FILES), any_of.choice(FOLDERS))
+        for tool, arguments in calls:
             if tool not in tools or (result := await use(tool, arguments)) is None or result.is_error:
                 continue
             tools[tool] += 1

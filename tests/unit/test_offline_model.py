@@ -97,7 +97,8 @@ QUESTIONS: list[tuple[str, list[Call], str]] = [  # question, calls, what the an
         "Returns policy, including damaged items says:",
     ),
     # files
-    ("List the files in notes", [("files__list_files", {"path": "notes"})], "1 found:\n- old.md"),
+    ("List the files in notes", [("files__list_files", {"path": "notes"})], "> old.md  17"),
+    ("Search the files for 'Marta'", [("files__search_text", {"query": "Marta"})], "notes/old.md:1"),
     ("Read notes/old.md", [("files__read_file", {"path": "notes/old.md"})], "> Call Marta back."),
     ("Save 'call back on Monday' to todo.txt", [write("todo.txt", "call back on Monday")], "Done: Save"),
     ("Append 'more' to notes/old.md", [write("notes/old.md", "more", mode="append")], "Done: Append"),
@@ -132,7 +133,7 @@ QUESTIONS: list[tuple[str, list[Call], str]] = [  # question, calls, what the an
     ("   ", NOTHING, "Ask me for something"),
     ("Book me a flight", NOTHING, "“Book me a flight”: none of the offered tools does that."),
     ("Cancel order ORD-1003", NOTHING, "OPENAI_API_KEY"),
-    ("Delete notes/old.md", NOTHING, "TOOLWARD_MODEL_URL"),
+    ("Email notes/old.md", NOTHING, "TOOLWARD_MODEL_URL"),
     ("Look up ORD-1003 and cancel it", [get("ORD-1003")], "I could not do “cancel it”"),
     ("Save it to x.md", NOTHING, "files__write_file needs `content`"),
     (

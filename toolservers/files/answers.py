@@ -39,7 +39,7 @@ class Answer:
     def takes(self, path: str, line: Line) -> bool:
         """Lines of one path after another, in their order; False once it is full."""
         if path != self._path:
-            self._path, self._last, self._last_match, self._held = path, 0, 0, []
+            self._path, self._last, self._last_match, self._held = path, -1, 0, []
         if line.match is not None:
             self._match(path, line)
         elif self._last_match and line.number <= self._last_match + self._context:

@@ -16,6 +16,12 @@ MAX_QUERY = 1_000
 MAX_MEMORY = 8 << 20
 """Bytes for one expression and its automata."""
 
+MAX_PROGRAM = 5_000
+"""Instructions of one expression. Where its automaton has too many states for its memory, each byte costs a step
+(some nanoseconds) for each of them."""
+
+_STEPS_AT_ONCE = 200_000_000  # less than a second, after which it is asked again whether anybody waits
+
 _LITERALLY = "With regex=false the query is taken as it is."
 _TOKEN = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|.", re.DOTALL)
 _LINE_END = re.compile(r"\\[nr]|[\n\r]|\[(?:\\[nr]|[\n\r])+\]")
@@ -38,7 +44,7 @@ _REMEDIES = (
     (r"no argument for repetition", r"it repeats nothing; write \* for the character itself"),
     (r"invalid repetition size", "things are repeated 1,000 times at most"),
     (r"missing [\])]|unexpected \)", r"write \( or \[ for the character itself, or close it"),
-    (r"too large", "shorten it: fewer or smaller repetitions, such as {1,10}"),
+    ("pattern too large", "shorten it: fewer or smaller repetitions, such as {1,10}"),
 )
 
 
@@ -80,6 +86,11 @@ class Query:
             start = stop + 1
         return None
 
+    @property
+    def reach(self) -> int:
+        """Bytes to search at once."""
+        return _STEPS_AT_ONCE // max(self._compiled.programsize, 1)
+
     @cached_property
     def _compiled(self) -> Any:
         pattern = b"(?m:" + self._bytes + b")" if self.regex else self._bytes
@@ -100,14 +111,16 @@ def _compile(pattern: bytes, **options: bool) -> Any:
 def _require_sound(text: str) -> None:
     import re2
 
-    try:
-        _compile(text.encode())  # alone: what is put around it must not mend it, nor show in an error
+    try:  # alone: what is put around it must not mend it, nor show in an error
+        size = _compile(text.encode()).programsize
+        said = "" if size <= MAX_PROGRAM else "pattern too large"
     except cast(Any, re2).error as error:
         said = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
+    if said:
         remedy = next((remedy for found, remedy in _REMEDIES if re.match(found, said)), "")
         raise ToolError(
-            f"RE2 does not take {text[:200]!r}: {said}" + (f"; {remedy}. " if remedy else ". ") + _LITERALLY
-        ) from None
+            f"RE2 does not take {text[:200]!r}: {said}{'; ' if remedy else ''}{remedy}. {_LITERALLY}"
+        )
 
 
 def _asks_for_line_end(text: str, regex: bool) -> bool:

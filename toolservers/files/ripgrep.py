@@ -30,7 +30,7 @@ _LOOK_SECONDS = 0.1  # how often it is asked whether anybody still waits
 
 _PLAIN = re.compile(
     r"""(?: [A-Za-z0-9\ _,:;'"<>=@%!~/#&-] | \\[.()\[\]{}*+?|\\^$]
-          | \[(?:[A-Za-z0-9](?:-[A-Za-z0-9])?|_)+\] | \((?:\?:)? | [)|*+?] | \{\d+(?:,\d*)?\} )+""",
+          | \[(?:[A-Za-z0-9](?:-[A-Za-z0-9])?|_)+\] | \((?:\?:|(?!\?)) | [)|*+?] | \{\d+(?:,\d*)?\} )+""",
     re.VERBOSE,
 )
 """Expressions that mean the same to RE2 and to Rust. Not among them: `.`, `^`, `$`, `\\d`, `\\w`, `\\s`, `\\b` and
@@ -71,7 +71,7 @@ def program() -> str | None:
 def agrees(query: Query) -> bool:
     """Whether both engines find the same by it."""
     if not query.regex:
-        return query.text.isascii() or not query.ignore_case
+        return "\0" not in query.text and (query.text.isascii() or not query.ignore_case)
     return _PLAIN.fullmatch(query.text) is not None and query.first(b"", 0, 0) is None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from toolservers.files import ripgrep
 from toolservers.files.answers import Answer
-from toolservers.files.blocks import MAX_LINE, Block, Source, blocks, source
+from toolservers.files.blocks import BLOCK, MAX_LINE, Block, Source, blocks, source
 from toolservers.files.globs import matcher
 from toolservers.files.listing import inside
 from toolservers.files.matching import Line, matching_lines
@@ -27,8 +27,8 @@ SEARCH_SECONDS = 20.0
 
 _PROGRESS_SECONDS = 0.5
 
-Told = Callable[[int, str], None]
-"""(files searched, in words)"""
+Told = Callable[[float, str], None]
+"""(seconds so far, which grow within one large file too; how far it is, in words)"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,11 @@ class Search:
 
 
 def searched(
-    roots: Roots, search: Search, *, told: Told = lambda files, words: None, patience: Patience | None = None
+    roots: Roots,
+    search: Search,
+    *,
+    told: Told = lambda seconds, words: None,
+    patience: Patience | None = None,
 ) -> str:
     """Blocking. Raises ToolError."""
     return _Searching(roots, search, told, patience or Patience(SEARCH_SECONDS)).text()
@@ -56,7 +60,8 @@ class _Searching:
         self._skipped = Skipped()
         self._answer = Answer(search.offset, search.context)
         self._files, self._bytes = 0, 0
-        self._next_progress = time.monotonic() + _PROGRESS_SECONDS
+        self._began = time.monotonic()
+        self._next_progress = self._began + _PROGRESS_SECONDS
         self._stopped_in = ""
 
     def text(self) -> str:
@@ -137,7 +142,9 @@ class _Searching:
                 return
             except ripgrep.Failed:
                 pass  # ours goes on behind the last line
-        for line in matching_lines(self._watched(blocks(found), shown), query, context):
+        longest = min(MAX_LINE, query.reach)
+        cut = blocks(found, block=min(BLOCK, longest), longest=longest)
+        for line in matching_lines(self._watched(cut, shown), query, context):
             if line.number > last:
                 yield line
 
@@ -150,7 +157,7 @@ class _Searching:
             self._bytes += block.end - block.start
             if block.end < len(block.text) and self._search.query.regex and not in_pieces:
                 in_pieces = True
-                self._skipped.add(f"only in pieces: lines over {MAX_LINE:,} bytes", shown)
+                self._skipped.add(f"only in pieces: lines over {block.end - block.start:,} bytes", shown)
             yield block
 
     def _goes_on(self, shown: str) -> bool:
@@ -164,7 +171,7 @@ class _Searching:
         now = time.monotonic()
         if now >= self._next_progress:
             self._next_progress = now + _PROGRESS_SECONDS
-            self._told(self._files, f"{self._answer.seen:,} matching lines in {self._files:,} files")
+            self._told(now - self._began, f"{self._answer.seen:,} matching lines in {self._files:,} files")
 
     def _facts(self) -> str:
         answer = self._answer

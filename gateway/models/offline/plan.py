@@ -40,11 +40,15 @@ def _steps(key: str, clause: Clause, tools: list[Tool]) -> list[Step]:
         spoken_of = spoken_of or [one for one in arguments.values() if values(str(one), "id") == [one]]
         return [_look_up(one, tools) for one in spoken_of] or [step]
     if step.tool.verb == "search":
-        fetches = [one for one in tools if one.server == step.tool.server and one.verb == "fetch"]
-        return [step, *(Step(key + BEST_HIT, clause, one) for one in fetches if one.required == ["id"])]
+        return [step, *(Step(key + BEST_HIT, clause, one) for one in _fetching(step.tool, tools))]
     if clause.points_back:
         spoken_of = spoken_of or values(clause.before, "id")
     return [*(_look_up(one, tools) for one in spoken_of if missing and one not in arguments.values()), step]
+
+
+def _fetching(search: Tool, tools: list[Tool]) -> list[Tool]:
+    """What fetches a hit of this search whole."""
+    return [one for one in tools if (one.server, one.verb, one.required) == (search.server, "fetch", ["id"])]
 
 
 def _look_up(identifier: str, tools: list[Tool]) -> Step:
@@ -54,7 +58,8 @@ def _look_up(identifier: str, tools: list[Tool]) -> Step:
 
 def _choose(key: str, clause: Clause, tools: list[Tool]) -> Step:
     """Of the tools that serve the clause's verb: one whose required arguments are in sight goes first, then the one
-    that suits the verb best, then the one with the most arguments found and words shared."""
+    that suits the verb best, then, unless files are asked for, a search whose hits can be fetched, then the one
+    with the most arguments found and words shared."""
     serving = SERVING.get(clause.verb, [])
     orders_change = bool(clause.verb) and not READING.intersection(serving)
     if clause.doubt and (orders_change or not (clause.verb or clause.text.endswith("?"))):
@@ -64,13 +69,16 @@ def _choose(key: str, clause: Clause, tools: list[Tool]) -> Step:
     if SHARE.search(clause.plain) and not orders_change:
         serving = ["calculate"]
 
-    def points(tool: Tool) -> tuple[bool, int, int]:
+    in_files = not {*stems("file")}.isdisjoint(stems(clause.rest))
+
+    def points(tool: Tool) -> tuple[bool, int, bool, int]:
         arguments, missing = Task(clause, tool).fill()
         shared = len(tool.about.intersection(stems(clause.rest)))
         if shared and clause.points_back:
             missing = [name for name in missing if not name.endswith("_id")]  # a result may give it
         in_sight = not missing and bool(tool.required or shared)
-        return in_sight, -[*serving, tool.verb].index(tool.verb), shared + len(arguments)
+        whole = tool.verb == "search" and not in_files and bool(_fetching(tool, tools))
+        return in_sight, -[*serving, tool.verb].index(tool.verb), whole, shared + len(arguments)
 
     found = [tool for tool in tools if tool.verb in serving or (orders_change and tool.verb == clause.verb)]
     return Step(key, clause, max(found, key=points, default=None))
