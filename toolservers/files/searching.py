@@ -27,8 +27,8 @@ SEARCH_SECONDS = 20.0
 
 _PROGRESS_SECONDS = 0.5
 
-Told = Callable[[int, str], None]
-"""(files searched, in words)"""
+Told = Callable[[float, str], None]
+"""(seconds so far, which grow within one large file too; how far it is, in words)"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,11 @@ class Search:
 
 
 def searched(
-    roots: Roots, search: Search, *, told: Told = lambda files, words: None, patience: Patience | None = None
+    roots: Roots,
+    search: Search,
+    *,
+    told: Told = lambda seconds, words: None,
+    patience: Patience | None = None,
 ) -> str:
     """Blocking. Raises ToolError."""
     return _Searching(roots, search, told, patience or Patience(SEARCH_SECONDS)).text()
@@ -56,7 +60,8 @@ class _Searching:
         self._skipped = Skipped()
         self._answer = Answer(search.offset, search.context)
         self._files, self._bytes = 0, 0
-        self._next_progress = time.monotonic() + _PROGRESS_SECONDS
+        self._began = time.monotonic()
+        self._next_progress = self._began + _PROGRESS_SECONDS
         self._stopped_in = ""
 
     def text(self) -> str:
@@ -166,7 +171,7 @@ class _Searching:
         now = time.monotonic()
         if now >= self._next_progress:
             self._next_progress = now + _PROGRESS_SECONDS
-            self._told(self._files, f"{self._answer.seen:,} matching lines in {self._files:,} files")
+            self._told(now - self._began, f"{self._answer.seen:,} matching lines in {self._files:,} files")
 
     def _facts(self) -> str:
         answer = self._answer

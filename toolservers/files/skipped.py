@@ -8,14 +8,14 @@ from toolward.errors import ToolError
 NAMED = 3
 """Paths named for each reason."""
 
-_UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO)
+_CHANGED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
 
 
 def reason(error: OSError | ToolError) -> str:
     """Why something could not be opened that was seen a moment before."""
-    if isinstance(error, OSError) and error.errno in _UNREADABLE:
-        return "unreadable"
-    return "changed meanwhile"
+    if isinstance(error, ToolError) or error.errno in _CHANGED:
+        return "changed meanwhile"
+    return "unreadable"
 
 
 class Skipped:

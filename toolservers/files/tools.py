@@ -163,7 +163,7 @@ async def search_text(
         lambda cancelled: searched(
             ctx.state.roots,
             search,
-            told=lambda files, words: ctx.progress(files, message=words),
+            told=lambda seconds, words: ctx.progress(seconds, message=words),
             patience=Patience(SEARCH_SECONDS, cancelled),
         )
     )
