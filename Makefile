@@ -73,8 +73,10 @@ bench-faults: install  ## what one backend's faults cost the calls of the others
 bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
 	@$(BIN)/python deploy/bundles/build.py
 
-chaos-kit: install  ## kill two tool servers 200 times each in the middle of keyed calls
+chaos-kit: install  ## kill two tool servers 200 times each in keyed calls, and the files server's changes at every step
 	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 2 --timeout 3600 -rP tests/integration/test_kills.py
+	@TOOLWARD_EVERY_STEP=1 TOOLWARD_MODEL_EXAMPLES=300 $(BIN)/pytest -n 2 --timeout 3600 \
+		tests/unit/test_files_kills.py tests/unit/test_files_model.py
 
 race: install  ## use the file tools for 20 s while another process exchanges folders and links under their hands
 	@TOOLWARD_RACE_SECONDS=10 $(BIN)/pytest -n 0 -rP tests/unit/test_files_race.py

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from toolservers.files.changes import Changes
+from toolservers.files.changes.committing import Committer
 from toolservers.files.roots import Place, Roots
 from toolservers.files.settings import Settings
 
-_QUICK = Path("/dev/shm")  # noqa: S108 -- memory, where syncing costs nothing
+_QUICK = Path("/dev/shm")  # memory, where syncing costs nothing
 
 Tree = dict[str, bytes | None]
 """Bytes of files by path; None for folders, `->` and the target for links."""
@@ -20,15 +21,9 @@ Tree = dict[str, bytes | None]
 class Folder:
     """One root in `base`, its changes, and what it looks like."""
 
-    def __init__(self, base: Path, *, max_bytes: str = "") -> None:
-        self.base, self.path = base, base / "root"
-        settings = Settings(self.path)
-        if max_bytes:
-            (base / "roots.toml").write_text(
-                f'[root]\npath = "root"\nwritable = true\nmax_bytes = "{max_bytes}"\n'
-            )
-            settings = Settings(roots=base / "roots.toml")
-        self.roots = Roots.open(settings)
+    def __init__(self, base: Path, *, root: Path | None = None, roots: Path | str = "") -> None:
+        self.base, self.path = base, root or base / "root"
+        self.roots = Roots.open(Settings(self.path, roots))
         self.changes = Changes(self.roots, base / "state")
 
     def close(self) -> None:
@@ -56,11 +51,16 @@ class Folder:
             for name in os.listdir(part)
         )
 
+    @property
+    def committer(self) -> Committer:
+        """Of the one root."""
+        (committer,) = self.changes._committers.values()  # pyright: ignore[reportPrivateUsage]
+        return committer
+
     def known(self) -> list[str]:
         """What should be kept there."""
-        (committer,) = self.changes._committers.values()  # noqa: SLF001 -- its own test
-        with committer.changing():
-            return sorted(committer.journal.kept_names())
+        with self.committer.changing():
+            return sorted(self.committer.journal.kept_names())
 
 
 def _content(path: Path) -> bytes | None:
@@ -68,11 +68,14 @@ def _content(path: Path) -> bytes | None:
 
 
 @contextmanager
-def quick_folder(**settings: str) -> Generator[Folder]:
+def quick_folder(max_bytes: str = "") -> Generator[Folder]:
     """In memory where the system has such a place, else on the disk."""
     base = Path(tempfile.mkdtemp(dir=_QUICK if os.access(_QUICK, os.W_OK) else None))
     try:
-        folder = Folder(base, **settings)
+        roots = base / "roots.toml" if max_bytes else ""
+        if roots:
+            roots.write_text(f'[root]\npath = "root"\nwritable = true\nmax_bytes = "{max_bytes}"\n')
+        folder = Folder(base, roots=roots)
         try:
             yield folder
         finally:

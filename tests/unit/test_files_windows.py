@@ -167,6 +167,26 @@ def test_the_way_to_a_line_is_bounded_and_can_be_stopped(sparse: Path) -> None:
             LargeFile(file.fileno(), "a", lambda: next(stops)).window(Asked(10_000))
 
 
+def test_a_file_that_shrinks_meanwhile_is_read_as_it_is_found(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("w+b", buffering=0) as file:
+        for line, outcome in ((9, "behind the end: the file has 1 line"), (-2, "Zeile \\xc3")):
+            file.truncate(0)
+            os.pwrite(file.fileno(), "Zeile äöü\n".encode() * 5, 0)
+            shrinking = LargeFile(file.fileno(), "a", lambda: file.truncate(7))
+            if line > 0:
+                with pytest.raises(ToolError, match=outcome):
+                    shrinking.window(Asked(line))
+            else:
+                assert shrinking.window(Asked(line)).window.text == outcome
+
+
+def test_lines_from_the_end_are_those_of_the_file_as_it_was_first_seen(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("w+b", buffering=0) as file:
+        file.write(b"a\nb\n" * 9)
+        found = LargeFile(file.fileno(), "a", lambda: file.write(b"more\n")).window(Asked(-2)).window
+    assert (found.text, found.first, found.last, found.following) == ("a\nb\n", -2, -1, None)
+
+
 # --- the tool
 
 

@@ -1,7 +1,7 @@
-"""A unified diff of known replacements: made from their places, in time that grows with the text alone."""
+"""A unified diff of known replacements: made from their places, so that no two texts have to be compared."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from toolservers.files.edits import Edited
@@ -11,113 +11,136 @@ MAX_CHARACTERS = 20_000
 
 
 class _Block(NamedTuple):
-    """Whole lines, from 0, and what comes in their place."""
+    """Lines of the text, with their ends, and what comes in their place; `start` and `stop` are their characters,
+    `line` is the number of the first, from 0."""
 
-    first: int
+    start: int
     stop: int
+    line: int
+    old: list[str]
     new: list[str]
+
+    @property
+    def growth(self) -> int:
+        return len(self.new) - len(self.old)
 
 
 def unified_diff(edited: Edited, path: str) -> str:
     """Ends of lines are shown as `\\n`, but for a mixed file, where each `\\r` stays; cut where it is too long."""
-    end = edited.before.terminator
-    old = _lines(edited.before.text, end)
-    blocks = [_trimmed(old, block) for block in _blocks(edited, old, end)]
-    hide = "" if edited.before.end_of_line == "mixed" else "\r"
-    told, shift, length = [f"--- {path}\n+++ {path}\n"], 0, 0
-    for group in _grouped([block for block in blocks if old[block.first : block.stop] != block.new]):
-        hunk = _hunk(old, group, shift, end, hide)
-        shift += _growth(group)
-        length += len(hunk)
-        if length > MAX_CHARACTERS:
-            told.append(f"{hunk[: MAX_CHARACTERS - length]}\n… the diff goes on\n")
-            break
-        told.append(hunk)
-    return "".join(told)
+    return _Diff(edited).shown(path)
 
 
-def _lines(text: str, end: str) -> list[str]:
-    """With their ends; the last may have none."""
-    lines = [line + end for line in text.split(end)]
-    lines[-1] = lines[-1].removesuffix(end)
-    return lines if lines[-1] else lines[:-1]
+class _Diff:
+    def __init__(self, edited: Edited) -> None:
+        self._text, self._spans = edited.before.text, edited.spans
+        self._end = edited.before.terminator
+        self._hidden = "" if edited.before.end_of_line == "mixed" else "\r"
 
-
-def _blocks(edited: Edited, lines: Sequence[str], end: str) -> list[_Block]:
-    """The lines that replacements touch, those together that touch the same one, or that become one."""
-    text, spans = edited.before.text, deque(edited.spans)
-    blocks: list[_Block] = []
-    number = at = 0  # the line with this number begins at this character
-    while spans:
-        while at + len(lines[number]) <= spans[0].start:
-            at, number = at + len(lines[number]), number + 1
-        first, pieces, reached = number, [""], at
-        while True:
-            if spans and spans[0].start < at:
-                span = spans.popleft()
-                pieces += filter(None, (text[reached : span.start], span.new))
-                reached = span.stop
-            elif number == first or at < reached or (at == reached < len(text) and _is_open(pieces[-1], end)):
-                at, number = at + len(lines[number]), number + 1
-            else:
+    def shown(self, path: str) -> str:
+        told, shift, length = [f"--- {path}\n+++ {path}\n"], 0, 0
+        for group in _grouped(self._blocks()):
+            hunk = self._hunk(group, shift)
+            shift += sum(block.growth for block in group)
+            length += len(hunk)
+            if length > MAX_CHARACTERS:
+                told.append(f"{hunk[: MAX_CHARACTERS - length]}\n… the diff goes on\n")
                 break
-        pieces.append(text[reached:at])
-        blocks.append(_Block(first, number, _lines("".join(pieces), end)))
-    return blocks
+            told.append(hunk)
+        return "".join(told)
+
+    def _blocks(self) -> Iterator[_Block]:
+        """The lines that replacements touch, those together that touch the same one, or that become one."""
+        spans = deque(self._spans)
+        line = at = 0  # the line with this number begins at or before this character
+        while spans:
+            start = self._text.rfind(self._end, at, spans[0].start) + 1 or at
+            line += self._text.count(self._end, at, start)
+            at, stop, pieces = start, self._behind(start), [""]
+            while True:
+                if spans and spans[0].start < stop:
+                    span = spans.popleft()
+                    pieces += filter(None, (self._text[at : span.start], span.new))
+                    at = span.stop
+                elif at > stop:
+                    stop = self._behind(at - 1)
+                elif at == stop < len(self._text) and self._is_open(pieces[-1]):
+                    stop = self._behind(stop)
+                else:
+                    break
+            pieces.append(self._text[at:stop])
+            block = _trimmed(start, line, self._lines(self._text[start:stop]), self._lines("".join(pieces)))
+            line, at = line + self._text.count(self._end, start, stop), stop
+            if block.old or block.new:
+                yield block
+
+    def _is_open(self, piece: str) -> bool:
+        """Whether the next line is joined to what came before."""
+        return piece != "" and not piece.endswith(self._end)
+
+    def _behind(self, at: int) -> int:
+        """Where the line with this character ends, its end included."""
+        return self._text.find(self._end, at) + 1 or len(self._text)
+
+    def _lines(self, text: str) -> list[str]:
+        """With their ends; the last may have none."""
+        *lines, last = text.split(self._end)
+        return [*(line + self._end for line in lines), *([last] if last else [])]
+
+    def _hunk(self, group: Sequence[_Block], shift: int) -> str:
+        """`shift` is by how many lines the hunks above have made the text longer."""
+        begin = group[0].start
+        for _ in range(CONTEXT):
+            begin = self._text.rfind(self._end, 0, max(begin - 1, 0)) + 1
+        stop = group[-1].stop
+        for _ in range(CONTEXT):
+            stop = self._behind(stop) if stop < len(self._text) else stop
+        first = group[0].line - self._text.count(self._end, begin, group[0].start)
+        told: list[str] = []
+        at = begin
+        for block in group:
+            told += self._signed(" ", self._lines(self._text[at : block.start]))
+            told += (*self._signed("-", block.old), *self._signed("+", block.new))
+            at = block.stop
+        told += self._signed(" ", self._lines(self._text[at:stop]))
+        count = len(self._lines(self._text[begin:stop]))
+        after = count + sum(block.growth for block in group)
+        return f"@@ -{_range(first, count)} +{_range(first + shift, after)} @@\n" + "".join(told)
+
+    def _signed(self, sign: str, lines: Sequence[str]) -> Iterator[str]:
+        for line in lines:
+            if line.endswith(self._end):
+                yield f"{sign}{line[:-1].removesuffix(self._hidden)}\n"
+            else:
+                yield f"{sign}{line}\n\\ No newline at end of file\n"
 
 
-def _is_open(piece: str, end: str) -> bool:
-    return piece != "" and not piece.endswith(end)
-
-
-def _trimmed(old: Sequence[str], block: _Block) -> _Block:
+def _trimmed(start: int, line: int, old: list[str], new: list[str]) -> _Block:
     """Without the lines at its ends that stay as they are."""
-    first, stop, new = block
+    least = min(len(old), len(new))
     above = 0
-    while above < min(stop - first, len(new)) and old[first + above] == new[above]:
+    while above < least and old[above] == new[above]:
         above += 1
     below = 0
-    while below < min(stop - first, len(new)) - above and old[stop - 1 - below] == new[-1 - below]:
+    while below < least - above and old[-1 - below] == new[-1 - below]:
         below += 1
-    return _Block(first + above, stop - below, new[above : len(new) - below])
+    start += sum(map(len, old[:above]))
+    changed = old[above : len(old) - below]
+    stop = start + sum(map(len, changed))
+    return _Block(start, stop, line + above, changed, new[above : len(new) - below])
 
 
-def _grouped(blocks: Sequence[_Block]) -> list[list[_Block]]:
+def _grouped(blocks: Iterator[_Block]) -> Iterator[list[_Block]]:
     """Those whose contexts would touch."""
-    groups: list[list[_Block]] = []
+    group: list[_Block] = []
     for block in blocks:
-        if groups and block.first - groups[-1][-1].stop <= 2 * CONTEXT:
-            groups[-1].append(block)
-        else:
-            groups.append([block])
-    return groups
-
-
-def _hunk(old: Sequence[str], group: Sequence[_Block], shift: int, end: str, hide: str) -> str:
-    """`shift` is by how many lines the hunks above have made the text longer."""
-    begin, stop = max(group[0].first - CONTEXT, 0), min(group[-1].stop + CONTEXT, len(old))
-    told: list[str] = []
-    at = begin
-    for block in group:
-        told += (_line(" ", line, end, hide) for line in old[at : block.first])
-        told += (_line("-", line, end, hide) for line in old[block.first : block.stop])
-        told += (_line("+", line, end, hide) for line in block.new)
-        at = block.stop
-    told += (_line(" ", line, end, hide) for line in old[at:stop])
-    count = stop - begin + _growth(group)
-    return f"@@ -{_range(begin, stop - begin)} +{_range(begin + shift, count)} @@\n" + "".join(told)
-
-
-def _growth(blocks: Sequence[_Block]) -> int:
-    return sum(len(block.new) - (block.stop - block.first) for block in blocks)
+        if group and block.line - (group[-1].line + len(group[-1].old)) > 2 * CONTEXT:
+            yield group
+            group = []
+        group.append(block)
+    if group:
+        yield group
 
 
 def _range(first: int, count: int) -> str:
     start = first + 1 if count else first
     return f"{start}" if count == 1 else f"{start},{count}"
-
-
-def _line(sign: str, line: str, end: str, hide: str) -> str:
-    if line.endswith(end):
-        return f"{sign}{line[:-1].removesuffix(hide)}\n"
-    return f"{sign}{line}\n\\ No newline at end of file\n"

@@ -23,6 +23,9 @@ MAX_SAID = 1_000_000
 """Characters in all that is replaced and put in its place."""
 
 MAX_PLACES = 10_000
+MAX_TOLD = 1000
+"""Places that are counted where fewer were meant; fewer of what is long, where they can only overlap each other."""
+
 _MAX_REFUSED = 3
 
 
@@ -111,16 +114,22 @@ def replacements(text: Text, edits: Sequence[Edit], path: str) -> tuple[Span, ..
     """What the edits mean in this text, in its order. Raises ToolError, which tells of several edits at once."""
     refused: list[str] = []
     spans: list[Span] = []
-    matching = _Matching(text)
+    size, matching = 0, _Matching(text)
     for number, edit in enumerate(edits, start=1):
         if len(refused) == _MAX_REFUSED:
             break
-        places = matching.places(edit.old, max(edit.count, 1000) + 1)
+        most = min(max(edit.count, MAX_TOLD), 2 * MAX_FILE // len(edit.old))
+        places = matching.places(edit.old, most + 1)
         if not places:
             refused.append(f"Edit {number}: {described_miss(text, edit.old)}")
         elif len(places) != edit.count:
-            refused.append(f"Edit {number}: {described_places(text, places, edit.count)}")
-        spans += (Span(*place, matching.written(place, edit, number), number) for place in places)
+            refused.append(f"Edit {number}: {described_places(text, places, edit.count, most)}")
+        size += len(edit.new) * len(places)
+        if size > MAX_FILE:
+            raise ToolError(
+                f"{shown(path)} would have more than {MAX_FILE:,} bytes then; nothing was changed."
+            )
+        spans += (Span(*place, new, number) for place, new in matching.written(places, edit, number))
     if refused:
         raise ToolError(f"{shown(path)} was not changed.\n" + "\n".join(refused))
     spans.sort()
@@ -171,17 +180,19 @@ class _Matching:
             (at, at + len(wanted)) for at in found if self._is_whole(at) and self._is_whole(at + len(wanted))
         ]
 
-    def written(self, place: tuple[int, int], edit: Edit, number: int) -> str:
+    def written(
+        self, places: Sequence[tuple[int, int]], edit: Edit, number: int
+    ) -> Iterator[tuple[tuple[int, int], str]]:
+        """Each place with what comes there."""
         if self._end == "\n" and "\r\n" in edit.new:
             raise ToolError(
                 rf"Edit {number}: `new` has ends of lines \r\n, where the file has \n alone. Write `new` with \n; "
                 "it is written with the ends that the file has."
             )
-        if self._end in ("\r\n", "\r"):
-            return self._text.with_ends(edit.new)
         if self._end == "mixed" and "\r" not in edit.old + edit.new:
-            return self._as_it_stands(place, edit)
-        return edit.new
+            return ((place, self._as_it_stands(place, edit)) for place in places)
+        new = self._text.with_ends(edit.new) if self._end in ("\r\n", "\r") else edit.new
+        return ((place, new) for place in places)
 
     def _is_whole(self, at: int) -> bool:
         """Whether this is not between the two characters of one end of a line."""

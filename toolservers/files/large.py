@@ -66,7 +66,7 @@ class LargeFile:
             line, start, total = self._line_from_end(-asked.line, size)
         try:
             start = self._skip(start, line, asked.column)
-            piece = self._piece(start)
+            piece = self._piece(start, size if line < 0 else None)
         except UnicodeDecodeError:  # UTF-32 alone has what stands for no character at all
             raise NotText(self._path, f"damaged {self.encoding.name} text") from None
         found = cut(piece, self._end, Asked(line, asked.count, asked.column), total)
@@ -122,10 +122,11 @@ class LargeFile:
             raise behind_line(line, column, column - 1)
         return begin
 
-    def _piece(self, start: int) -> str:
-        decoder, text, at = self._decoder(), "", start
+    def _piece(self, start: int, stop: int | None) -> str:
+        """Not beyond `stop`, from which lines were counted: the file may have grown."""
+        decoder, text, at, most = self._decoder(), "", start, 4 * (MAX_CHARACTERS + 1)
         while len(text) <= MAX_CHARACTERS:
-            block = os.pread(self._descriptor, 4 * (MAX_CHARACTERS + 1), at)
+            block = os.pread(self._descriptor, most if stop is None else min(most, max(stop - at, 0)), at)
             text, at = text + decoder.decode(block, not block), at + len(block)
             if not block:
                 break

@@ -53,10 +53,13 @@ _FOLDS: dict[str, Callable[[str], str]] = {
 }
 
 
-def described_places(text: Text, places: Sequence[tuple[int, int]], count: int) -> str:
-    """Places in the order of the text; one beyond `count` and 1,000 says that nobody counted on."""
-    uncounted = len(places) > max(count, 1000)
-    many = "more than 1,000 places" if uncounted else f"{len(places):,} place{'s' * (len(places) > 1)}"
+def described_places(text: Text, places: Sequence[tuple[int, int]], count: int, counted: int) -> str:
+    """Places in the order of the text; one beyond `counted` says that nobody counted on."""
+    many = (
+        f"more than {counted:,} places"
+        if len(places) > counted
+        else f"{len(places):,} place{'s' * (len(places) > 1)}"
+    )
     spans = [_line_span(text, start, stop) for start, stop in places[:MAX_SHOWN]]
     where = ", ".join(f"{first:,}" for first, _ in spans)
     return (

@@ -16,6 +16,7 @@ _SAID = {
     errno.ENAMETOOLONG: "is too long a name; use a shorter one.",
     errno.EINVAL: "is no name that this file system takes; use letters, digits, `-`, `_` and `.`.",
     errno.ENOSPC: "could not be written: the disk is full.",
+    errno.EFBIG: "could not be written: no file may be so large here; write less.",
     errno.EDQUOT: "could not be written: the quota is used up.",
     errno.ENXIO: "is a special file (pipe, socket or device); only regular files can be used.",
     errno.ESTALE: "was deleted or replaced that moment (or its name ends in ` (deleted)`, which is not served); "

@@ -64,8 +64,10 @@ async def open_roots(settings: Settings) -> AsyncGenerator[Files, None]:
     roots = await run_sync(Roots.open, settings)
     try:
         changes = await run_sync(Changes, roots, state_folder(settings))
-        yield Files(roots, changes, settings)
-        await run_sync(changes.close)
+        try:
+            yield Files(roots, changes, settings)
+        finally:
+            await run_sync(changes.close)
     finally:
         roots.close()
 

@@ -78,15 +78,16 @@ class Changes:
     def copy(self, source: Place, target: Place, told: Told = not_told) -> Changed:
         """A file, or a folder with all in it, also from another root. Refused where something in it is hidden,
         would be protected there, has a second name or is special. Times are new; rights and attributes stay."""
-        return moving.copy(self._of(source), self._of(target), source.path, target.path, told)
+        committer = self._committers[source.root.name]
+        return moving.copy(committer, self._changing(target), source.path, target.path, told)
 
     def move(self, source: Place, target: Place, told: Told = not_told) -> Changed:
         """Whatever is there, within one root."""
-        return moving.move(self._of(source), self._of(target), source.path, target.path, told)
+        return moving.move(self._changing(source), self._changing(target), source.path, target.path, told)
 
     def delete(self, place: Place, told: Told = not_told) -> Changed:
         """Whatever is there; it is kept as long as the root has room."""
-        return moving.delete(self._of(place), place.path, told)
+        return moving.delete(self._changing(place), place.path, told)
 
     def undo(self, change: str, told: Told = not_told) -> Changed:
         """A change by its id, unless what it left has changed since. That is a change as well."""
@@ -100,12 +101,14 @@ class Changes:
                 return changed
         return None
 
-    def _of(self, place: Place) -> Committer:
+    def _changing(self, place: Place) -> Committer:
+        """Raises ToolError where nothing may be changed there at all: then nothing is made either."""
+        place.root.require_changeable(place.path)
         return self._committers[place.root.name]
 
     @contextmanager
     def _writing(self, place: Place, told: Told, *, make: bool = False) -> Generator[Writing]:
-        committer = self._of(place)
+        committer = self._changing(place)
         with committer.changing() as own, place.root.parent(place.path, make=make) as parent:
             yield Writing(committer, own, parent, told)
 

@@ -72,6 +72,7 @@ class Journal:
             name = secrets.token_hex(16)
             self._run("INSERT OR IGNORE INTO facts VALUES ('folder', ?)", name)
             self.folder = str(self.fact("folder"))
+            self._newest = 1
         except Error as error:
             raise self._failed(error) from error
 
@@ -90,11 +91,13 @@ class Journal:
         """On the disk when it returns: a change that a power cut leaves behind is known."""
         self._run("PRAGMA synchronous = FULL")
         row = (*change[:3], os.fsencode(change.path), os.fsencode(change.source), *change[5:11], time.time())
-        self._run(
+        inserted = self._run(
             "INSERT INTO changes (id, action, operation, path, source, kept, inode, mark, kept_bytes, adds, "
-            "undoes, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "undoes, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " RETURNING seq",
             *row,
         )
+        self._newest = int(inserted[0][0])
 
     def finish(self, change: Change) -> None:
         """Not forced to the disk: without it, what stands where tells the same."""
@@ -159,7 +162,7 @@ class Journal:
 
     def expired(self, now: float) -> list[Change]:
         """Old rows beyond KEPT_ROWS; now and then, so that it costs nothing."""
-        newest = self._run("SELECT max(seq) FROM changes")[0][0] or 0
+        newest = self._newest
         if newest % _EVERY:
             return []
         return self._select(

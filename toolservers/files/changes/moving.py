@@ -78,7 +78,7 @@ def copy(committer: Committer, other: Committer, path: str, to: str, told: Told)
         source = At(opened.descriptor, ".")
         is_folder = stat.S_ISDIR(opened.status.st_mode)
         size = survey(source, check).bytes if is_folder else size_on_disk(opened.status)
-        staged = _begun(other, to, size, opened, stack)
+        staged = _begun(other, to, size, opened, stack, is_same=committer is other)
         if is_folder:
             copy_folder(source, staged.descriptor, check)
         else:
@@ -88,9 +88,13 @@ def copy(committer: Committer, other: Committer, path: str, to: str, told: Told)
         return _put(other, to, staged, told)
 
 
-def _begun(committer: Committer, to: str, size: int, source: Opened, stack: ExitStack) -> Staged:
+def _begun(
+    committer: Committer, to: str, size: int, source: Opened, stack: ExitStack, *, is_same: bool
+) -> Staged:
     """Something empty, where there is a place and room for it. Nobody is kept waiting for what follows."""
     with committer.changing() as own, committer.root.parent(to, make=True) as parent:
+        if is_same:
+            _require_apart(source.path, parent.path, "copied")
         if At(parent.descriptor, parent.name).status() is not None:
             raise exists_already(committer.shown(parent.path))
         committer.require_room(size, own)

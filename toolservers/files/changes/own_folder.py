@@ -22,7 +22,7 @@ from toolward.errors import ToolError, Unavailable
 WAIT = 30.0
 """Seconds that a change waits at most for others of the same root."""
 
-_LONGEST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.002
 _OURS = re.compile(r"[0-9a-f]{32}")
 _LOCK = "lock"
 _IGNORE = ".gitignore"

@@ -63,6 +63,8 @@ class Writing(NamedTuple):
     def replace(
         self, transform: Callable[[bytes], bytes], etag: str | None, action: str, *, require: bool
     ) -> Changed:
+        if require and self.target.status() is None:
+            raise ToolError(f"{shown(self.path)} does not exist; give mode `create` to make it.")
         with _opened(self.parent, self.path) as old:
             data = read_whole(old.descriptor)
             if data is None:
