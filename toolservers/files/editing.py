@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from toolservers.files.changes import Changed, Changes
 from toolservers.files.diffs import unified_diff
-from toolservers.files.edits import Edit, Edited, edited, require_edits
+from toolservers.files.edits import Edit, Edited, edited
 from toolservers.files.refusals import shown
 from toolservers.files.roots import Roots
 from toolservers.files.text import MAX_FILE, etag_of, read_whole
@@ -24,7 +24,6 @@ def edit(
     told: Callable[[Changed, str], None],
 ) -> str:
     """Blocking. `told` is called just before the effect, with what will be answered. Raises ToolError."""
-    require_edits(edits)
     places = ""
 
     def transform(data: bytes) -> bytes:
@@ -46,7 +45,6 @@ def edit(
 def dry_run(roots: Roots, path: str, edits: Sequence[Edit], etag: str | None) -> tuple[str, str]:
     """Blocking: the diff, and the line of facts. Raises ToolError for all that `edit` would refuse but what lies
     with the system: rights, and room."""
-    require_edits(edits)
     root, inside = roots.place(path)
     with root.file(inside) as file:
         root.require_changeable(file.path)

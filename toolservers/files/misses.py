@@ -1,14 +1,13 @@
 """What a caller is told whose `old` is not in a text, or at more or fewer places than were meant.
 
-In bounded time: of a vast text only the beginning is looked through for what is like `old`, by whole lines that are
-the same but for blanks, case and look-alike characters, and else by the groups of three characters that are shared.
+In bounded time: of a vast text only the beginning is looked through for what is like `old`.
 """
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
+from toolservers.files.nearest import nearest, no_blanks, plain_signs
 from toolservers.files.text import Text
 from toolservers.files.windows import Asked, window
 
@@ -19,47 +18,25 @@ _MAX_LINE = 160
 _MAX_LOOKED = 1_000_000  # characters
 _MAX_LINES = 100_000
 _MAX_WANTED = 200  # lines of `old`
-_CANDIDATES = 5
-_LIKE = 0.4
-"""What part of `old` must be there for a region to be worth showing."""
-
-_LOOK_ALIKES = str.maketrans(
-    {
-        **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u00b4", "'"),
-        **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"'),
-        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
-        **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", None),
-    }
-)
-
-
-def _no_blanks(text: str) -> str:
-    return "".join(text.split())
 
 
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _plain_signs(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFKC", text.translate(_LOOK_ALIKES))
-
-
 _FOLDS: dict[str, Callable[[str], str]] = {
     "the Unicode form of characters": _composed,
-    "characters that look alike": _plain_signs,
+    "characters that look alike": plain_signs,
     "capital letters": str.casefold,
-    "blanks, tabs and ends of lines": _no_blanks,
+    "blanks, tabs and ends of lines": no_blanks,
 }
 
 
 def described_places(text: Text, places: Sequence[tuple[int, int]], count: int, counted: int) -> str:
     """Places in the order of the text; one beyond `counted` says that nobody counted on."""
-    many = (
-        f"more than {counted:,} places"
-        if len(places) > counted
-        else f"{len(places):,} place{'s' * (len(places) > 1)}"
-    )
+    many = f"{len(places):,} place{'s' * (len(places) > 1)}"
+    if len(places) > counted:
+        many = f"more than {counted:,} places"
     spans = [_line_span(text, start, stop) for start, stop in places[:MAX_SHOWN]]
     where = ", ".join(f"{first:,}" for first, _ in spans)
     return (
@@ -74,7 +51,7 @@ def described_miss(text: Text, old: str) -> str:
     advice = _advice(text, old)
     lines = _lines(text.text[:_MAX_LOOKED], text.terminator)
     wanted = [line.removesuffix("\r") for line in old.split("\n")]
-    first = _nearest(lines, wanted[:_MAX_WANTED])
+    first = nearest(lines, wanted[:_MAX_WANTED])
     if first is None:
         part = f" in its first {_MAX_LOOKED:,} characters" if len(text.text) > _MAX_LOOKED else ""
         return (
@@ -166,11 +143,7 @@ def _needed(region: str, wanted: str) -> list[str]:
     needed = list(_FOLDS)
     if not same(needed):
         return []
-    for name in (
-        "capital letters",
-        "characters that look alike",
-        *_FOLDS,
-    ):  # the Unicode form is less than they
+    for name in reversed(_FOLDS):  # each does what those before it do, as far as characters go
         fewer = [kept for kept in needed if kept != name]
         if same(fewer):
             needed = fewer
@@ -197,75 +170,3 @@ def _in_common(one: str, other: str) -> int:
         if left != right:
             return at
     return min(len(one), len(other))
-
-
-# --- what is nearest
-
-
-def _nearest(lines: list[str], wanted: list[str]) -> int | None:
-    """The line, from 0, at which what is most like `wanted` begins; None where nothing is."""
-    folded, sought = [_folded(line) for line in lines], [_folded(line) for line in wanted]
-    offsets = [*_by_whole_lines(folded, sought)]
-    best = _best(offsets, folded, sought)
-    if best is None or best[0] < 0.8:
-        best = _best([*offsets, *_by_trigrams(folded, sought)], folded, sought)
-    return best[1] if best is not None and best[0] >= _LIKE else None
-
-
-def _folded(line: str) -> str:
-    return _plain_signs(_no_blanks(line[:1000])).casefold()
-
-
-def _best(offsets: Sequence[int], lines: list[str], sought: list[str]) -> tuple[float, int] | None:
-    """How like, and where; of several that are as like, the first."""
-    total = sum(map(len, sought)) or 1
-    scored: list[tuple[float, int]] = []
-    for offset in offsets:
-        if 0 <= offset < len(lines):
-            pairs = zip(sought, lines[offset : offset + len(sought)], strict=False)
-            scored.append((sum(_held(*pair) * len(pair[0]) for pair in pairs) / total, offset))
-    return max(scored, key=lambda one: (one[0], -one[1])) if scored else None
-
-
-def _held(sought: str, line: str) -> float:
-    """What part of the one is in the other."""
-    if sought in line:
-        return 1.0
-    grams = _trigrams(sought)
-    return len(grams & _trigrams(line)) / len(grams) if grams else 0.0
-
-
-def _trigrams(line: str) -> set[str]:
-    return {line[at : at + 3] for at in range(len(line) - 2)}
-
-
-def _by_whole_lines(lines: list[str], sought: list[str]) -> list[int]:
-    """Where most of the lines are the same, the most first."""
-    wanted: defaultdict[str, list[int]] = defaultdict(list)
-    for number, line in enumerate(sought):
-        if line and len(wanted[line]) < 20:
-            wanted[line].append(number)
-    votes: Counter[int] = Counter()
-    for number, line in enumerate(lines):
-        for place in wanted.get(line, ()):
-            votes[number - place] += len(line)
-    return [offset for offset, _ in votes.most_common(_CANDIDATES)]
-
-
-def _by_trigrams(lines: list[str], sought: list[str]) -> list[int]:
-    """Where lines are like one of the longest that are sought."""
-    longest = sorted(range(len(sought)), key=lambda number: -len(sought[number]))[:3]
-    grams = {number: _trigrams(sought[number]) for number in longest}
-    every = set[str]().union(*grams.values())
-    scores = [
-        (sum(line[at : at + 3] in every for at in range(len(line) - 2)) / (len(line) + 20), number)
-        for number, line in enumerate(lines)
-        if line
-    ]
-    found: list[int] = []
-    for score, number in sorted(scores, key=lambda one: (-one[0], one[1]))[: 2 * _CANDIDATES]:
-        if score:
-            own = _trigrams(lines[number])
-            place = max(longest, key=lambda place: len(own & grams[place]))
-            found.append(number - place)
-    return found
