@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.files_changes import Folder, Tree, quick_folder
-from toolservers.files.changes import Changed, own_folder, quota, renames, trees, writing
+from toolservers.files.changes import Changed, journal, own_folder, quota, renames, trees, writing
 from toolservers.files.changes.outcome import not_told
 from toolservers.files.text import MAX_FILE, etag_of
 from toolward.errors import ConfigurationError, ToolError
@@ -364,6 +364,18 @@ def test_a_root_is_measured_once_and_then_counted(monkeypatch: pytest.MonkeyPatc
         folder.changes.create(folder("again"), b"")
         folder.changes.create(folder("and again"), b"x")
         assert abs(folder.committer.journal.fact("used") - 1 - counted) < 10  # the note for git and the lock
+
+
+def test_the_record_does_not_grow_without_end(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"KEPT_ROWS": 4, "KEPT_SECONDS": -1, "_EVERY": 3}.items():
+        monkeypatch.setattr(journal, name, value)
+    gone: list[str] = []
+    for number in range(6):
+        folder.changes.create(folder(f"{number}"), b"x")
+        gone.append(folder.changes.delete(folder(f"{number}")).change)
+    assert folder.kept() == folder.known() == sorted(gone[-2:])
+    assert "There is no change" in refused(lambda: folder.changes.undo(gone[0]))
+    folder.changes.undo(gone[-1])
 
 
 # --- a disk that is full
