@@ -104,6 +104,7 @@ class Root:
             real = real_path(self.descriptor, descriptor, path)
             if real != path:  # moved meanwhile
                 self._require_visible(real)
+            self._require_settled(descriptor, status, real)
             yield Opened(descriptor, real, status)
             _require_kept(descriptor, status, path)
         finally:
@@ -175,12 +176,33 @@ class Root:
             status = os.fstat(descriptor)
             real = real_path(self.descriptor, descriptor, path)
             self._require_visible(real)
+            self._require_settled(descriptor, status, real)
             return Opened(descriptor, real, status)
         except (OSError, ToolError) as error:
             os.close(descriptor)
             if last or (isinstance(error, OSError) and error.errno != errno.ESTALE):
                 raise
             return None
+
+    def _require_settled(self, descriptor: int, status: os.stat_result, real: str) -> None:
+        """A name that is being removed is counted no more a moment before the system says that it is gone, all
+        under the lock of its folder. Reading the folder waits for that lock; the name must be there still. Raises
+        OSError."""
+        if not stat.S_ISREG(status.st_mode):
+            return
+        above = real.rpartition("/")[0] or "."
+        try:
+            folder = self._open(self.descriptor, above, FOLDER)
+        except PermissionError:  # nobody may list it
+            return
+        try:
+            with os.scandir(folder) as names:
+                next(names, None)
+            there = real_path(self.descriptor, folder, above)
+        finally:
+            os.close(folder)
+        if (there, real_path(self.descriptor, descriptor, real)) != (above, real):
+            raise OSError(errno.ESTALE, "it was moved that moment", real)
 
     @contextmanager
     def _made(self, folders: list[str]) -> Generator[Opened]:
