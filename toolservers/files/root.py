@@ -18,8 +18,8 @@ READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """Opening a pipe must not wait for a writer."""
 
 _LONG_AGO = 5.0
-"""Seconds: a file whose status has not changed since has not just lost a name. (Looking costs a millisecond in a large
-folder.)"""
+"""Seconds: a file whose status has not changed since has not just lost a name. (Looking costs a millisecond in a
+large folder.)"""
 
 _TRIES = 10
 """A name that is replaced the very moment it is opened is opened again."""
