@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.files_changes import Folder, Tree, quick_folder
-from toolservers.files.changes import Changed, own_folder, quota, renames, trees
+from toolservers.files.changes import Changed, journal, own_folder, quota, renames, trees, writing
+from toolservers.files.changes.outcome import not_told
 from toolservers.files.text import MAX_FILE, etag_of
 from toolward.errors import ConfigurationError, ToolError
 
@@ -256,6 +257,8 @@ def test_a_folder_with_too_much_in_it_is_refused(folder: Folder, monkeypatch: py
     deep = "/".join(["d"] * (trees.MAX_DEPTH + 2))
     (folder.path / deep).mkdir(parents=True)
     monkeypatch.undo()
+    folder.committer.journal.note(measured_at=0)
+    folder.changes.create(folder("measured"), b"x")  # a root may be deeper
     assert f"{trees.MAX_DEPTH} folders" in refused(lambda: folder.changes.delete(folder("d")))
 
 
@@ -345,9 +348,9 @@ def test_a_root_is_measured_once_and_then_counted(monkeypatch: pytest.MonkeyPatc
         walked: list[int] = []
         real = quota.walk
 
-        def walk(top: renames.At, most: int) -> Iterator[trees.Entry]:
+        def walk(top: renames.At, most: int, *, leniently: bool) -> Iterator[trees.Entry]:
             walked.append(most)
-            return real(top, most)
+            return real(top, most, leniently=leniently)
 
         monkeypatch.setattr(quota, "walk", walk)
         fill(folder, {"there": b"x" * 1000})
@@ -361,6 +364,18 @@ def test_a_root_is_measured_once_and_then_counted(monkeypatch: pytest.MonkeyPatc
         folder.changes.create(folder("again"), b"")
         folder.changes.create(folder("and again"), b"x")
         assert abs(folder.committer.journal.fact("used") - 1 - counted) < 10  # the note for git and the lock
+
+
+def test_the_record_does_not_grow_without_end(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"KEPT_ROWS": 4, "KEPT_SECONDS": -1, "_EVERY": 3}.items():
+        monkeypatch.setattr(journal, name, value)
+    gone: list[str] = []
+    for number in range(6):
+        folder.changes.create(folder(f"{number}"), b"x")
+        gone.append(folder.changes.delete(folder(f"{number}")).change)
+    assert folder.kept() == folder.known() == sorted(gone[-2:])
+    assert "There is no change" in refused(lambda: folder.changes.undo(gone[0]))
+    folder.changes.undo(gone[-1])
 
 
 # --- a disk that is full
@@ -515,13 +530,22 @@ def test_ten_gigabytes_are_changed_in_flat_memory(folder: Folder) -> None:
     assert f"{MAX_FILE:,}" in refused(lambda: changes.create(folder("b"), bytes(MAX_FILE + 1)))
 
 
-def test_a_large_file_that_is_changed_while_it_grows_stays_as_it_is(folder: Folder) -> None:
-    with (folder.path / "big").open("wb") as file:
-        file.truncate(2 * MAX_FILE)
+@pytest.mark.parametrize("when", ["while it is copied", "before it is exchanged"])
+@pytest.mark.parametrize("size", [MAX_FILE, 2 * MAX_FILE])
+def test_a_large_file_that_is_changed_while_it_grows_stays_as_it_is(
+    folder: Folder, when: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder.path / "big"
+    with path.open("wb") as file:
+        file.truncate(size)
 
-    def told(_changed: Changed) -> None:
-        with (folder.path / "big").open("ab") as file:
+    def theirs(*_arguments: object, **_named: object) -> None:
+        with path.open("ab") as file:
             file.write(b"theirs")
 
+    if when == "while it is copied":
+        monkeypatch.setattr(writing, "make_alike", theirs)
+    told = theirs if when == "before it is exchanged" else not_told
     refused(lambda: folder.changes.append(folder("big"), lambda _head: b"mine", None, told))
-    assert (folder.path / "big").stat().st_size == 2 * MAX_FILE + len(b"theirs")
+    assert path.stat().st_size == size + len(b"theirs")
+    assert folder.kept() == []

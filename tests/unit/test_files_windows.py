@@ -244,4 +244,7 @@ async def test_a_large_file_and_an_image_say_what_they_are(root: Path, sparse: P
         image, told = (await call("read_file", path="picture.txt")).content
         assert (image.data, image.mime_type) == (picture, "image/png")  # type: ignore[union-attr]
         assert told.text.startswith("[picture.txt: 28 bytes, image/png, etag ")  # type: ignore[union-attr]
+        (root / "gif\n.txt").write_text("GIF89a is a format")
+        told = pieces(await call("read_file", path="gif\n.txt"))
+        assert (told[0], told[1][:12]) == ("GIF89a is a format", '["gif\\n.txt"')
         assert "only smaller ones" in await refused("read_file", path="vast.png")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from toolservers.files.changes import Changed, Changes
 from toolservers.files.diffs import unified_diff
 from toolservers.files.edits import Edit, Edited, edited
+from toolservers.files.names import one_line
 from toolservers.files.refusals import shown
 from toolservers.files.roots import Roots
 from toolservers.files.text import MAX_FILE, etag_of, read_whole
@@ -34,7 +35,7 @@ def edit(
 
     def answer(changed: Changed) -> str:
         facts = f"{changed.bytes:,} bytes, etag {changed.etag}, change {changed.change}"
-        return f"[{changed.path}: edited, now {facts}; {places}]"
+        return f"[{one_line(changed.path)}: edited, now {facts}; {places}]"
 
     changed = changes.replace(
         roots.place(path), transform, etag, lambda changed: told(changed, answer(changed))
@@ -58,7 +59,7 @@ def dry_run(roots: Roots, path: str, edits: Sequence[Edit], etag: str | None) ->
                 "`read_file` it again."
             )
         done, after = _edited(data, edits, path)
-        name = roots.shown(root, inside)
+        name = one_line(roots.shown(root, inside))
         facts = f"it would have {len(after):,} bytes, etag {etag_of(after)}; {_places(done)}"
         return unified_diff(done, name), f"[{name}: dry run, nothing was changed; {facts}]"
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from toolservers.files.kinds import image_type
 from toolservers.files.large import LargeFile
+from toolservers.files.names import one_line
 from toolservers.files.refusals import shown
 from toolservers.files.roots import Roots
 from toolservers.files.text import (
@@ -34,7 +35,7 @@ def read(roots: Roots, path: str, asked: Asked, check: Callable[[], object]) -> 
         data = read_whole(file.descriptor)
         head = os.pread(file.descriptor, 16, 0) if data is None else data[:16]
         kind = image_type(head)
-        if kind is not None:
+        if kind is not None and (data is None or b"\0" in data):  # a text may begin with the letters GIF89a
             return _image(data, kind, name)
         if data is not None:
             return _small(data, name, asked)
@@ -73,7 +74,7 @@ def _image(data: bytes | None, kind: str, name: str) -> ToolResult:
         raise ToolError(
             f"{shown(name)} is an image ({kind}) of more than {MAX_IMAGE:,} bytes; only smaller ones can be shown."
         )
-    facts = f"[{name}: {len(data):,} bytes, {kind}, etag {etag_of(data)}]"
+    facts = f"[{one_line(name)}: {len(data):,} bytes, {kind}, etag {etag_of(data)}]"
     return ToolResult(content=(ImageContent(data, kind), TextContent(facts)))
 
 
@@ -97,4 +98,4 @@ def _answer(found: Window, name: str, facts: list[str], notes: list[str]) -> Too
     if found.following is not None:
         told.append(f"next {found.following}")
     pieces: list[Content] = [TextContent(found.text)] if found.text else []
-    return ToolResult(content=(*pieces, TextContent(f"[{name}: {'; '.join(told)}]")))
+    return ToolResult(content=(*pieces, TextContent(f"[{one_line(name)}: {'; '.join(told)}]")))

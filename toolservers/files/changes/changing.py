@@ -11,7 +11,7 @@ from toolservers.files.changes.committing import Committer
 from toolservers.files.changes.outcome import Changed, Told, not_told
 from toolservers.files.changes.writing import Writing
 from toolservers.files.roots import Place, Roots
-from toolward.errors import ConfigurationError, ToolError
+from toolward.errors import ConfigurationError, ToolwardError
 
 
 class Changes:
@@ -32,7 +32,7 @@ class Changes:
         }
         for committer in self._committers.values():
             if committer.root.writable and committer.has_journal():
-                with suppress(ToolError), committer.changing():
+                with suppress(ToolwardError), committer.changing():
                     pass
 
     def close(self) -> None:
@@ -97,7 +97,8 @@ class Changes:
         """What an earlier call answered, or would have; None where it changed nothing, and will not any more.
         Raises OutcomeUnknown where nothing tells."""
         for committer in self._committers.values():
-            if committer.has_journal() and committer.is_done(changed.change):
+            writable = committer.root.writable and committer.has_journal()
+            if writable and committer.is_done(changed.change):
                 return changed
         return None
 

@@ -263,8 +263,8 @@ def _is_in_use(at: At) -> bool:
     """Whether another process is copying into it."""
     try:
         file = os.open(at.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at.folder)
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, PermissionError)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

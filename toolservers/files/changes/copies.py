@@ -9,12 +9,11 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from toolservers.files.changes.renames import At
+from toolservers.files.changes.staging import NEW
 from toolservers.files.changes.trees import READ, Entry, walk
 from toolservers.files.containment import FOLDER
 from toolservers.files.refusals import shown
 from toolward.errors import ToolError
-
-NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _AT_ONCE = 1 << 26
 _PIECE = 1 << 20

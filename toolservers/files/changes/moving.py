@@ -3,13 +3,12 @@
 import os
 import stat
 from contextlib import ExitStack
-from dataclasses import replace
 
 from toolservers.files.changes.committing import Committer, exists_already, new_id
 from toolservers.files.changes.copies import copy_data, copy_folder, make_alike, require_copyable
 from toolservers.files.changes.guarding import check_again, every, invisible, untouchable
 from toolservers.files.changes.journal import Change
-from toolservers.files.changes.outcome import Changed, Told, etag_at, etag_of_mark, is_large
+from toolservers.files.changes.outcome import Changed, Told, etag_of_mark, with_etag
 from toolservers.files.changes.renames import At, inode_of
 from toolservers.files.changes.staging import Staged, inherit_group, staged_file, staged_folder
 from toolservers.files.changes.trees import Entry, size_on_disk, survey
@@ -44,13 +43,13 @@ def move(committer: Committer, other: Committer, path: str, to: str, told: Told)
             "nothing is moved at once; `copy_path` it and then `delete_path` the first: each can be undone."
         )
     root = committer.root
-    _require_apart(path, to, "moved")
+    _require_apart(committer, path, to, "moved")
     with committer.changing() as own, root.parent(path) as start:
         source = At(start.descriptor, start.name)
         inode = inode_of(source.status())
         found = survey(source, every(untouchable(root, start.path), untouchable(root, to)))
         with root.parent(to, make=True) as end:
-            _require_apart(start.path, end.path, "moved")
+            _require_apart(committer, start.path, end.path, "moved")
             check_again(source, root, end.path, to)
             target = At(end.descriptor, end.name)
             if target.status() is not None:
@@ -65,7 +64,7 @@ def move(committer: Committer, other: Committer, path: str, to: str, told: Told)
                 lambda: told(changed),
                 lambda _source, moved: inode_of(moved.status()) == inode,
             )
-            return _with_etag(changed, found.mark, target)
+            return with_etag(changed, found.mark, target)
 
 
 def copy(committer: Committer, other: Committer, path: str, to: str, told: Told) -> Changed:
@@ -74,7 +73,7 @@ def copy(committer: Committer, other: Committer, path: str, to: str, told: Told)
         opened = stack.enter_context(committer.root.anything(path))
         check = every(invisible(committer.root, opened.path), untouchable(other.root, to), _copyable)
         if committer is other:
-            _require_apart(opened.path, to, "copied")
+            _require_apart(committer, opened.path, to, "copied")
         source = At(opened.descriptor, ".")
         is_folder = stat.S_ISDIR(opened.status.st_mode)
         size = survey(source, check).bytes if is_folder else size_on_disk(opened.status)
@@ -94,7 +93,7 @@ def _begun(
     """Something empty, where there is a place and room for it. Nobody is kept waiting for what follows."""
     with committer.changing() as own, committer.root.parent(to, make=True) as parent:
         if is_same:
-            _require_apart(source.path, parent.path, "copied")
+            _require_apart(committer, source.path, parent.path, "copied")
         if At(parent.descriptor, parent.name).status() is not None:
             raise exists_already(committer.shown(parent.path))
         committer.require_room(size, own)
@@ -117,19 +116,15 @@ def _put(committer: Committer, to: str, staged: Staged, told: Told) -> Changed:
         etag = etag_of_mark(found.mark)
         changed = Changed(committer.shown(parent.path), name, etag, found.size, created=True)
         committer.commit(change._replace(adds=found.bytes), own, At(own, name), target, lambda: told(changed))
-        return _with_etag(changed, found.mark, target)
-
-
-def _with_etag(changed: Changed, mark: str, target: At) -> Changed:
-    """A large file has its etag only where it stands."""
-    return replace(changed, etag=etag_at(target)) if is_large(mark) else changed
+        return with_etag(changed, found.mark, target)
 
 
 def _copyable(entry: Entry) -> None:
     require_copyable(entry.path, entry.status)
 
 
-def _require_apart(path: str, to: str, done: str) -> None:
+def _require_apart(committer: Committer, path: str, to: str, done: str) -> None:
     if f"{to}/".startswith(f"{path}/"):
+        names = shown(committer.shown(path)), shown(committer.shown(to))
         inside = "onto itself" if path == to else "into itself"
-        raise ToolError(f"{shown(path)} cannot be {done} {inside} ({shown(to)}); choose another target.")
+        raise ToolError(f"{names[0]} cannot be {done} {inside} ({names[1]}); choose another target.")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolservers.files.changes.renames import At
 from toolservers.files.changes.trees import READ
@@ -29,8 +29,19 @@ def not_told(_changed: Changed) -> None:
     pass
 
 
-def etag_at(at: At) -> str | None:
-    """For a file whose etag its very rename changes. None where it is gone already."""
+def etag_of_mark(mark: str) -> str | None:
+    """Of a file whose mark is made of its bytes."""
+    kind, _, value = mark.partition(" ")
+    return value if kind == "file" else None
+
+
+def with_etag(changed: Changed, mark: str, target: At) -> Changed:
+    """A large file has its etag only where it stands: the rename itself changes it."""
+    return replace(changed, etag=_etag_at(target)) if mark.startswith("large ") else changed
+
+
+def _etag_at(at: At) -> str | None:
+    """None where it is gone already."""
     with suppress(OSError):
         file = os.open(at.name, READ, dir_fd=at.folder)
         try:
@@ -38,13 +49,3 @@ def etag_at(at: At) -> str | None:
         finally:
             os.close(file)
     return None
-
-
-def etag_of_mark(mark: str) -> str | None:
-    """Of a file whose mark is made of its bytes."""
-    kind, _, value = mark.partition(" ")
-    return value if kind == "file" else None
-
-
-def is_large(mark: str) -> bool:
-    return mark.startswith("large ")

@@ -13,7 +13,6 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
-from toolservers.files.changes.renames import At
 from toolservers.files.containment import FOLDER
 from toolservers.files.guards import STATE
 from toolservers.files.root import Root
@@ -36,9 +35,6 @@ class OwnFolder:
         self._turn = threading.Lock()
         self._looked = False
         self.is_new = False  # whether the journal's part was just made, so that nothing is in it any more
-
-    def is_there(self) -> bool:
-        return At(self._root.descriptor, STATE).status() is not None
 
     @contextmanager
     def locked(self) -> Generator[int]:
@@ -116,13 +112,15 @@ class OwnFolder:
                     raise self._busy()
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+            if not os.fstat(file).st_nlink:  # it was removed, and others may lock a new one
+                raise self._busy()
             yield
         finally:
             os.close(file)
 
     def _busy(self) -> Unavailable:
         return Unavailable(
-            f"Other changes of the root {self._root.name!r} have been under way for {WAIT:.0f} seconds.",
+            f"Other changes of the root {self._root.name!r} are under way, for up to {WAIT:.0f} seconds.",
             hint="Nothing was changed; try again later.",
         )
 

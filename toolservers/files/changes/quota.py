@@ -9,7 +9,7 @@ from toolservers.files.root import Root
 from toolward.errors import ToolError
 
 MOST_MEASURED = 2_000_000
-"""Files and folders in a root whose size can be measured."""
+"""Files and folders of a root that are measured; what is beyond them, or cannot be read, is not counted."""
 
 GOOD_FOR = 24 * 3600.0
 """Seconds for which a measurement is kept up to date by our own changes alone; others may write here too."""
@@ -46,9 +46,8 @@ class Quota:
         self._free(needed, own)
 
     def _measured(self, now: float) -> int:
-        used = sum(
-            size_on_disk(entry.status) for entry in walk(At(self._root.descriptor, "."), MOST_MEASURED)
-        )
+        everything = walk(At(self._root.descriptor, "."), MOST_MEASURED, leniently=True)
+        used = sum(size_on_disk(entry.status) for entry in everything)
         self._journal.note(used=used, measured_at=now)
         return used
 

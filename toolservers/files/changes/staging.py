@@ -12,7 +12,7 @@ from toolservers.files.changes.renames import At, inode_of
 from toolservers.files.changes.trees import remove
 from toolservers.files.containment import FOLDER
 
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Staged(NamedTuple):
@@ -29,7 +29,7 @@ class Staged(NamedTuple):
 @contextmanager
 def staged_file(at: At, mode: int = 0o600) -> Generator[Staged]:
     """An empty file. Removed when this raises and it is still there as it was made."""
-    with _staged(at, os.open(at.name, _NEW, mode, dir_fd=at.folder)) as staged:
+    with _staged(at, os.open(at.name, NEW, mode, dir_fd=at.folder)) as staged:
         yield staged
 
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Generator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import NamedTuple
 
 from toolservers.files.changes.renames import At
@@ -46,8 +46,9 @@ def size_on_disk(status: os.stat_result) -> int:
     return min(status.st_size, status.st_blocks * 512) if stat.S_ISREG(status.st_mode) else 0
 
 
-def walk(top: At, most: int = MAX_ENTRIES) -> Generator[Entry]:
-    """Everything below a folder, folders before what is in them. Raises OSError; ToolError for too much."""
+def walk(top: At, most: int = MAX_ENTRIES, *, leniently: bool = False) -> Generator[Entry]:
+    """Everything below a folder, folders before what is in them. Raises OSError; ToolError for too much.
+    `leniently`: what cannot be read, is too deep or too much is left out."""
     stack = [_Folder(top, "")]
     count = 0
     try:
@@ -63,16 +64,26 @@ def walk(top: At, most: int = MAX_ENTRIES) -> Generator[Entry]:
                 continue
             count += 1
             path = f"{folder.path}/{found.name}" if folder.path else found.name
-            if count > most or len(stack) > MAX_DEPTH:
-                limit = f"{most:,} things in it" if count > most else f"{MAX_DEPTH} folders in each other"
-                raise ToolError(f"This folder has more than {limit}; do it part by part.")
             at = At(folder.descriptor, found.name)
+            if count > most:
+                if leniently:
+                    return
+                raise _too_much(f"{most:,} things in it")
             yield Entry(path, at, status)
-            if stat.S_ISDIR(status.st_mode):
-                stack.append(_Folder(at, path))
+            if not stat.S_ISDIR(status.st_mode):
+                continue
+            if len(stack) <= MAX_DEPTH:
+                with suppress(PermissionError) if leniently else nullcontext():
+                    stack.append(_Folder(at, path))
+            elif not leniently:
+                raise _too_much(f"{MAX_DEPTH} folders in each other")
     finally:
         for folder in stack:
             folder.close()
+
+
+def _too_much(limit: str) -> ToolError:
+    return ToolError(f"This folder has more than {limit}; do it part by part.")
 
 
 class _Folder:

@@ -1,13 +1,12 @@
 """Undoing a change by its id: the rename the other way round, where what it left is still what stands there."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from toolservers.files.changes.committing import Committer, Expected, exists_already, new_id
 from toolservers.files.changes.guarding import untouchable
 from toolservers.files.changes.journal import Change, Operation
-from toolservers.files.changes.outcome import Changed, Told, etag_at, etag_of_mark, is_large
+from toolservers.files.changes.outcome import Changed, Told, etag_of_mark, with_etag
 from toolservers.files.changes.renames import At, inode_of
 from toolservers.files.changes.trees import Survey, survey
 from toolservers.files.refusals import shown
@@ -118,7 +117,7 @@ class _Undoing(NamedTuple):
         created = new.operation == "put"
         changed = Changed(path, new.id, etag_of_mark(new.mark), size, created)
         self.committer.commit(new, self.own, source, target, lambda: self.told(changed), expected)
-        return replace(changed, etag=etag_at(target)) if is_large(new.mark) else changed
+        return with_etag(changed, new.mark, target)
 
     def _changed_since(self) -> ToolError:
         change, committer = self.change, self.committer

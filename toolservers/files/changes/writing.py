@@ -3,19 +3,18 @@
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 from toolservers.files.changes.committing import Committer, new_id
 from toolservers.files.changes.copies import copy_data, make_alike
-from toolservers.files.changes.journal import Change
-from toolservers.files.changes.outcome import Changed, Told, etag_at
+from toolservers.files.changes.journal import Change, Operation
+from toolservers.files.changes.outcome import Changed, Told, with_etag
 from toolservers.files.changes.renames import At
-from toolservers.files.changes.staging import inherit_group, staged_file, write_all
-from toolservers.files.changes.trees import READ, file_mark, size_on_disk, survey
+from toolservers.files.changes.staging import Staged, inherit_group, staged_file, write_all
+from toolservers.files.changes.trees import READ, file_mark, large_mark, size_on_disk, survey
 from toolservers.files.refusals import shown
 from toolservers.files.root import Parent, require_plain
-from toolservers.files.text import HEAD, MAX_FILE, etag_of, etag_of_file, read_whole
+from toolservers.files.text import HEAD, MAX_FILE, etag_of, read_whole, weak_etag
 from toolward.errors import ToolError
 
 
@@ -47,16 +46,7 @@ class Writing(NamedTuple):
             inherit_group(staged.descriptor, self.parent.descriptor)
             write_all(staged.descriptor, data)
             os.fsync(staged.descriptor)
-            change = Change(
-                change_id,
-                "created",
-                "put",
-                self.parent.path,
-                kept=change_id,
-                inode=staged.inode,
-                mark=file_mark(etag),
-            )
-            change = change._replace(adds=len(data))
+            change = self._change(staged, "created", "put", file_mark(etag), adds=len(data))
             self.committer.commit(change, self.own, staged.at, self.target, lambda: self.told(changed))
         return changed
 
@@ -80,10 +70,12 @@ class Writing(NamedTuple):
             return self.create(tail(b""))
         with opened as old:
             data = read_whole(old.descriptor)
-            _require_etag(self.path, etag, etag_of_file(old.descriptor))
+            before = os.fstat(old.descriptor)
+            _require_etag(self.path, etag, weak_etag(before) if data is None else etag_of(data))
             more = tail(os.pread(old.descriptor, HEAD, 0) if data is None else data)
             if data is None or len(data) + len(more) > MAX_FILE:
-                return self._grow(old, more)
+                mark = large_mark(before) if data is None else file_mark(etag_of(data))
+                return self._grow(old, before, mark, more)
             return self._swap(old, data, data + more, "appended to")
 
     def _swap(self, old: "_Opened", before: bytes, data: bytes, action: str) -> Changed:
@@ -95,25 +87,18 @@ class Writing(NamedTuple):
             write_all(staged.descriptor, data)
             make_alike(staged.descriptor, old.descriptor, owner=True)
             os.fsync(staged.descriptor)
-            change = Change(
-                change_id,
-                action,
-                "swap",
-                self.parent.path,
-                kept=change_id,
-                inode=staged.inode,
-                mark=file_mark(etag),
+            change = self._change(
+                staged, action, "swap", file_mark(etag), kept_bytes=len(before), adds=len(data)
             )
-            change = change._replace(kept_bytes=len(before), adds=len(data))
             mark = file_mark(etag_of(before))
             self.committer.commit(
                 change, self.own, staged.at, self.target, lambda: self.told(changed), _still(mark)
             )
         return changed
 
-    def _grow(self, old: "_Opened", more: bytes) -> Changed:
-        """A large file, by a copy of it: whole or not at all, like a small one."""
-        change_id, before = new_id(), os.fstat(old.descriptor)
+    def _grow(self, old: "_Opened", before: os.stat_result, mark: str, more: bytes) -> Changed:
+        """A large file, by a copy of it: whole or not at all, like a small one. `mark` is of what it was."""
+        change_id = new_id()
         size = before.st_size + len(more)
         self.committer.require_room(size_on_disk(before) + len(more), self.own)
         changed = Changed(self.path, change_id, None, size)
@@ -123,21 +108,28 @@ class Writing(NamedTuple):
             write_all(staged.descriptor, more)
             make_alike(staged.descriptor, old.descriptor, owner=True)
             os.fsync(staged.descriptor)
-            mark = survey(staged.at).mark
-            change = Change(
-                change_id,
-                "appended to",
-                "swap",
-                self.parent.path,
-                kept=change_id,
-                inode=staged.inode,
-                mark=mark,
+            new_mark, _, adds = survey(staged.at)
+            change = self._change(
+                staged, "appended to", "swap", new_mark, kept_bytes=size_on_disk(before), adds=adds
             )
-            after = size_on_disk(os.fstat(staged.descriptor))
-            change = change._replace(kept_bytes=size_on_disk(before), adds=after)
-            still = _still(survey(self.target).mark)
-            self.committer.commit(change, self.own, staged.at, self.target, lambda: self.told(changed), still)
-        return replace(changed, etag=etag_at(self.target))
+            self.committer.commit(
+                change, self.own, staged.at, self.target, lambda: self.told(changed), _still(mark)
+            )
+        return with_etag(changed, new_mark, self.target)
+
+    def _change(
+        self,
+        staged: Staged,
+        action: str,
+        operation: Operation,
+        mark: str,
+        *,
+        kept_bytes: int = 0,
+        adds: int = 0,
+    ) -> Change:
+        name = staged.at.name
+        change = Change(name, action, operation, self.parent.path, kept=name, inode=staged.inode, mark=mark)
+        return change._replace(kept_bytes=kept_bytes, adds=adds)
 
 
 class _Opened(NamedTuple):
