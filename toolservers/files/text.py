@@ -137,8 +137,7 @@ def weak_etag(status: os.stat_result) -> str:
 
 def etag_of_file(descriptor: int) -> str:
     """Of an opened regular file, whatever its size; its position stays. Raises OSError."""
-    status = os.fstat(descriptor)
-    data = read_whole(descriptor) if status.st_size <= MAX_FILE else None
+    data = read_whole(descriptor)
     return weak_etag(os.fstat(descriptor)) if data is None else etag_of(data)
 
 
@@ -147,7 +146,9 @@ def read_whole(descriptor: int) -> bytes | None:
     Raises OSError."""
     pieces: list[bytes] = []
     size = 0
-    while size <= MAX_FILE:
+    if os.fstat(descriptor).st_size > MAX_FILE:
+        return None
+    while size <= MAX_FILE:  # it may grow
         piece = os.pread(descriptor, min(1 << 20, MAX_FILE + 1 - size), size)
         if not piece:
             return b"".join(pieces)
