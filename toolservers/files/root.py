@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,10 @@ from toolward.errors import ConfigurationError, ToolError
 
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """Opening a pipe must not wait for a writer."""
+
+_LONG_AGO = 5.0
+"""Seconds: a file whose status has not changed since has not just lost a name. (Looking costs a millisecond in a
+large folder.)"""
 
 _TRIES = 10
 """A name that is replaced the very moment it is opened is opened again."""
@@ -188,7 +193,7 @@ class Root:
         """A name that is being removed is counted no more a moment before the system says that it is gone, all
         under the lock of its folder. Reading the folder waits for that lock; the name must be there still. Raises
         OSError."""
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(status.st_mode) or 0 < status.st_ctime < time.time() - _LONG_AGO:
             return
         above = real.rpartition("/")[0] or "."
         try:
