@@ -39,7 +39,7 @@ def test_the_roots_file_that_is_shown_can_be_used(tmp_path: Path) -> None:
             ("notes", True, True),
             ("project", True, False),
         ]
-        assert roots["notes"].max_bytes == 500 * 10**6
+        assert (roots["notes"].keep_bytes, roots["notes"].max_bytes) == (10**9, 50 * 10**9)
         assert not roots["project"].sees("customers/a.md")
     finally:
         roots.close()

@@ -68,13 +68,18 @@ def _content(path: Path) -> bytes | None:
 
 
 @contextmanager
-def quick_folder(max_bytes: str = "") -> Generator[Folder]:
+def quick_folder(**bounds: str) -> Generator[Folder]:
     """In memory where the system has such a place, else on the disk."""
     base = Path(tempfile.mkdtemp(dir=_QUICK if os.access(_QUICK, os.W_OK) else None))
     try:
-        roots = base / "roots.toml" if max_bytes else ""
+        roots = base / "roots.toml" if bounds else ""
         if roots:
-            roots.write_text(f'[root]\npath = "root"\nwritable = true\nmax_bytes = "{max_bytes}"\n')
+            lines = [
+                'path = "root"',
+                "writable = true",
+                *(f'{name} = "{most}"' for name, most in bounds.items()),
+            ]
+            roots.write_text("\n".join(["[root]", *lines]))
         folder = Folder(base, roots=roots)
         try:
             yield folder

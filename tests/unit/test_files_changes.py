@@ -343,6 +343,51 @@ def test_the_oldest_kept_things_make_room_and_then_changes_are_refused() -> None
         assert sorted(folder.tree()) == ["b", "c", "d"]
 
 
+def test_the_oldest_kept_things_go_where_no_more_are_kept() -> None:
+    with quick_folder(keep_bytes="10000") as folder:
+        changes = folder.changes
+        fill(folder, {"a": b"a" * 4096, "b": b"b" * 4096, "c": b"c" * 4096, "vast": b"v" * 20_000})
+        deleted = [changes.delete(folder(name)).change for name in "abc"]
+        assert folder.kept() == folder.known() == sorted(deleted[1:])
+        assert "keeps at most 10,000" in refused(lambda: changes.delete(folder("vast")))
+        changes.undo(deleted[2])
+        assert sorted(folder.tree()) == ["c", "vast"]
+
+
+def moved_away(folder: Folder, to: Path) -> Callable[[object], None]:
+    """What another process does to `d` just before a change in it."""
+
+    def told(_changed: object) -> None:
+        to.parent.mkdir(exist_ok=True)
+        (folder.path / "d").rename(to)
+
+    return told
+
+
+@pytest.mark.parametrize("place", ["outside", "root/.git/hooks"])
+@pytest.mark.parametrize("change", ["create", "replace", "delete", "move", "copy", "undo"])
+def test_nothing_is_changed_in_a_folder_that_is_moved_at_that_moment(place: str, change: str) -> None:
+    with quick_folder() as folder:
+        to = folder.base / place
+        fill(folder, {"a": b"a", "d": None, "d/there": b"old"})
+        told = moved_away(folder, to)
+        changes = folder.changes
+        made = changes.create(folder("d/made"), b"made").change if change == "undo" else ""
+        before = {"there", "made"} if made else {"there"}
+        done: dict[str, Callable[[], Changed]] = {
+            "create": lambda: changes.create(folder("d/new"), b"data", told),
+            "replace": lambda: changes.replace(folder("d/there"), lambda _: b"new", None, told),
+            "delete": lambda: changes.delete(folder("d/there"), told),
+            "move": lambda: changes.move(folder("a"), folder("d/a"), told),
+            "copy": lambda: changes.copy(folder("a"), folder("d/a"), told),
+            "undo": lambda: changes.undo(made, told),
+        }
+        assert "was changed by another process" in refused(done[change])
+        assert {entry.name for entry in to.iterdir()} == before
+        assert (to / "there").read_bytes() == b"old"
+        assert (folder.path / "a").read_bytes() == b"a"
+
+
 def test_a_root_is_measured_once_and_then_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     with quick_folder(max_bytes="1 MB") as folder:
         walked: list[int] = []

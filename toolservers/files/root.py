@@ -50,7 +50,8 @@ class Root:
         reads them. Raises ConfigurationError where making or opening it fails, or nothing keeps paths inside it."""
         self._prefix = prefix
         self.name, self.writable, self.trusted, self.guards = name, spec.writable, spec.trusted, spec.guards
-        self.max_bytes = amount(spec.max_bytes, "max_bytes")
+        self.keep_bytes = amount(spec.keep_bytes, "keep_bytes")
+        self.max_bytes = None if spec.max_bytes == "" else amount(spec.max_bytes, "max_bytes")
         path = Path(spec.path)
         try:
             if self.writable:

@@ -41,8 +41,11 @@ class RootSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Globs, beside those that are hidden anyway."""
     protected: tuple[str, ...] = ()
     """Globs of what is never changed, beside those that never are."""
-    max_bytes: str | int = "10 GB"
-    """All files of the root, what was deleted and earlier versions among them, where a change would add to them."""
+    keep_bytes: str | int = "2 GB"
+    """What was deleted and earlier versions, for `undo_change`; the oldest go first."""
+    max_bytes: str | int = ""
+    """All files of the root, those that are kept among them, where a change would add to them; empty for no bound
+    but the disk's."""
 
     @property
     def guards(self) -> Guards:
@@ -90,7 +93,9 @@ def _spec(name: str, table: Any, file: Path) -> RootSpec:
         spec = msgspec.convert(table, RootSpec)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"The root {name!r} of {file} cannot be used: {error}.") from None
-    amount(spec.max_bytes, f"max_bytes of the root {name!r} of {file}")
+    amount(spec.keep_bytes, f"keep_bytes of the root {name!r} of {file}")
+    if spec.max_bytes != "":
+        amount(spec.max_bytes, f"max_bytes of the root {name!r} of {file}")
     try:
         spec.guards.check()
     except ToolError as error:

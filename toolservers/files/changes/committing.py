@@ -21,6 +21,7 @@ from toolservers.files.changes.own_folder import OwnFolder
 from toolservers.files.changes.quota import Quota
 from toolservers.files.changes.renames import OLD, At, inode_of, rename, rename_new, swap
 from toolservers.files.changes.trees import remove
+from toolservers.files.containment import real_path
 from toolservers.files.refusals import explained, shown
 from toolservers.files.root import Root
 from toolward.errors import OutcomeUnknown, ToolError, ToolwardError, Unavailable
@@ -90,12 +91,13 @@ class Committer:
         """Between `source` (what is kept or prepared in `own`; for a move where it comes from) and `target`,
         when there is room. `told` is called just before. Raises ToolError where another process was faster,
         OSError; then nothing was changed. OutcomeUnknown where only the last word to the disk fails."""
-        journal = self.journal
+        journal, _, quota = self._opened()
+        quota.require_keeping(change.kept_bytes, own)
         told()
         journal.prepare(change)
         try:
             _rename(change.operation, source, target, self.shown(change.path))
-            if not _is_as(expected, source, target):
+            if not (self._is_beneath(change, source, target) and _is_as(expected, source, target)):
                 _take_back(change, source, target)
                 raise ToolError(
                     f"{shown(self.shown(change.path))} was changed by another process at this very moment, and is "
@@ -111,6 +113,16 @@ class Committer:
         except Unavailable as error:  # it is made; what stands where will tell
             log.error("a change could not be noted as done: %s", error.text)
         self._forget_old(own)
+
+    def _is_beneath(self, change: Change, source: At, target: At) -> bool:
+        """Whether the folders that were opened and judged still stand there: one that somebody moves meanwhile, out
+        of the root or to where nothing may be changed, takes along what is renamed into it."""
+        ends = [(target, change.path)] + [(source, change.source)] * (change.operation == "move")
+        folders = [(at.folder, path.rpartition("/")[0] or ".") for at, path in ends]
+        try:
+            return all(real_path(self.root.descriptor, at, folder) == folder for at, folder in folders)
+        except OSError:
+            return False
 
     def _last_word(self, change: Change, source: At, target: At) -> None:
         try:

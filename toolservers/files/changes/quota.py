@@ -1,4 +1,4 @@
-"""How much a root may hold, what was deleted and earlier versions among it."""
+"""How much of what was deleted and of earlier versions is kept, and how much a root may hold with them in all."""
 
 import time
 
@@ -26,12 +26,12 @@ class Quota:
 
     def require(self, adds: int, own: int) -> None:
         """Room for so many bytes more: the oldest kept things in the folder `own` go first. Raises ToolError."""
-        if adds <= 0:
+        most = self._root.max_bytes
+        if adds <= 0 or most is None:
             return
         now = time.time()
         at = float(self._journal.fact("measured_at") or 0)
         used = self._measured(now) if not 0 <= now - at < GOOD_FOR else int(self._journal.fact("used"))
-        most = self._root.max_bytes
         if used + adds <= most:
             return
         if now - at >= AGAIN_AFTER:
@@ -44,6 +44,17 @@ class Quota:
                 "room. Ask a person to make room, or write less."
             )
         self._free(needed, own)
+
+    def require_keeping(self, size: int, own: int) -> None:
+        """So many bytes can be kept: the oldest things go first. Raises ToolError."""
+        most = self._root.keep_bytes
+        if size > most:
+            raise ToolError(
+                f"This would keep {size:,} bytes so that it can be undone, and the root {self._root.name!r} "
+                f"keeps at most {most:,}. Ask a person to do it, or to raise keep_bytes."
+            )
+        if size:
+            self._free(self._journal.kept_bytes() + size - most, own)
 
     def _measured(self, now: float) -> int:
         everything = walk(At(self._root.descriptor, "."), MOST_MEASURED, leniently=True)
