@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from toolservers.files.guards import Guards
+from toolservers.files.paths.guards import Guards
+from toolservers.files.paths.roots import MAX_PATH, Roots
 from toolservers.files.resources import MAX_RESOURCE, URI
-from toolservers.files.roots import MAX_PATH, Roots
 from toolservers.files.tools import Settings, server
 from toolward.types import NO_CONTEXT, Principal, ToolCall
 

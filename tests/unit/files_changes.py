@@ -9,7 +9,7 @@ from pathlib import Path
 
 from toolservers.files.changes import Changes
 from toolservers.files.changes.committing import Committer
-from toolservers.files.roots import Place, Roots
+from toolservers.files.paths.roots import Place, Roots
 from toolservers.files.settings import Settings
 
 _QUICK = Path("/dev/shm")  # memory, where syncing costs nothing

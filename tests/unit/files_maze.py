@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from toolservers.files.containment import Opener
-from toolservers.files.root import Root
-from toolservers.files.roots import Roots
+from toolservers.files.paths.containment import Opener
+from toolservers.files.paths.root import Root
+from toolservers.files.paths.roots import Roots
 from toolservers.files.settings import RootSpec
 
 SECRET = "not for you"

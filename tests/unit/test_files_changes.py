@@ -15,7 +15,7 @@ import pytest
 from tests.unit.files_changes import Folder, Tree, quick_folder
 from toolservers.files.changes import Changed, journal, own_folder, quota, renames, trees, writing
 from toolservers.files.changes.outcome import not_told
-from toolservers.files.text import MAX_FILE, etag_of
+from toolservers.files.text.encodings import MAX_FILE, etag_of
 from toolward.errors import ConfigurationError, ToolError
 
 GIGABYTES = 10 * 2**30

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.files_maze import SECRET, WAYS, everything, maze, opens, read, served
-from toolservers.files.containment import FOLDER, Opener, best_opener, openat2, require_contained, walk
-from toolservers.files.root import Root
-from toolservers.files.roots import Roots
+from toolservers.files.paths.containment import FOLDER, Opener, best_opener, openat2, require_contained, walk
+from toolservers.files.paths.root import Root
+from toolservers.files.paths.roots import Roots
 from toolservers.files.settings import RootSpec
 from toolward.errors import ConfigurationError, ToolError
 
@@ -338,8 +338,8 @@ def test_an_opener_that_leads_out_is_not_used(tmp_path: Path, escaping: Opener) 
 def test_no_root_is_served_where_the_system_does_not_keep_inside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolservers.files.containment.openat2", plain)
-    monkeypatch.setattr("toolservers.files.containment.sys.platform", "linux")
+    monkeypatch.setattr("toolservers.files.paths.containment.openat2", plain)
+    monkeypatch.setattr("toolservers.files.paths.containment.sys.platform", "linux")
     with pytest.raises(ConfigurationError, match="does not keep paths inside"):
         Root("root", RootSpec(str(tmp_path)))
 
@@ -359,9 +359,9 @@ def test_without_openat2_or_proc_no_link_is_followed(
     (root / ".env").write_text("TOKEN=x")
     (root / "link").symlink_to(".env")
     if lacks == "/proc":  # what it is called by then is not told, and a link would hide it
-        monkeypatch.setattr("toolservers.files.containment.os.readlink", nothing)
+        monkeypatch.setattr("toolservers.files.paths.containment.os.readlink", nothing)
     else:
-        monkeypatch.setattr("toolservers.files.containment.openat2", missing)
+        monkeypatch.setattr("toolservers.files.paths.containment.openat2", missing)
     with served(root) as roots:
         with pytest.raises(ToolError, match="symbolic link"):
             read(roots, "link")

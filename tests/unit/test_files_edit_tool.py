@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.files_calls import CALLER, call, pieces, refused
 from toolservers.files.settings import Settings
-from toolservers.files.text import MAX_FILE, etag_of
+from toolservers.files.text.encodings import MAX_FILE, etag_of
 from toolservers.files.tools import server
 from toolward.types import NO_CONTEXT, ToolCall, ToolResult
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolservers.files.diffs import unified_diff
-from toolservers.files.edits import MAX_EDITS, Edit, edited
-from toolservers.files.text import MAX_FILE
+from toolservers.files.editing.diffs import unified_diff
+from toolservers.files.editing.edits import MAX_EDITS, Edit, edited
+from toolservers.files.text.encodings import MAX_FILE
 from toolward.errors import ToolError
 
 ENDS = {r"\n": ("\n",), r"\r\n": ("\r\n",), r"\r": ("\r",), "mixed": ("\n", "\r\n")}

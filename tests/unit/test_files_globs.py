@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from toolservers.files.globs import matcher
+from toolservers.files.paths.globs import matcher
 from toolward.errors import ToolError
 
 

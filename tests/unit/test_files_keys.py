@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.files_calls import CALLER, call
-from toolservers.files.text import etag_of
+from toolservers.files.text.encodings import etag_of
 from toolservers.files.tools import Settings, server
 from toolward.errors import Conflict, OutcomeUnknown, Unavailable
 from toolward.types import NO_CONTEXT, ToolCall, ToolResult

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.files_calls import SECRET
-from toolservers.files import listing, walking
-from toolservers.files.listing import MAX_ENTRIES, listed
-from toolservers.files.root import Opened
-from toolservers.files.roots import Roots
+from toolservers.files.finding import listing, walking
+from toolservers.files.finding.listing import MAX_ENTRIES, listed
+from toolservers.files.finding.walking import MAX_DEPTH, Patience, Walk
+from toolservers.files.paths.root import Opened
+from toolservers.files.paths.roots import Roots
 from toolservers.files.settings import Settings
-from toolservers.files.walking import MAX_DEPTH, Patience, Walk
 from toolward.errors import ToolError
 
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.unit.files_changes import Folder, Tree, quick_folder
 from toolservers.files.changes import Changed, renames
-from toolservers.files.text import etag_of
+from toolservers.files.text.encodings import etag_of
 from toolward.errors import ToolError
 
 EXAMPLES = int(os.environ.get("TOOLWARD_MODEL_EXAMPLES", "15"))

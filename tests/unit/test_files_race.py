@@ -20,7 +20,7 @@ import pytest
 
 from tests.unit.files_calls import CALLER, call
 from tests.unit.files_maze import everything
-from toolservers.files.containment import Opener, openat2, walk
+from toolservers.files.paths.containment import Opener, openat2, walk
 from toolservers.files.tools import Settings, server
 from toolward.errors import InvalidRequest, OutcomeUnknown, Unavailable
 from toolward.types import NO_CONTEXT, ImageContent, ToolResult
@@ -147,7 +147,7 @@ async def use_all(tools: dict[str, int]) -> None:
 async def test_nothing_outside_is_read_or_changed_whatever_is_exchanged_meanwhile(
     attacked: tuple[Path, Path, "subprocess.Popen[str]"], monkeypatch: pytest.MonkeyPatch, opener: Opener
 ) -> None:
-    monkeypatch.setattr("toolservers.files.root.best_opener", lambda _folder: opener)  # pyright: ignore
+    monkeypatch.setattr("toolservers.files.paths.root.best_opener", lambda _folder: opener)  # pyright: ignore
     root, outside, attacker = attacked
     before, names = everything(outside), sorted(outside.rglob("*"))
     tools = dict.fromkeys([tool.name for tool in (await server.list_tools(CALLER)).tools], 0)

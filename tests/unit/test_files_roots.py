@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.files_maze import WAYS, maze, opens, read, served
-from toolservers.files.containment import Opener, openat2, walk
-from toolservers.files.guards import HIDDEN, PROTECTED, Guards
-from toolservers.files.roots import Roots, lies_in
+from toolservers.files.paths.containment import Opener, openat2, walk
+from toolservers.files.paths.guards import HIDDEN, PROTECTED, Guards
+from toolservers.files.paths.roots import Roots, lies_in
 from toolservers.files.settings import RootSpec, Settings, amount
 from toolservers.files.tools import server
 from toolward.errors import ConfigurationError, ToolError

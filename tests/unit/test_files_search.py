@@ -14,16 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.files_calls import CALLER, SECRET, call, refused
-from toolservers.files import ripgrep, searching
-from toolservers.files.answers import MAX_CHARACTERS, MAX_MATCHES, cut
-from toolservers.files.blocks import Source, blocks, source
-from toolservers.files.matching import Line, matching_lines
-from toolservers.files.queries import Query
-from toolservers.files.roots import Roots
-from toolservers.files.searching import Search, searched
+from toolservers.files.finding import ripgrep, searching
+from toolservers.files.finding.answers import MAX_CHARACTERS, MAX_MATCHES, cut
+from toolservers.files.finding.matching import Line, matching_lines
+from toolservers.files.finding.queries import Query
+from toolservers.files.finding.searching import Search, searched
+from toolservers.files.finding.walking import Patience
+from toolservers.files.paths.roots import Roots
 from toolservers.files.settings import Settings
+from toolservers.files.text.blocks import Source, blocks, source
 from toolservers.files.tools import server
-from toolservers.files.walking import Patience
 from toolward.types import CallContext, Progress, ToolCall
 
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

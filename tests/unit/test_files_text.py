@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolservers.files.text import (
+from toolservers.files.text.encodings import (
     MAX_FILE,
     UTF8,
     NotText,

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from toolservers.files.root import Root
-from toolservers.files.roots import Roots
+from toolservers.files.paths.root import Root
+from toolservers.files.paths.roots import Roots
 from toolservers.files.settings import RootSpec
 from toolservers.files.trust import marked
 from toolward.client.mcp_calls import result_of

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.files_calls import call, pieces, refused
-from toolservers.files import large, windows
-from toolservers.files.large import LargeFile
 from toolservers.files.settings import Settings
-from toolservers.files.text import NotText, Text, decode, encoding_of
+from toolservers.files.text import large, windows
+from toolservers.files.text.encodings import NotText, Text, decode, encoding_of
+from toolservers.files.text.large import LargeFile
+from toolservers.files.text.windows import Asked, Window, window
 from toolservers.files.tools import server
-from toolservers.files.windows import Asked, Window, window
 from toolward.errors import ToolError
 
 TEXTS = st.lists(st.sampled_from(["a", "ä", "🙂", "\n", "\r\n", "\r", "\u0a0d\u000a"]), max_size=25).map(

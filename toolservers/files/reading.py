@@ -3,12 +3,10 @@
 import os
 from collections.abc import Callable
 
-from toolservers.files.kinds import image_type
-from toolservers.files.large import LargeFile
-from toolservers.files.names import one_line
-from toolservers.files.refusals import shown
-from toolservers.files.roots import Roots
-from toolservers.files.text import (
+from toolservers.files.paths.names import one_line
+from toolservers.files.paths.refusals import shown
+from toolservers.files.paths.roots import Roots
+from toolservers.files.text.encodings import (
     HEAD,
     EndOfLine,
     Text,
@@ -18,7 +16,9 @@ from toolservers.files.text import (
     read_whole,
     weak_etag,
 )
-from toolservers.files.windows import Asked, Window, window
+from toolservers.files.text.kinds import image_type
+from toolservers.files.text.large import LargeFile
+from toolservers.files.text.windows import Asked, Window, window
 from toolward.errors import ToolError
 from toolward.types import Content, ImageContent, TextContent, ToolResult
 

@@ -4,8 +4,8 @@ from mimetypes import MimeTypes
 from os import read
 from urllib.parse import quote
 
-from toolservers.files.refusals import shown
-from toolservers.files.roots import Roots
+from toolservers.files.paths.refusals import shown
+from toolservers.files.paths.roots import Roots
 from toolward.errors import NotFound, ToolError
 from toolward.types import ResourceBody
 

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from toolservers.files.guards import Guards
-from toolward.errors import ConfigurationError, ToolError
+from toolward.errors import ConfigurationError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -46,10 +45,6 @@ class RootSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_bytes: str | int = ""
     """All files of the root, those that are kept among them, where a change would add to them; empty for no bound
     but the disk's."""
-
-    @property
-    def guards(self) -> Guards:
-        return Guards.of(self.hidden, self.protected)
 
 
 def amount(value: str | int, where: str) -> int:
@@ -96,9 +91,5 @@ def _spec(name: str, table: Any, file: Path) -> RootSpec:
     amount(spec.keep_bytes, f"keep_bytes of the root {name!r} of {file}")
     if spec.max_bytes != "":
         amount(spec.max_bytes, f"max_bytes of the root {name!r} of {file}")
-    try:
-        spec.guards.check()
-    except ToolError as error:
-        raise ConfigurationError(f"The root {name!r} of {file} cannot be used: {error}") from None
     path = (file.parent / Path(spec.path).expanduser()).resolve()
     return msgspec.structs.replace(spec, path=str(path))

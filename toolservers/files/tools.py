@@ -9,19 +9,21 @@ from anyio import from_thread
 from anyio.to_thread import run_sync
 from pydantic import Field
 
-from toolservers.files import contents, editing, reading, resources
+from toolservers.files import reading, resources
 from toolservers.files.changes import Changed, Changes, Told
-from toolservers.files.edits import Edit
+from toolservers.files.editing import answering
+from toolservers.files.editing.edits import Edit
+from toolservers.files.finding.listing import listed
+from toolservers.files.finding.queries import Query
+from toolservers.files.finding.searching import SEARCH_SECONDS, Search, searched
+from toolservers.files.finding.walking import Patience
 from toolservers.files.keys import open_keys, state_folder
-from toolservers.files.listing import listed
-from toolservers.files.queries import Query
-from toolservers.files.roots import Roots
-from toolservers.files.searching import SEARCH_SECONDS, Search, searched
+from toolservers.files.paths.roots import Roots
 from toolservers.files.settings import Settings
+from toolservers.files.text import contents
+from toolservers.files.text.windows import Asked
 from toolservers.files.trust import marked
 from toolservers.files.waiting import in_worker
-from toolservers.files.walking import Patience
-from toolservers.files.windows import Asked
 from toolward.errors import ToolError
 from toolward.kit import Context, Effect, Effects, Evidence, NotDone, ToolServer
 from toolward.types import Principal, ResourceBody, TextContent, ToolCall, ToolResult
@@ -122,13 +124,13 @@ async def edit_file(
     means the file's own.
     """
     if dry_run:
-        told = await run_sync(editing.dry_run, ctx.state.roots, path, edits, etag)
+        told = await run_sync(answering.dry_run, ctx.state.roots, path, edits, etag)
         return ToolResult(tuple(map(TextContent, told)))
 
     def before(changed: Changed, answer: str) -> None:
         from_thread.run(effect.begin, Editing(changed, answer))
 
-    answer = await run_sync(editing.edit, ctx.state.roots, ctx.state.changes, path, edits, etag, before)
+    answer = await run_sync(answering.edit, ctx.state.roots, ctx.state.changes, path, edits, etag, before)
     return ToolResult((TextContent(answer),))
 
 

@@ -5,8 +5,8 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from toolservers.files.root import Root
-from toolservers.files.roots import Roots
+from toolservers.files.paths.root import Root
+from toolservers.files.paths.roots import Roots
 from toolward.errors import ToolError
 from toolward.types import JsonObject, ToolCall, ToolResult, text_result
 

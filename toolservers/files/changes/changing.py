@@ -10,7 +10,7 @@ from toolservers.files.changes import moving, undoing
 from toolservers.files.changes.committing import Committer
 from toolservers.files.changes.outcome import Changed, Told, not_told
 from toolservers.files.changes.writing import Writing
-from toolservers.files.roots import Place, Roots
+from toolservers.files.paths.roots import Place, Roots
 from toolward.errors import ConfigurationError, ToolwardError
 
 

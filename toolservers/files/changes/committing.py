@@ -21,9 +21,9 @@ from toolservers.files.changes.own_folder import OwnFolder
 from toolservers.files.changes.quota import Quota
 from toolservers.files.changes.renames import OLD, At, inode_of, rename, rename_new, swap
 from toolservers.files.changes.trees import remove
-from toolservers.files.containment import real_path
-from toolservers.files.refusals import explained, shown
-from toolservers.files.root import Root
+from toolservers.files.paths.containment import real_path
+from toolservers.files.paths.refusals import explained, shown
+from toolservers.files.paths.root import Root
 from toolward.errors import OutcomeUnknown, ToolError, ToolwardError, Unavailable
 
 log = logging.getLogger(__name__)

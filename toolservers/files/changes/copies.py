@@ -11,8 +11,8 @@ from typing import NamedTuple
 from toolservers.files.changes.renames import At
 from toolservers.files.changes.staging import NEW
 from toolservers.files.changes.trees import READ, Entry, walk
-from toolservers.files.containment import FOLDER
-from toolservers.files.refusals import shown
+from toolservers.files.paths.containment import FOLDER
+from toolservers.files.paths.refusals import shown
 from toolward.errors import ToolError
 
 _AT_ONCE = 1 << 26

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from toolservers.files.changes.renames import At
 from toolservers.files.changes.trees import Entry, walk
-from toolservers.files.refusals import shown
-from toolservers.files.root import Root
+from toolservers.files.paths.refusals import shown
+from toolservers.files.paths.root import Root
 from toolward.errors import ToolError
 
 Check = Callable[[Entry], None]

@@ -12,8 +12,8 @@ from toolservers.files.changes.outcome import Changed, Told, etag_of_mark, with_
 from toolservers.files.changes.renames import At, inode_of
 from toolservers.files.changes.staging import Staged, inherit_group, staged_file, staged_folder
 from toolservers.files.changes.trees import Entry, size_on_disk, survey
-from toolservers.files.refusals import shown
-from toolservers.files.root import Opened
+from toolservers.files.paths.refusals import shown
+from toolservers.files.paths.root import Opened
 from toolward.errors import ToolError
 
 

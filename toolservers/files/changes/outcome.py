@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from toolservers.files.changes.renames import At
 from toolservers.files.changes.trees import READ
-from toolservers.files.text import etag_of_file
+from toolservers.files.text.encodings import etag_of_file
 
 
 @dataclass(frozen=True)

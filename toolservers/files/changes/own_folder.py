@@ -13,9 +13,9 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
-from toolservers.files.containment import FOLDER
-from toolservers.files.guards import STATE
-from toolservers.files.root import Root
+from toolservers.files.paths.containment import FOLDER
+from toolservers.files.paths.guards import STATE
+from toolservers.files.paths.root import Root
 from toolward.errors import ToolError, Unavailable
 
 WAIT = 30.0

@@ -5,7 +5,7 @@ import time
 from toolservers.files.changes.journal import Change, Journal
 from toolservers.files.changes.renames import At
 from toolservers.files.changes.trees import remove, size_on_disk, walk
-from toolservers.files.root import Root
+from toolservers.files.paths.root import Root
 from toolward.errors import ToolError
 
 MOST_MEASURED = 2_000_000

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from toolservers.files.changes.renames import At, inode_of
 from toolservers.files.changes.trees import remove
-from toolservers.files.containment import FOLDER
+from toolservers.files.paths.containment import FOLDER
 
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -9,9 +9,9 @@ from contextlib import nullcontext, suppress
 from typing import NamedTuple
 
 from toolservers.files.changes.renames import At
-from toolservers.files.containment import FOLDER
-from toolservers.files.refusals import shown
-from toolservers.files.text import MAX_FILE, etag_of, read_whole
+from toolservers.files.paths.containment import FOLDER
+from toolservers.files.paths.refusals import shown
+from toolservers.files.text.encodings import MAX_FILE, etag_of, read_whole
 from toolward.errors import ToolError
 
 MAX_ENTRIES = 200_000

@@ -9,8 +9,8 @@ from toolservers.files.changes.journal import Change, Operation
 from toolservers.files.changes.outcome import Changed, Told, etag_of_mark, with_etag
 from toolservers.files.changes.renames import At, inode_of
 from toolservers.files.changes.trees import Survey, survey
-from toolservers.files.refusals import shown
-from toolservers.files.root import Parent
+from toolservers.files.paths.refusals import shown
+from toolservers.files.paths.root import Parent
 from toolward.errors import ToolError
 
 _NAMED = 5

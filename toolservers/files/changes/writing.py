@@ -12,9 +12,9 @@ from toolservers.files.changes.outcome import Changed, Told, with_etag
 from toolservers.files.changes.renames import At
 from toolservers.files.changes.staging import Staged, inherit_group, staged_file, write_all
 from toolservers.files.changes.trees import READ, file_mark, large_mark, size_on_disk, survey
-from toolservers.files.refusals import shown
-from toolservers.files.root import Parent, require_plain
-from toolservers.files.text import HEAD, MAX_FILE, etag_of, read_whole, weak_etag
+from toolservers.files.paths.refusals import shown
+from toolservers.files.paths.root import Parent, require_plain
+from toolservers.files.text.encodings import HEAD, MAX_FILE, etag_of, read_whole, weak_etag
 from toolward.errors import ToolError
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
-from toolservers.files.refusals import shown
+from toolservers.files.paths.refusals import shown
 from toolward.errors import ToolError
 
 MAX_PATTERN = 500

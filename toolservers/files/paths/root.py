@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from toolservers.files.containment import FOLDER, Opener, best_opener, lost_its_name, real_path
-from toolservers.files.refusals import explained, shown
+from toolservers.files.paths.containment import FOLDER, Opener, best_opener, lost_its_name, real_path
+from toolservers.files.paths.guards import Guards
+from toolservers.files.paths.refusals import explained, shown
 from toolservers.files.settings import RootSpec, amount
 from toolward.errors import ConfigurationError, ToolError
 
@@ -49,7 +50,8 @@ class Root:
         """Makes the folder where it is missing and may be written. `prefix` stands before its paths where a caller
         reads them. Raises ConfigurationError where making or opening it fails, or nothing keeps paths inside it."""
         self._prefix = prefix
-        self.name, self.writable, self.trusted, self.guards = name, spec.writable, spec.trusted, spec.guards
+        self.name, self.writable, self.trusted = name, spec.writable, spec.trusted
+        self.guards = Guards.of(spec.hidden, spec.protected)
         self.keep_bytes = amount(spec.keep_bytes, "keep_bytes")
         self.max_bytes = None if spec.max_bytes == "" else amount(spec.max_bytes, "max_bytes")
         path = Path(spec.path)

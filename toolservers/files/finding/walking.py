@@ -10,9 +10,9 @@ from collections.abc import Callable, Generator
 from itertools import islice
 from typing import Literal, NamedTuple
 
-from toolservers.files.containment import FOLDER
-from toolservers.files.root import Opened, Root
-from toolservers.files.skipped import Skipped, reason
+from toolservers.files.finding.skipped import Skipped, reason
+from toolservers.files.paths.containment import FOLDER
+from toolservers.files.paths.root import Opened, Root
 from toolward.errors import ToolError
 
 MAX_DEPTH = 64

@@ -7,9 +7,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from toolservers.files.nearest import nearest, no_blanks, plain_signs
-from toolservers.files.text import Text
-from toolservers.files.windows import Asked, window
+from toolservers.files.editing.nearest import nearest, no_blanks, plain_signs
+from toolservers.files.text.encodings import Text
+from toolservers.files.text.windows import Asked, window
 
 MAX_SHOWN = 10
 """Places of one edit, and lines of one place."""

@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
-from toolservers.files.text import HEAD, NotText, Text, decode, encoding_of, require_characters
+from toolservers.files.text.encodings import (
+    HEAD,
+    NotText,
+    Text,
+    decode,
+    encoding_of,
+    require_characters,
+)
 
 
 def new_file(content: str) -> bytes:

@@ -11,8 +11,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Self
 
-from toolservers.files.refusals import leaves_root, shown
-from toolservers.files.root import Root
+from toolservers.files.paths.refusals import leaves_root, shown
+from toolservers.files.paths.root import Root
 from toolservers.files.settings import Settings, root_specs
 from toolward.errors import ConfigurationError, ToolError
 

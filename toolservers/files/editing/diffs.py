@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from toolservers.files.edits import Edited
+from toolservers.files.editing.edits import Edited
 
 CONTEXT = 3
 MAX_CHARACTERS = 20_000

@@ -10,9 +10,17 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from toolservers.files.kinds import binary_kind
-from toolservers.files.text import HEAD, Encoding, EndOfLine, NotText, encoding_of, end_of_line, terminator
-from toolservers.files.windows import (
+from toolservers.files.text.encodings import (
+    HEAD,
+    Encoding,
+    EndOfLine,
+    NotText,
+    encoding_of,
+    end_of_line,
+    terminator,
+)
+from toolservers.files.text.kinds import binary_kind
+from toolservers.files.text.windows import (
     MAX_CHARACTERS,
     Asked,
     Window,

@@ -18,9 +18,9 @@ from selectors import EVENT_READ, DefaultSelector
 
 import msgspec
 
-from toolservers.files.blocks import MAX_LINE, Source
-from toolservers.files.matching import Line
-from toolservers.files.queries import Query
+from toolservers.files.finding.matching import Line
+from toolservers.files.finding.queries import Query
+from toolservers.files.text.blocks import MAX_LINE, Source
 
 MEMORY = 512 << 20
 """Bytes of its address space: it keeps the longest line in memory."""

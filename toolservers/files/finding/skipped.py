@@ -2,7 +2,7 @@
 
 import errno
 
-from toolservers.files.names import one_line
+from toolservers.files.paths.names import one_line
 from toolward.errors import ToolError
 
 NAMED = 3

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from toolservers.files.kinds import binary_kind, image_type
-from toolservers.files.refusals import shown
+from toolservers.files.paths.refusals import shown
+from toolservers.files.text.kinds import binary_kind, image_type
 from toolward.errors import ToolError
 
 MAX_FILE = 10_000_000

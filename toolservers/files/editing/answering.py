@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Sequence
 
 from toolservers.files.changes import Changed, Changes
-from toolservers.files.diffs import unified_diff
-from toolservers.files.edits import Edit, Edited, edited
-from toolservers.files.names import one_line
-from toolservers.files.refusals import shown
-from toolservers.files.roots import Roots
-from toolservers.files.text import MAX_FILE, etag_of, read_whole
+from toolservers.files.editing.diffs import unified_diff
+from toolservers.files.editing.edits import Edit, Edited, edited
+from toolservers.files.paths.names import one_line
+from toolservers.files.paths.refusals import shown
+from toolservers.files.paths.roots import Roots
+from toolservers.files.text.encodings import MAX_FILE, etag_of, read_whole
 from toolward.errors import ToolError
 
 MAX_LINES = 20

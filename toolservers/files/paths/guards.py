@@ -8,7 +8,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from toolservers.files.globs import matcher
+from toolservers.files.paths.globs import matcher
+from toolward.errors import ConfigurationError, ToolError
 
 STATE = ".toolward"
 """The folder in each root that keeps deleted files and earlier versions: no tool reaches it."""
@@ -65,13 +66,14 @@ class Guards:
 
     @classmethod
     def of(cls, hidden: tuple[str, ...] = (), protected: tuple[str, ...] = ()) -> "Guards":
-        """The defaults and these."""
-        return cls(tuple(map(folded, (*HIDDEN, *hidden))), tuple(map(folded, (*PROTECTED, *protected))))
-
-    def check(self) -> None:
-        """Raises ToolError for what is no glob."""
-        for patterns in (self.hidden, self.protected):
-            matcher(patterns, below=True)
+        """The defaults and these. Raises ConfigurationError for what is no glob."""
+        guards = cls(tuple(map(folded, (*HIDDEN, *hidden))), tuple(map(folded, (*PROTECTED, *protected))))
+        try:
+            matcher(guards.hidden, below=True)
+            matcher(guards.protected, below=True)
+        except ToolError as error:
+            raise ConfigurationError(f"A glob of hidden or protected files cannot be used: {error}") from None
+        return guards
 
     def hides(self, path: str) -> bool:
         """`path` from the root, with `/`, without `..`."""

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from toolservers.files.text import Text
+from toolservers.files.text.encodings import Text
 from toolward.errors import ToolError
 
 

@@ -10,10 +10,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from toolservers.files.misses import described_miss, described_places
-from toolservers.files.occurrences import Occurrences
-from toolservers.files.refusals import shown
-from toolservers.files.text import MAX_FILE, Text, decode, require_characters
+from toolservers.files.editing.misses import described_miss, described_places
+from toolservers.files.editing.occurrences import Occurrences
+from toolservers.files.paths.refusals import shown
+from toolservers.files.text.encodings import MAX_FILE, Text, decode, require_characters
 from toolward.errors import ToolError
 
 MAX_EDITS = 100

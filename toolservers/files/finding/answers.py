@@ -1,7 +1,7 @@
 """What a search says: lines as `path:12: text`, those around them as `path-11- text`, within bounds."""
 
-from toolservers.files.matching import Line
-from toolservers.files.names import one_line
+from toolservers.files.finding.matching import Line
+from toolservers.files.paths.names import one_line
 
 MAX_MATCHES = 100
 """Matching lines in one answer."""

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Generator
 
-from toolservers.files.globs import matcher
-from toolservers.files.names import NOT_UTF8, is_utf8, one_line
-from toolservers.files.root import Opened
-from toolservers.files.roots import Roots
-from toolservers.files.walking import Entry, Patience, Walk
+from toolservers.files.finding.walking import Entry, Patience, Walk
+from toolservers.files.paths.globs import matcher
+from toolservers.files.paths.names import NOT_UTF8, is_utf8, one_line
+from toolservers.files.paths.root import Opened
+from toolservers.files.paths.roots import Roots
 
 MAX_ENTRIES = 300
 """Entries in one answer."""

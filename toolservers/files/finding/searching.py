@@ -7,19 +7,19 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from toolservers.files import ripgrep
-from toolservers.files.answers import Answer
-from toolservers.files.blocks import BLOCK, MAX_LINE, Block, Source, blocks, source
-from toolservers.files.globs import matcher
-from toolservers.files.listing import inside
-from toolservers.files.matching import Line, matching_lines
-from toolservers.files.names import one_line
-from toolservers.files.queries import Query
-from toolservers.files.root import READ, Opened, Root
-from toolservers.files.roots import Place, Roots
-from toolservers.files.skipped import Skipped, reason
-from toolservers.files.text import NotText
-from toolservers.files.walking import Entry, Patience, Walk
+from toolservers.files.finding import ripgrep
+from toolservers.files.finding.answers import Answer
+from toolservers.files.finding.listing import inside
+from toolservers.files.finding.matching import Line, matching_lines
+from toolservers.files.finding.queries import Query
+from toolservers.files.finding.skipped import Skipped, reason
+from toolservers.files.finding.walking import Entry, Patience, Walk
+from toolservers.files.paths.globs import matcher
+from toolservers.files.paths.names import one_line
+from toolservers.files.paths.root import READ, Opened, Root
+from toolservers.files.paths.roots import Place, Roots
+from toolservers.files.text.blocks import BLOCK, MAX_LINE, Block, Source, blocks, source
+from toolservers.files.text.encodings import NotText
 from toolward.errors import ToolError
 
 SEARCH_SECONDS = 20.0

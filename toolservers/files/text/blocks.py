@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from toolservers.files.text import HEAD, Encoding, encoding_of, read_whole
+from toolservers.files.text.encodings import HEAD, Encoding, encoding_of, read_whole
 
 BLOCK = 128 * 1024
 """Bytes that are read and searched at once."""

@@ -7,7 +7,7 @@ their `following` put together are the whole text.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from toolservers.files.text import Text
+from toolservers.files.text.encodings import Text
 from toolward.errors import ToolError
 
 MAX_CHARACTERS = 20_000

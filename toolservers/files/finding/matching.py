@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from toolservers.files.blocks import Block
-from toolservers.files.queries import Query
+from toolservers.files.finding.queries import Query
+from toolservers.files.text.blocks import Block
 
 
 class Line(NamedTuple):

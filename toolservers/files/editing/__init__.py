@@ -1,0 +1,1 @@
+"""Exact replacements: where they stand, what a miss is told, what they changed."""

@@ -1,0 +1,1 @@
+"""What there is: folders as trees, and text in files."""
