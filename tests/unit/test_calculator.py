@@ -4,7 +4,7 @@ import decimal
 
 import pytest
 
-from toolservers.calculator.calculating import calculate
+from toolservers.calculator.expressions.calculate import calculate
 from toolservers.calculator.tools import server
 from toolward.errors import ToolError
 from toolward.types import Principal

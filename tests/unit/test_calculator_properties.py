@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolservers.calculator.calculating import calculate
-from toolservers.calculator.evaluate import evaluate
-from toolservers.calculator.grammar import read
+from toolservers.calculator.expressions.calculate import calculate
+from toolservers.calculator.expressions.evaluate import evaluate
+from toolservers.calculator.expressions.grammar import read
+from toolservers.calculator.expressions.writing import written
 from toolservers.calculator.limits import DIGITS_SHOWN
-from toolservers.calculator.writing import written
 from toolward.errors import ToolError
 
 NUMBERS = st.one_of(

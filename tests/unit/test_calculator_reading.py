@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolservers.calculator.calculating import calculate
+from toolservers.calculator.expressions.calculate import calculate
 
 UNDERSTOOD = [
     ("-2^2", "-(2^2)"),

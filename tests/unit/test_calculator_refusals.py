@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from toolservers.calculator.calculating import calculate
+from toolservers.calculator.expressions.calculate import calculate
 from toolward.errors import ToolError
 
 REFUSED = [

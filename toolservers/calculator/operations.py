@@ -5,7 +5,7 @@ from toolservers.calculator.worker.messages import Operation
 
 OPERATIONS = {
     "calculate": Operation(
-        "toolservers.calculator.calculating:calculate", {"expression": "sin(2)^2 + 10% - 1/3"}
+        "toolservers.calculator.expressions.calculate:calculate", {"expression": "sin(2)^2 + 10% - 1/3"}
     ),
     "compute_dates": Operation(
         "toolservers.calculator.dates.compute:compute_dates",

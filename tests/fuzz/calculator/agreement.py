@@ -9,7 +9,7 @@ from tests.fuzz.calculator import reference
 from tests.fuzz.calculator.growing import Grower
 from tests.fuzz.calculator.reference import VARIABLES, Huge, Undefined, Unsure
 from tests.fuzz.calculator.trees import Tree, Writer
-from toolservers.calculator.calculating import Calculation, calculate
+from toolservers.calculator.expressions.calculate import Calculation, calculate
 from toolward.errors import ToolError
 
 _REFUSED_FOR = {

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from tests.fuzz.calculator.agreement import Difference
 from tests.fuzz.calculator.growing import Grower
 from tests.fuzz.calculator.trees import Writer
-from toolservers.calculator.calculating import calculate
-from toolservers.calculator.functions import FUNCTIONS
+from toolservers.calculator.expressions.calculate import calculate
+from toolservers.calculator.expressions.functions import FUNCTIONS
 from toolward.errors import ToolError
 
 TYPICAL = 0.05

@@ -18,9 +18,9 @@ from fractions import Fraction
 from tests.fuzz.calculator.agreement import Difference
 from tests.fuzz.calculator.growing import Grower
 from tests.fuzz.calculator.trees import Tree, Writer
-from toolservers.calculator.calculating import calculate
-from toolservers.calculator.grammar import read
-from toolservers.calculator.writing import written
+from toolservers.calculator.expressions.calculate import calculate
+from toolservers.calculator.expressions.grammar import read
+from toolservers.calculator.expressions.writing import written
 from toolward.errors import ToolError
 
 _MARK = 900_000_000

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
-from toolservers.calculator.expression import (
+from toolservers.calculator.expressions.expression import (
     Call,
     Chain,
     Name,

@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
-from toolservers.calculator.expression import Call, Chain, Name, Node, Number, Postfix, Power, Step
+from toolservers.calculator.expressions.expression import (
+    Call,
+    Chain,
+    Name,
+    Node,
+    Number,
+    Postfix,
+    Power,
+    Step,
+)
+from toolservers.calculator.expressions.values import Value
+from toolservers.calculator.expressions.writing import written
 from toolservers.calculator.numerals import comma_warning, rounded_text
-from toolservers.calculator.values import Value
-from toolservers.calculator.writing import written
 
 _ANGLED = frozenset({"sin", "cos", "tan"})
 _ANGLES = frozenset({"asin", "acos", "atan", "atan2"})

@@ -2,7 +2,7 @@
 
 import re
 
-from toolservers.calculator.functions import FUNCTIONS
+from toolservers.calculator.expressions.functions import FUNCTIONS
 from toolward.errors import ToolError
 
 _INSTEAD = {

@@ -3,8 +3,8 @@
 import math
 from fractions import Fraction
 
-from toolservers.calculator.arithmetic import Arithmetic, digits
-from toolservers.calculator.values import Value
+from toolservers.calculator.expressions.arithmetic import Arithmetic, digits
+from toolservers.calculator.expressions.values import Value
 from toolward.errors import ToolError
 
 Arguments = tuple[Value, ...]

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 from flint import arb
 
-from toolservers.calculator.arithmetic import Arithmetic
+from toolservers.calculator.expressions.arithmetic import Arithmetic
+from toolservers.calculator.expressions.values import PiMultiple, Value, pi_times
 from toolservers.calculator.reals import Undecided
-from toolservers.calculator.values import PiMultiple, Value, pi_times
 from toolward.errors import ToolError
 
 Arguments = tuple[Value, ...]

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from toolservers.calculator.calculation import Calculation
-from toolservers.calculator.evaluate import evaluate
-from toolservers.calculator.functions import CONSTANTS, FUNCTIONS
-from toolservers.calculator.grammar import WORDS, read
+from toolservers.calculator.expressions.evaluate import evaluate
+from toolservers.calculator.expressions.functions import CONSTANTS, FUNCTIONS
+from toolservers.calculator.expressions.grammar import WORDS, read
+from toolservers.calculator.expressions.writing import written
 from toolservers.calculator.limits import DIGITS_SHOWN, MAX_DIGITS_SHOWN, MAX_NAME_LENGTH, MAX_VARIABLES
 from toolservers.calculator.numerals import comma_warning, read_number
-from toolservers.calculator.writing import written
 from toolward.errors import ToolError
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")

@@ -6,9 +6,9 @@ from fractions import Fraction
 from flint import arb, fmpz
 
 from toolservers.calculator import reals
+from toolservers.calculator.expressions.values import PiMultiple, Value, pi_times, whole
 from toolservers.calculator.limits import MAX_DIGITS, MAX_WORK
 from toolservers.calculator.reals import Real, Undecided
-from toolservers.calculator.values import PiMultiple, Value, pi_times, whole
 from toolward.errors import ToolError
 
 _MAX_BITS = math.ceil(MAX_DIGITS * math.log2(10))

@@ -6,8 +6,8 @@ from decimal import ROUND_HALF_UP, Context
 from fractions import Fraction
 
 from toolservers.calculator import reals
-from toolservers.calculator.arithmetic import Arithmetic
-from toolservers.calculator.expression import (
+from toolservers.calculator.expressions.arithmetic import Arithmetic
+from toolservers.calculator.expressions.expression import (
     Call,
     Chain,
     Name,
@@ -20,12 +20,12 @@ from toolservers.calculator.expression import (
     Step,
     numbers,
 )
-from toolservers.calculator.functions import CONSTANTS, FUNCTIONS, Function
+from toolservers.calculator.expressions.functions import CONSTANTS, FUNCTIONS, Function
+from toolservers.calculator.expressions.remarks import Remarks
+from toolservers.calculator.expressions.values import Value
 from toolservers.calculator.limits import DIGITS_SHOWN, MAX_DIGITS
 from toolservers.calculator.numerals import exact_text, rounded_text
 from toolservers.calculator.reals import Real, Undecided
-from toolservers.calculator.remarks import Remarks
-from toolservers.calculator.values import Value
 from toolward.errors import ToolError
 from toolward.names import closest
 

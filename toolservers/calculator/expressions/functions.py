@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from flint import arb
 
-from toolservers.calculator import angles, exponentials, whole_numbers
-from toolservers.calculator.arithmetic import Arithmetic
+from toolservers.calculator.expressions import angles, exponentials, whole_numbers
+from toolservers.calculator.expressions.arithmetic import Arithmetic
+from toolservers.calculator.expressions.values import PiMultiple, Value, whole
 from toolservers.calculator.limits import MAX_DIGITS
-from toolservers.calculator.values import PiMultiple, Value, whole
 from toolward.errors import ToolError
 
 Arguments = tuple[Value, ...]

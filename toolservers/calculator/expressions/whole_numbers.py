@@ -5,9 +5,9 @@ from fractions import Fraction
 
 from flint import fmpz
 
-from toolservers.calculator.arithmetic import Arithmetic
+from toolservers.calculator.expressions.arithmetic import Arithmetic
+from toolservers.calculator.expressions.values import Value, whole
 from toolservers.calculator.limits import MAX_DIGITS
-from toolservers.calculator.values import Value, whole
 from toolward.errors import ToolError
 
 _LARGE = 10**9  # beyond it a product of falling factors is so close to a power that the power is the estimate

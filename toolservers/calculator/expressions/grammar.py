@@ -17,7 +17,7 @@ from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
 
-from toolservers.calculator.expression import (
+from toolservers.calculator.expressions.expression import (
     Call,
     Chain,
     Name,
@@ -30,10 +30,14 @@ from toolservers.calculator.expression import (
     Step,
     depth_over,
 )
+from toolservers.calculator.expressions.syntax_errors import (
+    part_or_remainder,
+    unexpected_character,
+    unexpected_token,
+)
 from toolservers.calculator.limits import MAX_LENGTH
 from toolservers.calculator.numerals import PLAIN, plain_number
 from toolservers.calculator.ordinary import ordinary
-from toolservers.calculator.syntax_errors import part_or_remainder, unexpected_character, unexpected_token
 from toolward.errors import ToolError
 
 _GRAMMAR = rf"""
