@@ -531,7 +531,7 @@ def test_an_own_folder_that_was_removed_is_made_again(folder: Folder) -> None:
 
 def test_the_record_lies_outside_the_roots(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
-    with pytest.raises(ConfigurationError, match="where tools reach it"):
+    with pytest.raises(ConfigurationError, match=r"The folder for state .* lies in the root 'root'"):
         Folder(tmp_path / "root", root=tmp_path / "root")
 
 

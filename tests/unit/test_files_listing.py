@@ -140,7 +140,8 @@ def test_what_is_swapped_while_a_walk_goes_on_does_not_lead_it_out(root: Path, r
                 (root / "b").rename(root / ".ssh")
             elif entry.path == "c/in.txt":  # its folder is moved out while it is walked
                 (root / "c").rename(root.parent / "outside" / "c")
-                with pytest.raises(OSError), place.entry(entry.folder, "in.txt", os.O_RDONLY):  # noqa: PT011
+                inside = entry.folder.path_of("in.txt")
+                with pytest.raises(OSError), place.entry(entry.folder.descriptor, inside, os.O_RDONLY):  # noqa: PT011
                     pass
     assert seen == ["a", "b", "c", "c/in.txt", "d", "d/in.txt"]
     assert str(walk.skipped) == "2 changed meanwhile (a, b)"

@@ -107,11 +107,6 @@ def test_a_roots_file_that_cannot_be_meant_stops_the_start_with_a_reason(
     assert len(os.listdir("/dev/fd")) == before
 
 
-def test_state_in_a_root_stops_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"The folder for state .* lies in the root 'root'"):
-        Roots.open(Settings(root=tmp_path, state=tmp_path / "not/made/yet"))
-
-
 def test_a_roots_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         Roots.open(Settings(roots=tmp_path / "none.toml"))

@@ -26,8 +26,8 @@ MAX_IMAGE = 5_000_000
 """Bytes of an image that is shown, which is what models take."""
 
 
-def read(roots: Roots, path: str, asked: Asked, check: Callable[[], object]) -> ToolResult:
-    """Blocking; `check` may raise, which stops the reading of a large file. Raises ToolError."""
+def read(roots: Roots, path: str, asked: Asked, cancelled: Callable[[], bool]) -> ToolResult:
+    """Blocking; `cancelled` stops the reading of a large file. Raises ToolError."""
     root, inside = roots.place(path)
     with root.file(inside) as file:
         name = roots.shown(root, inside)
@@ -39,7 +39,7 @@ def read(roots: Roots, path: str, asked: Asked, check: Callable[[], object]) -> 
             return _image(data, kind, name)
         if data is not None:
             return _small(data, name, asked)
-        return _large(file.descriptor, before, name, asked, check)
+        return _large(file.descriptor, before, name, asked, cancelled)
 
 
 def _small(data: bytes, name: str, asked: Asked) -> ToolResult:
@@ -50,9 +50,9 @@ def _small(data: bytes, name: str, asked: Asked) -> ToolResult:
 
 
 def _large(
-    descriptor: int, before: os.stat_result, name: str, asked: Asked, check: Callable[[], object]
+    descriptor: int, before: os.stat_result, name: str, asked: Asked, cancelled: Callable[[], bool]
 ) -> ToolResult:
-    file = LargeFile(descriptor, name, check)
+    file = LargeFile(descriptor, name, cancelled)
     found, escaped = file.window(asked)
     after = os.fstat(descriptor)
     facts = [

@@ -92,9 +92,8 @@ async def read_file(
     The text comes first, exactly as it is in the file; then one line in brackets with size, encoding, ends of
     lines, etag, which lines these are, and the `next` line (and column) where there is more.
     """
-    return await run_sync(
-        reading.read, ctx.state.roots, path, Asked(line, count, column), from_thread.check_cancelled
-    )
+    asked = Asked(line, count, column)
+    return await in_worker(lambda cancelled: reading.read(ctx.state.roots, path, asked, cancelled))
 
 
 @dataclass(frozen=True)

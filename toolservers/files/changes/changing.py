@@ -10,8 +10,8 @@ from toolservers.files.changes import moving, undoing
 from toolservers.files.changes.committing import Committer
 from toolservers.files.changes.outcome import Changed, Told, not_told
 from toolservers.files.changes.writing import Writing
-from toolservers.files.paths.roots import Place, Roots
-from toolward.errors import ConfigurationError, ToolwardError
+from toolservers.files.paths.roots import Place, Roots, require_outside
+from toolward.errors import ToolwardError
 
 
 class Changes:
@@ -26,7 +26,8 @@ class Changes:
     def __init__(self, roots: Roots, state: Path) -> None:
         """`state` is the folder for the journals, made at the first change. What a kill cut off is settled. Raises
         ConfigurationError where a tool could reach `state`."""
-        _require_outside(roots, state)
+        if any(root.writable for root in roots.values()):
+            require_outside(state, roots, "The folder for state")
         self._committers = {
             name: Committer(root, state / f"{_digest(root.path)}.db") for name, root in roots.items()
         }
@@ -112,16 +113,6 @@ class Changes:
         committer = self._changing(place)
         with committer.changing() as own, place.root.parent(place.path, make=make) as parent:
             yield Writing(committer, own, parent, told)
-
-
-def _require_outside(roots: Roots, state: Path) -> None:
-    for root in roots.values():
-        if any(each.writable for each in roots.values()) and state.resolve().is_relative_to(root.path):
-            raise ConfigurationError(
-                f"The folder {state} for the record of changes lies in the root {root.name!r}, where tools "
-                "reach it.",
-                hint="Set --state or TOOLWARD_FILES_STATE to a folder outside all roots.",
-            )
 
 
 def _digest(path: os.PathLike[str]) -> str:

@@ -2,7 +2,8 @@
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from toolservers.files.changes.committing import Committer, new_id
@@ -55,37 +56,47 @@ class Writing(NamedTuple):
     ) -> Changed:
         if require and self.target.status() is None:
             raise ToolError(f"{shown(self.path)} does not exist; give mode `create` to make it.")
-        with _opened(self.parent, self.path) as old:
-            data = read_whole(old.descriptor)
+        with self._present() as (old, data):
             if data is None:
-                raise _too_large(self.path, os.fstat(old.descriptor).st_size)
-            _require_etag(self.path, etag, etag_of(data), require=require)
+                raise _too_large(self.path, os.fstat(old).st_size)
+            require_etag(self.path, etag, etag_of(data), needed=require)
             return self._swap(old, data, transform(data), action)
 
     def append(self, tail: Callable[[bytes], bytes], etag: str | None) -> Changed:
-        try:
-            opened = _opened(self.parent, self.path)
-        except FileNotFoundError:
-            _require_etag(self.path, etag, None)
+        if self.target.status() is None:
+            require_etag(self.path, etag, None)
             return self.create(tail(b""))
-        with opened as old:
-            data = read_whole(old.descriptor)
-            before = os.fstat(old.descriptor)
-            _require_etag(self.path, etag, weak_etag(before) if data is None else etag_of(data))
-            more = tail(os.pread(old.descriptor, HEAD, 0) if data is None else data)
+        with self._present() as (old, data):
+            before = os.fstat(old)
+            require_etag(self.path, etag, weak_etag(before) if data is None else etag_of(data))
+            more = tail(os.pread(old, HEAD, 0) if data is None else data)
             if data is None or len(data) + len(more) > MAX_FILE:
                 mark = large_mark(before) if data is None else file_mark(etag_of(data))
                 return self._grow(old, before, mark, more)
             return self._swap(old, data, data + more, "appended to")
 
-    def _swap(self, old: "_Opened", before: bytes, data: bytes, action: str) -> Changed:
+    @contextmanager
+    def _present(self) -> Generator[tuple[int, bytes | None]]:
+        """The file as it is: its descriptor, and its bytes unless it is a large one. Raises OSError, ToolError."""
+        with self.committer.root.entry(self.parent.descriptor, self.parent.path, READ) as opened:
+            require_plain(opened.status, self.path)
+            if not opened.status.st_mode & 0o222:  # a rename would not mind
+                raise PermissionError(errno.EACCES, "is read-only", self.path)
+            data = read_whole(opened.descriptor)
+            old = os.dup(opened.descriptor)
+        try:  # beyond the checks of what was read: our own change takes the file's name away
+            yield old, data
+        finally:
+            os.close(old)
+
+    def _swap(self, old: int, before: bytes, data: bytes, action: str) -> Changed:
         _require_small(self.path, len(data))
         self.committer.require_room(len(data), self.own)
         change_id, etag = new_id(), etag_of(data)
         changed = Changed(self.path, change_id, etag, len(data))
         with staged_file(At(self.own, change_id)) as staged:
             write_all(staged.descriptor, data)
-            make_alike(staged.descriptor, old.descriptor, owner=True)
+            make_alike(staged.descriptor, old, owner=True)
             os.fsync(staged.descriptor)
             change = self._change(
                 staged, action, "swap", file_mark(etag), kept_bytes=len(before), adds=len(data)
@@ -96,17 +107,17 @@ class Writing(NamedTuple):
             )
         return changed
 
-    def _grow(self, old: "_Opened", before: os.stat_result, mark: str, more: bytes) -> Changed:
+    def _grow(self, old: int, before: os.stat_result, mark: str, more: bytes) -> Changed:
         """A large file, by a copy of it: whole or not at all, like a small one. `mark` is of what it was."""
         change_id = new_id()
         size = before.st_size + len(more)
         self.committer.require_room(size_on_disk(before) + len(more), self.own)
         changed = Changed(self.path, change_id, None, size)
         with staged_file(At(self.own, change_id)) as staged:
-            copy_data(old.descriptor, staged.descriptor)
+            copy_data(old, staged.descriptor)
             os.lseek(staged.descriptor, 0, os.SEEK_END)
             write_all(staged.descriptor, more)
-            make_alike(staged.descriptor, old.descriptor, owner=True)
+            make_alike(staged.descriptor, old, owner=True)
             os.fsync(staged.descriptor)
             new_mark, _, adds = survey(staged.at)
             change = self._change(
@@ -132,37 +143,14 @@ class Writing(NamedTuple):
         return change._replace(kept_bytes=kept_bytes, adds=adds)
 
 
-class _Opened(NamedTuple):
-    descriptor: int
-
-    def __enter__(self) -> "_Opened":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        os.close(self.descriptor)
-
-
-def _opened(parent: Parent, path: str) -> _Opened:
-    """The file itself, for reading: by the folder's descriptor, never through a link. Raises OSError, ToolError."""
-    opened = _Opened(os.open(parent.name, READ, dir_fd=parent.descriptor))
-    try:
-        status = os.fstat(opened.descriptor)
-        require_plain(status, path)
-        if not status.st_mode & 0o222:  # a rename would not mind
-            raise PermissionError(errno.EACCES, "is read-only", path)
-    except BaseException:
-        os.close(opened.descriptor)
-        raise
-    return opened
-
-
 def _still(mark: str) -> Callable[[At, At], bool]:
     """What was swapped out is what was read: nobody changed or replaced it meanwhile."""
     return lambda source, _target: survey(source).mark == mark
 
 
-def _require_etag(path: str, etag: str | None, present: str | None, *, require: bool = False) -> None:
-    if etag is None and require:
+def require_etag(path: str, etag: str | None, present: str | None, *, needed: bool = False) -> None:
+    """That the caller has seen what stands there. Raises ToolError."""
+    if etag is None and needed:
         raise ToolError(
             f"The etag is needed to overwrite {shown(path)}: `read_file` it first, so that nothing is replaced "
             "unseen."

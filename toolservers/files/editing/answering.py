@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from toolservers.files.changes import Changed, Changes
+from toolservers.files.changes.writing import require_etag
 from toolservers.files.editing.diffs import unified_diff
 from toolservers.files.editing.edits import Edit, Edited, edited
 from toolservers.files.paths.names import one_line
@@ -53,11 +54,7 @@ def dry_run(roots: Roots, path: str, edits: Sequence[Edit], etag: str | None) ->
         if data is None:
             size = os.fstat(file.descriptor).st_size
             raise ToolError(f"{shown(path)} has {size:,} bytes; files of at most {MAX_FILE:,} are edited.")
-        if etag is not None and etag != etag_of(data):
-            raise ToolError(
-                f"{shown(path)} is not the version {etag[:40]!r}: its etag is {etag_of(data)} now; "
-                "`read_file` it again."
-            )
+        require_etag(path, etag, etag_of(data))
         done, after = _edited(data, edits, path)
         name = one_line(roots.shown(root, inside))
         facts = f"it would have {len(after):,} bytes, etag {etag_of(after)}; {_places(done)}"

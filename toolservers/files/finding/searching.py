@@ -104,7 +104,7 @@ class _Searching:
             self._skipped.add("links" if entry.kind == "link" else "special", shown)
             return True
         try:
-            with root.entry(entry.folder, entry.name, READ) as opened:
+            with root.entry(entry.folder.descriptor, entry.folder.path_of(entry.name), READ) as opened:
                 return self._file(opened, shown)
         except (OSError, ToolError) as error:
             self._skipped.add(reason(error), shown)

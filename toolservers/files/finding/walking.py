@@ -99,7 +99,7 @@ class Walk:
             self.skipped.add("too deep", self._shown(path))
             return
         try:
-            with self._root.entry(folder, name, FOLDER) as opened:
+            with self._root.entry(folder.descriptor, folder.path_of(name), FOLDER) as opened:
                 if (opened.status.st_dev, opened.status.st_ino) in above:  # a mount of a folder in itself
                     self.skipped.add("leads back to a folder above", self._shown(path))
                 else:

@@ -33,6 +33,10 @@ class Opened(NamedTuple):
     path: str
     status: os.stat_result
 
+    def path_of(self, name: str) -> str:
+        """Of something in this folder."""
+        return name if self.path == "." else f"{self.path}/{name}"
+
 
 class Parent(NamedTuple):
     """The folder in which something has, or shall have, the name `name`; `path` is that something's."""
@@ -102,11 +106,10 @@ class Root:
             yield opened
 
     @contextmanager
-    def entry(self, folder: Opened, name: str, flags: int) -> Generator[Opened]:
-        """What has this name in an opened folder, and is no link. Raises OSError, ToolError where it is hidden by
-        now; whether it is a plain file is the caller's to ask (`require_plain`)."""
-        path = name if folder.path == "." else f"{folder.path}/{name}"
-        descriptor = self._open(folder.descriptor, name, flags | os.O_NOFOLLOW)
+    def entry(self, folder: int, path: str, flags: int) -> Generator[Opened]:
+        """What has this path, opened by its name in its opened folder, and is no link. Raises OSError, ToolError
+        where it is hidden by now; whether it is a plain file is the caller's to ask (`require_plain`)."""
+        descriptor = self._open(folder, path.rpartition("/")[2], flags | os.O_NOFOLLOW)
         try:
             status = os.fstat(descriptor)
             real = real_path(self.descriptor, descriptor, path)
@@ -133,7 +136,7 @@ class Root:
                 if not make or ".." in above:
                     raise
                 folder = stack.enter_context(self._made(above))
-            real = name if folder.path == "." else f"{folder.path}/{name}"
+            real = folder.path_of(name)
             self._require_mine(real)
             yield Parent(folder.descriptor, name, real)
 

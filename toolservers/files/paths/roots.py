@@ -46,8 +46,6 @@ class Roots(Mapping[str, Root]):
             _refuse_nested(roots)
             if settings.roots:
                 require_outside(Path(settings.roots).parent, roots, "The folder of the roots file")
-            if settings.state:
-                require_outside(Path(settings.state), roots, "The folder for state")
             opened.pop_all()
             return cls(roots)
 
@@ -117,7 +115,7 @@ def require_outside(path: Path, roots: Mapping[str, Root], what: str) -> None:
             raise ConfigurationError(
                 f"{what} {path} lies in the root {root.name!r}, where tools come: whoever writes there would give "
                 "themselves rights.",
-                hint="Put it outside all roots.",
+                hint="Put it outside all roots (--roots, --state).",
             )
 
 

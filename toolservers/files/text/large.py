@@ -38,8 +38,8 @@ MAX_SCAN = 20_000_000_000
 _ODD = re.compile("[\0\ud800-\udfff]")
 
 
-def _unchecked() -> None:
-    pass
+def _never() -> bool:
+    return False
 
 
 class LargeWindow(NamedTuple):
@@ -49,12 +49,11 @@ class LargeWindow(NamedTuple):
 
 
 class LargeFile:
-    """An opened file, read by its descriptor; blocking. `check` is called before each block and may raise, which
-    stops the reading."""
+    """An opened file, read by its descriptor; blocking. `cancelled` is asked before each block."""
 
-    def __init__(self, descriptor: int, path: str, check: Callable[[], object] = _unchecked) -> None:
+    def __init__(self, descriptor: int, path: str, cancelled: Callable[[], bool] = _never) -> None:
         """Raises NotText, OSError."""
-        self._descriptor, self._path, self._check = descriptor, path, check
+        self._descriptor, self._path, self._cancelled = descriptor, path, cancelled
         head = os.pread(descriptor, HEAD, 0)
         self.encoding: Encoding = encoding_of(head, path, whole=False)
         self._begin, self._unit = len(self.encoding.bom), self.encoding.unit
@@ -144,7 +143,8 @@ class LargeFile:
         return codecs.getincrementaldecoder(self.encoding.codec)(self._errors)
 
     def _block(self, start: int, stop: int, gone: int) -> bytes:
-        self._check()
+        if self._cancelled():
+            raise ToolError("The reading was stopped, since nobody waits for it any more.")
         if gone > MAX_SCAN:
             raise ToolError(
                 f"That is more than {MAX_SCAN:,} bytes from the end that it is counted from; read nearer to the "
