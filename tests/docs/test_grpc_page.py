@@ -26,7 +26,7 @@ backends: {calculator: {grpc: "CALCULATOR"}}
 async def test_the_examples_call_a_gateway(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with serve_grpc("127.0.0.1:0", server, None, name="calculator") as calculator:
+    async with server.running(), serve_grpc("127.0.0.1:0", server, None, name="calculator") as calculator:
         config = tmp_path / "toolward.yaml"
         config.write_text(CONFIG.replace("CALCULATOR", calculator.address))
         async with (

@@ -14,7 +14,12 @@ from tests.integration.served import free_port
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).parent / "uv"
 
-OWN = {"calculator": {"lark"}, "search": {"apsw"}, "files": set[str](), "crm": {"sqlalchemy"}}
+OWN = {
+    "calculator": {"flint", "lark", "pint"},
+    "search": {"apsw"},
+    "files": {"re2"},
+    "crm": {"sqlalchemy"},
+}
 """What each server needs beside the SDK."""
 
 NOT_THE_SDKS = {"fastapi", "cyclopts", "httpx", "ruamel", "cel_expr_python", "joserfc", "opentelemetry.sdk"}
@@ -38,7 +43,12 @@ class Installed:
         return [str(self._bin / "toolserver"), *words]
 
     def environment(self, **more: str) -> dict[str, str]:
-        return clean() | {"HOME": str(self.folder), "TOOLWARD_HOME": str(self.folder)} | more
+        places = {
+            "HOME": self.folder,
+            "TOOLWARD_HOME": self.folder,
+            "TOOLWARD_FILES_ROOT": self.folder / "files",
+        }
+        return clean() | {name: str(place) for name, place in places.items()} | more
 
     def refusal(self, *words: str, **more: str) -> str:
         done = subprocess.run(

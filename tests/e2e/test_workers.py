@@ -114,7 +114,7 @@ def test_two_workers_are_one_gateway_and_survive_each_other(tmp_path: Path) -> N
             assert one.get("/v1/tools").json() == other.get("/v1/tools").json()
             assert status(one) == status(other) | {"process": status(one)["process"]}
             seen = [(each["name"], each["transport"], each["tools"]) for each in status(one)["backends"]]
-            assert seen == [("calculator", "stdio", 1), ("crm", "http", 12)]
+            assert seen == [("calculator", "stdio", 4), ("crm", "http", 12)]
             assert json.loads((tmp_path / "tools.lock").read_text())["backends"].keys() == {
                 "calculator",
                 "crm",

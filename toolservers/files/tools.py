@@ -30,6 +30,7 @@ from toolward.types import Principal, ResourceBody, TextContent, ToolCall, ToolR
 
 READS = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 WRITES = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": False}
+ADDS = WRITES | {"destructiveHint": False}
 
 server = ToolServer(
     "files",
@@ -215,7 +216,7 @@ async def write_file(
             return await _changed(effect, partial(files.append, place, tail, etag))
 
 
-@server.tool(title="Copy", annotations=WRITES)
+@server.tool(title="Copy", annotations=ADDS)
 async def copy_path(ctx: Context[Files], effect: Effect[Changing], source: str, target: str) -> Changed:
     """Copy a file or folder to where nothing is."""
     places = ctx.state.roots.place(source), ctx.state.roots.place(target)
@@ -231,7 +232,7 @@ async def move_path(ctx: Context[Files], effect: Effect[Changing], source: str, 
 
 @server.tool(title="Delete", annotations=WRITES)
 async def delete_path(ctx: Context[Files], effect: Effect[Changing], path: str) -> Changed:
-    """Delete a file or a whole folder, to a trash."""
+    """Delete a file or a whole folder, to a trash: undo_change brings it back."""
     return await _changed(effect, partial(ctx.state.changes.delete, ctx.state.roots.place(path)))
 
 
