@@ -39,7 +39,9 @@ class Breaker:
             return None
         if self._probing:
             return self._first_wait
-        return self._until - now if now < self._until else None
+        return (
+            min(self._until - now, self._longest_wait) if now < self._until else None
+        )  # rounding may add to it
 
     def begin(self) -> bool:
         """A call that was not refused. True where it is the probe: hand that back to `end`."""

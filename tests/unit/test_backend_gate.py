@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.backends.gate import BackendGate, NotConnected
@@ -93,6 +93,16 @@ class TestBreaker:
 
     @settings(deadline=None)
     @given(st.lists(st.tuples(st.sampled_from([True, False, None]), st.floats(0, 10))))
+    @example(
+        [
+            (False, 0),
+            (False, 0),
+            (False, 7),
+            (False, 9.448933600593866),
+            (False, 8.179684240734293),
+            (True, 0),
+        ]
+    )
     def test_never_refuses_for_longer_than_it_may_and_never_two_probes_at_once(
         self, steps: list[tuple[bool | None, float]]
     ) -> None:
