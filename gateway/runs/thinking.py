@@ -206,14 +206,20 @@ class Thinking:
         worked = (state.spent.ms + self._ports.clock.now_ms() - state.run.updated_at) / 1000
         if seconds and isinstance(error, DeadlineExceeded) and worked >= seconds:
             code, message = "limit_reached", f"The run reached its limit of {seconds:,} seconds of work."
-        return ev.RunFailed(code=code, message=message, answer=last_words(state))
+        return ev.RunFailed(code=code, message=message)
 
     async def _note(self, event: ev.Event, use: ModelUse | None = None) -> None:
         """Unless the run has ended meanwhile, or is paused and would."""
         states = _RUNNING if isinstance(event, ev.RunFailed) else _AT_WORK
-        await self._journal.amend(
-            lambda state: (event,) if state.run.state in states else (), lease=self._lease, use=use
-        )
+
+        def noted(state: RunStateData) -> tuple[ev.Event, ...]:
+            if state.run.state not in states:
+                return ()
+            if isinstance(event, ev.RunFailed):  # somebody may have written since the model was asked
+                return (msgspec.structs.replace(event, answer=last_words(state)),)
+            return (event,)
+
+        await self._journal.amend(noted, lease=self._lease, use=use)
 
     def _since(self, started: float) -> int:
         return round((self._ports.clock.monotonic() - started) * 1000)
