@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 
 from gateway.agent import events as ev
 from gateway.agent.stored import UnreadableEvent, decode
+from gateway.core.ports import ModelReply, ModelRequest, OnPiece
 from gateway.runs.trajectories import Trajectory, replayed, trajectory
 from tests.integration.moody_runs import Life
-from tests.integration.run_house import ADA
+from tests.integration.run_house import ADA, House, calls, ended, says
 from tests.integration.told_runs import tell, told_house
-from toolward.types import RunEvent
+from tests.twins import TwinModel
+from toolward.errors import InvalidRequest
+from toolward.types import Run, RunEvent
 
 
 async def lived(path: Path, seed: int, actions: int) -> list[Trajectory]:
@@ -198,3 +201,30 @@ def _changes(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
             yield where, value + 1
         case _:
             yield where, "something"
+
+
+@pytest.mark.parametrize("turns", range(0, 60, 3))
+async def test_who_writes_while_the_model_fails_hears_nothing_from_before(tmp_path: Path, turns: int) -> None:
+    """What a failed run has of an answer is what was said since somebody wrote last, in the log as in its replay;
+    `turns` of the event loop lie between the writing and the failure."""
+    house = House(tmp_path / "ledger.db")
+    async with house.open() as runs:
+        writing: list[asyncio.Task[Run]] = []
+
+        class Written(TwinModel):
+            async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:
+                if self.requests:
+                    writing.append(asyncio.create_task(runs.send_message(ADA, run.id, "And?")))
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                return await super().reply(request, on_piece)
+
+        house.model = Written(
+            (calls(("get", "A"), text="I look."), InvalidRequest("Too sad."), says("Here."))
+        )
+        run = await runs.start_run(ADA, "support", "Do it.")
+        await ended(runs, run)
+        await writing[0]
+        await ended(runs, run)
+        found = await trajectory(runs, ADA, run.id)
+    assert replayed(found) is None
