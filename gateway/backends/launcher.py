@@ -110,7 +110,7 @@ def _until_all_ended(program: int) -> int:
                 status = ended_with
                 _signal_all(_descendants(), signal.SIGTERM)
                 until = until if told else time.monotonic() + _TO_LEAVE
-        if status is not None and not _descendants():
+        if status is not None and _nobody_is_left():
             break
     return _kill_all(program, status)
 
@@ -118,10 +118,9 @@ def _until_all_ended(program: int) -> int:
 def _kill_all(program: int, status: int | None) -> int:
     """Stopped first, for who is stopped does not fork; then killed; until nobody is found."""
     for _ in range(_ROUNDS):
-        found = _stopped()
-        _signal_all(found, signal.SIGKILL)
+        _signal_all(_stopped(), signal.SIGKILL)
         status = dict(_reaped()).get(program, status)
-        if not found and (status is not None or not _descendants()):
+        if _nobody_is_left():
             break
         time.sleep(_LOOK)
     return signal.SIGKILL if status is None else status
@@ -176,6 +175,16 @@ def _reaped() -> Iterator[tuple[int, int]]:
         if pid == 0:
             return
         yield pid, status
+
+
+def _nobody_is_left() -> bool:
+    """By the kernel's word: whoever loses their parent becomes a child of ours. A look at /proc misses who is
+    born while it is read."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
 
 
 def _signal_all(pids: set[int], number: int) -> None:
