@@ -97,6 +97,7 @@ async def _sent(news: AsyncIterator[RunEvent | TextDelta]) -> AsyncGenerator[byt
 # The functions below are long because each is one list of routes, which share what they close over.
 
 
+# Long because it is one list: each route in it is a line or two.
 def run_routes(agents: AgentProvider, who: Any) -> APIRouter:
     """`who` is the dependency that gives the caller."""
     router = APIRouter(prefix="/v1")

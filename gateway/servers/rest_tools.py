@@ -13,6 +13,7 @@ from toolward.types import CallContext, Principal, Tool, ToolCall, ToolPage, Too
 from toolward.wire.outcome import as_result
 
 
+# Long because it is one list: each route in it is a line or two.
 def tool_routes(tools: ToolProvider, who: Any) -> APIRouter:
     """`who` is the dependency that gives the caller."""
     router = APIRouter(prefix="/v1/tools")

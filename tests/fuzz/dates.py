@@ -2,8 +2,6 @@
 shares nothing with it but zoneinfo's rules: months by first days, business days one by one, and times on a clock by
 trying every offset that the zone has around then. Many cases are near a change of a zone's clock."""
 
-import argparse
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -12,6 +10,7 @@ from importlib.resources import files
 from random import Random
 from zoneinfo import ZoneInfo
 
+from tests.fuzz.campaign import campaign
 from toolservers.calculator.dates.answer import DatesAnswer
 from toolservers.calculator.dates.compute import compute_dates
 
@@ -234,19 +233,5 @@ def _whole_years(parts: dict[str, int]) -> str:
     return f"{'-' if min(parts.values()) < 0 else ''}P{text}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.dates", description=__doc__)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    began = time.monotonic()
-    random = Random(given.seed)
-    for _ in range(given.count):
-        check(random)
-    print(
-        f"{given.count:,} cases of dates, seed {given.seed}: no difference, {time.monotonic() - began:.0f} s"
-    )
-
-
 if __name__ == "__main__":
-    main()
+    campaign("tests.fuzz.dates", "cases of dates", __doc__, check)

@@ -1,15 +1,14 @@
 """`python -m tests.fuzz.numbers [--count 10000] [--seed 0]`: analyze_numbers against `statistics` over fractions.
 A root is not computed again but proven: the true value lies within half a unit of its last digit."""
 
-import argparse
 import statistics
-import time
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from math import prod
 from random import Random
 
+from tests.fuzz.campaign import campaign
 from toolservers.calculator.samples.analyze import analyze_numbers
 from toolservers.calculator.samples.answer import Figure, Method
 
@@ -119,19 +118,5 @@ def _texts(random: Random) -> list[str]:
     return [random.choice(chosen)() for _ in range(random.choice((1, 2, 3, 5, 10, 40)))]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.numbers", description=__doc__)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    began = time.monotonic()
-    random = Random(given.seed)
-    for _ in range(given.count):
-        check(random)
-    print(
-        f"{given.count:,} lists of numbers, seed {given.seed}: no difference, {time.monotonic() - began:.0f} s"
-    )
-
-
 if __name__ == "__main__":
-    main()
+    campaign("tests.fuzz.numbers", "lists of numbers", __doc__, check)

@@ -96,6 +96,7 @@ def _formatted(template: bytes, *values: object) -> bytes:
     )
 
 
+# Long because it is one list, a shape a line.
 def _framing(target: Target) -> Iterator[Shape]:
     name, line, headers, body = target
     start = line + b"\r\n" + headers

@@ -195,6 +195,7 @@ async def call_with_news(
             work.exception()  # nobody waits for it any more, and asyncio would say that nobody looked
 
 
+# Long because it is one table, a method a row.
 def _agent_handlers(boundary: Boundary, agents: AgentProvider) -> dict[str, Handler]:
     rpcs = grpc_agents
     return {

@@ -1,4 +1,5 @@
-"""The tables of layout 2, and how their words are folded, as they were: a copy of `world.tables` by that time."""
+"""The tables of layout 2, and how their words are folded, as they were: a copy of `world.tables` by that time,
+and as long; it must not follow that module once it is released."""
 
 import unicodedata
 
