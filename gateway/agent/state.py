@@ -1,5 +1,5 @@
-"""How a run moves: the fold from its events to its state. All transitions are here, and nowhere else (so it is a long
-file).
+"""How a run moves: the fold from its events to its state. All transitions are here, and nowhere else,
+so it is a long file.
 
     event             in state                              makes it
     run_started       (none)                                queued

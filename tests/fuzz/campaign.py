@@ -7,7 +7,7 @@ from random import Random
 
 
 def campaign(module: str, what: str, about: str | None, check: Callable[[Random], None]) -> None:
-    """Raises what `check` raises at the first difference; else says how many cases there were, and of which seed."""
+    """Raises what `check` raises at the first difference; else says how many cases there were, of which seed."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
