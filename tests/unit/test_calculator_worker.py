@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-import uvloop
 
 from tests.servers.straining import Told
 from toolservers.calculator import limits
@@ -193,16 +192,3 @@ async def test_the_server_computes_there_and_loads_nothing_itself() -> None:
     )
     said, _ = await process.communicate()
     assert said.decode().split() == ["0.3"]
-
-
-def test_no_code_of_the_server_runs_in_what_becomes_a_worker() -> None:
-    """gRPC's does so after a fork, and crashed workers; uvloop's own way to start a process is a fork."""
-    forks: list[int] = []
-    os.register_at_fork(before=lambda: forks.append(1))
-
-    async def start() -> None:
-        async with straining() as pool:
-            assert await echo(pool) == "here"
-
-    uvloop.run(start())
-    assert forks == []

@@ -5,9 +5,8 @@ import logging
 import os
 import signal
 import sys
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
-from subprocess import PIPE, Popen, TimeoutExpired
-from typing import IO
 
 import msgspec
 
@@ -40,10 +39,9 @@ class Ended(Exception):
 class WorkerProcess:
     """Answers one request at a time, and can be killed at any moment."""
 
-    def __init__(self, process: Popen[bytes], pipes: "Pipes", changed: Callable[[], None]) -> None:
+    def __init__(self, process: Process, changed: Callable[[], None]) -> None:
         """`changed` is called when an operation is loaded and when the process has ended."""
         self._process = process
-        self._pipes = pipes
         self._changed = changed
         self._answer: asyncio.Future[Reply] | None = None
         self._last_words = b""
@@ -51,6 +49,7 @@ class WorkerProcess:
         self.loaded: set[str] = set()
         self.asked = False
         self.stopping = False
+        self._killed = False
         self._ended: Ended | None = None
         self._is_warm = False
         self._turn = asyncio.Event()
@@ -59,10 +58,8 @@ class WorkerProcess:
     @classmethod
     async def start(cls, table: str, changed: Callable[[], None]) -> "WorkerProcess":
         """`table` is the module of its OPERATIONS. Raises OSError where no process can be started."""
-        # uvloop forks to start a process, and what gRPC then does in the child may crash it before it is another
-        # program; Popen (vfork) runs nothing there. By this thread, with which the worker ends.
-        process = Popen(  # noqa: S603, ASYNC220 -- ourselves; some milliseconds
-            [sys.executable, "-I", "-X", "utf8", "-m", _PROGRAM, table, str(os.getpid())],
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-X", "utf8", "-m", _PROGRAM, table, str(os.getpid())),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -70,14 +67,7 @@ class WorkerProcess:
             cwd="/",
             start_new_session=True,  # a Ctrl-C at the terminal is the server's to handle
         )
-        opening = asyncio.ensure_future(Pipes.of(process))
-        try:
-            return cls(process, await asyncio.shield(opening), changed)
-        except asyncio.CancelledError:
-            process.kill()
-            process.wait()
-            (await opening).close()
-            raise
+        return cls(process, changed)
 
     @property
     def pid(self) -> int:
@@ -89,16 +79,20 @@ class WorkerProcess:
             raise self._ended
         self.asked = True
         self._answer = asyncio.get_running_loop().create_future()
-        self._pipes.requests.write(request)
+        assert self._process.stdin is not None  # noqa: S101 -- says to the type checker what `start` does
+        self._process.stdin.write(request)
         try:
             return await self._answer
         finally:
             self._answer = None
 
     def kill(self) -> None:
-        """At once; `wait` tells when it is gone."""
+        """At once; `wait` tells when it is gone. Signalled once: a second signal could take its exit status from
+        asyncio, which then knows none."""
         self.stopping = True
-        self._process.kill()  # nothing, once its end is known
+        if not self._killed and self._process.returncode is None:
+            self._killed = True
+            self._process.kill()
 
     async def wait_loaded(self, *, all_of_it: bool) -> None:
         """Until it can do its first operation, or all of them. Raises Ended."""
@@ -122,16 +116,17 @@ class WorkerProcess:
             log.error("the worker %d of the calculator is not understood: %s", self.pid, error)
         self.stopping = True
         try:
-            status = await asyncio.to_thread(self._process.wait, _GRACE)
-        except TimeoutExpired:  # it says no more, and does not end
+            async with asyncio.timeout(_GRACE):
+                status = await self._process.wait()
+        except TimeoutError:  # it says no more, and does not end
             self.kill()
-            status = await asyncio.to_thread(self._process.wait)
+            status = await self._process.wait()
         await listening
-        self._pipes.close()
         self._end(status)
 
     async def _listen(self) -> None:
-        output = self._pipes.replies
+        output = self._process.stdout
+        assert output is not None  # noqa: S101 -- as above
         while True:
             size = int.from_bytes(await output.readexactly(HEADER), "big")
             if size > limits.MAX_MESSAGE:
@@ -149,7 +144,9 @@ class WorkerProcess:
                 self._answer.set_result(reply)
 
     async def _listen_to_errors(self) -> None:
-        while data := await self._pipes.errors.read(_LAST_WORDS):
+        errors = self._process.stderr
+        assert errors is not None  # noqa: S101 -- as above
+        while data := await errors.read(_LAST_WORDS):
             self._last_words = (self._last_words + data)[-_LAST_WORDS:]
             if self._sayings:
                 self._sayings -= 1
@@ -169,34 +166,6 @@ class WorkerProcess:
     def _tell(self) -> None:
         self._turn.set()
         self._changed()
-
-
-class Pipes:
-    """The three of a process, for the event loop."""
-
-    def __init__(self, requests: asyncio.WriteTransport, replies: "_Readable", errors: "_Readable") -> None:
-        self.requests = requests
-        self.replies, self.errors = replies[0], errors[0]
-        self._transports = requests, replies[1], errors[1]
-
-    @classmethod
-    async def of(cls, process: Popen[bytes]) -> "Pipes":
-        requests, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.BaseProtocol, process.stdin)
-        return cls(requests, await _readable(process.stdout), await _readable(process.stderr))
-
-    def close(self) -> None:
-        for transport in self._transports:
-            transport.close()
-
-
-_Readable = tuple[asyncio.StreamReader, asyncio.ReadTransport]
-
-
-async def _readable(pipe: IO[bytes] | None) -> _Readable:
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return reader, transport
 
 
 def request_bytes(operation: str, arguments: dict[str, object]) -> bytes:
