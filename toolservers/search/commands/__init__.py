@@ -1,0 +1,1 @@
+"""`toolserver search index|watch|status|eval`."""

@@ -1,0 +1,1 @@
+"""Files become documents of the index: found, taken apart, compared, written."""
