@@ -1,1 +1,1 @@
-"""From a question to passages: understood (`query.py`), ranked by words and by meaning (`legs.py`), brought together."""
+"""From a question to passages: understood (`query.py`), ranked by words and by meaning (`legs.py`), fused."""
