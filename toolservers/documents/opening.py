@@ -38,6 +38,7 @@ FORMATS = (
     Format("markdown", "markdown", (".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd")),
     Format("csv", "tables", (".csv", ".tsv", ".tab")),
     Format("json", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
+    Format("email", "email", (".eml", ".mbox"), apart=True),
 )
 """In the order in which they are asked. What none of them claims is plain text, or is not read."""
 
