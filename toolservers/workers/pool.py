@@ -11,7 +11,7 @@ import msgspec
 
 from toolservers.workers.messages import HEADER, Reply
 from toolservers.workers.process import Ended, WorkerProcess, request_bytes
-from toolservers.workers.work import TookTooLong, TookTooMuchMemory, Work
+from toolservers.workers.work import Crashed, TookTooLong, TookTooMuchMemory, Work
 from toolward.errors import Internal, Overloaded, ToolError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ class Pool:
         self, operation: str, arguments: dict[str, Any], answer: type[AnswerT], attached: bytes | None = None
     ) -> AnswerT:
         """The operation's answer; what is `attached` it gets as `data`. Raises ToolError for what the operation
-        refuses, TookTooLong and TookTooMuchMemory, Overloaded where too many wait, Unavailable where there is no
-        worker to do it."""
+        refuses, TookTooLong and TookTooMuchMemory, Crashed, Overloaded where too many wait, Unavailable where
+        there is no worker to do it."""
         request, most = request_bytes(operation, arguments, attached), self._limits.max_message
         if len(request) - HEADER > most:
             raise ToolError(
@@ -74,11 +74,7 @@ class Pool:
             log.error("the worker %d of %s ended in a call: %s", worker.pid, self._work.name, ended)
             if ended.killed and not again:
                 raise
-            raise Unavailable(
-                f"The process that works on it ended in the middle of this call ({ended}); another takes its "
-                "place.",
-                hint="Ask once more; if it happens again, ask in another way.",
-            ) from None
+            raise Crashed(str(ended)) from None
         finally:
             self._give_back(worker)
 

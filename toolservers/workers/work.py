@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from toolward.errors import ToolError
+from toolward.errors import ToolError, Unavailable
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +42,16 @@ class Work:
     """A sentence: what to do where a call took too long, or too much memory."""
     install: str
     """A sentence: what to do where a package is missing."""
+
+
+class Crashed(Unavailable):
+    """The process ended in the middle of a call, by itself."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(
+            f"The process that works on it ended in the middle of this call ({how}); another takes its place.",
+            hint="Ask once more; if it happens again, ask in another way.",
+        )
 
 
 class TookTooLong(ToolError):
