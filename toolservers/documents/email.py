@@ -78,7 +78,7 @@ def _parsed(data: bytes) -> Part:
         LookupError,
         AttributeError,
         TypeError,
-    ) as error:  # of the library's own slips
+    ) as error:  # the library's own slips
         raise Unreadable("damaged", f"It cannot be read as e-mail ({type(error).__name__}).") from None
 
 

@@ -143,7 +143,10 @@ def _lossy(data: bytes, codec: str, name: str) -> Decoded:
         raise Unreadable(
             "unknown_format", f"It is not text: it begins like {name}, but holds NUL characters."
         )
-    return Decoded(clean(text), name, text.count("\ufffd") - data.count("\ufffd".encode(codec)))
+    written = data.count(
+        "\ufffd".encode(codec)
+    )  # it may be meant; of UTF-16 half of one and half of another, too
+    return Decoded(clean(text), name, max(0, text.count("\ufffd") - written))
 
 
 def _strict(data: bytes, codec: str, name: str) -> Decoded | None:
