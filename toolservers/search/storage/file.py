@@ -76,7 +76,9 @@ class IndexFile:
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield Writer(connection)
+                writer = Writer(connection)
+                yield writer
+                writer.finish()
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:  # SQLite has ended it already after some failures
