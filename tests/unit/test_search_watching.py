@@ -127,7 +127,7 @@ def test_without_notices_it_looks_again_and_again(tmp_path: Path, monkeypatch: p
 def test_many_changes_are_told_as_the_whole_source(
     tmp_path: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "_MANY", 3)
+    monkeypatch.setattr(watching, "MANY", 3)
     names = [f"{number}.md" for number in range(9)]
     written(tmp_path / "docs", *names)
     mirror.until(mirror.has("a.md", "deep/b.md", *names))

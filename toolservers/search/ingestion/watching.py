@@ -41,7 +41,7 @@ _AGAIN_POLLING = 2.0
 """The same, without notices; at least four times what a look takes."""
 _RETRY = 60.0
 """Seconds until notices are tried again."""
-_MANY = 1_000
+MANY = 1_000
 """More paths of one source are told as the whole source."""
 
 
@@ -144,7 +144,7 @@ class Watch:
                 inside = _inside(source, path)
                 if inside is not None and source.enters(inside):
                     found.setdefault(source.name, set()).add(inside)
-        return {name: frozenset(inside if len(inside) <= _MANY else {""}) for name, inside in found.items()}
+        return {name: frozenset(inside if len(inside) <= MANY else {""}) for name, inside in found.items()}
 
     def _is_folder(self, path: str) -> bool:
         """Whether it is one that is to be watched."""
