@@ -2,6 +2,9 @@
 we say beyond them stands beside them."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +53,88 @@ class Document:
     sha256: str
     stale: bool
     next_start: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    id: str
+    title: str
+    format: str
+    updated: str
+    characters: int
+    duplicate_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    documents: list[Listed]
+    next_cursor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """`state`: `watched` (changes are followed), `scanned` (looked through at the start)."""
+
+    name: str
+    documents: int
+    problems: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that is not in the index, or a document that lacks part of its file."""
+
+    source: str
+    path: str
+    why: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`meaning` says whether questions are also compared by meaning, and why not; `share` is of the characters that the
+    readable files have, as far as can be told."""
+
+    documents: int
+    passages: int
+    characters: int
+    sources: list[SourceStatus]
+    indexing: str
+    meaning: str
+    unread: list[Unread]
+    more_unread: int
+
+
+@dataclass(frozen=True)
+class NewText:
+    """A document that a tool brings. Without an id it gets one from its title."""
+
+    title: Annotated[str, Field(min_length=1, max_length=300)]
+    text: Annotated[str, Field(min_length=1, max_length=1_000_000, description="Markdown, or plain.")]
+    id: Annotated[str, Field(max_length=200)] = ""
+    updated: Annotated[str, Field(max_length=40, description="ISO 8601; default: now.")] = ""
+    metadata: Annotated[dict[str, Annotated[str, Field(max_length=1_000)]], Field(max_length=50)] = field(
+        default_factory=dict[str, str]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    documents: list[Listed]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    documents: list[Listed]
+    done: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    name: str
+    documents: int
     note: str = ""
