@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +17,6 @@ EMBEDDINGS_KEY = "TOOLWARD_SEARCH_EMBEDDINGS_KEY"
 RERANKER_KEY = "TOOLWARD_SEARCH_RERANKER_KEY"
 """Variables with the bearer tokens of the two endpoints, each also as ..._FILE: secrets are no flags."""
 
-_COLLECTION = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _HERE = ("auto", "none", "local")
 
 
@@ -46,11 +44,6 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError."""
-        if _COLLECTION.fullmatch(self.collection) is None:
-            raise ConfigurationError(
-                f"--collection is {self.collection!r}, which cannot stand in an address.",
-                hint="Use lower-case letters, digits, `-` and `.`.",
-            )
         if self.embeddings not in _HERE and urlsplit(self.embeddings).scheme not in ("http", "https"):
             raise ConfigurationError(
                 f"--embeddings is {self.embeddings!r}; it can be auto, local, none, or a URL.",
