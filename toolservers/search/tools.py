@@ -89,8 +89,9 @@ async def fetch(
     start: Annotated[int, Field(ge=0), "First character; `next_start` of the part before."] = 0,
     end: Annotated[int | None, Field(ge=0), "Up to this one; null: as much as fits."] = None,
 ) -> Document:
-    """Read one document of the knowledge base: its text (at most 20,000 characters at once), title, address,
-    category and date. `stale`: its file has changed since it was read.
+    """Read one document of the knowledge base: its text, title, address, category and date.
+
+    At most 20,000 characters at once; `next_start` is where the rest begins. `stale`: its file has changed since.
     """
     return await ctx.state.fetch(id, start, end)
 
@@ -108,7 +109,5 @@ async def list_documents(
 
 @server.tool(title="Index status", annotations=READ_ONLY)
 async def get_index_status(ctx: Context[KnowledgeBase]) -> Status:
-    """Say what can be searched: sources, how many documents, whether by meaning too, which files could not be read
-    and why, whether indexing is under way.
-    """
+    """Say what can be searched, which files could not be read and why, and whether indexing is under way."""
     return await ctx.state.status()
