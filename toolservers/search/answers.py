@@ -84,18 +84,18 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A file that is not in the index, or a document that lacks part of its file."""
+    """A file that is not in the index (`share` is 0), or one of which only this share of its characters is, as far as
+    can be told."""
 
     source: str
     path: str
+    share: float
     why: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`meaning` says whether questions are also compared by meaning, and why not; `share` is of the characters that the
-    readable files have, as far as can be told."""
+    """`indexing` and `meaning` are sentences: what is under way, and whether questions are also compared by meaning."""
 
     documents: int
     passages: int

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -75,11 +75,22 @@ class Source:
 
     def takes(self, path: str) -> bool:
         """Whether a file of this path counts."""
-        return self.enters(path) and (not self.include or _matches(self._include, path))
+        return self.enters(path) and self.includes(path)
 
     def enters(self, path: str) -> bool:
-        """Whether a folder of this path may have files that count: nothing on its way is hidden or excluded."""
-        return not any(map(is_hidden, path.split("/"))) and not _matches(self._exclude, path)
+        """Whether nothing on the way to it is hidden or excluded, nor it itself."""
+        return all(map(self.passes, self_and_above(path)[:-1]))
+
+    def passes(self, path: str) -> bool:
+        """As `enters`, where the folder that it lies in is known to be entered."""
+        names, paths = self._exclude
+        name = path.rpartition("/")[2]
+        return not (is_hidden(name) or names.match(name) or paths.match(path))
+
+    def includes(self, path: str) -> bool:
+        """Whether `include` lets a file of this path count."""
+        names, paths = self._include
+        return not self.include or paths.match(path) is not None or any(map(names.match, path.split("/")))
 
     @cached_property
     def _include(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
@@ -90,9 +101,17 @@ class Source:
         return _globs(self.exclude)
 
 
-@lru_cache(maxsize=4096)  # folders' names come again and again
 def is_hidden(name: str) -> bool:
     return _HIDDEN.match(name.lower()) is not None
+
+
+def self_and_above(path: str) -> list[str]:
+    """`a/b/c`, `a/b`, `a` and the empty path."""
+    found = [path]
+    while path:
+        path = path.rpartition("/")[0]
+        found.append(path)
+    return found
 
 
 def require_name(name: str, what: str) -> None:
@@ -111,11 +130,6 @@ def _globs(globs: Iterable[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return _any(glob.strip("/") for glob in globs if glob not in of_paths), _any(
         glob.strip("/") for glob in of_paths
     )
-
-
-def _matches(globs: tuple[re.Pattern[str], re.Pattern[str]], path: str) -> bool:
-    names, paths = globs
-    return paths.match(path) is not None or any(names.match(name) for name in path.split("/"))
 
 
 def _any(globs: Iterable[str]) -> re.Pattern[str]:

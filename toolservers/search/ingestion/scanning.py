@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from toolservers.documents.unreadable import Unreadable
-from toolservers.search.sources import Source
+from toolservers.search.sources import Source, self_and_above
 from toolservers.search.storage.records import FileFacts, Problem
 from toolward.errors import Unavailable
 
@@ -63,7 +63,7 @@ class Scan:
 
     def covers(self, path: str) -> bool:
         """Whether the scan would have found a file of this path."""
-        above = _self_and_above(path)
+        above = self_and_above(path)
         return not self.within.isdisjoint(above) and self.unseen.isdisjoint(above)
 
     def gone(self, known: Iterable[str]) -> list[str]:
@@ -106,7 +106,7 @@ class Folder:
         """All below these paths from the folder, which need not exist; `""` is the folder itself."""
         scan = Scan(paths)
         for path in sorted(scan.within):
-            if scan.within.isdisjoint(_self_and_above(path)[1:]):  # else it is seen with what is above
+            if scan.within.isdisjoint(self_and_above(path)[1:]):  # else it is seen with what is above
                 self._scan_path(scan, path)
         return scan
 
@@ -156,7 +156,7 @@ class Folder:
             self._refuse(scan, path, "too_many", f"The folder has more than {MAX_NAMES:,} names.")
         for entry in sorted(entries[:MAX_NAMES], key=lambda entry: entry.name):
             below = f"{path}/{entry.name}" if path else entry.name
-            if not self.source.enters(below):
+            if not self.source.passes(below):
                 scan.skipped["hidden or excluded"] += 1
                 continue
             with suppress(FileNotFoundError):  # deleted a moment ago
@@ -171,7 +171,7 @@ class Folder:
             self._enter(scan, descriptor, name, path, depth)
         elif not stat.S_ISREG(status.st_mode):
             scan.skipped["links" if stat.S_ISLNK(status.st_mode) else "not files"] += 1
-        elif not self.source.takes(path):
+        elif not self.source.includes(path):
             scan.skipped["not included"] += 1
         elif len(path) > MAX_PATH or _NOT_SHOWN.search(path):
             shown = os.fsencode(path).decode(errors="backslashreplace")[:MAX_PATH]
@@ -252,15 +252,6 @@ def _walked(folder: int, names: Sequence[str], flags: int) -> int:
             os.close(descriptor)
         descriptor = step
     return descriptor
-
-
-def _self_and_above(path: str) -> list[str]:
-    """`a/b/c`, `a/b`, `a` and the empty path."""
-    found = [path]
-    while path:
-        path = path.rpartition("/")[0]
-        found.append(path)
-    return found
 
 
 def _too_large(size: int, limit: int) -> Unreadable:

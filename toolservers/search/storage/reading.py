@@ -97,6 +97,14 @@ class Reader:
         ).get
         return dict(zip(("documents", "passages", "characters", "problems"), row, strict=True))
 
+    def by_source(self) -> dict[str, tuple[int, int]]:
+        """How many documents and how many problems each source has."""
+        rows = self.connection.execute(
+            "SELECT source, sum(document), sum(NOT document) FROM (SELECT source, 1 AS document FROM documents "
+            "UNION ALL SELECT source, 0 FROM problems) GROUP BY source"
+        )
+        return {source: (documents, problems) for source, documents, problems in rows}
+
     def watched(self) -> dict[str, str]:
         """Folders by the names of their sources."""
         return dict(self.connection.execute("SELECT name, folder FROM watched ORDER BY name"))
