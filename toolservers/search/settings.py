@@ -5,9 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from toolward.errors import ConfigurationError
 from toolward.kit.options import secret
 
 BUNDLED = Path(__file__).parent / "knowledge"
@@ -16,8 +14,6 @@ BUNDLED = Path(__file__).parent / "knowledge"
 EMBEDDINGS_KEY = "TOOLWARD_SEARCH_EMBEDDINGS_KEY"
 RERANKER_KEY = "TOOLWARD_SEARCH_RERANKER_KEY"
 """Variables with the bearer tokens of the two endpoints, each also as ..._FILE: secrets are no flags."""
-
-_HERE = ("auto", "none", "local")
 
 
 @dataclass(frozen=True)
@@ -41,19 +37,6 @@ class Settings:
     reranker: Annotated[str, f"URL of a re-ranker, such as …/v1/rerank; its key is in {RERANKER_KEY}"] = ""
     reranker_model: Annotated[str, "the re-ranker's model"] = ""
     reranker_networks: Annotated[str, "networks, with commas, that its name may lead to; or: private"] = ""
-
-    def __post_init__(self) -> None:
-        """Raises ConfigurationError."""
-        if self.embeddings not in _HERE and urlsplit(self.embeddings).scheme not in ("http", "https"):
-            raise ConfigurationError(
-                f"--embeddings is {self.embeddings!r}; it can be auto, local, none, or a URL.",
-                hint="Such as http://127.0.0.1:8080/v1",
-            )
-        if self.embeddings not in _HERE and not self.embeddings_model:
-            raise ConfigurationError(
-                "--embeddings is an endpoint, and nothing says which of its models is meant.",
-                hint="Give --embeddings-model.",
-            )
 
     @property
     def embeddings_key(self) -> str:

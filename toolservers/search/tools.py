@@ -8,6 +8,7 @@ from pydantic import Field
 from toolservers.search.answers import Document, Listing, SearchResults, Status
 from toolservers.search.settings import Settings
 from toolward.kit import Context, Effects, ToolServer
+from toolward.types import ResourceBody
 
 if TYPE_CHECKING:
     from toolservers.search.knowledge_base import KnowledgeBase
@@ -50,6 +51,12 @@ def effects(knowledge: KnowledgeBase) -> Effects[Any]:
     return knowledge.effects()
 
 
+@server.resource("kb://{source}/{+path}", name="document", title="A document")
+async def document(ctx: Context[KnowledgeBase], source: str, path: str) -> ResourceBody:
+    """A document of the knowledge base, by its address; with #char=120,480 behind it that range alone."""
+    return await ctx.state.resource(source, path)
+
+
 @server.tool(title="Search the knowledge base", annotations=READ_ONLY)
 async def search(
     ctx: Context[KnowledgeBase],
@@ -65,7 +72,6 @@ async def search(
     after: Annotated[Name, "Only updated on this day or later."] = "",
     before: Annotated[Name, "Only updated before this day."] = "",
     metadata: Annotated[dict[str, Name], Field(max_length=20), "Only with these values."] = {},  # noqa: B006
-    passages: Annotated[bool, "Several passages of one document, not only its best."] = False,
 ) -> SearchResults:
     """Search the support knowledge base: policies (returns, damaged items, refunds, shipping, warranty,
     privacy), how-to guides, product manuals, incident notes.
@@ -73,9 +79,8 @@ async def search(
     Returns references with a snippet, best match first, and in `note` why little was found. Read a document with
     `fetch` and its id. Documents may be outdated or contradict each other: compare `updated`.
     """
-    return await ctx.state.search(
-        query, limit, cursor, Narrowed(sources, types, after, before, metadata), passages=passages
-    )
+    narrowed = ctx.state.narrowed(types, sources, after, before, metadata)
+    return await ctx.state.search(query, narrowed, limit, cursor)
 
 
 @server.tool(title="Read a document", annotations=READ_ONLY)

@@ -114,14 +114,14 @@ async def check_citation(client: Client, citation: Citation, *, tool: str = "fet
     at = whole.text.find(citation.text) if whole else -1
     since = " The document has changed since it was cited." if changed else ""
     if at >= 0:
-        return Checked("moved", f"The text stands at character {at:,} of {citation.id}.{since}", start=at, **told)
+        return Checked(
+            "moved", f"The text stands at character {at:,} of {citation.id}.{since}", start=at, **told
+        )
     where = f"the first {len(whole.text):,} characters of " if whole and whole.is_cut else ""
     return Checked("absent", f"The text does not stand in {where}{citation.id}.{since}", **told)
 
 
-async def _read(
-    client: Client, tool: str, identifier: str, start: int, end: int
-) -> tuple[str, _Read | None]:
+async def _read(client: Client, tool: str, identifier: str, start: int, end: int) -> tuple[str, _Read | None]:
     """The text of the range, or what there is of it, by as many calls as it takes; or why there is none."""
     pieces: list[str] = []
     first: _Window | None = None

@@ -46,7 +46,9 @@ class Reader:
         """At most `count` ids before where this one would stand, and as many behind, without its own."""
         before = "SELECT id FROM documents WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
         behind = "SELECT id FROM documents WHERE id > ?1 ORDER BY id LIMIT ?2"
-        return [row[0] for sql in (before, behind) for row in self.connection.execute(sql, (identifier, count))]
+        return [
+            row[0] for sql in (before, behind) for row in self.connection.execute(sql, (identifier, count))
+        ]
 
     def files(self, source: str) -> dict[str, tuple[int, FileFacts]]:
         """The indexed files of a source by path: each with its document's key."""
