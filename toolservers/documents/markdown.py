@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from toolservers.documents import front_matter
 from toolservers.documents.encodings import decoded
@@ -12,8 +11,7 @@ LONGEST_TITLE = 200
 """Characters of a heading that its title has."""
 
 _BLANK_LINES = re.compile(r"\A(?:[ \t]*\n)+")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)", re.DOTALL)
-_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*", re.DOTALL)
+_MARKED_LINE = re.compile(r"^ {0,3}(?:#{1,6}(?:[ \t].*)?|`{3}.*|~{3}.*|=+[ \t]*|-+[ \t]*)$", re.MULTILINE)
 _NO_PARAGRAPH = re.compile(r" {0,3}(?:[-+*>|]|\d{1,9}[.)]|<)| {4}|\t")
 _LINK = re.compile(r"!?\[([^\[\]]{0,200})\](?:\([^()]{0,500}\)|\[[^\[\]]{0,100}\])")
 _EMPHASIS = re.compile(r"(\*\*|__|\*|`+)(\S(?:[^*`]{0,200}\S)?)\1")
@@ -25,7 +23,7 @@ def extract(data: bytes, name: str) -> Extracted:
     found = decoded(data)
     matter = front_matter.parted(found.text)
     text = _BLANK_LINES.sub("", matter.rest).rstrip()
-    headings = tuple(_headings(text))
+    headings = tuple(heading for heading in _headings(text) if heading.title)
     first = next((heading.title for heading in headings if heading.level == 1), "")
     return Extracted(
         text,
@@ -39,52 +37,58 @@ def extract(data: bytes, name: str) -> Extracted:
     )
 
 
-@dataclass(slots=True)
-class _Line:
-    start: int
-    text: str
-    begins_paragraph: bool
-
-
 def _headings(text: str) -> Iterator[Heading]:
     """Not those in fenced code. A paragraph of more than one line that is underlined is none, unlike in CommonMark:
     mostly a rule was meant."""
     fence = ""
-    before = _Line(0, "", begins_paragraph=False)
-    offset = 0
-    for line in text.split("\n"):
-        start, offset = offset, offset + len(line) + 1
-        marked = _FENCE.match(line)
-        if fence:
-            closes = marked and marked[1].startswith(fence) and not marked[2].strip()
-            fence = "" if closes else fence
-            before = _Line(start, "", begins_paragraph=False)
+    taken = 0
+    for found in _MARKED_LINE.finditer(text):
+        line = found[0]
+        mark = line.lstrip(" ")[0]
+        if mark in "`~":
+            signs, rest = _fence(line)
+            if not fence and not (mark == "`" and "`" in rest):
+                fence = signs
+            elif fence and signs.startswith(fence) and not rest.strip():
+                fence = ""
+                taken = found.end()
+        elif fence:
             continue
-        if marked and not ("`" in marked[2] and marked[1][0] == "`"):
-            fence = marked[1]
-            before = _Line(start, "", begins_paragraph=False)
-            continue
-        level, title = _marked_by_signs(line)
-        if level:
-            yield Heading(level, _plain(title), start, start + len(line))
-            before = _Line(start, "", begins_paragraph=False)
-            continue
-        if before.begins_paragraph and _UNDERLINE.fullmatch(line):
-            level = 1 if "=" in line else 2
-            yield Heading(level, _plain(before.text.strip()), before.start, start + len(line))
-            before = _Line(start, "", begins_paragraph=False)
-            continue
-        begins = bool(line.strip()) and not before.text.strip() and not _NO_PARAGRAPH.match(line)
-        before = _Line(start, line, begins)
+        elif mark == "#":
+            level, title = _marked_by_signs(line)
+            yield Heading(level, _plain(title), found.start(), found.end())
+            taken = found.end()
+        else:
+            start = _line_above(text, found.start(), taken)
+            if start is not None:
+                title = text[start : found.start()].strip()
+                yield Heading(1 if mark == "=" else 2, _plain(title), start, found.end())
+            taken = found.end()
+
+
+def _fence(line: str) -> tuple[str, str]:
+    """The signs that begin or end code, and what stands after them."""
+    line = line.lstrip(" ")
+    rest = line.lstrip(line[0])
+    return line[: len(line) - len(rest)], rest
+
+
+def _line_above(text: str, underline: int, taken: int) -> int | None:
+    """Where the line above an underline begins, if it is a paragraph of its own; `taken` is where the last heading,
+    rule or code ended."""
+    start = text.rfind("\n", 0, max(0, underline - 1)) + 1
+    if start < taken or start >= underline - 1 or not text[start:underline].strip():
+        return None
+    above = text[text.rfind("\n", 0, max(0, start - 1)) + 1 : start]
+    if (above.strip() and start > taken + 1) or _NO_PARAGRAPH.match(text, start):
+        return None
+    return start
 
 
 def _marked_by_signs(line: str) -> tuple[int, str]:
-    """`## Title ##` is (2, `Title`); (0, ``) where the line is no heading."""
-    indent = len(line) - len(line.lstrip(" "))
-    rest = line[indent:]
-    level = len(rest) - len(rest.lstrip("#")) if indent < 4 else 0
-    if not 1 <= level <= 6 or rest[level : level + 1] not in ("", " ", "\t"):
-        return 0, ""
+    """`## Title ##` is (2, `Title`)."""
+    rest = line.lstrip(" ")
+    level = len(rest) - len(rest.lstrip("#"))
     title = rest[level:].strip()
     closing = title.rstrip("#")
     return level, closing.rstrip() if not closing or closing[-1].isspace() else title

@@ -36,6 +36,8 @@ PLAIN = Format("text", "plain", (".txt", ".text", ".log", ".rst", ".adoc", ".org
 FORMATS = (
     PLAIN,
     Format("markdown", "markdown", (".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd")),
+    Format("csv", "tables", (".csv", ".tsv", ".tab")),
+    Format("json", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
 )
 """In the order in which they are asked. What none of them claims is plain text, or is not read."""
 

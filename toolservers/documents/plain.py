@@ -17,8 +17,14 @@ def extract(data: bytes, name: str) -> Extracted:
     )
 
 
+MOST_PAGES = 20_000
+"""With more form feeds than this, they mean something else."""
+
+
 def pages(text: str) -> tuple[Page, ...]:
     """A form feed ends a page and belongs to it. None where the text has none."""
+    if text.count("\f") > MOST_PAGES:
+        return ()
     starts = [0]
     while (found := text.find("\f", starts[-1])) >= 0:
         starts.append(found + 1)
