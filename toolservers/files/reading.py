@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+from toolservers.documents.kinds import image_type
 from toolservers.files.paths.names import one_line
 from toolservers.files.paths.refusals import shown
 from toolservers.files.paths.roots import Roots
@@ -16,7 +17,6 @@ from toolservers.files.text.encodings import (
     read_whole,
     weak_etag,
 )
-from toolservers.files.text.kinds import image_type
 from toolservers.files.text.large import LargeFile
 from toolservers.files.text.windows import Asked, Window, window
 from toolward.errors import ToolError

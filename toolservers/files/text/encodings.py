@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from toolservers.documents.encodings import BOMS, is_utf8, seems_binary, windows_or_latin
+from toolservers.documents.kinds import binary_kind
 from toolservers.files.paths.refusals import shown
-from toolservers.files.text.kinds import binary_kind, image_type
 from toolward.errors import ToolError
 
 MAX_FILE = 10_000_000
@@ -25,18 +26,6 @@ HEAD = 65_536
 
 EndOfLine = Literal["\n", "\r\n", "\r", "mixed", ""]
 """`mixed` is `\\n` and `\\r\\n` in one file. A lone `\\r` ends a line only where there is no `\\n` at all."""
-
-_BOMS = (  # UTF-32 LE begins with what UTF-16 LE is
-    (codecs.BOM_UTF8, "UTF-8", "utf-8"),
-    (codecs.BOM_UTF32_LE, "UTF-32 LE", "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "UTF-32 BE", "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "UTF-16 LE", "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "UTF-16 BE", "utf-16-be"),
-)
-_TEXT_CONTROLS = b"\a\b\t\n\v\f\r\x1a\x1b"
-_NO_CONTROLS = bytes(sorted({*range(0x20, 0x7F), *range(0x80, 0x100), *_TEXT_CONTROLS}))
-_C1 = bytes(range(0x80, 0xA0))
-_NOT_IN_1252 = b"\x81\x8d\x8f\x90\x9d"
 
 
 class NotText(ToolError):
@@ -172,35 +161,21 @@ def decode(data: bytes, path: str) -> Text:
 def encoding_of(data: bytes, path: str, *, whole: bool = True) -> Encoding:
     """Judged by the first bytes of a file; `whole` says that they are all, so that a cut character at their end is
     no excuse. Raises NotText."""
-    for bom, name, codec in _BOMS:
+    for bom, name, codec in BOMS:
         if data.startswith(bom) and not (bom == codecs.BOM_UTF32_LE and len(data) % 4 and whole):
             if codec == "utf-8":
-                _refuse_binary(data, path, sure=_is_utf8(data, whole))
+                _refuse_binary(data, path, sure=is_utf8(data, whole=whole))
             return Encoding(name, codec, bom)
-    is_utf8 = _is_utf8(data, whole)
-    _refuse_binary(data, path, sure=is_utf8)
-    return UTF8 if is_utf8 else _guess(data)
-
-
-def _is_utf8(data: bytes, whole: bool) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
-    except UnicodeDecodeError:
-        return False
-    return True
+    sure = is_utf8(data, whole=whole)
+    _refuse_binary(data, path, sure=sure)
+    if sure:
+        return UTF8
+    return _WINDOWS if windows_or_latin(data) == "cp1252" else _LATIN_1
 
 
 def _refuse_binary(data: bytes, path: str, *, sure: bool) -> None:
-    """`sure` where all of it is valid UTF-8: then only NUL speaks against text."""
-    marked = data.translate(None, _NO_CONTROLS) or image_type(data) or data.startswith(b"%PDF-")
-    if b"\0" in data or (marked and not sure):
+    if seems_binary(data, sure=sure):
         raise NotText(path, binary_kind(data[:512]))
-
-
-def _guess(data: bytes) -> Encoding:
-    """Where only windows-1252 has printable characters at the bytes 80 to 9f, and has all of them, it is meant."""
-    controls = set(data) & set(_C1)
-    return _WINDOWS if controls and not controls & set(_NOT_IN_1252) else _LATIN_1
 
 
 def end_of_line(text: str) -> EndOfLine:

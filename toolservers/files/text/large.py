@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from toolservers.documents.kinds import binary_kind
 from toolservers.files.text.encodings import (
     HEAD,
     Encoding,
@@ -19,7 +20,6 @@ from toolservers.files.text.encodings import (
     end_of_line,
     terminator,
 )
-from toolservers.files.text.kinds import binary_kind
 from toolservers.files.text.windows import (
     MAX_CHARACTERS,
     Asked,
