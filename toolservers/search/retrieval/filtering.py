@@ -1,0 +1,42 @@
+"""A query's filters as SQL: what a leg looks through."""
+
+from collections.abc import Sequence
+
+from toolservers.search.retrieval.query import Filters
+
+
+def condition(filters: Filters) -> tuple[str, list[str]]:
+    """On the columns of `documents d`, with the values of its `?`; `1` where nothing is narrowed."""
+    parts: list[str] = []
+    values: list[str] = []
+
+    def add(sql: str, *given: str) -> None:
+        parts.append(sql)
+        values.extend(given)
+
+    for column, wanted in (("source", filters.sources), ("format", filters.formats)):
+        if wanted:
+            add(f"d.{column} IN ({_marks(wanted)})", *wanted)
+    if filters.after:
+        add("d.updated >= ?", filters.after)
+    if filters.before:
+        add("d.updated < ?", filters.before)
+    for key, said in _by_key(filters.metadata).items():
+        add(
+            "EXISTS (SELECT 1 FROM json_each(d.metadata) m "  # noqa: S608 -- only marks are put in
+            f"WHERE m.key = ? COLLATE NOCASE AND m.value COLLATE NOCASE IN ({_marks(said)}))",
+            *(key, *said),
+        )
+    return " AND ".join(parts) or "1", values
+
+
+def _by_key(metadata: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Values of one key are alternatives."""
+    found: dict[str, list[str]] = {}
+    for key, value in metadata:
+        found.setdefault(key.casefold(), []).append(value)
+    return found
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
