@@ -43,6 +43,14 @@ class Reader:
     def ids(self) -> list[str]:
         return [row[0] for row in self.connection.execute("SELECT id FROM documents ORDER BY id")]
 
+    def ids_around(self, identifier: str, count: int) -> list[str]:
+        """At most `count` ids before where this one would stand, and as many behind, without its own."""
+        before = "SELECT id FROM documents WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
+        behind = "SELECT id FROM documents WHERE id > ?1 ORDER BY id LIMIT ?2"
+        return [
+            row[0] for sql in (before, behind) for row in self.connection.execute(sql, (identifier, count))
+        ]
+
     def files(self, source: str) -> dict[str, tuple[int, FileFacts]]:
         """The indexed files of a source by path: each with its document's key."""
         rows = self.connection.execute(
@@ -140,6 +148,14 @@ class Reader:
             "(SELECT coalesce(sum(characters), 0) FROM documents), (SELECT count(*) FROM problems)"
         ).get
         return dict(zip(("documents", "passages", "characters", "problems"), row, strict=True))
+
+    def by_source(self) -> dict[str, tuple[int, int]]:
+        """How many documents and how many problems each source has."""
+        rows = self.connection.execute(
+            "SELECT source, sum(document), sum(NOT document) FROM (SELECT source, 1 AS document FROM documents "
+            "UNION ALL SELECT source, 0 FROM problems) GROUP BY source"
+        )
+        return {source: (documents, problems) for source, documents, problems in rows}
 
     def watched(self) -> dict[str, str]:
         """Folders by the names of their sources."""
