@@ -30,7 +30,7 @@ _NO_DATA_TABLE = (
 )
 _HIDING = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _SPACES = re.compile(" {2,}")
-_BLANKS = re.compile("[ \t\r\n\f]+")
+_BLANKS = re.compile("[\t\r\n\f][ \t\r\n\f]*| [ \t\r\n\f]+")  # all but single blanks
 _META = {
     "author": "author",
     "description": "description",
@@ -167,7 +167,7 @@ class _Page:
             self._preformatted += 1
         elif tag == "li":
             self._bullet = True
-        elif tag == "tr":
+        elif tag in ("tr", "caption"):
             self._flush()
             self._cells = 0
 
@@ -180,7 +180,7 @@ class _Page:
             self._flush()
             self._data_tables.pop()
             self.composer.apart(2)
-        elif tag == "tr":
+        elif tag in ("tr", "caption"):
             self._flush()
         elif tag in ("ul", "ol", "dl"):
             self._lists = max(0, self._lists - 1)

@@ -153,6 +153,10 @@ def _shows_something(page: "PageObject") -> bool:
 
 
 def _without_text(lost: _Lost) -> Unreadable:
+    if lost.late:
+        return Unreadable(
+            "too_slow", f"No page of this PDF could be read within {MAX_SECONDS:g} s; split it."
+        )
     if lost.damaged:
         return Unreadable("damaged", "No page of this PDF can be read; export or print it once more.")
     if lost.images:
