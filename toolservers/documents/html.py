@@ -48,16 +48,15 @@ def extract(data: bytes, name: str) -> Extracted:
     """Raises Unreadable."""
     said = _CHARSET.search(data[:_HEAD])
     found = decoded(data, said[1].decode() if said else "")
-    page = extract_text(found.text, name)
+    page = extract_text(found.text, name, found.encoding)
     return replace(
         page,
-        encoding=found.encoding,
         left_out=(*found.left_out, *page.left_out),
         share=page.share * found.share,
     )
 
 
-def extract_text(html: str, name: str) -> Extracted:
+def extract_text(html: str, name: str, encoding: str = "") -> Extracted:
     """Of HTML that is characters already, as a part of an e-mail is. Raises Unreadable."""
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
@@ -77,6 +76,7 @@ def extract_text(html: str, name: str) -> Extracted:
     return Extracted(
         text=text,
         format="html",
+        encoding=encoding,
         title=page.title,
         metadata=page.metadata,
         headings=tuple(composer.headings),
