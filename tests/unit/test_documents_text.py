@@ -105,6 +105,7 @@ def test_each_format_is_read(name: str):
         ("退货政策:三十天内可以退货。运费由客户承担。", "gb18030", "GB18030 (a guess)"),
         ("Windows writes so", "utf-16-le", "UTF-16 LE (a guess)"),
         ("Windows writes so", "utf-16", "UTF-16 LE"),
+        ("返品は30日以内に可能です", "iso2022_jp", "ISO-2022-JP"),
         ("Grüße 😀", "utf-8-sig", "UTF-8"),
         ("Grüße 😀", "utf-32", "UTF-32 LE"),
     ],
@@ -173,6 +174,20 @@ def test_form_feeds_part_pages():
     found = extract(b"one\ftwo\f", "a.txt")
     assert [(page.number, page.start) for page in found.pages] == [(1, 0), (2, 4)]
     assert found.page_at(5) == 2
+
+
+def test_underlined_lines_of_plain_text_are_headings():
+    text = "=====\nNotes\n=====\n\nCut-off\n-------\nx\n\ntwo\nlines\n-----\n\nlong line\n---\n\n"
+    text += "a | b\n-----\n\nEnd\n---\ny"
+    found = extract(text.encode(), "a.txt")
+    assert [(one.level, one.title) for one in found.headings] == [
+        (1, "Notes"),
+        (2, "Cut-off"),
+        (2, "a | b"),
+        (2, "End"),
+    ]
+    assert found.heading_path(len(found.text) - 1) == ("Notes", "End")
+    assert extract(b"Notes\n=====\nx", "a.rst").title == "Notes"
 
 
 def headings(text: str) -> list[tuple[int, str, str]]:

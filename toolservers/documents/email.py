@@ -259,4 +259,24 @@ def _text_of(part: Part, *, strict: bool = False) -> Extracted:
         if strict:
             raise
         return Extracted("", "email")
-    return Extracted(found.text.strip("\n"), "text", left_out=found.left_out, share=found.share)
+    text = found.text.strip("\n")
+    if str(part.get_param("format")).lower() == "flowed":
+        text = _unflowed(text, "" if str(part.get_param("delsp")).lower() == "yes" else " ")
+    return Extracted(text, "text", left_out=found.left_out, share=found.share)
+
+
+def _unflowed(text: str, blank: str) -> str:
+    """A line that ends with a blank goes on in the next one (RFC 3676), but for the mark above a signature."""
+    lines = [""]
+    depth = 0
+    goes_on = False
+    for line in text.split("\n"):
+        content = line.lstrip(">")
+        quoted = len(line) - len(content)
+        content = content.removeprefix(" ")
+        if goes_on and quoted == depth and content != "-- ":
+            lines[-1] = f"{lines[-1].removesuffix(' ')}{blank}{content}"
+        else:
+            lines.append(f"{'>' * quoted}{' ' if quoted else ''}{content}")
+        depth, goes_on = quoted, content.endswith(" ") and content != "-- "
+    return "\n".join(lines[1:])
