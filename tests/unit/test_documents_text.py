@@ -147,6 +147,8 @@ def test_a_damaged_place_is_counted_and_does_not_change_the_rest():
         (b"[" * 150 + b"]" * 150, "a.json", "too_dense"),
         (b"[" + b"1," * 2_000_001 + b"1]", "a.json", "too_large"),
         (b"\0\1\2garbage", "a.eml", "no_text"),
+        (b"Content-Type: text/plain" + b"; a*0=b" * 100_000, "a.eml", "too_dense"),
+        (b"Content-Type: multipart/mixed; boundary=x\n\n" + b"--x\n\nhi\n" * 50_000, "a.eml", "too_dense"),
         (b"Content-Type: message/rfc822\n\n" * 3000 + b"hi", "a.eml", "too_dense"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -24,6 +24,12 @@ MOST_PARTS = 500
 MOST_MESSAGES = 20_000
 """Of one file of type mbox."""
 
+LARGEST_HEADER = 250_000
+"""Bytes. The library's time grows with the square of a field's length."""
+
+MOST_MARKS = 20_000
+"""Lines that begin like a boundary of parts."""
+
 MOST_SAID = 50
 """Sentences about what is left out."""
 
@@ -42,6 +48,7 @@ _SUFFIXES = {
 }
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
 _SECURED = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+_HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
 _BETWEEN = re.compile(rb"^From \S.*\r?\n", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 
@@ -70,6 +77,15 @@ def extract(data: bytes, name: str) -> Extracted:
 
 
 def _parsed(data: bytes) -> Part:
+    end = _HEAD_ENDS.search(data)
+    header = end.start() if end else len(data)
+    marks = data.count(b"\n--")
+    if header > LARGEST_HEADER or marks > MOST_MARKS:
+        raise Unreadable(
+            "too_dense",
+            f"Its header has {header:,} bytes, and {marks:,} lines may part it; at most {LARGEST_HEADER:,} and "
+            f"{MOST_MARKS:,} are taken. Save its text as a file.",
+        )
     try:
         return BytesParser().parsebytes(data)
     except (
