@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from toolservers.search.storage.reading import Reader
-from toolservers.search.storage.records import FileFacts, NewDocument, Problem
+from toolservers.search.storage.records import ADDED, FileFacts, NewDocument, Problem
 from toolservers.search.storage.schema import PART
 from toolservers.search.storage.scripts import spaced
 from toolward.errors import Conflict
@@ -28,7 +28,19 @@ _DROP_CODES = (
 
 
 class Writer(Reader):
-    """It reads what it has written."""
+    """It reads what it has written, but for the words of passages, which go in at the end, all at once: FTS5 writes
+    out what it has gathered whenever another statement comes between."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self._words: list[tuple[int, str, str, str]] = []
+
+    def finish(self) -> None:
+        """Before the transaction ends."""
+        self.connection.executemany(
+            "INSERT INTO words (rowid, title, heading, body) VALUES (?, ?, ?, ?)", self._words
+        )
+        self._words.clear()
 
     def put(self, document: NewDocument, duplicate_of: int | None = None) -> int:
         """In the place of the document of the same file or id; gives its key. Raises Conflict where the id belongs
@@ -52,17 +64,31 @@ class Writer(Reader):
             "INSERT INTO texts VALUES (?, ?, ?)",
             [(key, at // PART, document.text[at : at + PART]) for at in parts],
         )
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO bands VALUES (?, ?)", [(band, key) for band in document.bands]
+        )
         self._put_passages(key, document)
         self._changed()
         return key
 
     def delete(self, keys: Iterable[int]) -> None:
-        """Documents, with all that hangs on them. Keys that are not there are passed over."""
+        """Documents, with all that hangs on them. Keys that are not there are passed over. Where others are
+        duplicates of one, the newest of those takes its place."""
+        self.finish()
         for key in keys:
+            self._pass_on(key)
             self.connection.execute(
                 "DELETE FROM words WHERE rowid IN (SELECT key FROM passages WHERE document = ?)", (key,)
             )
             self.connection.execute("DELETE FROM documents WHERE key = ?", (key,))
+        self._changed()
+
+    def fold(self, key: int, under: int) -> None:
+        """A document and its duplicates are duplicates of `under` from now on."""
+        self.connection.execute(
+            "UPDATE documents SET duplicate_of = ?1 WHERE (key = ?2 OR duplicate_of = ?2) AND key <> ?1",
+            (under, key),
+        )
         self._changed()
 
     def seen(self, key: int, file: FileFacts) -> None:
@@ -80,6 +106,22 @@ class Writer(Reader):
             "UPDATE documents SET id = ?, url = ?, path = ?, size = ?, mtime_ns = ? WHERE key = ?",
             (identifier, url, file.path, file.size, file.mtime_ns, key),
         )
+        self._changed()
+
+    def retitle(self, key: int, title: str) -> None:
+        """Passages stay what they are, and keep their vectors."""
+        row = self.document_of(key)
+        if row is None or row.title == title:
+            return
+        self.connection.execute("UPDATE documents SET title = ? WHERE key = ?", (title, key))
+        self.finish()
+        text = self.text(key)
+        passages = self.passages_of(key)
+        self.connection.executemany("DELETE FROM words WHERE rowid = ?", [(one.key,) for one in passages])
+        self._words = [
+            (one.key, spaced(title), spaced(one.heading), spaced(text[one.start : one.end]))
+            for one in passages
+        ]
         self._changed()
 
     def put_problem(self, problem: Problem) -> None:
@@ -106,6 +148,8 @@ class Writer(Reader):
             "SELECT key, state, dimensions FROM models WHERE name = ?", (name,)
         ).fetchone()
         if row is not None and row[2] == dimensions and row[1] != "old":
+            if row[1] == "serving":
+                self.connection.execute("UPDATE models SET state = 'old' WHERE state = 'building'")
             return row[0]
         if row is not None:
             self.connection.execute("DELETE FROM models WHERE key = ?", (row[0],))
@@ -148,17 +192,31 @@ class Writer(Reader):
     # --- inside ---------------------------------------------------------------------------------------
 
     def _put_passages(self, key: int, document: NewDocument) -> None:
-        for passage in document.passages:
-            rowid = self.connection.execute(
-                "INSERT INTO passages (document, number, start, end, page, heading) VALUES (?, ?, ?, ?, ?, ?) "
-                "RETURNING key",
-                (key, passage.number, passage.start, passage.end, passage.page, passage.heading),
-            ).get
-            body = document.text[passage.start : passage.end]
-            self.connection.execute(
-                "INSERT INTO words (rowid, title, heading, body) VALUES (?, ?, ?, ?)",
-                (rowid, spaced(document.title), spaced(passage.heading), spaced(body)),
-            )
+        first = (
+            self.connection.execute("SELECT seq + 1 FROM sqlite_sequence WHERE name = 'passages'").get or 1
+        )
+        self.connection.executemany(
+            "INSERT INTO passages (key, document, number, start, end, page, heading) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (first + at, key, passage.number, passage.start, passage.end, passage.page, passage.heading)
+                for at, passage in enumerate(document.passages)
+            ],
+        )
+        title = spaced(document.title)
+        self._words += [
+            (first + at, title, spaced(passage.heading), spaced(document.text[passage.start : passage.end]))
+            for at, passage in enumerate(document.passages)
+        ]
+
+    def _pass_on(self, key: int) -> None:
+        heir = self.connection.execute(
+            "SELECT key FROM documents WHERE duplicate_of = ? ORDER BY source = ?, updated DESC, key LIMIT 1",
+            (key, ADDED),
+        ).get
+        if heir is not None:
+            self.connection.execute("UPDATE documents SET duplicate_of = NULL WHERE key = ?", (heir,))
+            self.fold(key, heir)
 
     def _forget_file(self, source: str, path: str) -> None:
         key = self.connection.execute(
