@@ -61,8 +61,8 @@ class Pool:
     ) -> AnswerT:
         """The operation's answer; what is `attached` it gets as `data`. `seconds` may be less than the limit.
 
-        Raises ToolError for what the operation refuses, TookTooLong and TookTooMuchMemory, Crashed, Overloaded where
-        too many wait, Unavailable where there is no worker to do it."""
+        Raises ToolError for what the operation refuses, TookTooLong and TookTooMuchMemory, Crashed, Overloaded
+        where too many wait, Unavailable where there is no worker to do it."""
         request, most = request_bytes(operation, arguments, attached), self._limits.max_message
         if len(request) - HEADER > most:
             raise ToolError(
