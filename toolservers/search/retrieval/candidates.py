@@ -1,0 +1,102 @@
+"""From ranked passages to documents: one result each, (near) duplicates folded into one."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from toolservers.search.retrieval.filtering import condition
+from toolservers.search.retrieval.fusion import fused
+from toolservers.search.retrieval.legs import Ranked
+from toolservers.search.retrieval.query import Filters
+from toolservers.search.storage.reading import Reader
+
+
+class Candidate(NamedTuple):
+    """A document with its best passage."""
+
+    document: int
+    passage: int
+    score: float
+    group: str
+    """The id that all documents with the same text, or nearly, have in common."""
+
+
+class _Facts(NamedTuple):
+    document: int
+    group: str
+    updated: str
+    is_first: bool
+    """It is no duplicate of another one."""
+
+
+def candidates(reader: Reader, rankings: Sequence[Sequence[Ranked]]) -> list[Candidate]:
+    """The best first. Documents are fused, and not passages: what one leg finds in a document's beginning and
+    another in its end speaks for the same document. A single ranking keeps its scores."""
+    facts = _facts(reader, {each.passage for ranking in rankings for each in ranking})
+    legs = [_documents(ranking, facts) for ranking in rankings if ranking]
+    if not legs:
+        return []
+    most = sum(map(len, legs))
+    order = fused(legs, most) if len(legs) > 1 else legs[0]
+    best = _best_passages(rankings, facts)
+    found = [
+        Candidate(each.passage, best[each.passage], each.score, facts[best[each.passage]].group)
+        for each in order
+    ]
+    return _folded(found, facts)
+
+
+def same_text(reader: Reader, document: int, filters: Filters, most: int) -> tuple[str, ...]:
+    """The ids of other documents with the same text, or nearly, as far as the filters let them through."""
+    where, values = condition(filters)
+    rows = reader.connection.execute(
+        "WITH first (key) AS (SELECT coalesce(duplicate_of, key) FROM documents WHERE key = ?) "  # noqa: S608 -- ours
+        "SELECT d.id FROM documents d, first WHERE (d.key = first.key OR d.duplicate_of = first.key) "
+        f"AND d.key <> ? AND {where} ORDER BY d.id LIMIT ?",
+        (document, document, *values, most),
+    )
+    return tuple(row[0] for row in rows)
+
+
+def _facts(reader: Reader, passages: Iterable[int]) -> dict[int, _Facts]:
+    """By passage."""
+    rows = reader.connection.execute(
+        "SELECT p.key, d.key, coalesce(o.id, d.id), d.updated, o.id IS NULL FROM passages p "
+        "JOIN documents d ON d.key = p.document LEFT JOIN documents o ON o.key = d.duplicate_of "
+        "WHERE p.key IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(passages)),),
+    )
+    return {
+        key: _Facts(document, group, updated, bool(is_first))
+        for key, document, group, updated, is_first in rows
+    }
+
+
+def _documents(ranking: Sequence[Ranked], facts: dict[int, _Facts]) -> list[Ranked]:
+    """Each document once, at its best passage's place."""
+    found: dict[int, float] = {}
+    for each in ranking:
+        if each.passage in facts:
+            found.setdefault(facts[each.passage].document, each.score)
+    return [Ranked(document, score) for document, score in found.items()]
+
+
+def _best_passages(rankings: Sequence[Sequence[Ranked]], facts: dict[int, _Facts]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for each in fused(rankings, sum(map(len, rankings))):
+        if each.passage in facts:
+            found.setdefault(facts[each.passage].document, each.passage)
+    return found
+
+
+def _folded(found: Sequence[Candidate], facts: dict[int, _Facts]) -> list[Candidate]:
+    """Of a group the one that was updated last, and of those the one that is no duplicate: a text that is nearly
+    the same is mostly another edition. It has the place and the score of the group's best."""
+    groups: dict[str, list[Candidate]] = {}
+    for one in found:
+        groups.setdefault(one.group, []).append(one)
+
+    def newest(one: Candidate) -> tuple[str, bool]:
+        return facts[one.passage].updated[:10], facts[one.passage].is_first
+
+    return [max(group, key=newest)._replace(score=group[0].score) for group in groups.values()]
