@@ -21,10 +21,13 @@ ResultT = TypeVar("ResultT")
 
 
 class KnowledgeBase:
-    def __init__(self, file: IndexFile, sources: Sources) -> None:
+    def __init__(self, file: IndexFile, sources: Sources, meaning: Meaning, upkeep: Upkeep) -> None:
         self.file = file
         self.sources = sources
+        self.upkeep = upkeep
         self.collection = sources[MAIN].collection
+        self._meaning = meaning
+        self._searching = Searching(file, meaning, main=self.collection)
 
     @classmethod
     @asynccontextmanager
@@ -40,6 +43,38 @@ class KnowledgeBase:
             await run_sync(file.close)
 
     # --- what is asked
+
+    def narrowed(
+        self, types: list[str], sources: list[str], after: str, before: str, metadata: dict[str, str]
+    ) -> Filters:
+        """Arguments as a search takes them. Raises ToolError for what is no date."""
+        return Filters(
+            sources=tuple(MAIN if name == self.collection else name for name in sources),
+            formats=tuple(map(format_named, types)),
+            after=_day("after", after),
+            before=_day("before", before),
+            metadata=tuple((key.casefold(), value) for key, value in metadata.items()),
+        )
+
+    async def search(self, query: str, filters: Filters, limit: int, cursor: str) -> SearchResults:
+        """Raises ToolError for a cursor of something else."""
+        notes = await self.upkeep.ready()
+        found = await self._searching.search(Asked(query, filters, limit, cursor))
+        hits = [
+            Hit(
+                id=one.document.id,
+                title=one.document.title,
+                url=one.document.url,
+                snippet=one.snippet,
+                score=one.score,
+                locator=Locator(one.passage.start, one.passage.end, one.passage.page, one.passage.heading),
+                format=one.document.format,
+                updated=one.document.updated,
+                also=list(one.same),
+            )
+            for one in found.results
+        ]
+        return SearchResults(hits, " ".join(filter(None, (notes, found.note))), found.next_cursor)
 
     async def fetch(self, asked: str, start: int = 0, end: int | None = None) -> Document:
         """`asked` is an id or address, perhaps with a range, which `start` and `end` narrow where they are given.
@@ -99,3 +134,11 @@ class KnowledgeBase:
                 return read(reader)
 
         return await run_sync(work)
+
+
+def _day(name: str, text: str) -> str:
+    """Empty for an empty one. Raises ToolError."""
+    day = day_named(text) if text else ""
+    if day is None:
+        raise ToolError(f"{name} is {text[:40]!r}, which is no date. Write it like 2026-01-31.")
+    return day
