@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from toolservers.search.storage.records import DocumentRow, FileFacts, Model, PassageRow, Problem
+from toolservers.search.storage.records import DocumentRow, FileFacts, Likeness, Model, PassageRow, Problem
 from toolservers.search.storage.schema import PART
 
 _DOCUMENT = (
@@ -12,6 +12,7 @@ _DOCUMENT = (
     "d.sha256, d.metadata, d.left_out, d.share, coalesce(o.id, ''), d.path, d.size, d.mtime_ns, d.digest "
     "FROM documents d LEFT JOIN documents o ON o.key = d.duplicate_of "
 )
+_LIKENESS = "SELECT key, coalesce(duplicate_of, key), source, updated, signature FROM documents"
 _PASSAGE = "SELECT key, document, number, start, end, page, heading FROM passages "
 
 
@@ -57,6 +58,42 @@ class Reader:
             (source,),
         )
         return {path: (key, FileFacts(path, size, mtime, digest)) for key, path, size, mtime, digest in rows}
+
+    def file(self, source: str, path: str) -> tuple[int, FileFacts] | None:
+        """As `files`, of one."""
+        row = self.connection.execute(
+            "SELECT key, path, size, mtime_ns, digest FROM documents WHERE source = ? AND path = ?",
+            (source, path),
+        ).fetchone()
+        return None if row is None else (row[0], FileFacts(*row[1:]))
+
+    def same_text(self, sha256: str) -> Likeness | None:
+        """A document with this very text, one that is no duplicate before others."""
+        rows = self.connection.execute(
+            f"{_LIKENESS} WHERE sha256 = ? ORDER BY duplicate_of IS NOT NULL, key LIMIT 1", (sha256,)
+        )
+        return next((Likeness(*row) for row in rows), None)
+
+    def likeness(self, key: int) -> Likeness | None:
+        rows = self.connection.execute(f"{_LIKENESS} WHERE key = ?", (key,))
+        return next((Likeness(*row) for row in rows), None)
+
+    def alike(self, band: int, limit: int) -> list[Likeness]:
+        """Documents that have this band, the oldest first."""
+        rows = self.connection.execute(
+            f"{_LIKENESS} WHERE key IN (SELECT document FROM bands WHERE value = ? ORDER BY document LIMIT ?)",  # noqa: S608 -- our own words
+            (band, limit),
+        )
+        return [Likeness(*row) for row in rows]
+
+    def partial(self, source: str | None = None) -> list[tuple[str, float, tuple[str, ...]]]:
+        """(id, share, what was left out) of the documents that have less than their files."""
+        rows = self.connection.execute(
+            "SELECT id, share, left_out FROM documents WHERE (share < 1 OR left_out <> '[]') "
+            "AND (?1 IS NULL OR source = ?1) ORDER BY id",
+            (source,),
+        )
+        return [(identifier, share, tuple(json.loads(left_out))) for identifier, share, left_out in rows]
 
     def problems(self, source: str | None = None) -> list[Problem]:
         rows = self.connection.execute(

@@ -53,6 +53,8 @@ class NewDocument:
     """(number, start) of each page."""
     signature: bytes = b""
     """Of its words, by which near duplicates are found (`ingestion.duplicates`)."""
+    bands: tuple[int, ...] = ()
+    """Hashes of parts of the signature, 64 bits with sign: near duplicates most likely share one."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,18 @@ class DocumentRow:
     duplicate_of: str
     """The id of the document whose text is the same, or nearly: that one is searched first. Empty for none."""
     file: FileFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What is compared of a document with others."""
+
+    key: int
+    original: int
+    """Its own key, or that of the document that it is a duplicate of."""
+    source: str
+    updated: str
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,14 @@ CREATE UNIQUE INDEX documents_by_file ON documents (source, path);
 CREATE INDEX documents_by_text ON documents (sha256);
 CREATE INDEX documents_by_duplicate ON documents (duplicate_of);
 
+-- Hashes under which near duplicates meet.
+CREATE TABLE bands (
+    value INTEGER NOT NULL,
+    document INTEGER NOT NULL REFERENCES documents (key) ON DELETE CASCADE,
+    PRIMARY KEY (value, document)
+) WITHOUT ROWID;
+CREATE INDEX bands_by_document ON bands (document);
+
 CREATE TABLE texts (
     document INTEGER NOT NULL REFERENCES documents (key) ON DELETE CASCADE,
     part INTEGER NOT NULL, text TEXT NOT NULL,

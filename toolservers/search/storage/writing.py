@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from toolservers.search.storage.reading import Reader
-from toolservers.search.storage.records import FileFacts, NewDocument, Problem
+from toolservers.search.storage.records import ADDED, FileFacts, NewDocument, Problem
 from toolservers.search.storage.schema import PART
 from toolservers.search.storage.scripts import spaced
 from toolward.errors import Conflict
@@ -52,17 +52,30 @@ class Writer(Reader):
             "INSERT INTO texts VALUES (?, ?, ?)",
             [(key, at // PART, document.text[at : at + PART]) for at in parts],
         )
+        self.connection.executemany(
+            "INSERT OR IGNORE INTO bands VALUES (?, ?)", [(band, key) for band in document.bands]
+        )
         self._put_passages(key, document)
         self._changed()
         return key
 
     def delete(self, keys: Iterable[int]) -> None:
-        """Documents, with all that hangs on them. Keys that are not there are passed over."""
+        """Documents, with all that hangs on them. Keys that are not there are passed over. Where others are
+        duplicates of one, the newest of those takes its place."""
         for key in keys:
+            self._pass_on(key)
             self.connection.execute(
                 "DELETE FROM words WHERE rowid IN (SELECT key FROM passages WHERE document = ?)", (key,)
             )
             self.connection.execute("DELETE FROM documents WHERE key = ?", (key,))
+        self._changed()
+
+    def fold(self, key: int, under: int) -> None:
+        """A document and its duplicates are duplicates of `under` from now on."""
+        self.connection.execute(
+            "UPDATE documents SET duplicate_of = ?1 WHERE (key = ?2 OR duplicate_of = ?2) AND key <> ?1",
+            (under, key),
+        )
         self._changed()
 
     def seen(self, key: int, file: FileFacts) -> None:
@@ -80,6 +93,18 @@ class Writer(Reader):
             "UPDATE documents SET id = ?, url = ?, path = ?, size = ?, mtime_ns = ? WHERE key = ?",
             (identifier, url, file.path, file.size, file.mtime_ns, key),
         )
+        self._changed()
+
+    def retitle(self, key: int, title: str) -> None:
+        """Passages stay what they are, and keep their vectors."""
+        row = self.document_of(key)
+        if row is None or row.title == title:
+            return
+        self.connection.execute("UPDATE documents SET title = ? WHERE key = ?", (title, key))
+        text = self.text(key)
+        for passage in self.passages_of(key):
+            self.connection.execute("DELETE FROM words WHERE rowid = ?", (passage.key,))
+            self._put_words(passage.key, title, passage.heading, text[passage.start : passage.end])
         self._changed()
 
     def put_problem(self, problem: Problem) -> None:
@@ -155,10 +180,22 @@ class Writer(Reader):
                 (key, passage.number, passage.start, passage.end, passage.page, passage.heading),
             ).get
             body = document.text[passage.start : passage.end]
-            self.connection.execute(
-                "INSERT INTO words (rowid, title, heading, body) VALUES (?, ?, ?, ?)",
-                (rowid, spaced(document.title), spaced(passage.heading), spaced(body)),
-            )
+            self._put_words(rowid, document.title, passage.heading, body)
+
+    def _put_words(self, passage: int, title: str, heading: str, body: str) -> None:
+        self.connection.execute(
+            "INSERT INTO words (rowid, title, heading, body) VALUES (?, ?, ?, ?)",
+            (passage, spaced(title), spaced(heading), spaced(body)),
+        )
+
+    def _pass_on(self, key: int) -> None:
+        heir = self.connection.execute(
+            "SELECT key FROM documents WHERE duplicate_of = ? ORDER BY source = ?, updated DESC, key LIMIT 1",
+            (key, ADDED),
+        ).get
+        if heir is not None:
+            self.connection.execute("UPDATE documents SET duplicate_of = NULL WHERE key = ?", (heir,))
+            self.fold(key, heir)
 
     def _forget_file(self, source: str, path: str) -> None:
         key = self.connection.execute(
