@@ -1,8 +1,9 @@
-"""A query's filters as SQL: what a leg looks through."""
+"""What a query narrows, as SQL: the documents and passages that a leg looks through."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from toolservers.search.retrieval.query import Filters
+from toolservers.search.retrieval.query import Filters, Query
+from toolservers.search.storage.scripts import spaced
 
 
 def condition(filters: Filters) -> tuple[str, list[str]]:
@@ -30,6 +31,26 @@ def condition(filters: Filters) -> tuple[str, list[str]]:
     return " AND ".join(parts) or "1", values
 
 
+def passage_condition(query: Query) -> tuple[str, list[str]]:
+    """On `passages p` and their `documents d`: the filters, the phrases that must stand in a passage, the words
+    that must not. `1` where nothing is narrowed."""
+    sql, values = condition(query.filters)
+    parts = [sql] if sql != "1" else []
+    for phrase in query.phrases:
+        parts.append("p.key IN (SELECT rowid FROM words WHERE words MATCH ?)")
+        values.append(_quoted(phrase))
+    if query.excluded:
+        parts.append("p.key NOT IN (SELECT rowid FROM words WHERE words MATCH ?)")
+        values.append(" OR ".join(map(_quoted, query.excluded)))
+    return " AND ".join(parts) or "1", values
+
+
+def _quoted(phrase: str) -> str:
+    """An FTS5 phrase, in which nothing is an operator; without a word in it, it matches nothing."""
+    plain = spaced(phrase).replace("\0", " ").replace('"', '""')
+    return f'"{plain}"'
+
+
 def _by_key(metadata: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     """Values of one key are alternatives."""
     found: dict[str, list[str]] = {}
@@ -38,5 +59,5 @@ def _by_key(metadata: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))
+def _marks(values: Iterable[str]) -> str:
+    return ", ".join("?" for _ in values)

@@ -128,6 +128,19 @@ class Reader:
         rows = self.connection.execute(f"{_PASSAGE} WHERE document = ? ORDER BY number", (document,))
         return [PassageRow(*row) for row in rows]
 
+    def passages_where(
+        self, condition: str, values: Sequence[str], keys: Sequence[int] | None = None
+    ) -> list[int]:
+        """Keys of the passages, among `keys` or all, for which `condition` holds: SQL about `passages p` and its
+        `documents d`."""
+        among = "" if keys is None else "p.key IN (SELECT value FROM json_each(?)) AND "
+        given = [] if keys is None else [json.dumps(list(keys))]
+        rows = self.connection.execute(
+            f"SELECT p.key FROM passages p JOIN documents d ON d.key = p.document WHERE {among}({condition})",  # noqa: S608 -- our own words
+            (*given, *values),
+        )
+        return [row[0] for row in rows]
+
     def counts(self) -> dict[str, int]:
         """`documents`, `passages`, `characters`, `problems`."""
         row = self.connection.execute(
@@ -161,20 +174,20 @@ class Reader:
         """How many passages have a vector of this model."""
         return self.connection.execute("SELECT count(*) FROM codes WHERE model = ?", (model,)).get
 
-    def without_vector(self, model: int, limit: int) -> list[PassageRow]:
-        """Passages that this model has not embedded yet, the oldest first."""
+    def without_vector(self, model: int, limit: int, after: int = 0) -> list[PassageRow]:
+        """Passages that this model has not embedded yet, behind the key `after`, the oldest first."""
         rows = self.connection.execute(
             f"{_PASSAGE} p WHERE NOT EXISTS "  # noqa: S608 -- our own words
             "(SELECT 1 FROM codes WHERE model = ? AND passage = p.key) "
-            "ORDER BY key LIMIT ?",
-            (model, limit),
+            "AND key > ? ORDER BY key LIMIT ?",
+            (model, after, limit),
         )
         return [PassageRow(*row) for row in rows]
 
-    def codes(self, model: int) -> Iterator[tuple[int, bytes]]:
-        """(passage, bits) of all, by passage."""
+    def codes(self, model: int, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        """(passage, bits) of all behind the key `after`, by passage."""
         return self.connection.execute(
-            "SELECT passage, code FROM codes WHERE model = ? ORDER BY passage", (model,)
+            "SELECT passage, code FROM codes WHERE model = ? AND passage > ? ORDER BY passage", (model, after)
         )
 
     def vectors(self, model: int, passages: Sequence[int]) -> dict[int, bytes]:

@@ -131,6 +131,8 @@ class Writer(Reader):
             "SELECT key, state, dimensions FROM models WHERE name = ?", (name,)
         ).fetchone()
         if row is not None and row[2] == dimensions and row[1] != "old":
+            if row[1] == "serving":
+                self.connection.execute("UPDATE models SET state = 'old' WHERE state = 'building'")
             return row[0]
         if row is not None:
             self.connection.execute("DELETE FROM models WHERE key = ?", (row[0],))

@@ -1,0 +1,135 @@
+"""The passages nearest to a vector: first by the bits of all, held in memory, then the best by their vectors.
+
+A bit for each dimension, its sign, leaves 48 bytes of 384 numbers; how many bits differ ranks nearly as the cosine
+does, and the best hundreds of that ranking are compared exactly."""
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolservers.search.embedding.vectors import code, unpacked
+from toolservers.search.retrieval.legs import Ranked
+from toolservers.search.storage.reading import Reader
+from toolservers.search.storage.records import Model
+
+CANDIDATES = 500
+"""Compared exactly, at least: they hold what the exact order has among its first ten with hardly an exception."""
+
+_CALM = 20  # all bits are read again at most a 20th of the time
+_WORD = 8  # bytes
+
+Narrowed = tuple[str, list[str]]
+"""SQL about `passages p` and their `documents d`, and its values: `filtering.passage_condition`."""
+
+
+class _Held(NamedTuple):
+    """The bits of one model's vectors, as of one generation or later."""
+
+    model: int
+    generation: int
+    keys: NDArray[np.int64]
+    """Of passages, ascending."""
+    columns: NDArray[np.uint64]
+    """(words of a code, passages)"""
+
+
+class Nearest:
+    """Of one index file; safe to use from several threads. Holds one model's bits: 10 MB for 200,000 passages."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._held: _Held | None = None
+        self._whole_again = 0.0  # monotonic seconds before which all is not read again
+
+    def ranked(
+        self, reader: Reader, model: Model, question: NDArray[np.float32], narrowed: Narrowed, limit: int
+    ) -> list[Ranked]:
+        """By cosine, the best first; `question` is of length 1."""
+        held = self._current(reader, model)
+        count = max(CANDIDATES, 4 * limit)
+        distances = _distances(held.columns, question)
+        keys = held.keys[_smallest(distances, count)]
+        if narrowed[0] != "1" and held.keys.size:
+            allowed = reader.passages_where(*narrowed, keys.tolist())
+            if len(allowed) < limit and held.keys.size > count:  # the filter is narrow: what it leaves is few
+                mask = np.isin(held.keys, _array(reader.passages_where(*narrowed)), assume_unique=True)
+                left = held.keys[mask]
+                allowed = left[_smallest(distances[mask], count)].tolist()
+            keys = _array(allowed)
+        return _exactly(reader, model, question, keys, limit)
+
+    def _current(self, reader: Reader, model: Model) -> _Held:
+        with self._guard:
+            held, generation = self._held, reader.generation
+            if held is None or held.model != model.key:
+                held = self._read_whole(reader, model, generation)
+            elif held.generation < generation:
+                held = self._brought_up(held, reader, model, generation)
+            self._held = held
+            return held
+
+    def _brought_up(self, held: _Held, reader: Reader, model: Model, generation: int) -> _Held:
+        """New passages have greater keys, so that they are appended. Those that are gone are found to be gone when
+        their vectors are asked for; all is read again now and then, which also finds what was embedded late."""
+        last = int(held.keys[-1]) if held.keys.size else 0
+        new = _columns(reader.codes(model.key, after=last), model.dimensions)
+        keys = np.concatenate([held.keys, new[0]])
+        if reader.embedded(model.key) != keys.size and time.monotonic() >= self._whole_again:
+            return self._read_whole(reader, model, generation)
+        columns = np.concatenate([held.columns, new[1]], axis=1) if new[0].size else held.columns
+        return _Held(model.key, generation, keys, columns)
+
+    def _read_whole(self, reader: Reader, model: Model, generation: int) -> _Held:
+        began = time.monotonic()
+        keys, columns = _columns(reader.codes(model.key), model.dimensions)
+        ended = time.monotonic()
+        self._whole_again = ended + _CALM * (ended - began)
+        return _Held(model.key, generation, keys, columns)
+
+
+def _columns(
+    rows: Iterable[tuple[int, bytes]], dimensions: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Codes stand as columns of words: each is gone through from end to end."""
+    found = list(rows)
+    size = (dimensions + 7) // 8
+    words = -(-size // _WORD)
+    codes = np.zeros((len(found), words * _WORD), np.uint8)
+    bits = np.frombuffer(b"".join(row[1] for row in found), np.uint8).reshape(len(found), size)
+    codes[:, :size] = bits
+    return _array([row[0] for row in found]), np.ascontiguousarray(codes.view(np.uint64).T)
+
+
+def _distances(columns: NDArray[np.uint64], question: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """How many bits differ."""
+    bits = np.zeros(columns.shape[0] * _WORD, np.uint8)
+    asked = code(question)
+    bits[: asked.size] = asked
+    distances = np.zeros(columns.shape[1], np.uint16)
+    for column, word in zip(columns, bits.view(np.uint64), strict=True):
+        distances += np.bitwise_count(column ^ word)
+    return distances
+
+
+def _smallest(distances: NDArray[np.uint16], count: int) -> NDArray[np.int64]:
+    """Places of the `count` smallest, in no order."""
+    if distances.size <= count:
+        return np.arange(distances.size)
+    return np.argpartition(distances, count)[:count]
+
+
+def _exactly(
+    reader: Reader, model: Model, question: NDArray[np.float32], keys: NDArray[np.int64], limit: int
+) -> list[Ranked]:
+    found = reader.vectors(model.key, keys.tolist())
+    cosines = unpacked(list(found.values()), model.dimensions) @ question
+    ranked = [Ranked(key, float(cosine)) for key, cosine in zip(found, cosines, strict=True)]
+    return sorted(ranked, key=lambda each: (-each.score, each.passage))[:limit]
+
+
+def _array(keys: list[int]) -> NDArray[np.int64]:
+    return np.array(keys, np.int64)
