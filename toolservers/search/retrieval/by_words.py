@@ -49,18 +49,18 @@ class ByWords:
 
 def expression(query: Query, reader: Reader | None = None) -> Match:
     """With a reader, words that very many passages have bring in none by themselves (see `MOST_ROWS`)."""
-    words = [quoted(word) for word in query.words]
-    signed = [*(f"{quoted(prefix)} *" for prefix in query.prefixes), *(quoted(p) for p in query.phrases)]
-    anything = " OR ".join((*words, *signed))
-    if reader is not None and words and not query.phrases:
-        rare = _rare(reader, words)
-        if len(rare) < len(words):
+    terms = [quoted(word) for word in query.words] + [f"{quoted(prefix)} *" for prefix in query.prefixes]
+    phrases = [quoted(phrase) for phrase in query.phrases]
+    anything = " OR ".join((*terms, *phrases))
+    if reader is not None and not phrases:
+        rare = _rare(reader, terms)
+        frequent = [term for term in terms if term not in rare]
+        if frequent:
             # BM25 counts a term as often as it is written: each is written twice, so all weigh the same.
-            frequent = [word for word in words if word not in rare]
-            anything = f"({' OR '.join((*rare, *signed))}) AND ({' OR '.join((anything, *frequent))})"
+            anything = f"({' OR '.join(rare)}) AND ({' OR '.join((*terms, *frequent))})"
     return Match(
         anything,
-        " AND ".join(quoted(phrase) for phrase in query.phrases),
+        " AND ".join(phrases),
         " OR ".join(quoted(word) for word in query.excluded),
     )
 
@@ -93,8 +93,8 @@ def _matching(reader: Reader, match: str, query: Query, limit: int) -> list[Rank
     if query.filters:
         where, more = condition(query.filters)
         narrowed = (
-            "AND rowid IN (SELECT p.key FROM passages p JOIN documents d ON d.key = p.document "  # noqa: S608 -- ours
-            f"WHERE {where}) "
+            "AND (SELECT document FROM passages WHERE key = words.rowid) IN "  # noqa: S608 -- ours
+            f"(SELECT d.key FROM documents d WHERE {where}) "
         )
         values += more
     rows = reader.connection.execute(
@@ -126,19 +126,19 @@ def _among(reader: Reader, match: str, passages: Sequence[int]) -> set[int]:
     return {row[0] for row in rows}
 
 
-def _rare(reader: Reader, words: list[str]) -> list[str]:
+def _rare(reader: Reader, terms: list[str]) -> list[str]:
     """The rarest of them that are in some passage, as long as all together stay below `MOST_ROWS`."""
     total = (
         reader.connection.execute("SELECT max(key) FROM passages").get or 0
     )  # some may be gone: near enough
     if total <= MOST_ROWS:
-        return words
-    counted = sorted((count(reader, word), word) for word in words)
+        return terms
+    counted = sorted((count(reader, term), term) for term in terms)
     kept: list[str] = []
     room = max(MOST_ROWS, int(total * MOST_SHARE))
-    for rows, word in counted:
+    for rows, term in counted:
         room -= rows
         if room < 0 and any(rows for rows, _ in counted[: len(kept)]):
             break
-        kept.append(word)
+        kept.append(term)
     return kept

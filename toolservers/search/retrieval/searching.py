@@ -123,7 +123,7 @@ class Searching:
             results = [_result(reader, one, looked_for, query.filters) for one in page.chosen]
             notes = [*query.notes, reason, *_changed(cursor, page)]
             if not results:
-                notes += ["There are no more results."] if cursor.shown else why(reader, query)
+                notes += ["There are no more results."] if cursor.shown else why(reader, query, self._main)
             elif not cursor.shown:
                 notes += unknown_identifiers(reader, query)
         generation = cursor.generation or page.generation
