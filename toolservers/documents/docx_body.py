@@ -39,6 +39,7 @@ class Body(Target):
 
     def __init__(self, styles: Styles) -> None:
         self.composer = Composer()
+        self.title = ""
         self.pictures = 0
         self.hidden = 0
         """Characters that the document hides."""
@@ -163,6 +164,7 @@ class Body(Target):
             self.composer.add(f"- {text}" if in_list else text)
         else:
             self.composer.heading(level, text)
+            self.title = self.title or (one_line(text) if self._styles.is_title(paragraph.style) else "")
         self.composer.apart(1)
         return start
 

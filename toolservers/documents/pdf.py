@@ -6,22 +6,21 @@ import time
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
-from toolservers.documents.composing import MAX_METADATA, Composer, clean, one_line
-from toolservers.documents.extracted import Extracted, Heading
+from toolservers.documents.composing import MAX_METADATA, Composer, clean, iso_date, one_line
+from toolservers.documents.extracted import Extracted
 from toolservers.documents.pdf_headings import Piece, by_size, from_outline
 from toolservers.documents.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from pypdf import PageObject, PdfReader
 
-MAX_BYTES = 100_000_000
 MAX_PAGES = 10_000
 MAX_SECONDS = 240.0
 """For the pages; those that come later are left out, and that is said. A page takes some 10 to 100 ms."""
 
 _METADATA = {"/Author": "author", "/Subject": "subject", "/Keywords": "keywords"}
 _DATES = {"/CreationDate": "date", "/ModDate": "updated"}
-_DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?")
+_DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)")
 _LIGATURES = {
     0xFB00: "ff",
     0xFB01: "fi",
@@ -58,11 +57,6 @@ class _Lost(NamedTuple):
 
 def extract(data: bytes, name: str) -> Extracted:
     """Raises Unreadable."""
-    if len(data) > MAX_BYTES:
-        raise Unreadable(
-            "too_large",
-            f"This PDF has {len(data):,} bytes, and at most {MAX_BYTES:,} are taken; split it into parts.",
-        )
     reader, count = _opened(data)
     composer, lost, pieces = Composer(), _Lost([], [], []), list[Piece]()
     end = time.monotonic() + MAX_SECONDS
@@ -82,7 +76,7 @@ def extract(data: bytes, name: str) -> Extracted:
     return Extracted(
         text=text,
         format="pdf",
-        title=_title(reader) or _first(headings),
+        title=_property(reader, "/Title"),
         metadata=_metadata(reader),
         pages=pages,
         headings=headings,
@@ -177,16 +171,12 @@ def _encrypted() -> Unreadable:
     )
 
 
-def _title(reader: "PdfReader") -> str:
-    return _property(reader, "/Title")
-
-
 def _metadata(reader: "PdfReader") -> dict[str, str]:
     found = {called: _property(reader, key) for key, called in _METADATA.items()}
     for key, called in _DATES.items():
         date = _DATE.match(_property(reader, key))
         if date is not None:
-            found[called] = "-".join(part for part in date.groups() if part)
+            found[called] = iso_date("-".join(date.groups()))
     return {called: value for called, value in found.items() if value}
 
 
@@ -197,10 +187,6 @@ def _property(reader: "PdfReader", key: str) -> str:
         return "" if value is None else one_line(str(value))[:MAX_METADATA]
     except Exception:  # as above; the text is there
         return ""
-
-
-def _first(headings: tuple[Heading, ...]) -> str:
-    return headings[0].title if headings else ""
 
 
 def _sentence(numbers: list[int], one: str, several: str) -> tuple[str, ...]:
