@@ -172,7 +172,8 @@ class _Reading:
         return both or given
 
     def _source(self, name: str) -> str:
-        return "" if self.main and name.casefold() == self.main.casefold() else name
+        name = name.casefold()
+        return "" if self.main and name == self.main.casefold() else name
 
     def _first(self, found: dict[FoundT, None], what: str) -> tuple[FoundT, ...]:
         if len(found) > MOST_SIGNED:
