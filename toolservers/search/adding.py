@@ -50,6 +50,7 @@ def added(connection: Any, texts: Sequence[NewText], collection: str) -> Added:
         own = {key.casefold(): value for key, value in text.metadata.items()}
         document = replace(document, metadata={**document.metadata, **own})
         keys.append(placed(writer, document))
+    writer.finish()
     rows = [row for key in keys if (row := writer.document_of(key)) is not None]
     said = [f"These took the place of an earlier text: {', '.join(replaced)}."] if replaced else []
     said += [f"{row.id} says the same as {row.duplicate_of}, or nearly." for row in rows if row.duplicate_of]
@@ -62,6 +63,7 @@ def deleted(connection: Any, asked: Sequence[str], collection: str, *, dry_run: 
     rows = {row.key: row for one in asked for row in [_of_tool(writer, one, collection)]}
     if not dry_run:
         writer.delete(rows)
+        writer.finish()
     count = "1 document" if len(rows) == 1 else f"{len(rows)} documents"
     note = f"{count} would be deleted; nothing was." if dry_run else f"{count} deleted."
     return Deleted([listed(row) for row in rows.values()], not dry_run, note)

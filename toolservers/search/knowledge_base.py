@@ -185,6 +185,7 @@ class KnowledgeBase:
         writer.unwatch(name)
         keys = [row.key for row in writer.documents(source=name)]
         writer.delete(keys)
+        writer.finish()
         return Watched(name, 0, f"No longer watched; {len(keys):,} documents were taken out of the index.")
 
     # --- inside
