@@ -133,8 +133,8 @@ class _Run:
             self._done.others[name or self._wanted.settings.collection] = documents
             if self._forget:
                 await ingestion.remove(name)
-            done = "were taken out" if self._forget else "stay as they are (--forget-others takes them out)"
-            self._say(f"{name}: is not given; its {documents:,} documents {done}")
+            done = "taken out" if self._forget else "left as they are; --forget-others takes them out"
+            self._say(f"{name}: not among the folders that are given; documents {done}: {documents:,}")
         self._done.forgotten = self._forget
 
     async def _embed(self, file: IndexFile, model: Embedder) -> None:
