@@ -1,14 +1,15 @@
 """The index follows the folders: what a watch tells is ingested, and what fails is tried again."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Protocol
 
 from anyio.to_thread import run_sync
 
 from toolservers.search.ingestion.ingesting import Ingestion
-from toolservers.search.ingestion.report import Report, Told
+from toolservers.search.ingestion.report import Progress, Report, Told
 from toolservers.search.ingestion.scanning import Folder
 from toolservers.search.ingestion.watching import MANY, Watch
 from toolservers.search.sources import Source
@@ -47,11 +48,18 @@ class Listener(Protocol):
 class Following:
     """A task runs `run()`, in the process that has the index's lock. Other sources want another Following."""
 
-    def __init__(self, sources: Sequence[Source], ingestion: Ingestion, listener: Listener) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        ingestion: Ingestion,
+        listener: Listener,
+        told: Callable[[Source, Progress], None] | None = None,
+    ) -> None:
         self.watch = Watch(sources)
         self._sources = {source.name: source for source in sources}
         self._ingestion = ingestion
         self._listener = listener
+        self._told = told
         self._waiting: dict[str, set[str]] = {}
         self._news = asyncio.Event()
 
@@ -88,7 +96,8 @@ class Following:
             name = next(iter(self._waiting))
             paths, source = self._waiting.pop(name), self._sources[name]
             try:
-                report = await ingested(self._ingestion, source, paths)
+                told = None if self._told is None else partial(self._told, source)
+                report = await ingested(self._ingestion, source, paths, told=told)
             except ToolwardError as error:
                 failed.setdefault(name, set()).update(paths)
                 self._listener.failed(source, error)
