@@ -1,6 +1,6 @@
 """Searches by words in a real index file: what is found, in which order, page by page, and why nothing is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from tests.unit.search_index import document, filled
 from toolservers.search.retrieval import by_words
+from toolservers.search.retrieval.filtering import passage_condition
 from toolservers.search.retrieval.query import Filters, Query
 from toolservers.search.retrieval.searching import Answer, Asked, AskedMeaning, Result, Searching
 from toolservers.search.storage.file import IndexFile
 from toolservers.search.storage.reading import Reader
-from toolward.errors import ToolError
+from toolward.errors import ToolError, Unavailable
 
 RETURNS = "Damaged items are refunded.\n\nA return label is sent."
 KETTLE = "The kettle shows error E-1042 when damaged.\n\nDescale it."
@@ -242,7 +243,7 @@ async def test_frequent_words_count_but_bring_in_nothing_alone(
 
 
 class Second:
-    """Finds passages of some documents, best first, whatever is asked."""
+    """Finds the first passages of some documents, in their order, where the query's filters and signs let them."""
 
     name = "second"
 
@@ -252,7 +253,8 @@ class Second:
     def ranked(self, reader: Reader, query: Query, limit: int) -> list[by_words.Ranked]:
         rows = [reader.document(each) for each in self.documents]
         keys = [reader.passages_of(row.key)[0].key for row in rows if row]
-        return [by_words.Ranked(key, 1 / place) for place, key in enumerate(keys, start=1)][:limit]
+        allowed = reader.passages_where(*passage_condition(query), keys)
+        return [by_words.Ranked(key, 1 / place) for place, key in enumerate(keys, start=1) if key in allowed]
 
 
 class Meant:
@@ -284,6 +286,40 @@ WRITTEN = """
     kettle label " "return label" - * ret* type:pdf after:2026 category:returns source:mail NEAR( AND ' 東京 E-1042
     {title}: ^
 """
+
+
+class Judge:
+    """A re-ranker that likes short texts; or one that is away."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.away = away
+        self.asked: list[tuple[str, int]] = []
+
+    async def scores(self, question: str, texts: Sequence[str]) -> Sequence[float]:
+        self.asked.append((question, len(texts)))
+        if self.away:
+            raise Unavailable("It is away.")
+        return [-len(text) for text in texts]
+
+    async def close(self) -> None: ...
+
+
+async def test_a_reranker_orders_what_was_found_on_every_page(file: IndexFile) -> None:
+    judge = Judge()
+    searching = Searching(file, reranker=judge)
+    first = await searching.search(Asked("damaged label", limit=2))
+    rest = await searching.search(Asked("damaged label", limit=9, cursor=first.next_cursor))
+    assert [ids(first), ids(rest)] == [["grinder", "returns"], ["mail:1", "kettle"]]
+    assert [result.score for result in first.results] == [1, 0.5]
+    assert judge.asked == [("damaged label", 4)] * 2
+    without = await Searching(file, reranker=Judge(away=True)).search(Asked("damaged label"))
+    assert ids(without) == ids(await search(file, "damaged label"))
+    assert "It is away." in without.note
+    assert (await Searching(file, reranker=judge).search(Asked("xylophone"))).note.startswith(
+        "No document has"
+    )
+
+
 PIECES = st.sampled_from([*WRITTEN.split(), "\x00", "\ud800", " "])
 
 

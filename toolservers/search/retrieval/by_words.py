@@ -1,6 +1,5 @@
 """The leg by words: FTS5 and BM25 over title, headings and text."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -70,18 +69,6 @@ def quoted(words: str) -> str:
     return f'"{spaced(words).replace(chr(34), " ").replace(chr(0), " ")}"'
 
 
-def allowed(reader: Reader, query: Query, passages: Sequence[int]) -> set[int]:
-    """Those of `passages` that have every phrase of the query, and nothing that it excludes. For legs that do not
-    look at words."""
-    wanted = expression(query)
-    kept = set(passages)
-    if wanted.all:
-        kept &= _among(reader, wanted.all, passages)
-    if wanted.none:
-        kept -= _among(reader, wanted.none, passages)
-    return kept
-
-
 def count(reader: Reader, match: str) -> int:
     """How many passages match an expression."""
     return reader.connection.execute("SELECT count(*) FROM words WHERE words MATCH ?", (match,)).get
@@ -116,14 +103,6 @@ def _latest(reader: Reader, query: Query, limit: int) -> list[Ranked]:
         (*values, none, none or '""', limit),
     )
     return [Ranked(row[0], 1 / place) for place, row in enumerate(rows, start=1)]
-
-
-def _among(reader: Reader, match: str, passages: Sequence[int]) -> set[int]:
-    rows = reader.connection.execute(
-        "SELECT rowid FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?))",
-        (match, json.dumps(list(passages))),
-    )
-    return {row[0] for row in rows}
 
 
 def _rare(reader: Reader, terms: list[str]) -> list[str]:

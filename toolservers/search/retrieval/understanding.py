@@ -172,7 +172,8 @@ class _Reading:
         return both or given
 
     def _source(self, name: str) -> str:
-        return "" if self.main and name.casefold() == self.main.casefold() else name
+        name = name.casefold()
+        return "" if self.main and name == self.main.casefold() else name
 
     def _first(self, found: dict[FoundT, None], what: str) -> tuple[FoundT, ...]:
         if len(found) > MOST_SIGNED:
@@ -181,6 +182,11 @@ class _Reading:
 
     def _note(self, sentence: str) -> None:
         self.notes[sentence] = None
+
+
+def may_have_filters(text: str) -> bool:
+    """Whether `is_key` may be asked at all."""
+    return ":" in text or "：" in text
 
 
 def has_word(text: str) -> bool:
