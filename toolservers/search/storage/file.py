@@ -35,6 +35,7 @@ class IndexFile:
         except OSError as error:
             raise ConfigurationError(f"{path.parent} cannot be made: {error.strerror}.") from None
         with mapped(path):
+            _require_ours(path)
             self._writer = connect(path)
             try:
                 _prepare(self._writer, path)
@@ -76,7 +77,9 @@ class IndexFile:
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield Writer(connection)
+                writer = Writer(connection)
+                yield writer
+                writer.finish()
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:  # SQLite has ended it already after some failures
@@ -99,23 +102,39 @@ def connect(path: Path) -> Any:
 def _prepare(connection: Any, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        application, version = connection.pragma("application_id"), connection.pragma("user_version")
-        is_empty = not connection.execute("SELECT count(*) FROM sqlite_schema").get
-        if is_empty and not application:
+        if _is_empty(connection, path):
             connection.execute(TABLES).fetchall()
             connection.pragma("application_id", APPLICATION)
             connection.pragma("user_version", VERSION)
-        elif application != APPLICATION:
-            raise ConfigurationError(
-                f"{path} is a database of something else.", hint="Give the index a file of its own."
-            )
-        elif version != VERSION:
-            raise ConfigurationError(
-                f"{path} has layout {version} of an index; this version of Toolward has {VERSION}.",
-                hint="Move it away and index again. Documents that were added by a tool are only in that file.",
-            )
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _require_ours(path: Path) -> None:
+    """Before anything is set that would stay in the file, which may be somebody else's. Raises as `mapped`."""
+    connection: Any = apsw.Connection(str(path))
+    try:
+        connection.set_busy_timeout(BUSY_MS)
+        _is_empty(connection, path)
+    finally:
+        connection.close()
+
+
+def _is_empty(connection: Any, path: Path) -> bool:
+    """Raises ConfigurationError for a database that is neither empty nor an index of this version."""
+    application, version = connection.pragma("application_id"), connection.pragma("user_version")
+    if not application and not connection.execute("SELECT count(*) FROM sqlite_schema").get:
+        return True
+    if application != APPLICATION:
+        raise ConfigurationError(
+            f"{path} is a database of something else.", hint="Give the index a file of its own."
+        )
+    if version != VERSION:
+        raise ConfigurationError(
+            f"{path} has layout {version} of an index; this version of Toolward has {VERSION}.",
+            hint="Move it away and index again. Documents that were added by a tool are only in that file.",
+        )
+    return False

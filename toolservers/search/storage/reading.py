@@ -83,11 +83,12 @@ class Reader:
         rows = self.connection.execute(f"{_LIKENESS} WHERE key = ?", (key,))
         return next((Likeness(*row) for row in rows), None)
 
-    def alike(self, band: int, limit: int) -> list[Likeness]:
-        """Documents that have this band, the oldest first."""
+    def alike(self, bands: Sequence[int], limit: int) -> list[Likeness]:
+        """Documents that have one of these bands; `limit` of them, whichever."""
         rows = self.connection.execute(
-            f"{_LIKENESS} WHERE key IN (SELECT document FROM bands WHERE value = ? ORDER BY document LIMIT ?)",  # noqa: S608 -- our own words
-            (band, limit),
+            f"{_LIKENESS} WHERE key IN "  # noqa: S608 -- our own words
+            "(SELECT document FROM bands WHERE value IN (SELECT value FROM json_each(?)) LIMIT ?)",
+            (json.dumps(bands), limit),
         )
         return [Likeness(*row) for row in rows]
 
