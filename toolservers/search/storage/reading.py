@@ -27,6 +27,10 @@ class Reader:
         """Another number means that something was added, changed or deleted."""
         return self.connection.execute("SELECT value FROM facts WHERE name = 'generation'").get
 
+    def fact(self, name: str) -> Any:
+        """None where nobody has put one of that name."""
+        return self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).get
+
     def document(self, identifier: str) -> DocumentRow | None:
         return next(self._documents("WHERE d.id = ?", (identifier,)), None)
 
