@@ -66,12 +66,14 @@ def _read(path: Path) -> bytes:
         raise Unreadable("gone", "It is not there any more.") from None
     except OSError as error:
         raise Unreadable("denied", f"It cannot be opened ({error.strerror}).") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise Unreadable("denied", "It is no ordinary file.")
         opening.require_size(facts.st_size)
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(opening.LARGEST + 1)  # it may grow meanwhile; who reads it refuses it then
-        except OSError as error:
-            raise Unreadable("denied", f"It cannot be read ({error.strerror}).") from None
+    except OSError as error:
+        raise Unreadable("denied", f"It cannot be read ({error.strerror}).") from None
+    finally:
+        os.close(descriptor)

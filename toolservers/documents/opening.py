@@ -42,6 +42,7 @@ FORMATS = (
     # All archives and all old Office documents come here: what is none of Word's is told what it is.
     Format("docx", "docx", (".docx", ".docm", ".dotx"), (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), apart=True),
     Format("json", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
+    Format("email", "email", (".eml", ".mbox"), apart=True),
 )
 """In the order in which they are asked. What none of them claims is plain text, or is not read."""
 

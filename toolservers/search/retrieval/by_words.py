@@ -1,6 +1,5 @@
 """The leg by words: FTS5 and BM25 over title, headings and text."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -49,18 +48,18 @@ class ByWords:
 
 def expression(query: Query, reader: Reader | None = None) -> Match:
     """With a reader, words that very many passages have bring in none by themselves (see `MOST_ROWS`)."""
-    words = [quoted(word) for word in query.words]
-    signed = [*(f"{quoted(prefix)} *" for prefix in query.prefixes), *(quoted(p) for p in query.phrases)]
-    anything = " OR ".join((*words, *signed))
-    if reader is not None and words and not query.phrases:
-        rare = _rare(reader, words)
-        if len(rare) < len(words):
+    terms = [quoted(word) for word in query.words] + [f"{quoted(prefix)} *" for prefix in query.prefixes]
+    phrases = [quoted(phrase) for phrase in query.phrases]
+    anything = " OR ".join((*terms, *phrases))
+    if reader is not None and not phrases:
+        rare = _rare(reader, terms)
+        frequent = [term for term in terms if term not in rare]
+        if frequent:
             # BM25 counts a term as often as it is written: each is written twice, so all weigh the same.
-            frequent = [word for word in words if word not in rare]
-            anything = f"({' OR '.join((*rare, *signed))}) AND ({' OR '.join((anything, *frequent))})"
+            anything = f"({' OR '.join(rare)}) AND ({' OR '.join((*terms, *frequent))})"
     return Match(
         anything,
-        " AND ".join(quoted(phrase) for phrase in query.phrases),
+        " AND ".join(phrases),
         " OR ".join(quoted(word) for word in query.excluded),
     )
 
@@ -68,18 +67,6 @@ def expression(query: Query, reader: Reader | None = None) -> Match:
 def quoted(words: str) -> str:
     """One term, or several that follow each other. What the tokenizer takes for signs only matches nothing."""
     return f'"{spaced(words).replace(chr(34), " ").replace(chr(0), " ")}"'
-
-
-def allowed(reader: Reader, query: Query, passages: Sequence[int]) -> set[int]:
-    """Those of `passages` that have every phrase of the query, and nothing that it excludes. For legs that do not
-    look at words."""
-    wanted = expression(query)
-    kept = set(passages)
-    if wanted.all:
-        kept &= _among(reader, wanted.all, passages)
-    if wanted.none:
-        kept -= _among(reader, wanted.none, passages)
-    return kept
 
 
 def count(reader: Reader, match: str) -> int:
@@ -93,8 +80,8 @@ def _matching(reader: Reader, match: str, query: Query, limit: int) -> list[Rank
     if query.filters:
         where, more = condition(query.filters)
         narrowed = (
-            "AND rowid IN (SELECT p.key FROM passages p JOIN documents d ON d.key = p.document "  # noqa: S608 -- ours
-            f"WHERE {where}) "
+            "AND (SELECT document FROM passages WHERE key = words.rowid) IN "  # noqa: S608 -- ours
+            f"(SELECT d.key FROM documents d WHERE {where}) "
         )
         values += more
     rows = reader.connection.execute(
@@ -118,27 +105,19 @@ def _latest(reader: Reader, query: Query, limit: int) -> list[Ranked]:
     return [Ranked(row[0], 1 / place) for place, row in enumerate(rows, start=1)]
 
 
-def _among(reader: Reader, match: str, passages: Sequence[int]) -> set[int]:
-    rows = reader.connection.execute(
-        "SELECT rowid FROM words WHERE words MATCH ? AND +rowid IN (SELECT value FROM json_each(?))",
-        (match, json.dumps(list(passages))),
-    )
-    return {row[0] for row in rows}
-
-
-def _rare(reader: Reader, words: list[str]) -> list[str]:
+def _rare(reader: Reader, terms: list[str]) -> list[str]:
     """The rarest of them that are in some passage, as long as all together stay below `MOST_ROWS`."""
     total = (
         reader.connection.execute("SELECT max(key) FROM passages").get or 0
     )  # some may be gone: near enough
     if total <= MOST_ROWS:
-        return words
-    counted = sorted((count(reader, word), word) for word in words)
+        return terms
+    counted = sorted((count(reader, term), term) for term in terms)
     kept: list[str] = []
     room = max(MOST_ROWS, int(total * MOST_SHARE))
-    for rows, word in counted:
+    for rows, term in counted:
         room -= rows
         if room < 0 and any(rows for rows, _ in counted[: len(kept)]):
             break
-        kept.append(word)
+        kept.append(term)
     return kept

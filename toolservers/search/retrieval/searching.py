@@ -7,14 +7,16 @@ from typing import NamedTuple, Protocol
 from anyio.to_thread import run_sync
 
 from toolservers.search.retrieval import cursors
-from toolservers.search.retrieval.by_words import ByWords, allowed
-from toolservers.search.retrieval.candidates import Candidate, candidates, same_text
+from toolservers.search.retrieval.by_words import ByWords
+from toolservers.search.retrieval.candidates import Candidate, candidates, same_texts
 from toolservers.search.retrieval.cursors import MOST_SHOWN, Cursor
 from toolservers.search.retrieval.legs import Leg, Ranked
 from toolservers.search.retrieval.nothing import unknown_identifiers, why
 from toolservers.search.retrieval.query import Filters, Query
-from toolservers.search.retrieval.snippets import Wanted, snippet, wanted
-from toolservers.search.retrieval.understanding import understood
+from toolservers.search.retrieval.reranking import DEPTH as RERANKED
+from toolservers.search.retrieval.reranking import Reranker, reranked
+from toolservers.search.retrieval.snippets import snippet, wanted
+from toolservers.search.retrieval.understanding import may_have_filters, understood
 from toolservers.search.storage.file import IndexFile
 from toolservers.search.storage.reading import Reader
 from toolservers.search.storage.records import DocumentRow, PassageRow
@@ -69,29 +71,38 @@ class Answer:
     """Sentences: what was not understood, that it went by words alone, why nothing was found."""
     next_cursor: str = ""
     """Empty where there is no more."""
-    query: Query = field(default_factory=lambda: Query(""))
 
     @property
     def note(self) -> str:
         return " ".join(self.notes)
 
 
-class _Page(NamedTuple):
-    chosen: tuple[Candidate, ...]
-    has_more: bool
-    generation: int
-    total: int
+class _Request(NamedTuple):
+    """What one search goes by, from thread to thread."""
+
+    asked: Asked
+    query: Query
+    legs: Sequence[Leg]
+    cursor: Cursor
+    notes: tuple[str, ...]
 
 
 class Searching:
     """Over one index file. `main` is what askers call the main source in `source:`. Without `meaning` it goes by
-    words alone."""
+    words alone; `words` may be another leg, for measuring."""
 
     def __init__(
-        self, file: IndexFile, meaning: ByMeaning | None = None, *, words: Leg | None = None, main: str = ""
+        self,
+        file: IndexFile,
+        meaning: ByMeaning | None = None,
+        reranker: Reranker | None = None,
+        *,
+        words: Leg | None = None,
+        main: str = "",
     ) -> None:
         self._file = file
         self._meaning = meaning
+        self._reranker = reranker
         self._words = words or ByWords()
         self._main = main
 
@@ -100,36 +111,77 @@ class Searching:
         cannot be read. No text of a query raises anything."""
         digest = cursors.digest((asked.text, asked.filters))
         cursor = cursors.read(asked.cursor, digest) if asked.cursor else Cursor(digest, 0, frozenset())
-        query = await run_sync(self._understood, asked)
-        legs, reason = [self._words], ""
+        query = await self._understood(asked)
+        legs, notes = [self._words], query.notes
         if self._meaning is not None and query.text:
             meaning = await self._meaning.leg(query.text)
             legs += [meaning.leg] if meaning.leg is not None else []
-            reason = meaning.reason
-        return await run_sync(self._answer, asked, query, legs, reason, cursor)
+            notes = (*notes, meaning.reason)
+        request = _Request(asked, query, legs, cursor, notes)
+        if self._reranker is None:
+            return await run_sync(self._answer, request)
+        ranked, texts = await run_sync(self._looked_at, request)
+        again = await reranked(self._reranker, query.text, ranked, texts)
+        request = request._replace(notes=(*notes, again.note))
+        return await run_sync(self._answer, request, [each.passage for each in again.ranked])
 
-    def _understood(self, asked: Asked) -> Query:
-        if ":" not in asked.text:
+    async def _understood(self, asked: Asked) -> Query:
+        """The index is asked only where there may be a filter: a change of threads costs more than the rest."""
+        if not may_have_filters(asked.text):
             return understood(asked.text, asked.filters, main=self._main)
-        with self._file.reading() as reader:
-            return understood(
-                asked.text, asked.filters, is_key=lambda key: has_key(reader, key), main=self._main
-            )
 
-    def _answer(self, asked: Asked, query: Query, legs: Sequence[Leg], reason: str, cursor: Cursor) -> Answer:
+        def with_keys() -> Query:
+            with self._file.reading() as reader:
+                return understood(
+                    asked.text, asked.filters, is_key=lambda key: has_key(reader, key), main=self._main
+                )
+
+        return await run_sync(with_keys)
+
+    def _looked_at(self, request: _Request) -> tuple[list[Ranked], dict[int, str]]:
+        """What a re-ranker is shown: the best of each document, and the texts of the first."""
         with self._file.reading() as reader:
-            page = _page(reader, query, legs, asked.limit, cursor)
-            looked_for = wanted(query)
-            results = [_result(reader, one, looked_for, query.filters) for one in page.chosen]
-            notes = [*query.notes, reason, *_changed(cursor, page)]
-            if not results:
-                notes += ["There are no more results."] if cursor.shown else why(reader, query)
-            elif not cursor.shown:
-                notes += unknown_identifiers(reader, query)
-        generation = cursor.generation or page.generation
-        shown = [*cursor.shown, *(cursors.mark(one.group) for one in page.chosen)]
-        following = cursors.written(cursor.query, generation, shown) if page.has_more else ""
-        return Answer(tuple(results), tuple(filter(None, notes)), following, query)
+            found = [Ranked(one.passage, one.score) for one in _found(reader, request)]
+            rows = reader.passages([each.passage for each in found[:RERANKED]])
+            texts = {key: reader.text(row.document, row.start, row.end) for key, row in rows.items()}
+            return found, texts
+
+    def _answer(self, request: _Request, order: Sequence[int] = ()) -> Answer:
+        """`order`: passages, those of the best documents, as the re-ranker has put them."""
+        query, cursor = request.query, request.cursor
+        with self._file.reading() as reader:
+            found = _found(reader, request)
+            if order:
+                places = {passage: place for place, passage in enumerate(order)}
+                found = [
+                    one._replace(score=1 / (place + 1))
+                    for place, one in enumerate(
+                        sorted(found, key=lambda one: places.get(one.passage, len(places)))
+                    )
+                ]
+            left = [one for one in found if cursors.mark(one.group) not in cursor.shown]
+            room = MOST_SHOWN - len(cursor.shown)
+            chosen = left[: min(request.asked.limit, room)]
+            results = _results(reader, chosen, query)
+            notes = [*request.notes, *self._said(reader, request, bool(results))]
+            generation = cursor.generation or reader.generation
+        has_more = len(chosen) < min(len(left), room)
+        shown = [*cursor.shown, *(cursors.mark(one.group) for one in chosen)]
+        following = cursors.written(cursor.query, generation, shown) if has_more else ""
+        return Answer(tuple(results), tuple(filter(None, notes)), following)
+
+    def _said(self, reader: Reader, request: _Request, found: bool) -> list[str]:
+        if not request.cursor.shown:
+            return (
+                unknown_identifiers(reader, request.query)
+                if found
+                else why(reader, request.query, self._main)
+            )
+        changed = "The index has changed since the first page; what was shown is not shown again."
+        return [
+            changed if request.cursor.generation != reader.generation else "",
+            "" if found else "There are no more results.",
+        ]
 
 
 def has_key(reader: Reader, key: str) -> bool:
@@ -141,37 +193,27 @@ def has_key(reader: Reader, key: str) -> bool:
     )
 
 
-def _page(reader: Reader, query: Query, legs: Sequence[Leg], limit: int, cursor: Cursor) -> _Page:
-    limit = min(limit, MOST_SHOWN - len(cursor.shown))
-    left: list[Candidate] = []
+def _found(reader: Reader, request: _Request) -> list[Candidate]:
+    """All that the legs find, those that were shown too, as far as this page needs it."""
+    needed = len(request.cursor.shown) + request.asked.limit
+    found: list[Candidate] = []
     for depth in DEPTHS:
-        rankings = [_ranked(leg, reader, query, depth) for leg in legs]
-        left = [one for one in candidates(reader, rankings) if cursors.mark(one.group) not in cursor.shown]
-        if len(left) > limit or all(len(ranking) < depth for ranking in rankings):
+        rankings = [leg.ranked(reader, request.query, depth) for leg in request.legs]
+        found = candidates(reader, rankings)
+        if len(found) > needed or all(len(ranking) < depth for ranking in rankings):
             break
-    more = len(left) > limit and len(cursor.shown) + limit < MOST_SHOWN
-    return _Page(tuple(left[: max(limit, 0)]), more, reader.generation, len(left))
+    return found
 
 
-def _ranked(leg: Leg, reader: Reader, query: Query, depth: int) -> Sequence[Ranked]:
-    found = leg.ranked(reader, query, depth)
-    if leg.name == ByWords.name or not (query.phrases or query.excluded):
-        return found
-    kept = allowed(reader, query, [each.passage for each in found])
-    return [each for each in found if each.passage in kept]
-
-
-def _result(reader: Reader, one: Candidate, looked_for: Wanted, filters: Filters) -> Result:
-    document = reader.document_of(one.document)
-    passage = reader.passages([one.passage])[one.passage]
-    if document is None:
-        raise LookupError(one.document)  # it was there a moment ago, and one transaction sees one state
-    text = reader.text(document.key, passage.start, passage.end)
-    same = same_text(reader, document.key, filters, _SAME_SHOWN)
-    return Result(document, passage, snippet(text, looked_for), round(one.score, 6), same)
-
-
-def _changed(cursor: Cursor, page: _Page) -> list[str]:
-    if not cursor.shown or cursor.generation == page.generation:
-        return []
-    return ["The index has changed since the first page; what was shown is not shown again."]
+def _results(reader: Reader, chosen: Sequence[Candidate], query: Query) -> list[Result]:
+    documents = reader.documents_of([one.document for one in chosen])
+    passages = reader.passages([one.passage for one in chosen])
+    same = same_texts(reader, list(documents), query.filters)
+    looked_for = wanted(query)
+    found: list[Result] = []
+    for one in chosen:
+        passage = passages[one.passage]
+        shown = snippet(reader.text(one.document, passage.start, passage.end), looked_for)
+        also = same.get(one.document, [])[:_SAME_SHOWN]
+        found.append(Result(documents[one.document], passage, shown, round(one.score, 6), tuple(also)))
+    return found

@@ -2,7 +2,7 @@
 
     damaged kettle                any of the words, in any of their forms; more of them is better
     "return label"                must stand so, one after the other
-    refund*                       begins so
+    refund*                       begins so (two letters at least)
     -kettle   -"gift card"        must not stand there
     type:pdf   source:handbook    the file's format; where it comes from
     after:2026-01-01 before:2026  when it was last updated
@@ -26,10 +26,11 @@ MOST_WORDS = 64
 MOST_SIGNED = 16
 """Phrases, prefixes, excluded words, and values of filters: of each."""
 
+# A quotation mark behind a word is one of inches, or closes nothing.
 _PIECE = re.compile(
     r"""(?P<minus>(?<!\S)-)?
         (?:(?P<key>[^\W\d]\w{0,63}(?:-\w{1,63}){0,4}):(?=[^\s:/]))?
-        (?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+))""",
+        (?:(?<!\w)"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+))""",
     re.VERBOSE,
 )
 # Word characters with single signs inside: `E-1042`, `foo_bar`, `3.5.1`, `a@b.example`, `and/or`.
@@ -109,7 +110,7 @@ class _Reading:
 
     def _bare(self, text: str) -> None:
         self.said.append(text)
-        if (prefix := _PREFIX.fullmatch(text)) and has_word(prefix[1]):
+        if (prefix := _PREFIX.fullmatch(text)) and len(prefix[1]) > 1 and has_word(prefix[1]):
             self.said[-1] = prefix[1]
             self.prefixes[prefix[1]] = None
             return
@@ -171,7 +172,8 @@ class _Reading:
         return both or given
 
     def _source(self, name: str) -> str:
-        return "" if self.main and name.casefold() == self.main.casefold() else name
+        name = name.casefold()
+        return "" if self.main and name == self.main.casefold() else name
 
     def _first(self, found: dict[FoundT, None], what: str) -> tuple[FoundT, ...]:
         if len(found) > MOST_SIGNED:
@@ -180,6 +182,11 @@ class _Reading:
 
     def _note(self, sentence: str) -> None:
         self.notes[sentence] = None
+
+
+def may_have_filters(text: str) -> bool:
+    """Whether `is_key` may be asked at all."""
+    return ":" in text or "：" in text
 
 
 def has_word(text: str) -> bool:

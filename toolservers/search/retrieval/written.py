@@ -48,11 +48,11 @@ def by_key(filters: Filters) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
-def told(filters: Filters) -> list[str]:
-    """Each filter as it is written in a query."""
+def told(filters: Filters, main: str = "") -> list[str]:
+    """Each filter as it is written in a query; `main` is what the main source is called."""
     dates = [("after", filters.after), ("before", filters.before)]
     pairs = [
-        *(("source", value) for value in filters.sources),
+        *(("source", value or main) for value in filters.sources),
         *(("type", value) for value in filters.formats),
     ]
     pairs += [pair for pair in dates if pair[1]]
