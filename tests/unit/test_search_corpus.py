@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from tests.data.knowledge_files.making import KNOWLEDGE, files
-from toolservers.search.knowledge import load
+from tests.unit.search_articles import load
 
 ARTICLES = {article.id: article for article in load(KNOWLEDGE)}
 SUPERSEDED = sorted(name for name, one in ARTICLES.items() if one.metadata.get("status") == "superseded")

@@ -78,13 +78,14 @@ def whole(reader: Reader, row: DocumentRow, reference: Reference) -> ResourceBod
 
 
 def listing(reader: Reader, source: str | None, cursor: str, limit: int) -> Listing:
-    """By id, those behind `cursor`. Raises ToolError for a source without documents, naming those that there are."""
+    """By id, those behind `cursor`; of one source, or of all."""
     rows = reader.documents(after=cursor, limit=limit + 1, source=source)
-    listed = [
-        Listed(row.id, row.title, row.format, row.updated, row.characters, row.duplicate_of)
-        for row in rows[:limit]
-    ]
-    return Listing(listed, listed[-1].id if len(rows) > limit else "")
+    shown = [listed(row) for row in rows[:limit]]
+    return Listing(shown, shown[-1].id if len(rows) > limit else "")
+
+
+def listed(row: DocumentRow) -> Listed:
+    return Listed(row.id, row.title, row.format, row.updated, row.characters, row.duplicate_of)
 
 
 def _metadata(row: DocumentRow) -> dict[str, str]:
