@@ -1,12 +1,20 @@
+import atexit
 import gc
 import os
+import shutil
 import sys
+import tempfile
 
 import pytest
 
 # Kept, as `make test` keeps it: without bytecode each of the hundreds of processes here starts twice as slowly.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# What programs keep where nobody says where: nothing of the person's who runs the tests, and nothing is left behind.
+# The search server's index is there, made once for all tests of a worker.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="toolward-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -221,7 +221,7 @@ def test_sources_of_a_file(tmp_path: Path) -> None:
         ('[sources.a]\nfolder = "x"\nfilter = 1', "unknown field `filter`"),
         ('[sources."A b"]\nfolder = "x"', "small letters"),
         ('[sources.added]\nfolder = "x"', "taken by documents that came by a tool"),
-        ('[sources.fernhill]\nfolder = "x"', "the name of the main source"),
+        ('[sources.fernhill]\nfolder = "x"', "the name of another source"),
         ('[sources.a]\nfolder = "main/below"', "one lies in the other"),
         ('[sources.a]\nfolder = "/"', "the whole computer"),
         ('watch_roots = ["/"]', "the whole computer"),

@@ -37,7 +37,12 @@ FORMATS = (
     PLAIN,
     Format("markdown", "markdown", (".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd")),
     Format("csv", "tables", (".csv", ".tsv", ".tab")),
+    Format("html", "html", (".html", ".htm", ".xhtml"), (b"<!doctype html", b"<html"), apart=True),
+    Format("pdf", "pdf", (".pdf",), (b"%PDF-",), apart=True),
+    # All archives and all old Office documents come here: what is none of Word's is told what it is.
+    Format("docx", "docx", (".docx", ".docm", ".dotx"), (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), apart=True),
     Format("json", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
+    Format("email", "email", (".eml", ".mbox"), apart=True),
 )
 """In the order in which they are asked. What none of them claims is plain text, or is not read."""
 
@@ -67,11 +72,7 @@ def extract(data: bytes, name: str) -> Extracted:
 
     Raises Unreadable, and nothing else.
     """
-    if len(data) > LARGEST:
-        raise Unreadable(
-            "too_large",
-            f"It has {len(data):,} bytes; at most {LARGEST:,} are taken. Split it, or leave out what is not text.",
-        )
+    require_size(len(data))
     if not data.strip():
         raise Unreadable("no_text", "It is empty.")
     _refuse_pictures(data[:HEAD])
@@ -88,6 +89,15 @@ def extract(data: bytes, name: str) -> Extracted:
     if not found.text.strip():
         raise Unreadable("no_text", "It has no text.")
     return found
+
+
+def require_size(size: int) -> None:
+    """Raises Unreadable."""
+    if size > LARGEST:
+        raise Unreadable(
+            "too_large",
+            f"It has {size:,} bytes; at most {LARGEST:,} are taken. Split it, or leave out what is not text.",
+        )
 
 
 def _refuse_pictures(head: bytes) -> None:

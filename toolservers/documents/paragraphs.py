@@ -5,12 +5,13 @@ LONGEST = 100_000_000
 
 
 class Paragraphs:
-    """`given` and `refused` count what was added and what had no room any more."""
+    """`given` and `refused` count what was added and what had no room any more; `length` is of the text, in
+    characters, with the blank line that the next one brings."""
 
     def __init__(self, longest: int = LONGEST) -> None:
         self._room = longest
         self._parts: list[str] = []
-        self._length = 0
+        self.length = 0
         self.given = 0
         self.refused = 0
 
@@ -19,10 +20,10 @@ class Paragraphs:
         if self.refused or len(paragraph) + 2 > self._room:
             self.refused += 1
             return None
-        start = self._length
+        start = self.length
         self._parts.append(paragraph)
         self._room -= len(paragraph) + 2
-        self._length += len(paragraph) + 2
+        self.length += len(paragraph) + 2
         self.given += 1
         return start
 

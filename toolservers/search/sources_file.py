@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -76,6 +77,18 @@ class Sources(Mapping[str, Source]):
                 )
         return source
 
+    def again(self, watched: Mapping[str, str]) -> tuple[dict[str, Source], dict[str, str]]:
+        """The sources that tools asked for in earlier runs, folders by name as an index keeps them; and why some
+        can be no more."""
+        sources: dict[str, Source] = {}
+        refused: dict[str, str] = {}
+        for name, folder in watched.items():
+            try:
+                sources[name] = self.watched(name, folder, sources)
+            except ToolError as error:
+                refused[name] = str(error)
+        return sources, refused
+
     def _allowed(self, folder: str) -> tuple[Path, Path]:
         """The root and the folder, without links. Raises ToolError."""
         if not self.roots:
@@ -96,16 +109,21 @@ class Sources(Mapping[str, Source]):
         )
 
 
-def given(folder: Path, collection: str, file: Path | None = None) -> Sources:
-    """The main source has this folder; `collection` stands in its addresses. Raises ConfigurationError for what
-    cannot be. That a folder is missing is no error: it may come back (see `scanning.Folder`)."""
+def given(
+    folder: Path, collection: str, file: Path | None = None, more: Mapping[str, Path] = MappingProxyType({})
+) -> Sources:
+    """The main source has this folder; `collection` stands in its addresses; `more` are further folders by name,
+    beside those of `file`. Raises ConfigurationError for what cannot be. That a folder is missing is no error: it
+    may come back (see `scanning.Folder`)."""
     require_name(collection, "The name of the collection")
     sources = {MAIN: Source(MAIN, _below(None, str(folder)), collection)}
+    for name, path in more.items():
+        sources[name] = Source(name, _below(None, str(path)), collection)
     read = _File() if file is None else _read(file)
     for name, spec in read.sources.items():
         require_name(name, f"The name of a source of {file}")
-        if name == collection:
-            raise ConfigurationError(f"{name!r} of {file} is the name of the main source.", hint="Rename it.")
+        if name == collection or name in sources:
+            raise ConfigurationError(f"{name!r} of {file} is the name of another source.", hint="Rename it.")
         path = _below(file, spec.folder)
         sources[name] = Source(name, path, collection, spec.include, spec.exclude)
     if len(sources) > MAX_SOURCES:

@@ -26,9 +26,11 @@ ALIKE = 0.9
 _BINS = 64
 _ROWS = 8  # bins in a band
 _EMPTY = 0xFFFFFFFF
+_MASK = 0xFFFFFFFFFFFFFFFF
 _FEWEST = 20  # runs of words; a shorter text is compared by its digest alone
-_COMPARED = 16  # documents of one band that are looked at
+_COMPARED = 64  # documents that are looked at
 _WORD = re.compile(r"\w+(?:[-._/]\w+)*")
+_NUMBER = re.compile(r"\d")
 _SKETCH = struct.Struct(f"<{_BINS}I")
 
 
@@ -40,16 +42,19 @@ class Signature(NamedTuple):
 
 def signature_of(text: str) -> Signature:
     words = _WORD.findall(spaced(text).casefold())
-    runs = set(zip(words, words[1:], words[2:], strict=False))
+    codes = [crc32(word.encode()) for word in words]
+    runs = {(one * 3 ^ two) * 5 ^ three for one, two, three in zip(codes, codes[1:], codes[2:], strict=False)}
     if len(runs) < _FEWEST:
         return Signature(b"", ())
     bins = [_EMPTY] * _BINS
     for run in runs:
-        # The CRC is linear in its bits: the multiplication (by the golden ratio, as Knuth has it) mixes them.
-        mixed = (crc32(" ".join(run).encode()) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        number, value = mixed >> 58, (mixed >> 24) & _EMPTY
-        bins[number] = min(bins[number], value)
-    numbers = sorted({word for word in words if any(map(str.isdigit, word))})
+        # By the golden ratio, as Knuth has it, and folded once: the CRC alone is linear in its bits.
+        mixed = run * 0x9E3779B97F4A7C15 & _MASK
+        mixed = (mixed ^ mixed >> 32) * 0x9E3779B97F4A7C15 & _MASK
+        number, value = mixed >> 58, mixed >> 24 & _EMPTY
+        if value < bins[number]:  # noqa: PLR1730 -- the call of min costs as much as all the rest
+            bins[number] = value
+    numbers = sorted(word for word in set(words) if _NUMBER.search(word))
     told = _digest("\n".join(numbers).encode())
     sketch = _SKETCH.pack(*_filled(bins))
     width = 4 * _ROWS
@@ -98,14 +103,13 @@ def _former(writer: Writer, document: NewDocument) -> int | None:
 def _near(writer: Writer, document: NewDocument) -> Likeness | None:
     """The original that the text is nearly the same as."""
     seen: set[int] = set()
-    for band in document.bands:
-        for found in writer.alike(band, _COMPARED):
-            if found.original in seen:
-                continue
-            seen.add(found.original)
-            original = found if found.original == found.key else writer.likeness(found.original)
-            if original is not None and are_alike(document.signature, original.signature):
-                return original
+    for found in writer.alike(document.bands, _COMPARED) if document.bands else ():
+        if found.original in seen:
+            continue
+        seen.add(found.original)
+        original = found if found.original == found.key else writer.likeness(found.original)
+        if original is not None and are_alike(document.signature, original.signature):
+            return original
     return None
 
 
