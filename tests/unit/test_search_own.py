@@ -1,6 +1,7 @@
 """The search server over folders of one's own: what is in them, what may be changed, and who shares an index."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -179,11 +180,18 @@ async def test_a_watched_folder_is_read_and_followed_until_it_is_not(shop: Path)
         assert (await call("get_index_status")).structured["documents"] == 1
 
 
-async def until_found(query: str, expected: list[str]) -> None:
-    """Waits for it: files are followed by the system's notices."""
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Files are followed, and locks taken over, by tasks that tell nobody here."""
     async with asyncio.timeout(10):
-        while await ids(query) != expected:  # noqa: ASYNC110 -- another task writes the index, and tells nobody
+        while not await holds():
             await asyncio.sleep(0.02)
+
+
+async def until_found(query: str, expected: list[str]) -> None:
+    async def found() -> bool:
+        return await ids(query) == expected
+
+    await until(found)
 
 
 async def test_of_two_processes_on_one_index_one_follows_and_the_other_takes_over(
@@ -199,24 +207,28 @@ async def test_of_two_processes_on_one_index_one_follows_and_the_other_takes_ove
             assert (await second.fetch("returns", 0, None)).text == "Damaged items are replaced."
             assert (await second.status()).indexing == "Another process (serving) keeps it up to date."
             await both.aclose()
-            async with asyncio.timeout(10):
-                while "Up to date" not in (await second.status()).indexing:  # noqa: ASYNC110 -- as above
-                    await asyncio.sleep(0.02)
+
+            async def has_taken_over() -> bool:
+                return "Up to date" in (await second.status()).indexing
+
+            await until(has_taken_over)
 
 
 async def test_who_searches_before_all_is_read_is_told_so(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "FIRST_WAIT", 0.0)
-    for number in range(200):
+    for number in range(60):
         (shop / "shop" / f"{number}.md").write_text(f"Page {number}")
     async with server.running(writable(shop)):
         first = (await call("search", query="page")).structured
         assert "The documents are still being read: in a moment there may be more." in first["note"]
         await until_found("damaged", ["returns"])
-        async with asyncio.timeout(10):
-            while "still being read" in (await call("search", query="page")).structured["note"]:
-                await asyncio.sleep(0.02)
+
+        async def is_all_read() -> bool:
+            return "still being read" not in (await call("search", query="page")).structured["note"]
+
+        await until(is_all_read)
 
 
 async def test_a_folder_that_goes_is_said_and_its_documents_stay(shop: Path) -> None:
