@@ -184,6 +184,11 @@ class _Reading:
         self.notes[sentence] = None
 
 
+def may_have_filters(text: str) -> bool:
+    """Whether `is_key` may be asked at all."""
+    return ":" in text or "：" in text
+
+
 def has_word(text: str) -> bool:
     return any(character.isalnum() for character in text)
 

@@ -133,6 +133,17 @@ class Writer(Reader):
     def forget_problem(self, source: str, path: str) -> None:
         self.connection.execute("DELETE FROM problems WHERE source = ? AND path = ?", (source, path))
 
+    def readdress(self, source: str, host: str) -> None:
+        """The addresses of a source's documents begin with `kb://HOST/` from now on."""
+        self.connection.execute(
+            "UPDATE documents SET url = ?1 || substr(url, 6 + instr(substr(url, 6), '/')) "
+            "WHERE source = ?2 AND substr(url, 1, length(?1)) <> ?1",
+            (f"kb://{host}/", source),
+        )
+
+    def put_fact(self, name: str, value: Any) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
     def watch(self, name: str, folder: str) -> None:
         self.connection.execute("INSERT OR REPLACE INTO watched VALUES (?, ?)", (name, folder))
 
