@@ -254,7 +254,7 @@ def _text_of(part: Part, *, strict: bool = False) -> Extracted:
     try:
         found = decoded(_bytes_of(part), charset if isinstance(charset, str) else "")
         if kind == "text/html" and found.text.strip():
-            return html.extract_text(found.text, "", found.encoding)
+            return html.extract_text(found.text, "")
     except Unreadable:
         if strict:
             raise

@@ -196,11 +196,18 @@ def _guessed(data: bytes) -> Decoded:
 
     beyond_ascii = re.search(rb"[\x80-\xff]", data)
     start = max(0, beyond_ascii.start() - 200) if beyond_ascii else 0
-    best = from_bytes(data[start : start + SAMPLE], cp_isolation=list(_NAMES)).best()
-    if best is not None and best.encoding in _NAMES:
-        found = _strict(data, best.encoding, f"{_NAMES[best.encoding]} (a guess)")
-        if found is not None:
-            return found
+    matches = from_bytes(data[start : start + SAMPLE], cp_isolation=list(_NAMES))
+    best = matches.best()
+    codec = best.encoding if best else ""
+    if best and any(
+        "cp1252" in match.could_be_from_charset
+        for match in matches
+        if (match.chaos, match.coherence) == (best.chaos, best.coherence)
+    ):
+        codec = "cp1252"  # as good as any other, and by far the most frequent
+    found = _strict(data, codec, f"{_NAMES[codec]} (a guess)") if codec in _NAMES else None
+    if found is not None:
+        return found
     codec = windows_or_latin(data)
     name = "windows-1252" if codec == "cp1252" else "ISO-8859-1"
     return Decoded(clean(data.decode(codec)), f"{name} (a guess)")

@@ -1,13 +1,12 @@
 """Header fields of e-mail as people read them (RFC 2047, 2231), bounded; what is damaged is shown as it is."""
 
 from binascii import Error
-from datetime import UTC
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from toolservers.documents import dates
 from toolservers.documents.encodings import decoded
 from toolservers.documents.unreadable import Unreadable
 
@@ -38,7 +37,7 @@ def fields(message: Part) -> dict[str, str]:
     """For metadata; `updated` is when it was written, in UTC (ISO 8601)."""
     found = _first_of_each(message)
     kept = {name: found[name][:LONGEST_KEPT] for name in _KEPT if found.get(name)}
-    moment = _moment(found.get("date", ""))
+    moment = dates.iso(found.get("date", ""))
     return {**kept, "updated": moment} if moment else kept
 
 
@@ -97,12 +96,3 @@ def _decoded_words(value: str) -> str:
         except Unreadable:
             text += piece.decode("ascii", "replace")
     return text
-
-
-def _moment(date: str) -> str:
-    """Empty where it cannot be understood."""
-    try:
-        moment = parsedate_to_datetime(date)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return ""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from anyio.to_thread import run_sync
 
 from toolservers.search.embedding.port import Embedder
-from toolservers.search.retrieval.filtering import passage_condition
+from toolservers.search.retrieval.by_words import expression
+from toolservers.search.retrieval.filtering import condition
 from toolservers.search.retrieval.legs import Leg, Ranked
 from toolservers.search.retrieval.query import Query
 from toolservers.search.storage.file import IndexFile
@@ -51,7 +52,7 @@ class ByMeaning:
     def ranked(self, reader: Reader, query: Query, limit: int) -> Sequence[Ranked]:
         if reader.serving() != self.model:
             return ()
-        return self.nearest.ranked(reader, self.model, self.question, passage_condition(query), limit)
+        return self.nearest.ranked(reader, self.model, self.question, _narrowed(query), limit)
 
 
 class Meaning:
@@ -153,8 +154,24 @@ class Meaning:
         return self._nearest
 
 
+def _narrowed(query: Query) -> tuple[str, list[str]]:
+    """On `passages p` and their `documents d`: the filters, the phrases that must stand in a passage, the words
+    that must not. `1` where nothing is narrowed."""
+    sql, values = condition(query.filters)
+    parts, wanted = [sql], expression(query)
+    for sign, match in (("IN", wanted.all), ("NOT IN", wanted.none)):
+        if match:
+            parts.append(f"p.key {sign} (SELECT rowid FROM words WHERE words MATCH ?)")  # noqa: S608 -- a sign of ours
+            values.append(match)
+    narrowing = [part for part in parts if part != "1"]
+    return " AND ".join(narrowing) or "1", values
+
+
 def _nearest() -> "Nearest":
     """numpy is imported here: in a thread, and where there are vectors."""
+    from toolservers.search.embedding.one_thread import use_one_thread
+
+    use_one_thread()
     from toolservers.search.retrieval.nearest import Nearest
 
     return Nearest()
