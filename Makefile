@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit race properties interop bench-doors bench-policy bench-catalog \
+.PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
 	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator \
 	bundles check format proto proto-check readme strace clean
 
@@ -85,6 +85,9 @@ chaos-kit: install  ## kill two tool servers 200 times each in keyed calls, and 
 	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 2 --timeout 3600 -rP tests/integration/test_kills.py
 	@TOOLWARD_EVERY_STEP=1 TOOLWARD_MODEL_EXAMPLES=300 $(BIN)/pytest -n 2 --timeout 3600 \
 		tests/unit/test_files_kills.py tests/unit/test_files_model.py
+
+chaos-search: install  ## kill the ingestion of the search server 200 times in the midst of its writing
+	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 0 --timeout 3600 -rP tests/integration/test_search_kills.py
 
 race: install  ## use the file tools for 20 s while another process exchanges folders and links under their hands
 	@TOOLWARD_RACE_SECONDS=10 $(BIN)/pytest -n 0 -rP tests/unit/test_files_race.py

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,30 @@ from benchmarks import peers
 from benchmarks.search.texts import Made
 from toolservers.search.embedding.vectors import packed
 from toolservers.search.retrieval import by_words
+from toolservers.search.retrieval import searching as searched
 from toolservers.search.retrieval.by_meaning import Meaning
 from toolservers.search.retrieval.by_words import ByWords
-from toolservers.search.retrieval.searching import Asked, Searching
+from toolservers.search.retrieval.searching import Searching
 from toolservers.search.retrieval.understanding import understood
 from toolservers.search.storage.file import IndexFile
 
 BEST = 10
+PLAIN = "plain FTS5, any word, 10 passages"
+"""Scores every passage that has any of the words: what the others are compared with."""
 PINNED = Path(__file__).parent / "peers" / "lexical.txt"
 OTHERS = ("tantivy", "bm25s")
 
-Ask = Callable[[str], Awaitable[tuple[float, list[int]]]]
-"""Milliseconds, and the keys of the best passages."""
+
+class Asked(NamedTuple):
+    took: float
+    """Milliseconds from the question to the answer."""
+    processor: float
+    """Milliseconds of the processor, all threads: what is left of it when others use the machine, too."""
+    best: list[int]
+    """Keys of passages, the best first."""
+
+
+Ask = Callable[[str], Awaitable[Asked]]
 
 
 class Vectors:
@@ -76,41 +88,44 @@ def embed(file: IndexFile, made: Mapping[str, Made], vectors: Vectors) -> None:
 
 def ours(file: IndexFile, vectors: Vectors) -> dict[str, Ask]:
     """The whole search, from the question to ten results with snippets, and its legs."""
-    by_leg = ByWords()
 
     def whole(searching: Searching) -> Ask:
-        async def ask(question: str) -> tuple[float, list[int]]:
-            began = time.perf_counter()
-            found = await searching.search(Asked(question, limit=BEST))
-            return (time.perf_counter() - began) * 1e3, [result.passage.key for result in found.results]
+        async def ask(question: str) -> list[int]:
+            found = await searching.search(searched.Asked(question, limit=BEST))
+            return [result.passage.key for result in found.results]
 
-        return ask
+        return _timed(ask)
 
-    async def leg(question: str) -> tuple[float, list[int]]:
-        began = time.perf_counter()
+    async def leg(question: str) -> list[int]:
         with file.reading() as reader:
-            found = by_leg.ranked(reader, understood(question), 100)
-        return (time.perf_counter() - began) * 1e3, [each.passage for each in found[:BEST]]
+            found = ByWords().ranked(reader, understood(question), 100)
+        return [each.passage for each in found[:BEST]]
 
-    async def plain(question: str) -> tuple[float, list[int]]:
-        began = time.perf_counter()
+    async def plain(question: str) -> list[int]:
+        wanted = " OR ".join(f'"{word}"' for word in question.split())
+        weights = (by_words.TITLE_WEIGHT, by_words.HEADING_WEIGHT, by_words.BODY_WEIGHT)
         with file.reading() as reader:
-            rows: Any = reader.connection.execute(
+            rows = reader.connection.execute(
                 "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, ?, ?, ?), rowid LIMIT ?",
-                (
-                    " OR ".join(f'"{word}"' for word in question.split()),
-                    *(by_words.TITLE_WEIGHT, by_words.HEADING_WEIGHT, by_words.BODY_WEIGHT, BEST),
-                ),
+                (wanted, *weights, BEST),
             )
-            found = [row[0] for row in rows]
-        return (time.perf_counter() - began) * 1e3, found
+            return [row[0] for row in rows]
 
     return {
         "Toolward, hybrid": whole(Searching(file, Meaning(file, vectors))),
         "Toolward, words alone": whole(Searching(file)),
-        "its leg by words, 100 passages": leg,
-        "plain FTS5, any word, 10 passages": plain,
+        "its leg by words, 100 passages": _timed(leg),
+        PLAIN: _timed(plain),
     }
+
+
+def _timed(ask: Callable[[str], Awaitable[list[int]]]) -> Ask:
+    async def timed(question: str) -> Asked:
+        began, used = time.perf_counter(), time.process_time()
+        found = await ask(question)
+        return Asked((time.perf_counter() - began) * 1e3, (time.process_time() - used) * 1e3, found)
+
+    return timed
 
 
 @dataclass
@@ -122,12 +137,11 @@ class Other:
     """Seconds."""
     process: "subprocess.Popen[str] | None" = None
 
-    async def ask(self, question: str) -> tuple[float, list[int]]:
+    async def ask(self, question: str) -> Asked:
         assert self.process is not None
         _pipe(self.process.stdin).write(f"{question}\n")
         _pipe(self.process.stdin).flush()
-        took, found = json.loads(_pipe(self.process.stdout).readline())
-        return took, found
+        return Asked(*json.loads(_pipe(self.process.stdout).readline()))
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.unit.search_documents import document
+from tests.unit.search_documents import document, found, require_whole
 from toolservers.search.storage.file import IndexFile, connect
 from toolservers.search.storage.reading import Reader
 from toolservers.search.storage.records import FileFacts, NewDocument, Problem
@@ -27,35 +27,9 @@ def index(tmp_path: Path) -> Generator[IndexFile]:
     opened.close()
 
 
-def found(reader: Reader, word: str) -> list[str]:
-    """Ids of the documents that the full-text index finds."""
-    rows = reader.connection.execute(
-        "SELECT DISTINCT d.id FROM words w JOIN passages p ON p.key = w.rowid "
-        "JOIN documents d ON d.key = p.document WHERE words MATCH ? ORDER BY d.id",
-        (word,),
-    )
-    return [row[0] for row in rows]
-
-
 def put(index: IndexFile, *documents: NewDocument) -> list[int]:
     with index.writing() as writer:
         return [writer.put(one) for one in documents]
-
-
-def require_sound(index: IndexFile) -> None:
-    """Nothing hangs on what is gone, and the full-text index agrees with the passages."""
-    with index.reading() as reader:
-        ask = reader.connection.execute
-        assert ask("PRAGMA integrity_check").get == "ok"
-        assert ask("PRAGMA foreign_key_check").fetchall() == []
-        passages = {row[0] for row in ask("SELECT key FROM passages")}
-        assert {row[0] for row in ask("SELECT rowid FROM words")} == passages
-        for row in reader.documents():
-            text = reader.text(row.key)
-            assert len(text) == row.characters
-            assert [p.number for p in reader.passages_of(row.key)] == list(range(len(text.splitlines())))
-    with index.writing() as writer:
-        writer.connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
 
 
 def test_a_document_comes_back_as_it_was_put(index: IndexFile) -> None:
@@ -81,7 +55,7 @@ def test_a_document_comes_back_as_it_was_put(index: IndexFile) -> None:
         assert [(p.start, p.end) for p in reader.passages_of(key)] == [(0, 10), (11, 20)]
         assert found(reader, '"字"') == found(reader, "kettle") == ["manual.pdf"]
         assert reader.partial() == [("manual.pdf", 0.5, new.left_out)]
-    require_sound(index)
+    require_whole(index)
 
 
 @settings(max_examples=examples(15), deadline=None)
@@ -110,7 +84,7 @@ def test_a_new_version_takes_the_place_of_the_old_one(index: IndexFile) -> None:
     with index.reading() as reader:
         assert (found(reader, "words"), found(reader, "ones")) == ([], ["a"])
         assert reader.ids() == ["a", "b"]
-    require_sound(index)
+    require_whole(index)
 
 
 def test_an_id_that_another_file_has_is_refused_and_nothing_changes(index: IndexFile) -> None:
@@ -131,7 +105,7 @@ def test_a_rename_keeps_passages_and_a_new_title_is_found(index: IndexFile) -> N
     with index.reading() as reader:
         assert reader.passages_of(key) == before
         assert (found(reader, "old"), found(reader, "new"), found(reader, "text")) == ([], ["new"], ["new"])
-    require_sound(index)
+    require_whole(index)
 
 
 def test_duplicates_of_what_goes_get_the_newest_of_them_as_original(index: IndexFile) -> None:
@@ -175,7 +149,7 @@ def test_what_is_raised_undoes_the_whole_transaction(index: IndexFile) -> None:
         fail()
     with index.reading() as reader:
         assert (found(reader, "one"), found(reader, "two"), reader.problems()) == (["a"], [], [])
-    require_sound(index)
+    require_whole(index)
 
 
 def test_a_full_disk_undoes_the_transaction_and_room_lets_it_go_on(index: IndexFile) -> None:
@@ -189,11 +163,11 @@ def test_a_full_disk_undoes_the_transaction_and_room_lets_it_go_on(index: IndexF
         put(index, large)
     with index.reading() as reader:
         assert reader.ids() == found(reader, "small OR line") == ["a"]
-    require_sound(index)
+    require_whole(index)
     with index.writing() as writer:
         writer.connection.pragma("max_page_count", pages + 10_000)
     put(index, large)
-    require_sound(index)
+    require_whole(index)
 
 
 def test_two_that_write_at_once_come_one_after_the_other(tmp_path: Path) -> None:
@@ -212,7 +186,7 @@ def test_two_that_write_at_once_come_one_after_the_other(tmp_path: Path) -> None
         thread.join()
     with one.reading() as reader:
         assert len(reader.ids()) == len(found(reader, "text")) == 40
-    require_sound(other)
+    require_whole(other)
     one.close()
     other.close()
 
@@ -280,4 +254,4 @@ def test_models_are_built_behind_and_never_mixed(index: IndexFile) -> None:
         writer.delete([key])
     with index.reading() as reader:
         assert list(reader.codes(new)) == []
-    require_sound(index)
+    require_whole(index)

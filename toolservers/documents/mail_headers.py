@@ -1,13 +1,13 @@
 """Header fields of e-mail as people read them (RFC 2047, 2231), bounded; what is damaged is shown as it is."""
 
+import re
 from binascii import Error
-from datetime import UTC
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from toolservers.documents import dates
 from toolservers.documents.encodings import decoded
 from toolservers.documents.unreadable import Unreadable
 
@@ -24,6 +24,7 @@ LONGEST_KEPT = 1_000
 
 MOST_FIELDS = 1_000
 
+_TYPE = re.compile(r"[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,100}", re.ASCII)
 _SHOWN = ("Subject", "From", "To", "Cc", "Date")
 _KEPT = ("subject", "from", "to", "cc", "message-id", "in-reply-to", "list-id")
 
@@ -38,13 +39,19 @@ def fields(message: Part) -> dict[str, str]:
     """For metadata; `updated` is when it was written, in UTC (ISO 8601)."""
     found = _first_of_each(message)
     kept = {name: found[name][:LONGEST_KEPT] for name in _KEPT if found.get(name)}
-    moment = _moment(found.get("date", ""))
+    moment = dates.iso(found.get("date", ""))
     return {**kept, "updated": moment} if moment else kept
 
 
 def block(message: Part) -> str:
     """All fields, a line each: a delivery status is made of them."""
     return "\n".join(f"{name}: {value}" for name, value in _items(message))
+
+
+def kind(part: Part) -> str:
+    """Its media type in lower case, such as `text/plain`; what is none is `application/octet-stream`."""
+    said = part.get_content_type()
+    return said if _TYPE.fullmatch(said) else "application/octet-stream"
 
 
 def file_name(part: Part) -> str:
@@ -97,12 +104,3 @@ def _decoded_words(value: str) -> str:
         except Unreadable:
             text += piece.decode("ascii", "replace")
     return text
-
-
-def _moment(date: str) -> str:
-    """Empty where it cannot be understood."""
-    try:
-        moment = parsedate_to_datetime(date)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return ""

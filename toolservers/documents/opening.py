@@ -1,10 +1,11 @@
 """One way into every format: bytes and a name in, text with its offsets out, or the reason why not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import cast
 
+from toolservers.documents.dates import with_updated
 from toolservers.documents.extracted import Extracted
 from toolservers.documents.kinds import binary_kind, image_type
 from toolservers.documents.unreadable import Unreadable
@@ -88,7 +89,7 @@ def extract(data: bytes, name: str) -> Extracted:
         raise Unreadable("too_dense", "Reading it takes more memory than there is.") from None
     if not found.text.strip():
         raise Unreadable("no_text", "It has no text.")
-    return found
+    return replace(found, metadata=with_updated(found.metadata))
 
 
 def require_size(size: int) -> None:

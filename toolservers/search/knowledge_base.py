@@ -25,6 +25,7 @@ from toolservers.search.embedding.choosing import EmbeddingSettings, chosen, nam
 from toolservers.search.references import referred
 from toolservers.search.retrieval.by_meaning import Meaning
 from toolservers.search.retrieval.query import Filters
+from toolservers.search.retrieval.reranking import RerankerEndpoint
 from toolservers.search.retrieval.searching import Asked, Result, Searching
 from toolservers.search.retrieval.written import day_named, format_named
 from toolservers.search.settings import Settings
@@ -45,15 +46,15 @@ ResultT = TypeVar("ResultT")
 
 class KnowledgeBase:
     def __init__(
-        self, file: IndexFile, sources: Sources, upkeep: Upkeep, meaning: Meaning, without_meaning: str
+        self, file: IndexFile, sources: Sources, upkeep: Upkeep, searching: Searching, without_meaning: str
     ) -> None:
         """`without_meaning` says why nothing is searched by meaning; empty where it is."""
         self.file = file
         self.sources = sources
         self.upkeep = upkeep
         self.collection = sources[MAIN].collection
+        self._searching = searching
         self._without_meaning = without_meaning
-        self._searching = Searching(file, meaning, main=self.collection)
 
     @classmethod
     @asynccontextmanager
@@ -65,16 +66,20 @@ class KnowledgeBase:
             settings.embeddings_key,
             settings.embeddings_networks,
         )
-        embedder, reason = chosen(embedding)
+        embedder, without = chosen(embedding)
+        reranker = _reranker(settings)
         sources = await run_sync(_sources, settings)
         file = await run_sync(_opened, settings.index_file.absolute(), sources)
-        meaning = Meaning(file, embedder, reason, partial(named, settings=embedding))
+        meaning = Meaning(file, embedder, without, partial(named, settings=embedding))
+        searching = Searching(file, meaning, main=sources[MAIN].collection, reranker=reranker)
         upkeep = Upkeep(file, sources, embedder)
         try:
             async with upkeep.running():
-                yield cls(file, sources, upkeep, meaning, reason)
+                yield cls(file, sources, upkeep, searching, without)
         finally:
             await meaning.close()
+            if reranker is not None:
+                await reranker.close()
             await run_sync(file.close)
 
     def effects(self) -> Effects[Any]:
@@ -211,6 +216,18 @@ class KnowledgeBase:
                 return read(reader)
 
         return await run_sync(work)
+
+
+def _reranker(settings: Settings) -> RerankerEndpoint | None:
+    """Raises ConfigurationError."""
+    if not settings.reranker:
+        return None
+    return RerankerEndpoint(
+        settings.reranker,
+        settings.reranker_model,
+        key=settings.reranker_key,
+        networks=settings.reranker_networks,
+    )
 
 
 def _sources(settings: Settings) -> Sources:

@@ -12,7 +12,7 @@ from anyio.to_thread import run_sync
 from toolservers.documents.extractor import Extractor
 from toolservers.search.embedding.catching_up import CatchingUp
 from toolservers.search.embedding.port import Embedder
-from toolservers.search.ingestion.following import Following
+from toolservers.search.ingestion.following import Following, ingested
 from toolservers.search.ingestion.ingesting import Ingestion
 from toolservers.search.ingestion.lock import IndexLock, holder_of
 from toolservers.search.ingestion.report import Report
@@ -152,6 +152,7 @@ class Upkeep:
 
     async def _follow(self, ingestion: Ingestion) -> None:
         """The operator's folders, and those that tools have watched, which may change: also by other processes."""
+        await self._first_look(ingestion)
         watched = await self._read(Reader.watched)
         while True:
             self._following = following = self._made(watched, ingestion)
@@ -160,6 +161,14 @@ class Upkeep:
             for name in watched.keys() - others.keys():
                 await ingestion.remove(name)
             watched = others
+
+    async def _first_look(self, ingestion: Ingestion) -> None:
+        """A watch takes a while until it stands, and begins with all sources anew."""
+        for source in self._sources.values():
+            try:
+                self.ingested(source, await ingested(ingestion, source))
+            except ToolwardError as error:
+                self.failed(source, error)
 
     def _made(self, watched: dict[str, str], ingestion: Ingestion) -> Following:
         again, refused = self._sources.again(watched)
@@ -171,6 +180,7 @@ class Upkeep:
     async def _others_than(self, watched: dict[str, str], work: asyncio.Task[None]) -> dict[str, str]:
         """The folders that are to be watched, as soon as they are others. Raises what the work raises."""
         is_noted = False
+        work.add_done_callback(lambda _: self._news.set())
         while True:
             self._news.clear()
             if self._looked.is_set() and not is_noted:
@@ -179,9 +189,9 @@ class Upkeep:
             now = await self._read(Reader.watched)
             if now != watched:
                 return now
-            news = asyncio.create_task(self._news.wait())
-            await asyncio.wait([news, work], timeout=_TICK, return_when=asyncio.FIRST_COMPLETED)
-            news.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK):
+                    await self._news.wait()
             if work.done():
                 work.result()
 

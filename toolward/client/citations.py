@@ -108,7 +108,7 @@ async def check_citation(client: Client, citation: Citation, *, tool: str = "fet
     window = read.first
     changed = bool(citation.sha256) and citation.sha256 != window.sha256
     told: dict[str, Any] = {"found": read.text, "changed": changed, "stale": window.stale}
-    if read.text == citation.text:
+    if read.text == citation.text and len(read.text) == citation.end - citation.start:
         return Checked("holds", start=citation.start, **told)
     _, whole = await _read(client, tool, citation.id, 0, MAX_CHARACTERS)
     at = whole.text.find(citation.text) if whole else -1

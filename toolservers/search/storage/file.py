@@ -105,7 +105,9 @@ class IndexFile:
 
     def _require_open(self) -> None:
         if self._reading < 0:
-            raise Unavailable(f"The index {self.path} is closed.", hint="The server is stopping; start it again.")
+            raise Unavailable(
+                f"The index {self.path} is closed.", hint="The server is stopping; start it again."
+            )
 
 
 def connect(path: Path) -> Any:
