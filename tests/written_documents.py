@@ -15,9 +15,11 @@ def shown(text: str, *, size: int = 12, top: int = 720) -> str:
     return f"BT /F1 {size} Tf {size} TL 72 {top} Td {lines} ET "
 
 
-def pdf(pages: Sequence[str], *, outline: Sequence[tuple[str, int]] = (), info: str = "") -> bytes:
+def pdf(
+    pages: Sequence[str], *, outline: Sequence[tuple[str, int]] = (), info: str = "", annotations: str = ""
+) -> bytes:
     """Of contents, as `shown` writes them; `outline` has titles and indexes of pages; `info` entries such as
-    `/Title (Manual)`."""
+    `/Title (Manual)`; `annotations` dictionaries that lie over the first page."""
     kids = " ".join(f"{10 + 2 * number} 0 R" for number in range(len(pages)))
     first_entry = 10 + 2 * len(pages)
     objects = {
@@ -39,7 +41,8 @@ def pdf(pages: Sequence[str], *, outline: Sequence[tuple[str, int]] = (), info: 
     for number, content in enumerate(pages):
         objects[10 + 2 * number] = (
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> "
-            f"/XObject << /Im0 4 0 R >> >> /Contents {11 + 2 * number} 0 R >>"
+            f"/XObject << /Im0 4 0 R >> >> /Contents {11 + 2 * number} 0 R "
+            f"/Annots [{'' if number else annotations}] >>"
         )
         objects[11 + 2 * number] = _stream(content)
     return _file(objects)

@@ -54,7 +54,7 @@ def test_headings_title_and_what_the_page_says_of_itself() -> None:
         "</head><body><h1>Care <i>of it</i></h1><p>a</p><h3>Descaling</h3>b<h2></h2><h2>Parts</h2>c"
     )
     assert found.title == "Kettle – help"
-    assert found.metadata == {"author": "Ann Lee", "updated": "2026-01-31T10:00:00+01:00"}
+    assert found.metadata == {"author": "Ann Lee", "updated": "2026-01-31T09:00:00+00:00"}
     assert [(heading.level, heading.title) for heading in found.headings] == [
         (1, "Care of it"),
         (3, "Descaling"),

@@ -34,7 +34,7 @@ def read(data: bytes) -> Extracted:
     for heading in found.headings:
         assert found.text[heading.start : heading.end].split() == heading.title.split()
     assert 0 <= found.share <= 1
-    assert (found.share == 1) == (not found.left_out)
+    assert found.share == 1 or found.left_out
     return found
 
 
@@ -72,6 +72,22 @@ def test_pages_without_text_are_told() -> None:
     assert found.left_out == ("Pages 2 to 3 and 6 are images without text.",)
     assert found.share == 0.5
     assert [page.start for page in found.pages] == [0, 5, 5, 5, 8, 8]
+
+
+def test_forms_that_are_filled_in_and_text_boxes_are_text() -> None:
+    annotations = (
+        "<< /Subtype /Widget /T (Order) /Parent << /FT /Tx /V (E-1042) >> >>"
+        " << /Subtype /Widget /FT /Btn /V (no) >>"
+        " << /Subtype /FreeText /Contents (Paid\nin full) >> << /Subtype /Widget /FT /Tx /T (Empty) >> null"
+    )
+    assert read(pdf([shown("Form"), shown("two")], annotations=annotations)).text == (
+        "Form\nOrder: E-1042\nPaid in full\n\ntwo"
+    )
+    found = read(pdf([shown("Form")], annotations="<< /Subtype /Widget /FT /Tx /V 1 >> 5 << /Parent 7 >>"))
+    assert (found.text, found.left_out, found.share) == ("Form", (), 1)
+    found = read(pdf([shown("Form")], annotations="<< /Subtype /Widget /Parent 7 >>"))
+    assert (found.text, found.share) == ("Form", 1)
+    assert found.left_out == ("Page 1 has form fields or text boxes that are damaged and could not be read.",)
 
 
 def encrypted(password: str) -> bytes:

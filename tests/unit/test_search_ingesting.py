@@ -125,6 +125,29 @@ async def test_a_rename_keeps_the_passages_even_over_another_file(desk: Desk) ->
     assert (desk.found("old"), desk.found("bell")) == ([], ["b.txt"])
 
 
+async def test_passages_that_say_what_they_said_keep_their_vectors(desk: Desk) -> None:
+    parts = [f"## Part {number}\n\nWhat part {number} says.\n\n" for number in range(5)]
+    desk.write("manual.md", "# Manual\n\nIntroduction.\n\n" + "".join(parts))
+    await desk.run()
+    with desk.index.writing() as writer:
+        model = writer.build_model("model", 8)
+        writer.put_vectors(model, [(key, b"%016d" % key, b"c") for key in desk.passages("manual")])
+    before = desk.passages("manual")
+    parts[2] = "## Part 2\n\nSomething new.\n\n"
+    desk.write("manual.md", "# Manual\n\nIntroduction.\n\n" + "".join(parts))
+    desk.write("same.md", "# Manual\n\nIntroduction.\n\n" + "".join(parts))
+    await desk.run()
+    for identifier in ("manual", "same"):
+        after = desk.passages(identifier)
+        with desk.index.reading() as reader:
+            missing = [row.key for row in reader.without_vector(model, 99)]
+            vectors = reader.vectors(model, after)
+        assert set(missing) & set(after) == {after[3]}
+        assert [vectors.get(key, b"") for key in after] == [
+            b"" if number == 3 else b"%016d" % key for number, key in enumerate(before)
+        ]
+
+
 async def test_only_the_paths_that_are_told_are_looked_at(desk: Desk) -> None:
     for path in ("one/a.md", "one/b.md", "two/c.md"):
         desk.write(path, BOILS + path)

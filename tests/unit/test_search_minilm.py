@@ -39,7 +39,7 @@ async def test_a_paraphrase_is_nearer_than_what_shares_its_words(model: MiniLM) 
 
 
 async def test_a_text_has_one_vector_in_whatever_company(model: MiniLM) -> None:
-    texts = ["kettle", "a much longer text about a kettle " * 9, "", "[SEP] [CLS]", "電気ケトル", "\x00"]
+    texts = ["kettle", "a longer text about a kettle " * 5, "", "[SEP] [CLS]", "電気ケトル", "\x00"]
     together = await model.passages(texts)
     alone = np.vstack([await model.question(text) for text in texts])
     assert np.abs(together - alone).max() < 1e-5
@@ -49,7 +49,7 @@ async def test_a_text_has_one_vector_in_whatever_company(model: MiniLM) -> None:
 async def test_nothing_of_a_long_text_is_cut_off(model: MiniLM) -> None:
     """Its pieces are its vector, each by its length."""
     first, second = "water " * PIECE, "paper " * (PIECE // 2)
-    whole, one, two = await model.passages([first + second, first, second])
+    whole, one, two = [(await model.question(text))[0] for text in (first + second, first, second)]
     mean = one * (PIECE + 2) + two * (PIECE // 2 + 2)
     assert whole == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
     assert not np.allclose(whole, one, atol=1e-2)
@@ -58,7 +58,7 @@ async def test_nothing_of_a_long_text_is_cut_off(model: MiniLM) -> None:
 @settings(max_examples=examples(5), deadline=None)
 @given(texts=st.lists(st.text(max_size=60), min_size=3, max_size=6))
 async def test_any_text_has_a_vector_of_length_1(model: MiniLM, texts: list[str]) -> None:
-    found = await model.passages(texts)
+    found = np.vstack([await model.question(text) for text in texts])
     assert np.linalg.norm(found, axis=1) == pytest.approx([1] * len(texts), abs=1e-5)
 
 

@@ -78,7 +78,7 @@ def _parsed(data: bytes) -> Part:
         LookupError,
         AttributeError,
         TypeError,
-    ) as error:  # of the library's own slips
+    ) as error:  # the library's own slips
         raise Unreadable("damaged", f"It cannot be read as e-mail ({type(error).__name__}).") from None
 
 
@@ -128,7 +128,7 @@ class _Reading:
     def _part(self, part: Part, depth: int, inside: int) -> None:
         """Any part of a message; `inside` counts the parts that it is in."""
         self._parts += 1
-        kind = part.get_content_type()
+        kind = mail_headers.kind(part)
         if self._parts > MOST_PARTS or inside > DEEPEST_PART:
             if self._parts == MOST_PARTS + 1 or inside > DEEPEST_PART:
                 self._left_out.append(
@@ -144,7 +144,7 @@ class _Reading:
             self._attachment(part, depth)
 
     def _parts_in(self, part: Part, depth: int, inside: int) -> None:
-        kind = part.get_content_type()
+        kind = mail_headers.kind(part)
         if kind == "multipart/encrypted":
             self._left_out.append("An encrypted part: it can be read only where its key is.")
         elif kind == "multipart/alternative":
@@ -161,8 +161,8 @@ class _Reading:
         """One of several forms of the same: the plain text, or HTML that is longer by far; and what is attached."""
         leaves = [leaf for part in parts for leaf in part.walk() if not leaf.is_multipart()]
         forms = [leaf for leaf in leaves if not _is_attached(leaf)]
-        plain = next((leaf for leaf in forms if leaf.get_content_type() == "text/plain"), None)
-        rich = next((leaf for leaf in reversed(forms) if leaf.get_content_type() == "text/html"), None)
+        plain = next((leaf for leaf in forms if mail_headers.kind(leaf) == "text/plain"), None)
+        rich = next((leaf for leaf in reversed(forms) if mail_headers.kind(leaf) == "text/html"), None)
         if not plain and not rich:
             for part in parts[-1:]:
                 self._part(part, depth, inside + 1)
@@ -181,7 +181,7 @@ class _Reading:
         try:
             self._add(_text_of(part, strict=True), depth + 1)
         except Unreadable as refusal:
-            self._left_out.append(f"The text ({part.get_content_type()}): {refusal}")
+            self._left_out.append(f"The text ({mail_headers.kind(part)}): {refusal}")
 
     def _forwarded(self, part: Part, depth: int) -> None:
         for inner in _parts_of(part):
@@ -191,7 +191,7 @@ class _Reading:
                 self.message(inner, depth + 1)
 
     def _attachment(self, part: Part, depth: int) -> None:
-        kind = part.get_content_type()
+        kind = mail_headers.kind(part)
         name = mail_headers.file_name(part) or f"{kind.replace('/', ' ')}{_SUFFIXES.get(kind, '')}"
         data = _bytes_of(part)
         try:
@@ -249,7 +249,7 @@ def _is_attached(part: Part) -> bool:
 
 def _text_of(part: Part, *, strict: bool = False) -> Extracted:
     """Of a part of text or HTML. Where it cannot be read: Unreadable if `strict`, else an empty text."""
-    kind = part.get_content_type()
+    kind = mail_headers.kind(part)
     charset = part.get_param("charset")
     try:
         found = decoded(_bytes_of(part), charset if isinstance(charset, str) else "")

@@ -90,12 +90,12 @@ def decoded(data: bytes, declared: str = "") -> Decoded:
     for bom, name, codec in BOMS:
         if data.startswith(bom) and not (bom == codecs.BOM_UTF32_LE and len(data) % 4):
             return _lossy(data[len(bom) :], codec, name)
+    sure = is_utf8(data)
     codec = _codec(declared)
-    if codec:
+    if codec and not (sure and _is_of_single_bytes(codec)):  # many declare one of these and write UTF-8
         found = _strict(data, codec, _name(codec))
         if found is not None:
             return found
-    sure = is_utf8(data)
     if sure and b"\0" not in data:
         return Decoded(clean(data.decode()), "UTF-8")
     wide = _unmarked_utf16(data)
@@ -143,7 +143,10 @@ def _lossy(data: bytes, codec: str, name: str) -> Decoded:
         raise Unreadable(
             "unknown_format", f"It is not text: it begins like {name}, but holds NUL characters."
         )
-    return Decoded(clean(text), name, text.count("\ufffd") - data.count("\ufffd".encode(codec)))
+    written = data.count(
+        "\ufffd".encode(codec)
+    )  # it may be meant; of UTF-16 half of one and half of another, too
+    return Decoded(clean(text), name, max(0, text.count("\ufffd") - written))
 
 
 def _strict(data: bytes, codec: str, name: str) -> Decoded | None:
@@ -163,6 +166,10 @@ def _codec(declared: str) -> str:
         return ""
     name = found.name if found else ""
     return "" if name in _NOT_OF_DOCUMENTS else _WIDER.get(name, name)
+
+
+def _is_of_single_bytes(codec: str) -> bool:
+    return codec.startswith(("cp12", "iso8859", "koi8", "mac"))
 
 
 def _name(codec: str) -> str:

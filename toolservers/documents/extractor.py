@@ -39,11 +39,14 @@ class Extractor:
         can be started, and Overloaded.
         """
         data = source if isinstance(source, bytes) else await asyncio.to_thread(_read, source)
-        if len(data) <= IN_PROCESS and not opening.format_of(data[: opening.HEAD], name).apart:
+        form = opening.format_of(data[: opening.HEAD], name)
+        if len(data) <= IN_PROCESS and not form.apart:
             return await asyncio.to_thread(opening.extract, data, name)
         opening.require_size(len(data))
         try:
-            outcome = await self._pool.call("extract", {"name": name}, apart.Outcome, attached=data)
+            outcome = await self._pool.call(
+                "extract", {"name": name}, apart.Outcome, data, apart.seconds(form.name, len(data))
+            )
         except TookTooLong as error:
             raise Unreadable("too_slow", str(error)) from None
         except TookTooMuchMemory as error:

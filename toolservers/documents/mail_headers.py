@@ -1,5 +1,6 @@
 """Header fields of e-mail as people read them (RFC 2047, 2231), bounded; what is damaged is shown as it is."""
 
+import re
 from binascii import Error
 from email.errors import HeaderParseError
 from email.header import decode_header
@@ -23,6 +24,7 @@ LONGEST_KEPT = 1_000
 
 MOST_FIELDS = 1_000
 
+_TYPE = re.compile(r"[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,100}", re.ASCII)
 _SHOWN = ("Subject", "From", "To", "Cc", "Date")
 _KEPT = ("subject", "from", "to", "cc", "message-id", "in-reply-to", "list-id")
 
@@ -44,6 +46,12 @@ def fields(message: Part) -> dict[str, str]:
 def block(message: Part) -> str:
     """All fields, a line each: a delivery status is made of them."""
     return "\n".join(f"{name}: {value}" for name, value in _items(message))
+
+
+def kind(part: Part) -> str:
+    """Its media type in lower case, such as `text/plain`; what is none is `application/octet-stream`."""
+    said = part.get_content_type()
+    return said if _TYPE.fullmatch(said) else "application/octet-stream"
 
 
 def file_name(part: Part) -> str:

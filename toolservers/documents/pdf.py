@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from toolservers.documents.composing import MAX_METADATA, Composer, clean, iso_date, one_line
 from toolservers.documents.extracted import Extracted
+from toolservers.documents.pdf_annotations import annotated_text
 from toolservers.documents.pdf_headings import Letters, from_outline
 from toolservers.documents.unreadable import Unreadable
 
@@ -38,6 +39,8 @@ class _Lost(NamedTuple):
     images: list[int]
     damaged: list[int]
     late: list[int]
+    fields: list[int]
+    """Pages that are there but for what lies over them."""
 
     @property
     def pages(self) -> set[int]:
@@ -52,13 +55,18 @@ class _Lost(NamedTuple):
                 f"was not read: the pages before took {MAX_SECONDS:g} s, which is the limit",
                 f"were not read: the pages before took {MAX_SECONDS:g} s, which is the limit",
             ),
+            *_sentence(
+                self.fields,
+                "has form fields or text boxes that are damaged and could not be read",
+                "have form fields or text boxes that are damaged and could not be read",
+            ),
         )
 
 
 def extract(data: bytes, name: str) -> Extracted:
     """Raises Unreadable."""
     reader, count = _opened(data)
-    composer, lost, letters = Composer(), _Lost([], [], []), Letters()
+    composer, lost, letters = Composer(), _Lost([], [], [], []), Letters()
     end = time.monotonic() + MAX_SECONDS
     for number in range(1, count + 1):
         composer.apart(2)
@@ -122,6 +130,7 @@ def _read_page(reader: "PdfReader", number: int, composer: Composer, lost: _Lost
     try:
         page = reader.pages[number - 1]
         text = clean(_page_text(page, composer, letters).translate(_LIGATURES)).strip()
+        text = f"{text}\n{_annotated(page, number, lost)}".strip()
         shows = bool(text) or _shows_something(page)
     except (Unreadable, MemoryError):
         raise
@@ -132,6 +141,16 @@ def _read_page(reader: "PdfReader", number: int, composer: Composer, lost: _Lost
         composer.add("\n".join(line.rstrip() for line in text.split("\n")))
     elif shows:
         lost.images.append(number)
+
+
+def _annotated(page: "PageObject", number: int, lost: _Lost) -> str:
+    try:
+        return annotated_text(page)
+    except MemoryError:
+        raise
+    except Exception:  # as above; what the page itself says is there
+        lost.fields.append(number)
+        return ""
 
 
 def _page_text(page: "PageObject", composer: Composer, letters: Letters) -> str:

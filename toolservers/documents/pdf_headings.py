@@ -12,7 +12,7 @@ from toolservers.documents.extracted import Heading, Page
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
-_MAX_HEADINGS = 10_000
+_MAX_HEADINGS = 10_000  # that are looked for
 _MAX_TITLE = 200  # characters
 _LARGER = 1.12  # than most letters: the size of a heading
 _MAX_LEVELS = 4  # told apart by size
@@ -59,16 +59,13 @@ class Letters:
         levels = self._levels()
         found: list[Heading] = []
         after = 0
-        for run in self._runs:
-            if run.size not in levels:
-                continue
+        large = (run for run in self._runs if run.size in levels)
+        for run in islice(large, _MAX_HEADINGS):
             begin = max(after, run.start)
             heading = _on_a_line(text, run.title, begin, begin + _MAX_PAGE, levels[run.size])
             if heading is not None and any(letter.isalpha() for letter in heading.title):
                 found.append(heading)
                 after = heading.end
-                if len(found) == _MAX_HEADINGS:
-                    break
         return tuple(found)
 
     def _levels(self) -> dict[float, int]:
@@ -101,7 +98,8 @@ def from_outline(reader: "PdfReader", text: str, pages: Sequence[Page]) -> tuple
     found: dict[int, Heading] = {}
     for level, title, index in entries:
         if 0 <= index < len(pages):
-            heading = _on_a_line(text, title, starts[index], starts[index + 1], level)
+            end = min(starts[index + 1], starts[index] + _MAX_PAGE)
+            heading = _on_a_line(text, title, starts[index], end, level)
             if heading is not None:
                 found.setdefault(heading.start, heading)
     return tuple(found[start] for start in sorted(found))

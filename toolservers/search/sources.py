@@ -56,8 +56,8 @@ class Source:
     collection: str
     """Stands in the addresses of the main source (`records.MAIN`); others have their name there."""
     include: tuple[str, ...] = ()
-    """Globs; empty takes every file. `*` stands for any characters, `/` too. A glob without `/` is held against
-    each name of a path, one with it against the whole path from the folder."""
+    """Globs; empty takes every file. `*` stands for any characters, `/` too, and letters' case is not looked at. A
+    glob without `/` is held against each name of a path, one with it against the whole path from the folder."""
     exclude: tuple[str, ...] = ()
     within: Path | None = None
     """The operator's folder that it must lie in, where somebody else chose it: its way from there has no link."""
@@ -102,7 +102,7 @@ class Source:
 
 
 def is_hidden(name: str) -> bool:
-    return _HIDDEN.match(name.lower()) is not None
+    return _HIDDEN.match(name) is not None
 
 
 def self_and_above(path: str) -> list[str]:
@@ -133,7 +133,7 @@ def _globs(globs: Iterable[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def _any(globs: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(translate, globs)) or r"(?!)")
+    return re.compile("|".join(map(translate, globs)) or r"(?!)", re.IGNORECASE)
 
 
 _HIDDEN = _any(HIDDEN)

@@ -173,10 +173,7 @@ async def _require(lock: IndexLock, wanted: Asked) -> None:
 
 def _others(file: IndexFile, given: set[str]) -> dict[str, int]:
     with file.reading() as reader:
-        rows = reader.connection.execute(
-            "SELECT source, count(*) FROM documents GROUP BY source ORDER BY source"
-        )
-        return {name: documents for name, documents in rows if name not in given}
+        return {name: documents for name, (documents, _) in reader.by_source().items() if name not in given}
 
 
 def embedding_of(file: IndexFile) -> Embedding:

@@ -84,8 +84,7 @@ def _status(wanted: Asked, reader: Reader) -> Status:
     )
     sources, refused = wanted.sources(reader.watched())
     status.sources += [_state(source, reader) for source in sources]
-    rest = reader.connection.execute("SELECT DISTINCT source FROM documents ORDER BY source")
-    for name in {row[0] for row in rest} - {source.name for source in sources}:
+    for name in sorted({*reader.by_source(), *refused} - {source.name for source in sources}):
         trouble = "" if name == ADDED else refused.get(name, "Its folder is not given.")
         called = name or wanted.settings.collection
         status.sources.append(SourceState(called, "", coverage_of(reader, name), trouble=trouble))

@@ -15,6 +15,7 @@ from operator import eq
 from typing import NamedTuple
 from zlib import crc32
 
+from toolservers.search.ingestion.keeping import KeptVectors
 from toolservers.search.storage.records import ADDED, Likeness, NewDocument
 from toolservers.search.storage.scripts import spaced
 from toolservers.search.storage.writing import Writer
@@ -74,11 +75,25 @@ def placed(writer: Writer, document: NewDocument) -> int:
 
     Of documents with one text the first is the original. Of near ones it is that with the later date, so that what
     is out of date does not hide what replaced it; but a document that came by a tool never hides one of the
-    operator's. Raises Conflict where the id belongs to another file or source."""
+    operator's.
+
+    Passages that say what they said before, or what an exact duplicate's say, keep its vectors. Raises Conflict
+    where the id belongs to another file or source."""
     former = _former(writer, document)
+    kept: list[KeptVectors] = []
     if former is not None:
+        kept.append(KeptVectors(writer, former))
         writer.delete([former])
     twin = writer.same_text(hashlib.sha256(document.text.encode()).hexdigest())
+    if twin is not None:
+        kept.append(KeptVectors(writer, twin.key))
+    key = _put(writer, document, twin)
+    for vectors in kept:
+        vectors.give(writer, key)
+    return key
+
+
+def _put(writer: Writer, document: NewDocument, twin: Likeness | None) -> int:
     original = _near(writer, document) if twin is None else writer.likeness(twin.original)
     if original is None:
         return writer.put(document)

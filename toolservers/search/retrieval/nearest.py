@@ -1,8 +1,8 @@
 """The passages nearest to a vector: by the bits of all, held in memory, and then the best by their vectors.
 
-A bit for each dimension, its sign, leaves 48 bytes of 384 numbers. How many bits differ from the question's sorts
-out all but some thousands; of those the question's own numbers, summed where a bit is set, leave some hundreds; they
-are read from the file and compared exactly."""
+A bit for each dimension, its sign, leaves 48 bytes of 384 numbers. How many bits differ from the question leaves
+some thousands; of those the numbers of the question, summed where a bit is set, leave some hundreds, which are read
+from the file and compared exactly."""
 
 import threading
 import time

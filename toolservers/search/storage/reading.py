@@ -208,6 +208,15 @@ class Reader:
             )
         )
 
+    def vectors_of(self, document: int) -> list[tuple[int, int, bytes, bytes]]:
+        """(model, passage, vector, bits) of all passages of a document, by the models that are in use."""
+        return self.connection.execute(
+            "SELECT model, passage, vector, code FROM vectors JOIN codes USING (model, passage) "
+            "WHERE passage IN (SELECT key FROM passages WHERE document = ?) "
+            "AND model IN (SELECT key FROM models WHERE state <> 'old')",
+            (document,),
+        ).fetchall()
+
     def _documents(self, rest: str, values: Sequence[Any]) -> Iterator[DocumentRow]:
         for row in self.connection.execute(_DOCUMENT + rest, values):
             metadata, left_out, share, duplicate_of, path, size, mtime_ns, digest = row[11:]
