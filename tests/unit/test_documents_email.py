@@ -98,6 +98,10 @@ def test_a_mailbox_is_all_of_its_messages():
     [
         (b"Subject: caf\xe9\nContent-Type: text/plain; charset=koi8-r\n\n\xd0\xd2\xc9\n", "café\n\nпри"),
         (b"Subject: =?utf-8?b?!!!?= =?no?q?a?=\nDate: no\n\nx", "a\n\nDate: no\n\nx"),
+        (
+            b"Content-Type: text/plain; format=flowed\n\nfrom \n7 to 8\nend\n>> a \n>> b\n-- \nme",
+            "from 7 to 8\nend\n>> a b\n-- \nme",
+        ),
         (b"no header at all", "no header at all"),
         (b'Content-Type: text/plain; charset="x\n\nx', "x"),
         (b"Content-Type: nonsense\n\nx", "x"),

@@ -24,6 +24,12 @@ MOST_PARTS = 500
 MOST_MESSAGES = 20_000
 """Of one file of type mbox."""
 
+LARGEST_HEADER = 250_000
+"""Bytes. The library's time grows with the square of a field's length."""
+
+MOST_MARKS = 20_000
+"""Lines that begin like a boundary of parts."""
+
 MOST_SAID = 50
 """Sentences about what is left out."""
 
@@ -42,6 +48,7 @@ _SUFFIXES = {
 }
 _SIGNATURES = {"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"}
 _SECURED = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+_HEAD_ENDS = re.compile(rb"\r?\n\r?\n")
 _BETWEEN = re.compile(rb"^From \S.*\r?\n", re.MULTILINE)
 _QUOTED_FROM = re.compile(rb"^>(>*From )", re.MULTILINE)
 
@@ -70,6 +77,15 @@ def extract(data: bytes, name: str) -> Extracted:
 
 
 def _parsed(data: bytes) -> Part:
+    end = _HEAD_ENDS.search(data)
+    header = end.start() if end else len(data)
+    marks = data.count(b"\n--")
+    if header > LARGEST_HEADER or marks > MOST_MARKS:
+        raise Unreadable(
+            "too_dense",
+            f"Its header has {header:,} bytes, and {marks:,} lines may part it; at most {LARGEST_HEADER:,} and "
+            f"{MOST_MARKS:,} are taken. Save its text as a file.",
+        )
     try:
         return BytesParser().parsebytes(data)
     except (
@@ -259,4 +275,24 @@ def _text_of(part: Part, *, strict: bool = False) -> Extracted:
         if strict:
             raise
         return Extracted("", "email")
-    return Extracted(found.text.strip("\n"), "text", left_out=found.left_out, share=found.share)
+    text = found.text.strip("\n")
+    if str(part.get_param("format")).lower() == "flowed":
+        text = _unflowed(text, "" if str(part.get_param("delsp")).lower() == "yes" else " ")
+    return Extracted(text, "text", left_out=found.left_out, share=found.share)
+
+
+def _unflowed(text: str, blank: str) -> str:
+    """A line that ends with a blank goes on in the next one (RFC 3676), but for the mark above a signature."""
+    lines = [""]
+    depth = 0
+    goes_on = False
+    for line in text.split("\n"):
+        content = line.lstrip(">")
+        quoted = len(line) - len(content)
+        content = content.removeprefix(" ")
+        if goes_on and quoted == depth and content != "-- ":
+            lines[-1] = f"{lines[-1].removesuffix(' ')}{blank}{content}"
+        else:
+            lines.append(f"{'>' * quoted}{' ' if quoted else ''}{content}")
+        depth, goes_on = quoted, content.endswith(" ") and content != "-- "
+    return "\n".join(lines[1:])

@@ -96,6 +96,10 @@ def decoded(data: bytes, declared: str = "") -> Decoded:
         found = _strict(data, codec, _name(codec))
         if found is not None:
             return found
+    if sure and b"\x1b$B" in data:  # a shift to kanji, all in ASCII
+        found = _strict(data, "iso2022_jp", "ISO-2022-JP")
+        if found is not None:
+            return found
     if sure and b"\0" not in data:
         return Decoded(clean(data.decode()), "UTF-8")
     wide = _unmarked_utf16(data)
