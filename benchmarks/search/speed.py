@@ -1,4 +1,4 @@
-"""`python -m benchmarks.search.speed [--passages 20000 200000] [--questions 100] [--rounds 3] [--without-others]`:
+"""`python -m benchmarks.search.speed [--passages 20000 200000] [--questions 100] [--rounds 3] [--without-others] [--keep FOLDER]`:
 takes about ten minutes at these sizes.
 
 Made texts (`texts.py`) are written to a folder, indexed by our pipeline, and given a vector each; other people's
@@ -50,16 +50,20 @@ class Row(NamedTuple):
 class Measured(NamedTuple):
     passages: int
     megabytes: float
+    """That were indexed; 0 where an earlier run did it."""
     indexed: float
     """Seconds for the files, from their bytes to a searchable index, without vectors."""
-    size: int
-    """Bytes of the index without vectors."""
     built: dict[str, float]
     """Seconds that others took for the passages, which they were given as text."""
     rows: list[Row]
 
 
-async def measure(passages: int, questions: int, rounds: int, others: Sequence[str]) -> Measured:
+async def measure(
+    passages: int, questions: int, rounds: int, others: Sequence[str], keep: Path | None = None
+) -> Measured:
+    """`keep`: a folder whose texts and index are those of an earlier run, or are left there for a later one."""
+    if keep is not None:
+        return await _measured(keep / str(passages), passages, questions, rounds, others)
     with tempfile.TemporaryDirectory(prefix="toolward-bench-", ignore_cleanup_errors=True) as name:
         return await _measured(Path(name), passages, questions, rounds, others)
 
@@ -74,7 +78,6 @@ async def _measured(
     began = time.perf_counter()
     report = await Ingestion(file, _extracted).run(Folder(Source(MAIN, folder, "made")))
     took = time.perf_counter() - began
-    size = sum(part.stat().st_size for part in where.glob(f"{index.name}*"))  # noqa: ASYNC240 -- nothing runs beside
     vectors = Vectors(SUBJECTS)
     embed(file, made, vectors)
     count = _handed_over(file, handed)
@@ -84,11 +87,11 @@ async def _measured(
         rows = await _asked(asks, [language.question() for _ in range(questions)], rounds)
     file.close()
     built = {one.name: one.built for one in started}
-    return Measured(count, report.counts.bytes / 1e6, took, size, built, rows)
+    return Measured(count, report.counts.bytes / 1e6, took, built, rows)
 
 
 def _written(folder: Path, language: Language, documents: int) -> Iterator[tuple[str, Made]]:
-    folder.mkdir()
+    folder.mkdir(parents=True, exist_ok=True)
     for number, made in enumerate(write(folder, language, documents)):
         yield f"{number // 500:03}/{number:06}", made
 
@@ -140,7 +143,7 @@ def text(measured: Sequence[Measured]) -> str:
         others = "".join(f"; {name} took {took:,.1f} s for the passages" for name, took in one.built.items())
         parts += [
             f"\n{one.passages:,} passages, {one.megabytes:,.1f} MB of Markdown: indexed in {one.indexed:,.1f} s "
-            f"({one.megabytes / one.indexed:.2f} MB/s), {one.size / 1e6:,.0f} MB on disk{others}\n",
+            f"({one.megabytes / one.indexed:.2f} MB/s){others}\n",
             "| | p50, ms | p95, ms | of the processor, p50 | of plain FTS5's ten best |\n|---|---|---|---|---|",
             *(
                 f"| {row.name} | {row.p50:.1f} | {row.p95:.1f} | {row.processor:.1f} | {row.agrees:.0%} |"
@@ -158,12 +161,18 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--without-others", action="store_true")
+    parser.add_argument(
+        "--keep", type=Path, help="a folder for texts and index, used again where they are there"
+    )
     given = parser.parse_args()
     others = () if given.without_others else OTHERS
     versions = ", ".join(f"{name} {peers.version(PINNED, name)}" for name in others)
     print(f"{given.questions} questions, {given.rounds} rounds{': ' if versions else ''}{versions}")
     for passages in given.passages:
-        print(text([asyncio.run(measure(passages, given.questions, given.rounds, others))]), flush=True)
+        print(
+            text([asyncio.run(measure(passages, given.questions, given.rounds, others, given.keep))]),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -75,5 +75,7 @@ def write(folder: Path, language: Language, documents: int) -> Iterator[Made]:
         below = folder / f"{number // 500:03}"
         below.mkdir(exist_ok=True)
         made = language.document()
-        (below / f"{number:06}.md").write_text(made.text, encoding="utf-8")
+        file = below / f"{number:06}.md"
+        if not file.exists():
+            file.write_text(made.text, encoding="utf-8")
         yield made
