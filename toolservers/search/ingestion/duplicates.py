@@ -29,6 +29,7 @@ _ROWS = 8  # bins in a band
 _EMPTY = 0xFFFFFFFF
 _MASK = 0xFFFFFFFFFFFFFFFF
 _FEWEST = 20  # runs of words; a shorter text is compared by its digest alone
+_LONGEST = 1_000_000  # characters; so is a longer one, whose sketch would take too much memory
 _COMPARED = 64  # documents that are looked at
 _WORD = re.compile(r"\w+(?:[-._/]\w+)*")
 _NUMBER = re.compile(r"\d")
@@ -37,11 +38,13 @@ _SKETCH = struct.Struct(f"<{_BINS}I")
 
 class Signature(NamedTuple):
     value: bytes
-    """8 bytes that stand for the numbers and identifiers in the text, then the sketch. Empty for a short text."""
+    """8 bytes that stand for the numbers and identifiers in the text, then the sketch. Empty for a text that is very short or very long."""
     bands: tuple[int, ...]
 
 
 def signature_of(text: str) -> Signature:
+    if len(text) > _LONGEST:
+        return Signature(b"", ())
     words = _WORD.findall(spaced(text).casefold())
     codes = [crc32(word.encode()) for word in words]
     runs = {(one * 3 ^ two) * 5 ^ three for one, two, three in zip(codes, codes[1:], codes[2:], strict=False)}
