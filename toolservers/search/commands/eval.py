@@ -1,6 +1,7 @@
 """`toolserver search eval`: how well questions find their documents, by words, by meaning, and by both."""
 
 import asyncio
+import sys
 from argparse import ArgumentTypeError
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from anyio.to_thread import run_sync
 from toolservers.search.commands.asked import Asked, asked, embedder, existing, parser
 from toolservers.search.commands.progress import ProgressBar
 from toolservers.search.commands.saying import one_line
+from toolservers.search.embedding.catching_up import CatchingUp
 from toolservers.search.embedding.port import Embedder
 from toolservers.search.evaluation.indexing import indexed
 from toolservers.search.evaluation.judging import Judged, Measures, by_kind, judged, measures, ways
@@ -35,7 +37,7 @@ Each measure is a mean over the questions that have an answer, from 0 to 1, with
 `misled`: of the questions that name misleading documents, those that found such a one first. `nothing`: of the
 questions without an answer, those that rightly found nothing.
 
-Exit codes: 0 done, 1 refused, 2 usage."""
+Exit codes: 0 done, 1 refused, 2 usage, 130 stopped."""
 
 _SHOWN = 10  # documents that are named
 _FOUND = 5
@@ -81,7 +83,12 @@ def main(arguments: list[str]) -> int:
     )
     options = made.parse_args(arguments)
     wanted = asked(options)
-    done, found = asyncio.run(_measured(wanted, _questions(wanted, options.questions)))
+    labelled = _questions(wanted, options.questions)
+    try:
+        done, found = asyncio.run(_measured(wanted, labelled))
+    except KeyboardInterrupt:
+        print("\nStopped; nothing is left behind.", file=sys.stderr)
+        return 130
     if options.json:
         print(msgspec.json.encode(done).decode())
         return 0
@@ -144,8 +151,11 @@ async def _index(wanted: Asked, model: Embedder | None) -> AsyncGenerator[IndexF
             await run_sync(file.close)
         return
     bar = ProgressBar(about="reading")
-    async with indexed(list(wanted.given.values()), model, bar) as made:
+    async with indexed(list(wanted.given.values()), told=bar) as made:
         bar.end()
+        if model is not None:
+            print(f"The passages are embedded by {model.name}; that takes longest.", file=sys.stderr)
+            await CatchingUp(made.file, model).catch_up()
         yield made.file
 
 
