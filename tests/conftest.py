@@ -14,7 +14,7 @@ sys.dont_write_bytecode = False
 # the weights are installed. Tests of search by meaning say what embeds.
 os.environ.setdefault("TOOLWARD_SEARCH_EMBEDDINGS", "none")
 
-# What programs keep where nobody says where: nothing of the person's who runs the tests, and nothing is left behind.
+# What programs keep where nobody says where: apart from what the person has who runs the tests, and not for long.
 # The search server's index is there, made once for all tests of a worker.
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="toolward-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.unit.search_articles import load
 from tests.unit.search_calls import ADA, call, ids
 from toolservers.search import writing_tools
 from toolservers.search.settings import BUNDLED
@@ -167,7 +166,9 @@ async def test_all_documents_are_listed_page_by_page() -> None:
         if not cursor:
             break
     assert listed == sorted(listed)
-    assert {article.id for article in load(BUNDLED)} <= set(listed)
+    pages = {path.relative_to(BUNDLED).with_suffix("").as_posix() for path in BUNDLED.rglob("*.md")}
+    assert pages <= set(listed)
+    assert len(pages) >= 60
     assert (await call("list_documents", source="added")).structured["documents"] == []
     refused = await call("list_documents", source="garden")
     assert refused.text == "There is no source 'garden'. There are: fernhill, added."
@@ -246,17 +247,6 @@ async def test_the_tool_list_is_short_enough_for_a_model() -> None:
     sent = sum(len(t.name + t.description) + len(msgspec.json.encode(t.input_schema)) for t in tools)
     assert sent / 4 < 1_500
     assert [tool.name for tool in (await server.list_tools(ADA)).tools] == reading
-
-
-def test_every_bundled_page_is_whole() -> None:
-    articles = load(BUNDLED)
-    assert len(articles) >= 60
-    outdated = {"superseded_by", "valid_until"}
-    for article in articles:
-        more = outdated if article.metadata.get("status") == "superseded" else set[str]()
-        assert set(article.metadata) - {"status"} == {"updated", "category"} | more, article.id
-        assert 150 <= len(article.text.split()) <= 400, article.id
-    assert len({article.title for article in articles}) == len(articles)
 
 
 @pytest.mark.usefixtures("knowledge")

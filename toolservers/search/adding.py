@@ -75,7 +75,7 @@ def _named(writer: Writer, text: NewText) -> str:
         name = text.id.removeprefix(_PREFIX)
         if not name or _UNFIT.search(name):
             raise ToolError(
-                f"{text.id[:80]!r} cannot be a document's id. Use words with `-` between them, as in team/holiday-rules."
+                f"{text.id[:80]!r} cannot be a document's id. Use words with `-` between them, as in team/holidays."
             )
         return name
     plain = _SLUG.sub("-", text.title.casefold()).strip("-_")[:_SLUG_LENGTH].rstrip("-_") or "document"
@@ -93,7 +93,7 @@ def _of_tool(writer: Writer, asked: str, collection: str) -> DocumentRow:
             return row
     if (row := writer.document(wanted)) is not None:
         raise ToolError(
-            f"{wanted} comes from a file and goes when that is deleted, or moved out of its folder. Nothing was deleted."
+            f"{wanted} comes from a file, and goes when that is deleted or moved away. Nothing was deleted."
         )
     near = closest(
         f"{_PREFIX}{wanted.removeprefix(_PREFIX)}",

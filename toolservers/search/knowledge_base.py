@@ -102,14 +102,12 @@ class KnowledgeBase:
 
     async def search(self, query: str, filters: Filters, limit: int, cursor: str) -> SearchResults:
         """Raises ToolError for a cursor of something else."""
-        reading = await self.upkeep.ready()
         found = await self._searching.search(Asked(query, filters, limit, cursor))
-        note = " ".join(filter(None, (reading, found.note)))
+        note = " ".join(filter(None, (self.upkeep.unready, found.note)))
         return SearchResults([_hit(one) for one in found.results], note, found.next_cursor)
 
     async def fetch(self, asked: str, start: int, end: int | None) -> Document:
         """`asked` is an id or address, perhaps with a range; `start` and `end` go before that. Raises ToolError."""
-        await self.upkeep.ready()
         reference = referred(asked, self.collection)
 
         def read(reader: Reader) -> Document:
@@ -138,7 +136,6 @@ class KnowledgeBase:
 
     async def list_documents(self, source: str | None, cursor: str, limit: int) -> Listing:
         """`source` as the status calls it. Raises ToolError for one that there is not."""
-        await self.upkeep.ready()
 
         def read(reader: Reader) -> Listing:
             name = None if source is None else self._source_named(source, reader)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -63,13 +63,16 @@ class Upkeep:
         async with _beside(self._run()):
             yield
 
-    async def ready(self) -> str:
-        """Waits for the first look through all sources, not beyond FIRST_WAIT; what is to be said where it has not
-        ended."""
+    async def ready(self) -> None:
+        """Waits for the first look through all sources, until FIRST_WAIT after the start."""
         if not self._looked.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._until - time.monotonic()):
                     await self._looked.wait()
+
+    @property
+    def unready(self) -> str:
+        """What is to be said to those who search before the first look has ended; empty after it."""
         if self._looked.is_set():
             return ""
         return "The documents are still being read: in a moment there may be more."
@@ -84,13 +87,13 @@ class Upkeep:
         """What is being done, as sentences."""
         if self.trouble:
             return f"Not kept up to date at the moment: {self.trouble}"
-        if self._following is None:
+        if not self._lock.held:
             holder = await run_sync(holder_of, self._file.path)
             doing = f" ({holder.doing})" if holder is not None and holder.doing else ""
             return f"Another process{doing} keeps it up to date."
         if not self._looked.is_set():
             return "The sources are being looked through; what has been read can be found already."
-        polling = self._following.watch.polling
+        polling = "" if self._following is None else self._following.watch.polling
         return f"Up to date; changes of files are followed.{f' {polling}' if polling else ''}"
 
     # --- as a listener
@@ -152,30 +155,28 @@ class Upkeep:
 
     async def _follow(self, ingestion: Ingestion) -> None:
         """The operator's folders, and those that tools have watched, which may change: also by other processes."""
-        await self._first_look(ingestion)
         watched = await self._read(Reader.watched)
         while True:
-            self._following = following = self._made(watched, ingestion)
-            async with _beside(following.run()) as work:
+            again, refused = self._sources.again(watched)
+            sources = [*self._sources.values(), *again.values()]
+            await self._look_through(ingestion, [one for one in sources if one.name not in self.followed])
+            self.followed = frozenset(source.name for source in sources)
+            self.unfollowed |= refused
+            self._following = Following(sources, ingestion, self)
+            async with _beside(self._following.run()) as work:
                 others = await self._others_than(watched, work)
             for name in watched.keys() - others.keys():
                 await ingestion.remove(name)
+                self.unfollowed.pop(name, None)
             watched = others
 
-    async def _first_look(self, ingestion: Ingestion) -> None:
-        """A watch takes a while until it stands, and begins with all sources anew."""
-        for source in self._sources.values():
+    async def _look_through(self, ingestion: Ingestion, sources: Sequence[Source]) -> None:
+        """Now: a watch takes a while until it stands, and then begins with all sources once more."""
+        for source in sources:
             try:
                 self.ingested(source, await ingested(ingestion, source))
             except ToolwardError as error:
                 self.failed(source, error)
-
-    def _made(self, watched: dict[str, str], ingestion: Ingestion) -> Following:
-        again, refused = self._sources.again(watched)
-        sources = [*self._sources.values(), *again.values()]
-        self.followed = frozenset(source.name for source in sources)
-        self.unfollowed = refused
-        return Following(sources, ingestion, self)
 
     async def _others_than(self, watched: dict[str, str], work: asyncio.Task[None]) -> dict[str, str]:
         """The folders that are to be watched, as soon as they are others. Raises what the work raises."""

@@ -94,8 +94,8 @@ class _Read(NamedTuple):
 async def check_citation(client: Client, citation: Citation, *, tool: str = "fetch") -> Checked:
     """`tool` is `fetch` by the name that the client's far end has for it: behind a gateway `search.fetch`.
 
-    Raises InvalidRequest for a citation without text or range, InvalidResult for answers that contradict themselves,
-    Conflict where the document changes meanwhile, and what `client.call` raises.
+    Raises InvalidRequest for a citation without text or range, InvalidResult for answers that contradict
+    themselves, Conflict where the document changes meanwhile, and what `client.call` raises.
     """
     if not citation.text or not 0 <= citation.start < citation.end:
         raise InvalidRequest(
