@@ -5,8 +5,8 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit race properties interop bench-doors bench-policy bench-catalog \
-	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-search-speed bench-crm bench-files bench-calculator \
+.PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
+	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -78,6 +78,9 @@ bench-calculator: install  ## how long a call of the calculator takes, answered 
 bench-files: install  ## our own hunks as edits of files, beside npm's server-filesystem (npm needed); 10 GB read at both ends
 	@$(BIN)/python -m benchmarks.files
 
+bench-search-quality: install weights  ## how well the search finds, by each of its ingredients; Cranfield, where TOOLWARD_CRANFIELD names its folder
+	@$(BIN)/python -m benchmarks.search.quality
+
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults
 
@@ -88,6 +91,9 @@ chaos-kit: install  ## kill two tool servers 200 times each in keyed calls, and 
 	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 2 --timeout 3600 -rP tests/integration/test_kills.py
 	@TOOLWARD_EVERY_STEP=1 TOOLWARD_MODEL_EXAMPLES=300 $(BIN)/pytest -n 2 --timeout 3600 \
 		tests/unit/test_files_kills.py tests/unit/test_files_model.py
+
+chaos-search: install  ## kill the ingestion of the search server 200 times in the midst of its writing
+	@TOOLWARD_KILLS=200 $(BIN)/pytest -n 0 --timeout 3600 -rP tests/integration/test_search_kills.py
 
 race: install  ## use the file tools for 20 s while another process exchanges folders and links under their hands
 	@TOOLWARD_RACE_SECONDS=10 $(BIN)/pytest -n 0 -rP tests/unit/test_files_race.py

@@ -25,7 +25,13 @@ _KEYED = ToolFacts(changes=True, keeps_keys=True)
 
 FACTS = {
     "calculator.*": _READS,
-    "search.*": _READS,
+    "search.search": _READS,
+    "search.fetch": _READS,
+    "search.list_documents": _READS,
+    "search.get_index_status": _READS,
+    "search.add_documents": _KEYED,
+    "search.delete_documents": _KEYED,
+    "search.watch_folder": _KEYED,
     "files.list_files": _READS,
     "files.read_file": _READS,
     "files.search_text": _READS,
@@ -53,7 +59,8 @@ nothing is said: then they change things and are repeated for nobody."""
 
 
 def builtin_settings(home: Path, *, free_ports: bool = False) -> Settings:
-    """The files server works in `workspace(home)`, the CRM's database is `home`/crm.db; the servers make both.
+    """The files server works in `workspace(home)`, the CRM's database is `home`/crm.db, the search server's index
+    `home`/search.db; the servers make them.
 
     With `free_ports` the servers get others than the usual ports, which may be taken: for a command that brings
     servers of its own.
@@ -62,8 +69,8 @@ def builtin_settings(home: Path, *, free_ports: bool = False) -> Settings:
     crm = {"TOOLWARD_CRM_DATABASE": str(home / "crm.db")}
     files = {"TOOLWARD_FILES_ROOT": str(workspace(home)), "TOOLWARD_FILES_STATE": str(home / "files-state")}
     backends: tuple[Spec, ...] = (
-        _on_stdio("search"),
-        _on_stdio("calculator"),
+        _on_stdio("search", {"TOOLWARD_SEARCH_INDEX": str(home / "search.db")}),
+        _on_stdio("calculator", {}),
         HttpSpec(
             name="crm",
             address=f"http://{at_crm}/mcp",
@@ -100,8 +107,8 @@ def _free(usual: Address) -> Address:
         return usual._replace(port=int(probe.getsockname()[1]))
 
 
-def _on_stdio(name: str) -> StdioSpec:
-    launch = Launch(_server(name))
+def _on_stdio(name: str, environment: dict[str, str]) -> StdioSpec:
+    launch = Launch(_server(name), environment)
     return StdioSpec(name=name, address=shlex.join(launch.command), launch=launch, on_behalf_of=True)
 
 

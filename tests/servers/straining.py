@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolservers.calculator.worker.messages import Operation
+from toolservers.workers.messages import Operation
 from toolward.errors import ToolError
 
 

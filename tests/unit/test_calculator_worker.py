@@ -6,22 +6,26 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from msgspec import structs
 
 from tests.servers.straining import Told
 from toolservers.calculator import limits
-from toolservers.calculator.worker.pool import Pool
+from toolservers.calculator.operations import WORK
+from toolservers.workers.pool import Pool
 from toolward.errors import Internal, Overloaded, ToolError, Unavailable
 
-TABLE = "tests.servers.straining"
+STRAINING = replace(WORK, table="tests.servers.straining")
 
 
 @asynccontextmanager
 async def straining(seconds: float = 20) -> AsyncGenerator[Pool]:
-    async with Pool(TABLE, seconds=seconds).running() as pool:
+    limits = structs.replace(WORK.limits, call_seconds=seconds)
+    async with Pool(replace(STRAINING, limits=limits)).running() as pool:
         yield pool
 
 
@@ -136,7 +140,7 @@ async def test_where_no_process_can_be_started_it_says_so(monkeypatch: pytest.Mo
 
 
 async def test_where_no_worker_gets_ready_it_says_so() -> None:
-    async with Pool("tests.servers.no_such_table").running() as pool:
+    async with Pool(replace(WORK, table="tests.servers.no_such_table")).running() as pool:
         with pytest.raises(Unavailable, match=r"it ended before it was ready: exit code 1"):
             await echo(pool)
 

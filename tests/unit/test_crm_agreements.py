@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
 
@@ -254,6 +254,7 @@ def test_a_closed_customers_subscription_rests(here: Connection) -> None:
         max_size=12,
     ),
 )
+@example("SUB-6001", [("upgrade", "", 0, 12), ("rhythm", "", 2, 6)])
 def test_each_history_of_a_subscription_keeps_its_rules(
     once: Connection, identity: str, wishes: list[tuple[str, str, int, int]]
 ) -> None:
@@ -286,7 +287,8 @@ def _keeps_its_rules(before: Subscription, now: Subscription, today: date) -> No
     assert (now.status == "paused") is (now.paused_until is not None)
     assert (now.status == "ended") is (now.next_on is None) is (now.ended_on is not None)
     assert (now.pending_on is not None) is bool(now.pending_plan or now.pending_rhythm_months)
-    assert now.pending_on is None or now.pending_on > today
+    # What is due already, and not carried out yet (nothing here runs what is due), may still be amended.
+    assert now.pending_on in (None, before.pending_on) or now.pending_on > today
     if now.status == "paused" and before.status == "active":
         assert now.kind == "refill_club"
         assert now.pauses_this_year == before.pauses_this_year + 1

@@ -43,8 +43,9 @@ def test_the_gateway_knows_of_its_servers_tools_what_the_built_in_configuration_
         for backend, one in config["backends"].items()
         for tool, facts in one["facts"].items()
     }
-    built_in = {name: facts for name, facts in FACTS.items() if name.startswith("crm.")}
-    assert {name: facts for name, facts in said.items() if name.startswith("crm.")} == built_in
+    ours = ("crm.", "search.")
+    built_in = {name: facts for name, facts in FACTS.items() if name.startswith(ours)}
+    assert {name: facts for name, facts in said.items() if name.startswith(ours)} == built_in
 
 
 def test_the_crms_bundle_tells_of_each_of_its_tools() -> None:

@@ -26,6 +26,8 @@ Call = tuple[str, dict[str, Any]]
 READS: list[Call] = [
     ("search.search", {"query": "damaged"}),
     ("search.fetch", {"id": "returns-policy"}),
+    ("search.list_documents", {}),
+    ("search.get_index_status", {}),
     ("calculator.calculate", {"expression": "1+1"}),
     ("files.list_files", {}),
     ("files.read_file", {"path": "a.md"}),

@@ -1,7 +1,9 @@
 """What the calculator's workers can do. The first is ready before the rest is loaded: pint alone takes most of a
 second."""
 
-from toolservers.calculator.worker.messages import Operation
+from toolservers.calculator import limits
+from toolservers.workers.messages import Operation
+from toolservers.workers.work import Limits, Work
 
 OPERATIONS = {
     "calculate": Operation(
@@ -19,3 +21,20 @@ OPERATIONS = {
         {"value": "1", "from_unit": "deg/s", "to_unit": "rad/s"},
     ),
 }
+
+WORK = Work(
+    name="the calculator",
+    table=__name__,
+    limits=Limits(
+        call_seconds=limits.CALL_SECONDS,
+        max_memory=limits.MAX_MEMORY,
+        max_message=limits.MAX_MESSAGE,
+        max_error=limits.MAX_ERROR,
+        at_once=limits.AT_ONCE,
+        workers=limits.WORKERS,
+        max_waiting=limits.MAX_WAITING,
+        start_seconds=limits.START_SECONDS,
+    ),
+    less="Ask for less at once: smaller numbers, fewer digits, or several calls.",
+    install="Install it: pip install 'toolward[calculator]'.",
+)

@@ -1,4 +1,4 @@
-"""The calculator's tools. What they answer is computed in processes of their own (`worker`), never here."""
+"""The calculator's tools. What they answer is computed in processes apart (`toolservers.workers`), never here."""
 
 from collections.abc import AsyncGenerator
 from typing import Annotated
@@ -6,9 +6,10 @@ from typing import Annotated
 from toolservers.calculator.calculation import Calculation
 from toolservers.calculator.dates.answer import DatesAnswer
 from toolservers.calculator.limits import DIGITS_SHOWN
+from toolservers.calculator.operations import WORK
 from toolservers.calculator.samples.answer import Analysis, Method
 from toolservers.calculator.units.answer import Conversion
-from toolservers.calculator.worker.pool import Pool
+from toolservers.workers.pool import Pool
 from toolward.kit import Context, ToolServer
 from toolward.kit.settings import NoSettings
 
@@ -26,7 +27,7 @@ Digits = Annotated[int, "significant digits of `decimal`, 1 to 1000"]
 
 @server.lifespan
 async def open_workers(_settings: NoSettings) -> AsyncGenerator[Pool, None]:
-    async with Pool("toolservers.calculator.operations").running() as pool:
+    async with Pool(WORK).running() as pool:
         yield pool
 
 

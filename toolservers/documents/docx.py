@@ -6,13 +6,11 @@ deletions and the codes of fields are not.
 """
 
 from toolservers.documents.archives import Archive, Target
-from toolservers.documents.composing import MAX_METADATA, one_line
+from toolservers.documents.composing import MAX_METADATA, iso_date, one_line
 from toolservers.documents.docx_body import Body
 from toolservers.documents.docx_styles import Styles, word_name
 from toolservers.documents.extracted import Extracted
 from toolservers.documents.unreadable import Unreadable
-
-MAX_BYTES = 100_000_000
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PROPERTIES = {
@@ -30,12 +28,6 @@ def extract(data: bytes, name: str) -> Extracted:
     """Raises Unreadable."""
     if data.startswith(_OLE):
         raise _old_or_encrypted(data)
-    if len(data) > MAX_BYTES:
-        raise Unreadable(
-            "too_large",
-            f"This document has {len(data):,} bytes, and at most {MAX_BYTES:,} are taken; split it, or take its "
-            "pictures out.",
-        )
     archive = Archive(data)
     main = _main_part(archive)
     folder = main.rpartition("/")[0]
@@ -68,12 +60,14 @@ def _extracted(archive: Archive, folder: str, body: Body, found: dict[str, str])
         left_out.append(f"Text that the document hides ({body.hidden:,} characters) is left out.")
     if aside.characters:
         left_out.append(f"Headers, footers and comments ({aside.characters:,} characters) are left out.")
-    title = found.pop("title", "") or (composer.headings[0].title if composer.headings else "")
+    for date in ("date", "updated"):
+        found[date] = iso_date(found.get(date, ""))
+    title = found.pop("title", "") or body.title
     return Extracted(
         text=text,
         format="docx",
         title=title,
-        metadata=found,
+        metadata={key: value for key, value in found.items() if value},
         pages=body.pages(),
         headings=tuple(composer.headings),
         left_out=tuple(left_out),

@@ -57,15 +57,18 @@ class Styles(Target):
 
     def level(self, key: str) -> int | None:
         """Of a style that is a heading, 1 for the highest. Their names are English in any language's Word."""
+        if self.is_title(key):
+            return 1
         for style in self._bases(key):
             kind, _, number = style.name.rpartition(" ")
-            if style.name == "title":
-                return 1
             if kind == "heading" and number.isdecimal():
                 return int(number)
             if style.level is not None:
                 return style.level
         return None
+
+    def is_title(self, key: str) -> bool:
+        return any(style.name == "title" for style in self._bases(key))
 
     def is_list(self, key: str) -> bool:
         return next((style.in_list for style in self._bases(key) if style.in_list is not None), False)

@@ -1,17 +1,16 @@
 """HTML as text: blocks as paragraphs, cells of a row side by side, headings known."""
 
-import codecs
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolservers.documents.composing import MAX_METADATA, Composer, clean, one_line
+from toolservers.documents.composing import MAX_METADATA, Composer, clean, iso_date, one_line
+from toolservers.documents.encodings import decoded
 from toolservers.documents.extracted import Extracted
 from toolservers.documents.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
-
-MAX_BYTES = 50_000_000
 
 _PARAGRAPHS = {
     *("address", "article", "aside", "blockquote", "body", "details", "dialog", "dl", "fieldset", "figure"),
@@ -31,7 +30,7 @@ _NO_DATA_TABLE = (
 )
 _HIDING = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _SPACES = re.compile(" {2,}")
-_BLANKS = re.compile("[ \t\r\n\f]+")
+_BLANKS = re.compile("[\t\r\n\f][ \t\r\n\f]*| [ \t\r\n\f]+")  # all but single blanks
 _META = {
     "author": "author",
     "description": "description",
@@ -47,13 +46,14 @@ _HEAD = 4096  # bytes in which the encoding must be said; the standard has 1024
 
 def extract(data: bytes, name: str) -> Extracted:
     """Raises Unreadable."""
-    if len(data) > MAX_BYTES:
-        raise Unreadable(
-            "too_large",
-            f"This HTML file has {len(data):,} bytes, and at most {MAX_BYTES:,} are taken; split it.",
-        )
-    text, encoding = _decoded(data)
-    return extract_text(text, name, encoding)
+    said = _CHARSET.search(data[:_HEAD])
+    found = decoded(data, said[1].decode() if said else "")
+    page = extract_text(found.text, name, found.encoding)
+    return replace(
+        page,
+        left_out=(*found.left_out, *page.left_out),
+        share=page.share * found.share,
+    )
 
 
 def extract_text(html: str, name: str, encoding: str = "") -> Extracted:
@@ -69,15 +69,15 @@ def extract_text(html: str, name: str, encoding: str = "") -> Extracted:
         page.read(tree.root)
     composer = page.composer
     text = composer.text()
-    if not text.strip() and not page.left_out:
-        raise Unreadable("no_text", "This HTML file has no text: nothing stands between its tags.")
+    if not text.strip():
+        raise Unreadable("no_text", " ".join(("This page has no text between its tags.", *page.left_out)))
     kept = len(text)
     lost = sum(page.lost.values())
     return Extracted(
         text=text,
         format="html",
-        title=page.title or (composer.headings[0].title if composer.headings else ""),
         encoding=encoding,
+        title=page.title,
         metadata=page.metadata,
         headings=tuple(composer.headings),
         left_out=page.left_out,
@@ -167,7 +167,7 @@ class _Page:
             self._preformatted += 1
         elif tag == "li":
             self._bullet = True
-        elif tag == "tr":
+        elif tag in ("tr", "caption"):
             self._flush()
             self._cells = 0
 
@@ -180,7 +180,7 @@ class _Page:
             self._flush()
             self._data_tables.pop()
             self.composer.apart(2)
-        elif tag == "tr":
+        elif tag in ("tr", "caption"):
             self._flush()
         elif tag in ("ul", "ol", "dl"):
             self._lists = max(0, self._lists - 1)
@@ -250,6 +250,8 @@ class _Page:
             said = attributes.get("name") or attributes.get("property") or attributes.get("http-equiv") or ""
             key = _META.get(said.lower())
             value = one_line(attributes.get("content") or "")[:MAX_METADATA]
+            if key in ("date", "updated"):
+                value = iso_date(value)
             if key and value:
                 self.metadata.setdefault(key, value)
 
@@ -262,28 +264,3 @@ def _has_data(table: "LexborNode") -> bool:
             return False
         part = part.next
     return True
-
-
-def _decoded(data: bytes) -> tuple[str, str]:
-    """The characters and how their encoding is called: by its mark, by what the page says, by what is valid."""
-    for mark, codec, called in (
-        (codecs.BOM_UTF8, "utf-8", "UTF-8"),
-        (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16 LE"),
-        (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16 BE"),
-    ):
-        if data.startswith(mark):
-            return data[len(mark) :].decode(codec, "replace"), called
-    try:
-        return data.decode(), "UTF-8"
-    except UnicodeDecodeError:
-        pass
-    said = _CHARSET.search(data[:_HEAD])
-    if said is not None:
-        try:
-            codec = codecs.lookup(said[1].decode()).name
-            # What calls itself Latin-1 on the web is windows-1252: the encoding standard says so.
-            codec = "cp1252" if codec in ("iso8859-1", "ascii") else codec
-            return data.decode(codec, "replace"), said[1].decode()
-        except (LookupError, UnicodeError):
-            pass
-    return data.decode("cp1252", "replace"), "windows-1252 (a guess)"

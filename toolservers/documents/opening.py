@@ -1,10 +1,11 @@
 """One way into every format: bytes and a name in, text with its offsets out, or the reason why not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import cast
 
+from toolservers.documents.dates import with_updated
 from toolservers.documents.extracted import Extracted
 from toolservers.documents.kinds import binary_kind, image_type
 from toolservers.documents.unreadable import Unreadable
@@ -37,7 +38,12 @@ FORMATS = (
     PLAIN,
     Format("markdown", "markdown", (".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd")),
     Format("csv", "tables", (".csv", ".tsv", ".tab")),
+    Format("html", "html", (".html", ".htm", ".xhtml"), (b"<!doctype html", b"<html"), apart=True),
+    Format("pdf", "pdf", (".pdf",), (b"%PDF-",), apart=True),
+    # All archives and all old Office documents come here: what is none of Word's is told what it is.
+    Format("docx", "docx", (".docx", ".docm", ".dotx"), (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), apart=True),
     Format("json", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
+    Format("email", "email", (".eml", ".mbox"), apart=True),
 )
 """In the order in which they are asked. What none of them claims is plain text, or is not read."""
 
@@ -67,11 +73,7 @@ def extract(data: bytes, name: str) -> Extracted:
 
     Raises Unreadable, and nothing else.
     """
-    if len(data) > LARGEST:
-        raise Unreadable(
-            "too_large",
-            f"It has {len(data):,} bytes; at most {LARGEST:,} are taken. Split it, or leave out what is not text.",
-        )
+    require_size(len(data))
     if not data.strip():
         raise Unreadable("no_text", "It is empty.")
     _refuse_pictures(data[:HEAD])
@@ -87,7 +89,16 @@ def extract(data: bytes, name: str) -> Extracted:
         raise Unreadable("too_dense", "Reading it takes more memory than there is.") from None
     if not found.text.strip():
         raise Unreadable("no_text", "It has no text.")
-    return found
+    return replace(found, metadata=with_updated(found.metadata))
+
+
+def require_size(size: int) -> None:
+    """Raises Unreadable."""
+    if size > LARGEST:
+        raise Unreadable(
+            "too_large",
+            f"It has {size:,} bytes; at most {LARGEST:,} are taken. Split it, or leave out what is not text.",
+        )
 
 
 def _refuse_pictures(head: bytes) -> None:

@@ -6,22 +6,22 @@ import time
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
-from toolservers.documents.composing import MAX_METADATA, Composer, clean, one_line
-from toolservers.documents.extracted import Extracted, Heading
-from toolservers.documents.pdf_headings import Piece, by_size, from_outline
+from toolservers.documents.composing import MAX_METADATA, Composer, clean, iso_date, one_line
+from toolservers.documents.extracted import Extracted
+from toolservers.documents.pdf_annotations import annotated_text
+from toolservers.documents.pdf_headings import Letters, from_outline
 from toolservers.documents.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from pypdf import PageObject, PdfReader
 
-MAX_BYTES = 100_000_000
 MAX_PAGES = 10_000
 MAX_SECONDS = 240.0
 """For the pages; those that come later are left out, and that is said. A page takes some 10 to 100 ms."""
 
 _METADATA = {"/Author": "author", "/Subject": "subject", "/Keywords": "keywords"}
 _DATES = {"/CreationDate": "date", "/ModDate": "updated"}
-_DATE = re.compile(r"D:(\d{4})(\d\d)?(\d\d)?")
+_DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)")
 _LIGATURES = {
     0xFB00: "ff",
     0xFB01: "fi",
@@ -39,6 +39,8 @@ class _Lost(NamedTuple):
     images: list[int]
     damaged: list[int]
     late: list[int]
+    fields: list[int]
+    """Pages that are there but for what lies over them."""
 
     @property
     def pages(self) -> set[int]:
@@ -53,18 +55,18 @@ class _Lost(NamedTuple):
                 f"was not read: the pages before took {MAX_SECONDS:g} s, which is the limit",
                 f"were not read: the pages before took {MAX_SECONDS:g} s, which is the limit",
             ),
+            *_sentence(
+                self.fields,
+                "has form fields or text boxes that are damaged and could not be read",
+                "have form fields or text boxes that are damaged and could not be read",
+            ),
         )
 
 
 def extract(data: bytes, name: str) -> Extracted:
     """Raises Unreadable."""
-    if len(data) > MAX_BYTES:
-        raise Unreadable(
-            "too_large",
-            f"This PDF has {len(data):,} bytes, and at most {MAX_BYTES:,} are taken; split it into parts.",
-        )
     reader, count = _opened(data)
-    composer, lost, pieces = Composer(), _Lost([], [], []), list[Piece]()
+    composer, lost, letters = Composer(), _Lost([], [], [], []), Letters()
     end = time.monotonic() + MAX_SECONDS
     for number in range(1, count + 1):
         composer.apart(2)
@@ -72,17 +74,17 @@ def extract(data: bytes, name: str) -> Extracted:
         if time.monotonic() > end:
             lost.late.append(number)
         else:
-            _read_page(reader, number, composer, lost, pieces)
+            _read_page(reader, number, composer, lost, letters)
     text = composer.text()
     if not text.strip():
         raise _without_text(lost)
     pages = composer.pages
-    headings = from_outline(reader, text, pages) or by_size(text, pieces)
+    headings = from_outline(reader, text, pages) or letters.headings(text)
     missing = len(lost.pages)
     return Extracted(
         text=text,
         format="pdf",
-        title=_title(reader) or _first(headings),
+        title=_property(reader, "/Title"),
         metadata=_metadata(reader),
         pages=pages,
         headings=headings,
@@ -124,12 +126,11 @@ def _opened(data: bytes) -> tuple["PdfReader", int]:
     return reader, count
 
 
-def _read_page(
-    reader: "PdfReader", number: int, composer: Composer, lost: _Lost, pieces: list[Piece]
-) -> None:
+def _read_page(reader: "PdfReader", number: int, composer: Composer, lost: _Lost, letters: Letters) -> None:
     try:
         page = reader.pages[number - 1]
-        text = clean(_page_text(page, composer, pieces).translate(_LIGATURES)).strip()
+        text = clean(_page_text(page, composer, letters).translate(_LIGATURES)).strip()
+        text = f"{text}\n{_annotated(page, number, lost)}".strip()
         shows = bool(text) or _shows_something(page)
     except (Unreadable, MemoryError):
         raise
@@ -142,12 +143,21 @@ def _read_page(
         lost.images.append(number)
 
 
-def _page_text(page: "PageObject", composer: Composer, pieces: list[Piece]) -> str:
+def _annotated(page: "PageObject", number: int, lost: _Lost) -> str:
+    try:
+        return annotated_text(page)
+    except MemoryError:
+        raise
+    except Exception:  # as above; what the page itself says is there
+        lost.fields.append(number)
+        return ""
+
+
+def _page_text(page: "PageObject", composer: Composer, letters: Letters) -> str:
     start = composer.length
 
     def saw(text: str, matrix: list[float], own: list[float], _font: object, size: float) -> None:
-        if text.strip():
-            pieces.append(Piece(text, round(abs(size * own[3] * matrix[3]), 1), start))
+        letters.saw(text, round(abs(size * own[3] * matrix[3]), 1), start)
 
     return page.extract_text(visitor_text=saw)
 
@@ -159,6 +169,10 @@ def _shows_something(page: "PageObject") -> bool:
 
 
 def _without_text(lost: _Lost) -> Unreadable:
+    if lost.late:
+        return Unreadable(
+            "too_slow", f"No page of this PDF could be read within {MAX_SECONDS:g} s; split it."
+        )
     if lost.damaged:
         return Unreadable("damaged", "No page of this PDF can be read; export or print it once more.")
     if lost.images:
@@ -177,16 +191,12 @@ def _encrypted() -> Unreadable:
     )
 
 
-def _title(reader: "PdfReader") -> str:
-    return _property(reader, "/Title")
-
-
 def _metadata(reader: "PdfReader") -> dict[str, str]:
     found = {called: _property(reader, key) for key, called in _METADATA.items()}
     for key, called in _DATES.items():
         date = _DATE.match(_property(reader, key))
         if date is not None:
-            found[called] = "-".join(part for part in date.groups() if part)
+            found[called] = iso_date("-".join(date.groups()))
     return {called: value for called, value in found.items() if value}
 
 
@@ -197,10 +207,6 @@ def _property(reader: "PdfReader", key: str) -> str:
         return "" if value is None else one_line(str(value))[:MAX_METADATA]
     except Exception:  # as above; the text is there
         return ""
-
-
-def _first(headings: tuple[Heading, ...]) -> str:
-    return headings[0].title if headings else ""
 
 
 def _sentence(numbers: list[int], one: str, several: str) -> tuple[str, ...]:

@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from toolservers.documents import opening
 from toolservers.documents.kinds import image_type
 from toolservers.files.paths.names import one_line
 from toolservers.files.paths.refusals import shown
 from toolservers.files.paths.roots import Roots
+from toolservers.files.text.documents import Document, is_document
 from toolservers.files.text.encodings import (
     HEAD,
     EndOfLine,
@@ -26,20 +29,66 @@ MAX_IMAGE = 5_000_000
 """Bytes of an image that is shown, which is what models take."""
 
 
-def read(roots: Roots, path: str, asked: Asked, cancelled: Callable[[], bool]) -> ToolResult:
+@dataclass(frozen=True)
+class Unopened:
+    """A document whose text is still to be got out of its bytes."""
+
+    data: bytes
+    etag: str
+    name: str
+    facts: tuple[str, ...]
+
+
+def read(roots: Roots, path: str, asked: Asked, cancelled: Callable[[], bool]) -> ToolResult | Unopened:
     """Blocking; `cancelled` stops the reading of a large file. Raises ToolError."""
+    if asked.page is not None and asked.line != 1:
+        raise ToolError(
+            "Give `page` or `line`, not both: lines are counted from the beginning of the document."
+        )
     root, inside = roots.place(path)
     with root.file(inside) as file:
         name = roots.shown(root, inside)
         before = os.fstat(file.descriptor)
         data = read_whole(file.descriptor)
-        head = os.pread(file.descriptor, 16, 0) if data is None else data[:16]
+        head = os.pread(file.descriptor, 64, 0) if data is None else data[:64]
+        if is_document(head, name):
+            return _unopened(file.descriptor, data, name)
+        if asked.page is not None:
+            raise ToolError(
+                f"{shown(name)} is no PDF and no Word document (DOCX), and has no pages; leave `page` out, and use "
+                "`line`."
+            )
         kind = image_type(head)
         if kind is not None and (data is None or b"\0" in data):  # a text may begin with the letters GIF89a
             return _image(data, kind, name)
         if data is not None:
             return _small(data, name, asked)
         return _large(file.descriptor, before, name, asked, cancelled)
+
+
+def document(found: Document, unopened: Unopened, asked: Asked) -> ToolResult:
+    """A window of a document's text. Raises ToolError."""
+    name = unopened.name
+    if asked.page is not None:
+        asked = Asked(found.line_of(asked.page, name), asked.count, asked.column)
+    shows = window(found.text, asked)
+    facts = [unopened.facts[0], f"text out of a {found.form}", *unopened.facts[1:]]
+    return _answer(shows, name, facts, [found.left_out])
+
+
+def _unopened(descriptor: int, data: bytes | None, name: str) -> Unopened:
+    facts = os.fstat(descriptor)
+    if data is not None:
+        etag = etag_of(data)
+        return Unopened(data, etag, name, (f"{len(data):,} bytes", f"etag {etag}"))
+    data = read_whole(descriptor, opening.LARGEST)
+    if data is None:
+        raise ToolError(
+            f"{shown(name)} has {facts.st_size:,} bytes; of PDF and Word documents at most {opening.LARGEST:,} are "
+            "read. Split it, or take its pictures out."
+        )
+    etag = weak_etag(facts)
+    return Unopened(data, etag, name, (f"{len(data):,} bytes", f"etag {etag} (weak: not of the bytes)"))
 
 
 def _small(data: bytes, name: str, asked: Asked) -> ToolResult:

@@ -9,6 +9,7 @@ from anyio import from_thread
 from anyio.to_thread import run_sync
 from pydantic import Field
 
+from toolservers.documents.extractor import Extractor
 from toolservers.files import reading, resources
 from toolservers.files.changes import Changed, Changes, Told
 from toolservers.files.editing import answering
@@ -21,6 +22,7 @@ from toolservers.files.keys import open_keys, state_folder
 from toolservers.files.paths.roots import Roots
 from toolservers.files.settings import Settings
 from toolservers.files.text import contents
+from toolservers.files.text.documents import Documents
 from toolservers.files.text.windows import Asked
 from toolservers.files.trust import marked
 from toolservers.files.waiting import in_worker
@@ -46,6 +48,7 @@ class Files:
 
     roots: Roots
     changes: Changes
+    documents: Documents
     settings: Settings
 
 
@@ -68,7 +71,8 @@ async def open_roots(settings: Settings) -> AsyncGenerator[Files, None]:
     try:
         changes = await run_sync(Changes, roots, state_folder(settings))
         try:
-            yield Files(roots, changes, settings)
+            async with Extractor.open() as extractor:
+                yield Files(roots, changes, Documents(extractor), settings)
         finally:
             await run_sync(changes.close)
     finally:
@@ -87,14 +91,19 @@ async def read_file(
     line: Annotated[int, "first line; -50: the last 50"] = 1,
     count: Annotated[int | None, Field(ge=1), "lines; null: as many as fit"] = None,
     column: Annotated[int, Field(ge=1), "first character in that line"] = 1,
+    page: Annotated[int | None, Field(ge=1), "of a PDF or DOCX: begin there, not at a line"] = None,
 ) -> ToolResult:
-    """Read lines of a text file, at most 20,000 characters, or see an image.
+    """Read lines of a text file, PDF or DOCX, at most 20,000 characters, or see an image.
 
     The text comes first, exactly as it is in the file; then one line in brackets with size, encoding, ends of
     lines, etag, which lines these are, and the `next` line (and column) where there is more.
     """
-    asked = Asked(line, count, column)
-    return await in_worker(lambda cancelled: reading.read(ctx.state.roots, path, asked, cancelled))
+    asked = Asked(line, count, column, page)
+    found = await in_worker(lambda cancelled: reading.read(ctx.state.roots, path, asked, cancelled))
+    if isinstance(found, ToolResult):
+        return found
+    document = await ctx.state.documents.read(found.data, found.etag, found.name)
+    return await in_worker(lambda _cancelled: reading.document(document, found, asked))
 
 
 @dataclass(frozen=True)

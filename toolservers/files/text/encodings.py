@@ -130,15 +130,15 @@ def etag_of_file(descriptor: int) -> str:
     return weak_etag(os.fstat(descriptor)) if data is None else etag_of(data)
 
 
-def read_whole(descriptor: int) -> bytes | None:
-    """All bytes of an opened file, by its descriptor; its position stays. None where it has more than MAX_FILE.
+def read_whole(descriptor: int, most: int = MAX_FILE) -> bytes | None:
+    """All bytes of an opened file, by its descriptor; its position stays. None where it has more than `most`.
     Raises OSError."""
     pieces: list[bytes] = []
     size = 0
-    if os.fstat(descriptor).st_size > MAX_FILE:
+    if os.fstat(descriptor).st_size > most:
         return None
-    while size <= MAX_FILE:  # it may grow
-        piece = os.pread(descriptor, min(1 << 20, MAX_FILE + 1 - size), size)
+    while size <= most:  # it may grow
+        piece = os.pread(descriptor, min(1 << 20, most + 1 - size), size)
         if not piece:
             return b"".join(pieces)
         pieces.append(piece)

@@ -16,11 +16,13 @@ _STRIDE = 65_536
 
 @dataclass(frozen=True)
 class Asked:
-    """`line` from 1, or below 0 from the end; `count` None for as many as fit; `column` from 1, in that line."""
+    """`line` from 1, or below 0 from the end; `count` None for as many as fit; `column` from 1, in that line;
+    `page` of a document, instead of `line`."""
 
     line: int = 1
     count: int | None = None
     column: int = 1
+    page: int | None = None
 
 
 class Position(NamedTuple):

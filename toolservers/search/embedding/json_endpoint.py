@@ -25,6 +25,7 @@ from toolward.outbound.token_server import is_safe
 MAX_REPLY = 32 * 1024 * 1024
 """Bytes: some hundreds of vectors of 4,096 numbers."""
 
+_FIRST_WAIT = 0.2  # seconds, doubled after each try
 _REFUSED = frozenset((400, 413, 422))
 _SAID = 200  # characters of a refusal that are repeated
 
@@ -72,7 +73,7 @@ class JsonEndpoint:
         """The reply's body. Raises TextsRefused, Unauthenticated, Unavailable, DeadlineExceeded, InvalidResult,
         Denied."""
         for attempt in range(1, patience.tries + 1):
-            wait = min(2.0 ** (attempt - 1) * random.uniform(0.25, 0.5), patience.longest_wait)  # noqa: S311
+            wait = min(_FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.5, 1), patience.longest_wait)  # noqa: S311
             try:
                 reply = await self._pool.request(
                     "POST", self._path, self._headers, body, timeout=patience.timeout, idempotent=True

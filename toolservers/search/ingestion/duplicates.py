@@ -15,6 +15,7 @@ from operator import eq
 from typing import NamedTuple
 from zlib import crc32
 
+from toolservers.search.ingestion.keeping import KeptVectors
 from toolservers.search.storage.records import ADDED, Likeness, NewDocument
 from toolservers.search.storage.scripts import spaced
 from toolservers.search.storage.writing import Writer
@@ -26,30 +27,38 @@ ALIKE = 0.9
 _BINS = 64
 _ROWS = 8  # bins in a band
 _EMPTY = 0xFFFFFFFF
+_MASK = 0xFFFFFFFFFFFFFFFF
 _FEWEST = 20  # runs of words; a shorter text is compared by its digest alone
-_COMPARED = 16  # documents of one band that are looked at
+_LONGEST = 1_000_000  # characters; so is a longer one, whose sketch would take too much memory
+_COMPARED = 64  # documents that are looked at
 _WORD = re.compile(r"\w+(?:[-._/]\w+)*")
+_NUMBER = re.compile(r"\d")
 _SKETCH = struct.Struct(f"<{_BINS}I")
 
 
 class Signature(NamedTuple):
     value: bytes
-    """8 bytes that stand for the numbers and identifiers in the text, then the sketch. Empty for a short text."""
+    """8 bytes that stand for the numbers and identifiers in the text, then the sketch. Empty for a text that is very short or very long."""
     bands: tuple[int, ...]
 
 
 def signature_of(text: str) -> Signature:
+    if len(text) > _LONGEST:
+        return Signature(b"", ())
     words = _WORD.findall(spaced(text).casefold())
-    runs = set(zip(words, words[1:], words[2:], strict=False))
+    codes = [crc32(word.encode()) for word in words]
+    runs = {(one * 3 ^ two) * 5 ^ three for one, two, three in zip(codes, codes[1:], codes[2:], strict=False)}
     if len(runs) < _FEWEST:
         return Signature(b"", ())
     bins = [_EMPTY] * _BINS
     for run in runs:
-        # The CRC is linear in its bits: the multiplication (by the golden ratio, as Knuth has it) mixes them.
-        mixed = (crc32(" ".join(run).encode()) * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        number, value = mixed >> 58, (mixed >> 24) & _EMPTY
-        bins[number] = min(bins[number], value)
-    numbers = sorted({word for word in words if any(map(str.isdigit, word))})
+        # By the golden ratio, as Knuth has it, and folded once: the CRC alone is linear in its bits.
+        mixed = run * 0x9E3779B97F4A7C15 & _MASK
+        mixed = (mixed ^ mixed >> 32) * 0x9E3779B97F4A7C15 & _MASK
+        number, value = mixed >> 58, mixed >> 24 & _EMPTY
+        if value < bins[number]:  # noqa: PLR1730 -- the call of min costs as much as all the rest
+            bins[number] = value
+    numbers = sorted(word for word in set(words) if _NUMBER.search(word))
     told = _digest("\n".join(numbers).encode())
     sketch = _SKETCH.pack(*_filled(bins))
     width = 4 * _ROWS
@@ -69,11 +78,25 @@ def placed(writer: Writer, document: NewDocument) -> int:
 
     Of documents with one text the first is the original. Of near ones it is that with the later date, so that what
     is out of date does not hide what replaced it; but a document that came by a tool never hides one of the
-    operator's. Raises Conflict where the id belongs to another file or source."""
+    operator's.
+
+    Passages that say what they said before, or what an exact duplicate's say, keep its vectors. Raises Conflict
+    where the id belongs to another file or source."""
     former = _former(writer, document)
+    kept: list[KeptVectors] = []
     if former is not None:
+        kept.append(KeptVectors(writer, former))
         writer.delete([former])
     twin = writer.same_text(hashlib.sha256(document.text.encode()).hexdigest())
+    if twin is not None:
+        kept.append(KeptVectors(writer, twin.key))
+    key = _put(writer, document, twin)
+    for vectors in kept:
+        vectors.give(writer, key)
+    return key
+
+
+def _put(writer: Writer, document: NewDocument, twin: Likeness | None) -> int:
     original = _near(writer, document) if twin is None else writer.likeness(twin.original)
     if original is None:
         return writer.put(document)
@@ -98,14 +121,13 @@ def _former(writer: Writer, document: NewDocument) -> int | None:
 def _near(writer: Writer, document: NewDocument) -> Likeness | None:
     """The original that the text is nearly the same as."""
     seen: set[int] = set()
-    for band in document.bands:
-        for found in writer.alike(band, _COMPARED):
-            if found.original in seen:
-                continue
-            seen.add(found.original)
-            original = found if found.original == found.key else writer.likeness(found.original)
-            if original is not None and are_alike(document.signature, original.signature):
-                return original
+    for found in writer.alike(document.bands, _COMPARED) if document.bands else ():
+        if found.original in seen:
+            continue
+        seen.add(found.original)
+        original = found if found.original == found.key else writer.likeness(found.original)
+        if original is not None and are_alike(document.signature, original.signature):
+            return original
     return None
 
 

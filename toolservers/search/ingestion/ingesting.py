@@ -23,7 +23,7 @@ from toolservers.search.ingestion.scanning import Folder, Scan
 from toolservers.search.storage.file import IndexFile
 from toolservers.search.storage.records import FileFacts, NewDocument, Problem
 from toolservers.search.storage.writing import Writer
-from toolward.errors import Conflict
+from toolward.errors import Conflict, ToolwardError
 
 Extract = Callable[[bytes, str], Awaitable[Extracted]]
 """(bytes, the file's path) to text. Raises Unreadable."""
@@ -34,8 +34,9 @@ LARGEST = 50_000_000
 AHEAD = 3
 """Files that are read and taken apart while the one before is written."""
 
-_BATCH = 64  # documents in one transaction
-_BATCH_CHARACTERS = 1_000_000
+_MOST = 64  # documents in one transaction
+_MOST_CHARACTERS = 1_000_000
+_PAUSE = 0.3  # seconds that a document waits for others at most
 _TICK_NS = 20_000_000  # how exact a file's time is: two changes within it may leave one
 _SECOND_NS = 1_000_000_000
 
@@ -65,6 +66,32 @@ class _Refused:
 
 
 _Outcome = _Same | _Moved | _New | _Refused
+
+
+class _Batch:
+    """What goes into one transaction: a few documents cost hardly more in one than one does."""
+
+    def __init__(self) -> None:
+        self._outcomes: list[_Outcome] = []
+        self._characters = 0
+        self._begun = 0.0
+
+    def add(self, outcome: _Outcome) -> None:
+        self._begun = self._begun if self._outcomes else time.monotonic()
+        self._outcomes.append(outcome)
+        self._characters += len(outcome.document.text) if isinstance(outcome, _New) else 0
+
+    def is_due(self) -> bool:
+        return (
+            len(self._outcomes) >= _MOST
+            or self._characters >= _MOST_CHARACTERS
+            or (bool(self._outcomes) and time.monotonic() - self._begun >= _PAUSE)
+        )
+
+    def taken(self) -> list[_Outcome]:
+        """What is in it; it is empty then."""
+        taken, self._outcomes, self._characters = self._outcomes, [], 0
+        return taken
 
 
 class Ingestion:
@@ -111,21 +138,26 @@ class Ingestion:
 
     async def _work(self, run: "_Run", scan: Scan, again: bool, told: Told | None) -> None:
         files, size, of_bytes = 0, 0, sum(scan.files[path].size for path in run.plan.todo)
-        batch: list[_Outcome] = []
-        async with aclosing(self._outcomes(run, scan, again)) as outcomes:
-            async for path, outcome, is_last in outcomes:
-                batch.append(outcome)
-                if is_last or _is_full(batch):
-                    await run_sync(run.write, batch)
-                    batch = []
-                files, size = files + 1, size + scan.files[path].size
-                if told is not None:
-                    told(Progress(path, files, len(run.plan.todo), size, of_bytes))
+        batch = _Batch()
+        try:
+            async with aclosing(self._outcomes(run, scan, again)) as outcomes:
+                async for path, outcome in outcomes:
+                    if outcome is not None:
+                        batch.add(outcome)
+                        files, size = files + 1, size + scan.files[path].size
+                        if told is not None:
+                            told(Progress(path, files, len(run.plan.todo), size, of_bytes))
+                    if outcome is None or batch.is_due():
+                        await run_sync(run.write, batch.taken())
+        except ToolwardError:
+            await run_sync(run.write, batch.taken())  # none where it was the writing that failed
+            raise
+        await run_sync(run.write, batch.taken())
 
     async def _outcomes(
         self, run: "_Run", scan: Scan, again: bool
-    ) -> AsyncGenerator[tuple[str, _Outcome, bool]]:
-        """(path, outcome, whether no other one is ready), in the order of the plan; some are made ahead."""
+    ) -> AsyncGenerator[tuple[str, _Outcome | None]]:
+        """In the order of the plan; some are made ahead. None: the next one takes its time."""
         waiting: deque[tuple[str, asyncio.Task[_Outcome]]] = deque()
         rest = iter(run.plan.todo)
         try:
@@ -138,9 +170,12 @@ class Ingestion:
                 if not waiting:
                     return
                 path, task = waiting[0]
+                await asyncio.wait({task}, timeout=_PAUSE)
+                if not task.done():
+                    yield path, None
                 outcome = await task
                 waiting.popleft()
-                yield path, outcome, not (waiting and waiting[0][1].done())
+                yield path, outcome
         finally:
             for _, task in waiting:
                 task.cancel()
@@ -192,9 +227,9 @@ class _Run:
 
     def forget(self, paths: Sequence[str]) -> None:
         """Files that are gone."""
-        for at in range(0, len(paths), _BATCH):
+        for at in range(0, len(paths), _MOST):
             with self._index.writing() as writer:
-                for path in paths[at : at + _BATCH]:
+                for path in paths[at : at + _MOST]:
                     self._drop(writer, path)
 
     def finish(self) -> None:
@@ -208,6 +243,8 @@ class _Run:
                     writer.put_problem(problem)
 
     def write(self, outcomes: Sequence[_Outcome]) -> None:
+        if not outcomes:
+            return
         with self._index.writing() as writer:
             for outcome in outcomes:
                 self._write_one(writer, outcome)
@@ -280,17 +317,12 @@ class _Run:
         self.counts.removed += 1
 
 
-def _is_full(batch: Sequence[_Outcome]) -> bool:
-    characters = sum(len(outcome.document.text) for outcome in batch if isinstance(outcome, _New))
-    return len(batch) >= _BATCH or characters >= _BATCH_CHARACTERS
-
-
 def _remove(index: IndexFile, source: str) -> int:
     with index.reading() as reader:
         keys = [row.key for row in reader.documents(source=source)]
-    for at in range(0, len(keys), _BATCH):
+    for at in range(0, len(keys), _MOST):
         with index.writing() as writer:
-            writer.delete(keys[at : at + _BATCH])
+            writer.delete(keys[at : at + _MOST])
     with index.writing() as writer:
         for problem in writer.problems(source):
             writer.forget_problem(source, problem.path)

@@ -11,7 +11,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +33,6 @@ MAX_PATH = 1_024
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC  # a pipe is not waited for
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # the last two: something else has the name by now
-
 
 _NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, what turns the direction of writing, bytes that are not UTF-8."""
@@ -110,6 +109,13 @@ class Folder:
                 self._scan_path(scan, path)
         return scan
 
+    def folders(self) -> list[str]:
+        """The paths of all folders that a scan looks into, `""` first. Those that cannot be opened are left out."""
+        found: list[str] = []
+        with suppress(OSError), self._opened("", _FOLDER) as descriptor:
+            self._list_folders(found, descriptor, "", 0)
+        return found
+
     def read(self, path: str, limit: int) -> tuple[bytes, FileFacts]:
         """A file's bytes, and what it was before they were read: one that changes meanwhile will look changed at
         the next scan. `limit` is in bytes. Raises Unreadable: `gone`, `denied`, `too_large`."""
@@ -130,8 +136,11 @@ class Folder:
 
     def _scan_path(self, scan: Scan, path: str) -> None:
         if not path:
-            with self._opened("", _FOLDER) as descriptor:
-                self._scan_folder(scan, descriptor, "", 0)
+            try:
+                with self._opened("", _FOLDER) as descriptor:
+                    self._scan_folder(scan, descriptor, "", 0)
+            except OSError as error:
+                self._unseen(scan, "", error)
             return
         if not self.source.enters(path):
             scan.skipped["hidden or excluded"] += 1
@@ -159,8 +168,13 @@ class Folder:
             if not self.source.passes(below):
                 scan.skipped["hidden or excluded"] += 1
                 continue
-            with suppress(FileNotFoundError):  # deleted a moment ago
+            try:
                 status = os.stat(entry.name, dir_fd=descriptor, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _MISSING:  # else it was deleted a moment ago
+                    self._unseen(scan, path, error)
+                    return
+            else:
                 self._add(scan, descriptor, entry.name, below, status, depth + 1)
 
     def _add(
@@ -196,10 +210,20 @@ class Folder:
             if error.errno not in _MISSING:
                 self._unseen(scan, path, error)
             return
-        try:
+        with _closing(below):
             self._scan_folder(scan, below, path, depth)
-        finally:
-            os.close(below)
+
+    def _list_folders(self, found: list[str], descriptor: int, path: str, depth: int) -> None:
+        found.append(path)
+        with os.scandir(descriptor) as entries:
+            names = [
+                entry.name for entry in islice(entries, MAX_NAMES) if entry.is_dir(follow_symlinks=False)
+            ]
+        for name in names:
+            below = f"{path}/{name}" if path else name
+            if depth + 1 < MAX_DEPTH and self.source.passes(below):
+                with suppress(OSError), _closing(os.open(name, _FOLDER, dir_fd=descriptor)) as opened:
+                    self._list_folders(found, opened, below, depth + 1)
 
     def _unseen(self, scan: Scan, path: str, error: OSError) -> None:
         why = "denied" if error.errno in (errno.EACCES, errno.EPERM) else "unreadable"
@@ -211,14 +235,9 @@ class Folder:
         message += " What it had in the index stays there; what is new in it is not found."
         scan.problems.append(Problem(self.source.name, shown, 0, 0, why, message))
 
-    @contextmanager
-    def _opened(self, path: str, flags: int) -> Generator[int]:
+    def _opened(self, path: str, flags: int) -> AbstractContextManager[int]:
         """Of a path from the folder. Raises OSError."""
-        descriptor = _walked(self._descriptor, path.split("/") if path else [], flags)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
+        return _closing(_walked(self._descriptor, path.split("/") if path else [], flags))
 
 
 def changed(scan: Scan, known: Mapping[str, FileFacts]) -> list[str]:
@@ -230,13 +249,18 @@ def changed(scan: Scan, known: Mapping[str, FileFacts]) -> list[str]:
     ]
 
 
-def _beneath(top: Path, folder: Path) -> int:
-    """Raises OSError, and ValueError where it does not lie there."""
-    descriptor = os.open(top, _FOLDER & ~os.O_NOFOLLOW)
+@contextmanager
+def _closing(descriptor: int) -> Generator[int]:
     try:
-        return _walked(descriptor, folder.relative_to(top).parts, _FOLDER)
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _beneath(top: Path, folder: Path) -> int:
+    """Raises OSError, and ValueError where it does not lie there."""
+    with _closing(os.open(top, _FOLDER & ~os.O_NOFOLLOW)) as descriptor:
+        return _walked(descriptor, folder.relative_to(top).parts, _FOLDER)
 
 
 def _walked(folder: int, names: Sequence[str], flags: int) -> int:

@@ -27,6 +27,10 @@ class Reader:
         """Another number means that something was added, changed or deleted."""
         return self.connection.execute("SELECT value FROM facts WHERE name = 'generation'").get
 
+    def fact(self, name: str) -> Any:
+        """None where nobody has put one of that name."""
+        return self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).get
+
     def document(self, identifier: str) -> DocumentRow | None:
         return next(self._documents("WHERE d.id = ?", (identifier,)), None)
 
@@ -47,6 +51,14 @@ class Reader:
 
     def ids(self) -> list[str]:
         return [row[0] for row in self.connection.execute("SELECT id FROM documents ORDER BY id")]
+
+    def ids_around(self, identifier: str, count: int) -> list[str]:
+        """At most `count` ids before where this one would stand, and as many behind, without its own."""
+        before = "SELECT id FROM documents WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
+        behind = "SELECT id FROM documents WHERE id > ?1 ORDER BY id LIMIT ?2"
+        return [
+            row[0] for sql in (before, behind) for row in self.connection.execute(sql, (identifier, count))
+        ]
 
     def files(self, source: str) -> dict[str, tuple[int, FileFacts]]:
         """The indexed files of a source by path: each with its document's key."""
@@ -75,11 +87,12 @@ class Reader:
         rows = self.connection.execute(f"{_LIKENESS} WHERE key = ?", (key,))
         return next((Likeness(*row) for row in rows), None)
 
-    def alike(self, band: int, limit: int) -> list[Likeness]:
-        """Documents that have this band, the oldest first."""
+    def alike(self, bands: Sequence[int], limit: int) -> list[Likeness]:
+        """Documents that have one of these bands; `limit` of them, whichever."""
         rows = self.connection.execute(
-            f"{_LIKENESS} WHERE key IN (SELECT document FROM bands WHERE value = ? ORDER BY document LIMIT ?)",  # noqa: S608 -- our own words
-            (band, limit),
+            f"{_LIKENESS} WHERE key IN "  # noqa: S608 -- our own words
+            "(SELECT document FROM bands WHERE value IN (SELECT value FROM json_each(?)) LIMIT ?)",
+            (json.dumps(bands), limit),
         )
         return [Likeness(*row) for row in rows]
 
@@ -146,6 +159,14 @@ class Reader:
         ).get
         return dict(zip(("documents", "passages", "characters", "problems"), row, strict=True))
 
+    def by_source(self) -> dict[str, tuple[int, int]]:
+        """How many documents and how many problems each source has."""
+        rows = self.connection.execute(
+            "SELECT source, sum(document), sum(NOT document) FROM (SELECT source, 1 AS document FROM documents "
+            "UNION ALL SELECT source, 0 FROM problems) GROUP BY source"
+        )
+        return {source: (documents, problems) for source, documents, problems in rows}
+
     def watched(self) -> dict[str, str]:
         """Folders by the names of their sources."""
         return dict(self.connection.execute("SELECT name, folder FROM watched ORDER BY name"))
@@ -186,6 +207,15 @@ class Reader:
                 "SELECT passage, vector FROM vectors WHERE model = ? AND passage IN", passages, model
             )
         )
+
+    def vectors_of(self, document: int) -> list[tuple[int, int, bytes, bytes]]:
+        """(model, passage, vector, bits) of all passages of a document, by the models that are in use."""
+        return self.connection.execute(
+            "SELECT model, passage, vector, code FROM vectors JOIN codes USING (model, passage) "
+            "WHERE passage IN (SELECT key FROM passages WHERE document = ?) "
+            "AND model IN (SELECT key FROM models WHERE state <> 'old')",
+            (document,),
+        ).fetchall()
 
     def _documents(self, rest: str, values: Sequence[Any]) -> Iterator[DocumentRow]:
         for row in self.connection.execute(_DOCUMENT + rest, values):

@@ -12,7 +12,7 @@ PART = 16_384
 
 TABLES = """
 CREATE TABLE documents (
-    key INTEGER PRIMARY KEY,
+    key INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice: what refers to one that is gone finds nothing
     id TEXT NOT NULL UNIQUE,
     source TEXT NOT NULL,
     path TEXT,                      -- of its file, relative to the source; NULL where it has none
@@ -46,7 +46,7 @@ CREATE TABLE texts (
 ) WITHOUT ROWID;
 
 CREATE TABLE passages (
-    key INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice: what refers to one that is gone finds nothing
+    key INTEGER PRIMARY KEY AUTOINCREMENT,   -- likewise
     document INTEGER NOT NULL REFERENCES documents (key) ON DELETE CASCADE,
     number INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
     page INTEGER, heading TEXT NOT NULL

@@ -28,7 +28,19 @@ _DROP_CODES = (
 
 
 class Writer(Reader):
-    """It reads what it has written."""
+    """It reads what it has written, but for the words of passages, which go in at the end, all at once: FTS5 writes
+    out what it has gathered whenever another statement comes between."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self._words: list[tuple[int, str, str, str]] = []
+
+    def finish(self) -> None:
+        """Before the transaction ends."""
+        self.connection.executemany(
+            "INSERT INTO words (rowid, title, heading, body) VALUES (?, ?, ?, ?)", self._words
+        )
+        self._words.clear()
 
     def put(self, document: NewDocument, duplicate_of: int | None = None) -> int:
         """In the place of the document of the same file or id; gives its key. Raises Conflict where the id belongs
@@ -62,6 +74,7 @@ class Writer(Reader):
     def delete(self, keys: Iterable[int]) -> None:
         """Documents, with all that hangs on them. Keys that are not there are passed over. Where others are
         duplicates of one, the newest of those takes its place."""
+        self.finish()
         for key in keys:
             self._pass_on(key)
             self.connection.execute(
@@ -101,10 +114,14 @@ class Writer(Reader):
         if row is None or row.title == title:
             return
         self.connection.execute("UPDATE documents SET title = ? WHERE key = ?", (title, key))
+        self.finish()
         text = self.text(key)
-        for passage in self.passages_of(key):
-            self.connection.execute("DELETE FROM words WHERE rowid = ?", (passage.key,))
-            self._put_words(passage.key, title, passage.heading, text[passage.start : passage.end])
+        passages = self.passages_of(key)
+        self.connection.executemany("DELETE FROM words WHERE rowid = ?", [(one.key,) for one in passages])
+        self._words = [
+            (one.key, spaced(title), spaced(one.heading), spaced(text[one.start : one.end]))
+            for one in passages
+        ]
         self._changed()
 
     def put_problem(self, problem: Problem) -> None:
@@ -115,6 +132,17 @@ class Writer(Reader):
 
     def forget_problem(self, source: str, path: str) -> None:
         self.connection.execute("DELETE FROM problems WHERE source = ? AND path = ?", (source, path))
+
+    def readdress(self, source: str, host: str) -> None:
+        """The addresses of a source's documents begin with `kb://HOST/` from now on."""
+        self.connection.execute(
+            "UPDATE documents SET url = ?1 || substr(url, 6 + instr(substr(url, 6), '/')) "
+            "WHERE source = ?2 AND substr(url, 1, length(?1)) <> ?1",
+            (f"kb://{host}/", source),
+        )
+
+    def put_fact(self, name: str, value: Any) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def watch(self, name: str, folder: str) -> None:
         self.connection.execute("INSERT OR REPLACE INTO watched VALUES (?, ?)", (name, folder))
@@ -144,6 +172,7 @@ class Writer(Reader):
 
     def put_vectors(self, model: int, vectors: Iterable[tuple[int, bytes, bytes]]) -> None:
         """(passage, float16 vector, its signs as bits) each. Passages that are gone by now are passed over."""
+        serving = self.serving()
         for passage, vector, code in vectors:
             if self.connection.execute("SELECT 1 FROM passages WHERE key = ?", (passage,)).get is None:
                 continue
@@ -151,7 +180,8 @@ class Writer(Reader):
             self.connection.execute(
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", (model, passage, vector)
             )
-        self._changed()
+        if serving is not None and serving.key == model:  # nothing is found by a model that is being built
+            self._changed()
 
     def serve_model(self, model: int) -> None:
         """The model is complete: from now on questions are compared with its vectors alone."""
@@ -175,20 +205,22 @@ class Writer(Reader):
     # --- inside ---------------------------------------------------------------------------------------
 
     def _put_passages(self, key: int, document: NewDocument) -> None:
-        for passage in document.passages:
-            rowid = self.connection.execute(
-                "INSERT INTO passages (document, number, start, end, page, heading) VALUES (?, ?, ?, ?, ?, ?) "
-                "RETURNING key",
-                (key, passage.number, passage.start, passage.end, passage.page, passage.heading),
-            ).get
-            body = document.text[passage.start : passage.end]
-            self._put_words(rowid, document.title, passage.heading, body)
-
-    def _put_words(self, passage: int, title: str, heading: str, body: str) -> None:
-        self.connection.execute(
-            "INSERT INTO words (rowid, title, heading, body) VALUES (?, ?, ?, ?)",
-            (passage, spaced(title), spaced(heading), spaced(body)),
+        first = (
+            self.connection.execute("SELECT seq + 1 FROM sqlite_sequence WHERE name = 'passages'").get or 1
         )
+        self.connection.executemany(
+            "INSERT INTO passages (key, document, number, start, end, page, heading) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (first + at, key, passage.number, passage.start, passage.end, passage.page, passage.heading)
+                for at, passage in enumerate(document.passages)
+            ],
+        )
+        title = spaced(document.title)
+        self._words += [
+            (first + at, title, spaced(passage.heading), spaced(document.text[passage.start : passage.end]))
+            for at, passage in enumerate(document.passages)
+        ]
 
     def _pass_on(self, key: int) -> None:
         heir = self.connection.execute(

@@ -1,4 +1,5 @@
-"""What the server and a worker process say to each other: JSON with its length before it, over pipes."""
+"""What the server and a worker process say to each other: JSON with its length before it, over pipes. A request may
+have bytes behind it."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -12,6 +13,8 @@ HEADER = 4
 class Request(msgspec.Struct, frozen=True):
     operation: str
     arguments: dict[str, Any]
+    attached: int | None = None
+    """How many bytes follow, which the operation gets as `data`."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -29,7 +32,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     function: str
     """`package.module:function`, imported in the worker alone."""
-    sample: dict[str, Any]
+    sample: dict[str, Any] | None = None
     """Arguments of a call that is made once while the worker gets ready, so that no caller's is the first."""
 
     def load(self) -> Callable[..., Any]:

@@ -1,7 +1,7 @@
-"""What a worker process runs: `python -I -m toolservers.calculator.worker.program OPERATIONS SERVER`.
+"""What a worker process runs: `python -I -m toolservers.workers.program OPERATIONS SERVER LIMITS`.
 
-Started by `toolservers.calculator.worker.process` alone, with the module of its table of operations and the
-server's process id. It answers one request after another from standard input, and ends with its server.
+Started by `toolservers.workers.process` alone, with the module of its table of operations, the server's process id
+and the limits as JSON. It answers one request after another from standard input, and ends with its server.
 """
 
 import gc
@@ -15,8 +15,8 @@ from importlib import import_module
 
 import msgspec
 
-from toolservers.calculator import limits
-from toolservers.calculator.worker.messages import HEADER, Operation, Reply, Request, framed
+from toolservers.workers.messages import HEADER, Operation, Reply, Request, framed
+from toolservers.workers.work import Limits
 from toolward.errors import ToolError
 
 _SET_PDEATHSIG = 1
@@ -24,8 +24,11 @@ _EXIT_MEMORY = 3
 
 
 class Worker:
-    def __init__(self, operations: Mapping[str, Operation], requests: int, replies: int) -> None:
+    def __init__(
+        self, operations: Mapping[str, Operation], limits: Limits, requests: int, replies: int
+    ) -> None:
         self._operations = operations
+        self._limits = limits
         self._requests = requests
         self._replies = replies
         self._saying = threading.Lock()
@@ -38,7 +41,7 @@ class Worker:
         threading.Thread(target=self._load_rest, args=(rest,), daemon=True).start()
         while (request := self._next()) is not None:
             # Should the server not be there to stop this: it ends by itself. `timeout` sends SIGALRM.
-            signal.setitimer(signal.ITIMER_REAL, 2 * limits.CALL_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, 2 * self._limits.call_seconds)
             reply = self._answer(request)
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._say(reply)
@@ -56,7 +59,9 @@ class Worker:
     def _load(self, name: str) -> None:
         operation = self._operations[name]
         try:
-            operation.load()(**operation.sample)
+            function = operation.load()
+            if operation.sample is not None:
+                function(**operation.sample)
         except Exception as error:  # each call of it will say what is wrong
             print(f"{name} is not loaded: {error}", file=sys.stderr)
         self._say(Reply("loaded", name))
@@ -77,7 +82,10 @@ class Worker:
 
     def _answer(self, request: Request) -> Reply:
         try:
-            result = self._operations[request.operation].load()(**request.arguments)
+            arguments = request.arguments
+            if request.attached is not None:
+                arguments |= {"data": self._read(request.attached)}
+            result = self._operations[request.operation].load()(**arguments)
             encoded = msgspec.json.encode(result)
         except ToolError as error:
             return Reply("refused", text=str(error))
@@ -86,8 +94,8 @@ class Worker:
         except ImportError as error:
             return Reply("unavailable", text=f"a package is missing: {error.name}")
         except Exception:  # a bug: for the server's log
-            return Reply("bug", text=traceback.format_exc(limit=-20)[-limits.MAX_ERROR :])
-        if len(encoded) > limits.MAX_MESSAGE - limits.MAX_ERROR:
+            return Reply("bug", text=traceback.format_exc(limit=-20)[-self._limits.max_error :])
+        if len(encoded) > self._limits.max_message - self._limits.max_error:
             return Reply(
                 "refused", text=f"The result has {len(encoded):,} bytes, which is too long to be sent."
             )
@@ -100,12 +108,12 @@ class Worker:
                 data = data[os.write(self._replies, data) :]
 
 
-def _bounded() -> None:
+def _bounded(most_memory: int) -> None:
     """No memory beyond the limit, no core dumps. macOS takes the limit on addresses and does not keep it: there
     the deadline alone bounds memory."""
     import resource
 
-    for kind, most in ((resource.RLIMIT_AS, limits.MAX_MEMORY), (resource.RLIMIT_CORE, 0)):
+    for kind, most in ((resource.RLIMIT_AS, most_memory), (resource.RLIMIT_CORE, 0)):
         try:
             resource.setrlimit(kind, (most, most))
         except (ValueError, OSError):
@@ -124,15 +132,16 @@ def _end_with(server: int) -> None:
 
 
 def main() -> int:
-    table, server = sys.argv[1:]
+    table, server, said = sys.argv[1:]
+    limits = msgspec.json.decode(said, type=Limits)
     _end_with(int(server))
-    _bounded()
+    _bounded(limits.max_memory)
     requests, replies = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what anything prints goes to the server's log, not between the replies
     operations: Mapping[str, Operation] = import_module(table).OPERATIONS
     try:
-        return Worker(operations, requests, replies).serve()
+        return Worker(operations, limits, requests, replies).serve()
     except BrokenPipeError:  # the server has ended
         return 0
 

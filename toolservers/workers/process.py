@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from toolservers.calculator import limits
-from toolservers.calculator.worker.messages import HEADER, Reply, Request, framed
+from toolservers.workers.messages import HEADER, Reply, Request, framed
+from toolservers.workers.work import Work
 
 log = logging.getLogger(__name__)
 
-_PROGRAM = "toolservers.calculator.worker.program"
+_PROGRAM = "toolservers.workers.program"
 _KEPT_ENVIRONMENT = (
     "LD_LIBRARY_PATH",
     "DYLD_LIBRARY_PATH",
@@ -39,9 +39,10 @@ class Ended(Exception):
 class WorkerProcess:
     """Answers one request at a time, and can be killed at any moment."""
 
-    def __init__(self, process: Process, changed: Callable[[], None]) -> None:
+    def __init__(self, process: Process, work: Work, changed: Callable[[], None]) -> None:
         """`changed` is called when an operation is loaded and when the process has ended."""
         self._process = process
+        self._work = work
         self._changed = changed
         self._answer: asyncio.Future[Reply] | None = None
         self._last_words = b""
@@ -53,13 +54,14 @@ class WorkerProcess:
         self._ended: Ended | None = None
         self._is_warm = False
         self._turn = asyncio.Event()
-        self._watching = asyncio.create_task(self._watch(), name=f"calculator's worker {process.pid}")
+        self._watching = asyncio.create_task(self._watch(), name=f"{work.name}'s worker {process.pid}")
 
     @classmethod
-    async def start(cls, table: str, changed: Callable[[], None]) -> "WorkerProcess":
-        """`table` is the module of its OPERATIONS. Raises OSError where no process can be started."""
+    async def start(cls, work: Work, changed: Callable[[], None]) -> "WorkerProcess":
+        """Raises OSError where no process can be started."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-X", "utf8", "-m", _PROGRAM, table, str(os.getpid())),
+            *(sys.executable, "-I", "-X", "utf8", "-m", _PROGRAM, work.table, str(os.getpid())),
+            msgspec.json.encode(work.limits).decode(),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -67,20 +69,23 @@ class WorkerProcess:
             cwd="/",
             start_new_session=True,  # a Ctrl-C at the terminal is the server's to handle
         )
-        return cls(process, changed)
+        return cls(process, work, changed)
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    async def call(self, request: bytes) -> Reply:
-        """`request` is a framed Request. Who gives up waiting for this must `kill`. Raises Ended."""
+    async def call(self, request: bytes, attached: bytes | None = None) -> Reply:
+        """`request` is a framed Request, which says how many bytes are `attached`. Who gives up waiting for this
+        must `kill`. Raises Ended."""
         if self._ended is not None:
             raise self._ended
         self.asked = True
         self._answer = asyncio.get_running_loop().create_future()
         assert self._process.stdin is not None  # noqa: S101 -- says to the type checker what `start` does
         self._process.stdin.write(request)
+        if attached:
+            self._process.stdin.write(attached)
         try:
             return await self._answer
         finally:
@@ -113,7 +118,7 @@ class WorkerProcess:
         except (asyncio.IncompleteReadError, OSError):
             pass
         except (ValueError, msgspec.MsgspecError) as error:  # it says what it must not
-            log.error("the worker %d of the calculator is not understood: %s", self.pid, error)
+            log.error("the worker %d of %s is not understood: %s", self.pid, self._work.name, error)
         self.stopping = True
         try:
             async with asyncio.timeout(_GRACE):
@@ -129,7 +134,7 @@ class WorkerProcess:
         assert output is not None  # noqa: S101 -- as above
         while True:
             size = int.from_bytes(await output.readexactly(HEADER), "big")
-            if size > limits.MAX_MESSAGE:
+            if size > self._work.limits.max_message:
                 raise ValueError(f"a reply of {size:,} bytes")
             reply = msgspec.json.decode(await output.readexactly(size), type=Reply)
             if reply.kind == "loaded":
@@ -150,9 +155,8 @@ class WorkerProcess:
             self._last_words = (self._last_words + data)[-_LAST_WORDS:]
             if self._sayings:
                 self._sayings -= 1
-                log.warning(
-                    "the calculator's worker %d says: %s", self.pid, data.decode(errors="replace").strip()
-                )
+                text = data.decode(errors="replace").strip()
+                log.warning("%s's worker %d says: %s", self._work.name, self.pid, text)
 
     def _end(self, status: int) -> None:
         how = f"exit code {status}" if status >= 0 else _signal_name(-status)
@@ -168,8 +172,8 @@ class WorkerProcess:
         self._changed()
 
 
-def request_bytes(operation: str, arguments: dict[str, object]) -> bytes:
-    return framed(Request(operation, arguments))
+def request_bytes(operation: str, arguments: dict[str, object], attached: bytes | None) -> bytes:
+    return framed(Request(operation, arguments, None if attached is None else len(attached)))
 
 
 def _environment() -> dict[str, str]:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from toolservers.calculator import limits
-from toolservers.calculator.worker.messages import HEADER, Reply
-from toolservers.calculator.worker.process import Ended, WorkerProcess, request_bytes
+from toolservers.workers.messages import HEADER, Reply
+from toolservers.workers.process import Ended, WorkerProcess, request_bytes
+from toolservers.workers.work import Crashed, TookTooLong, TookTooMuchMemory, Work
 from toolward.errors import Internal, Overloaded, ToolError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 AnswerT = TypeVar("AnswerT")
 
 _QUIET_SECONDS = 1.0  # the server answers its first questions before anything is started, unless a call comes
-_INSTALL = "Install it: pip install 'toolward[calculator]'."
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0  # seconds between attempts to start what does not start
 
 
@@ -28,13 +27,20 @@ class _Waiting(NamedTuple):
     worker: asyncio.Future[WorkerProcess]
 
 
-class Pool:
-    """Computes elsewhere: `call` sends a name and arguments, and brings back the answer or the refusal."""
+class _Call(NamedTuple):
+    operation: str
+    request: bytes
+    attached: bytes | None
+    seconds: float
 
-    def __init__(self, table: str, *, seconds: float = limits.CALL_SECONDS) -> None:
-        """`table` is the module whose OPERATIONS the workers have."""
-        self._table = table
-        self._seconds = seconds
+
+class Pool:
+    """Works elsewhere: `call` sends a name and arguments, and brings back the answer or the refusal."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._limits = work.limits
+        self._calls = 0
         self._wanted = asyncio.Event()
         self._workers: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
@@ -45,50 +51,54 @@ class Pool:
     def pids(self) -> list[int]:
         return [worker.pid for worker in self._workers]
 
-    async def call(self, operation: str, arguments: dict[str, Any], answer: type[AnswerT]) -> AnswerT:
-        """The operation's answer. Raises ToolError for what the operation refuses and for what is over a limit,
-        Overloaded where too many wait, Unavailable where there is no worker to do it."""
-        request = request_bytes(operation, arguments)
-        if len(request) - HEADER > limits.MAX_MESSAGE:
-            raise ToolError(
-                f"The arguments have {len(request):,} bytes, and at most {limits.MAX_MESSAGE:,} are taken; "
-                "send less at once."
-            )
-        try:
-            reply = await self._on_a_worker(operation, request)
-        except Ended:  # somebody killed it from outside, perhaps before it was asked
-            reply = await self._on_a_worker(operation, request, again=True)
-        return _answer_of(reply, operation, answer)
+    async def call(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        answer: type[AnswerT],
+        attached: bytes | None = None,
+        seconds: float | None = None,
+    ) -> AnswerT:
+        """The operation's answer; what is `attached` it gets as `data`. `seconds` may be less than the limit.
 
-    async def _on_a_worker(self, operation: str, request: bytes, *, again: bool = False) -> Reply:
-        """Raises Ended where it was killed and this is not `again`."""
-        worker = await self._take(operation)
+        Raises ToolError for what the operation refuses, TookTooLong and TookTooMuchMemory, Crashed, Overloaded
+        where too many wait, Unavailable where there is no worker to do it."""
+        request, most = request_bytes(operation, arguments, attached), self._limits.max_message
+        if len(request) - HEADER > most:
+            raise ToolError(
+                f"The arguments have {len(request):,} bytes, and at most {most:,} are taken; send less at once."
+            )
+        longest = self._limits.call_seconds
+        call = _Call(operation, request, attached, longest if seconds is None else min(seconds, longest))
         try:
-            return await self._ask(worker, request)
+            reply = await self._on_a_worker(call)
+        except Ended:  # somebody killed it from outside, perhaps before it was asked
+            reply = await self._on_a_worker(call, again=True)
+        return self._answer_of(reply, operation, answer)
+
+    async def _on_a_worker(self, call: _Call, *, again: bool = False) -> Reply:
+        """Raises Ended where it was killed and this is not `again`."""
+        worker = await self._take(call.operation)
+        try:
+            return await self._ask(worker, call)
         except Ended as ended:
             if ended.out_of_memory:
-                raise _out_of_memory() from None
-            log.error("the worker %d of the calculator ended in a call: %s", worker.pid, ended)
+                raise TookTooMuchMemory(self._limits.max_memory, self._work.less) from None
+            log.error("the worker %d of %s ended in a call: %s", worker.pid, self._work.name, ended)
             if ended.killed and not again:
                 raise
-            raise Unavailable(
-                f"The process that computes ended in the middle of this call ({ended}); another takes its place.",
-                hint="Ask once more; if it happens again, write it in another way.",
-            ) from None
+            raise Crashed(str(ended)) from None
         finally:
             self._give_back(worker)
 
-    async def _ask(self, worker: WorkerProcess, request: bytes) -> Reply:
+    async def _ask(self, worker: WorkerProcess, call: _Call) -> Reply:
         """Whatever ends this early ends the worker, which is then at something that nobody wants."""
         try:
-            async with asyncio.timeout(self._seconds):
-                return await worker.call(request)
+            async with asyncio.timeout(call.seconds):
+                return await worker.call(call.request, call.attached)
         except TimeoutError:
             worker.kill()
-            raise ToolError(
-                f"This took longer than {self._seconds:g} s, which is the limit of time for one call, and was "
-                "stopped. Ask for less at once: smaller numbers, fewer digits, or several calls."
-            ) from None
+            raise TookTooLong(call.seconds, self._work.less) from None
         except asyncio.CancelledError:
             worker.kill()
             raise
@@ -96,10 +106,11 @@ class Pool:
     async def _take(self, operation: str) -> WorkerProcess:
         """A worker that has the operation loaded; in the order of asking, except that none waits for a worker
         that could not do its operation yet."""
+        self._calls += 1
         self._wanted.set()
-        if len(self._waiting) >= limits.MAX_WAITING:
+        if len(self._waiting) >= self._limits.max_waiting:
             raise Overloaded(
-                f"{limits.MAX_WAITING} calls wait for their turn, which is the limit.",
+                f"{self._limits.max_waiting} calls wait for their turn, which is the limit.",
                 hint="Ask again in a second.",
                 retry_after=1.0,
             )
@@ -125,7 +136,7 @@ class Pool:
     def _match(self) -> None:
         """Bring those who wait and the workers that are free together."""
         for waiting in list(self._waiting):
-            if len(self._busy) >= limits.AT_ONCE:
+            if len(self._busy) >= self._limits.at_once:
                 return
             free = (one for one in self._workers if one not in self._busy and not one.stopping)
             worker = next((one for one in free if waiting.operation in one.loaded), None)
@@ -136,7 +147,7 @@ class Pool:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Pool"]:
         """While this is open, calls can be made. The processes start in the background."""
-        keepers = asyncio.create_task(self._keep(), name="the calculator's workers")
+        keepers = asyncio.create_task(self._keep(), name=f"{self._work.name}'s workers")
         try:
             yield self
         finally:
@@ -147,11 +158,12 @@ class Pool:
         """The first starts when it is asked for or the server has been quiet for a while. The others follow with
         the first call, each when the one before it is warm: together they would keep that caller waiting, and a
         server that nobody calls has one process."""
+        quiet = _QUIET_SECONDS if self._limits.idle_seconds is None else None
         with suppress(TimeoutError):
-            async with asyncio.timeout(_QUIET_SECONDS):
+            async with asyncio.timeout(quiet):
                 await self._wanted.wait()
         async with asyncio.TaskGroup() as places:
-            for _ in range(limits.WORKERS):
+            for _ in range(self._limits.workers):
                 warm = asyncio.Event()
                 places.create_task(self._keep_place(warm))
                 await warm.wait()
@@ -164,29 +176,31 @@ class Pool:
             try:
                 if await self._one_life(warm):
                     pause = _FIRST_PAUSE
+                    if self._limits.idle_seconds is not None:
+                        await self._wanted.wait()
                     continue
             except Exception:  # a bug of ours: the other places and the next worker go on
-                log.exception("a place of the calculator's workers failed")
+                log.exception("a place of %s's workers failed", self._work.name)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _one_life(self, warm: asyncio.Event) -> bool:
         """Of a worker, until it has ended. False where it ended without having been asked anything."""
         try:
-            worker = await WorkerProcess.start(self._table, self._match)
+            worker = await WorkerProcess.start(self._work, self._match)
         except (OSError, RuntimeError) as error:  # RuntimeError: no thread to wait for it
             self._fail(f"no process can be started: {getattr(error, 'strerror', None) or error}")
             return False
         self._workers.append(worker)
         try:
-            async with asyncio.timeout(limits.START_SECONDS):
+            async with asyncio.timeout(self._limits.start_seconds):
                 await worker.wait_loaded(all_of_it=False)
                 self._trouble = ""
                 await worker.wait_loaded(all_of_it=True)
             warm.set()
-            await worker.wait()
+            await self._until_idle(worker)
         except TimeoutError:
-            self._fail(f"it was not ready within {limits.START_SECONDS:g} s")
+            self._fail(f"it was not ready within {self._limits.start_seconds:g} s")
         except Ended as ended:
             if not worker.loaded:
                 self._fail(f"it ended before it was ready: {ended}")
@@ -196,8 +210,20 @@ class Pool:
             await worker.wait()
         return worker.asked
 
+    async def _until_idle(self, worker: WorkerProcess) -> None:
+        """Or until it has ended by itself."""
+        while True:
+            calls = self._calls
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.idle_seconds):
+                    await worker.wait()
+                    return
+            if calls == self._calls and worker not in self._busy and not self._waiting:
+                self._wanted.clear()
+                return
+
     def _fail(self, trouble: str) -> None:
-        log.error("the calculator's worker: %s", trouble)
+        log.error("%s's worker: %s", self._work.name, trouble)
         self._trouble = trouble
         if any(worker.loaded for worker in self._workers):
             return  # the others go on
@@ -205,31 +231,23 @@ class Pool:
             if not waiting.worker.done():
                 waiting.worker.set_exception(_no_worker(trouble))
 
-
-def _answer_of(reply: Reply, operation: str, answer: type[AnswerT]) -> AnswerT:
-    match reply.kind:
-        case "result":
-            return msgspec.json.decode(reply.result, type=answer)
-        case "refused":
-            raise ToolError(reply.text)
-        case "memory":
-            raise _out_of_memory()
-        case "unavailable":
-            raise Unavailable(f"{operation} cannot be done here: {reply.text}.", hint=_INSTALL)
-        case _:
-            log.error("%s failed in the calculator's worker: %s", operation, reply.text)
-            raise Internal(f"{operation} failed inside.", hint="The server's log says why.")
-
-
-def _out_of_memory() -> ToolError:
-    return ToolError(
-        f"This needed more than {limits.MAX_MEMORY // 1024**2} MB of memory, which is the limit, and was stopped. "
-        "Ask for less at once: smaller numbers, fewer digits, or several calls."
-    )
+    def _answer_of(self, reply: Reply, operation: str, answer: type[AnswerT]) -> AnswerT:
+        match reply.kind:
+            case "result":
+                return msgspec.json.decode(reply.result, type=answer)
+            case "refused":
+                raise ToolError(reply.text)
+            case "memory":
+                raise TookTooMuchMemory(self._limits.max_memory, self._work.less)
+            case "unavailable":
+                raise Unavailable(f"{operation} cannot be done here: {reply.text}.", hint=self._work.install)
+            case _:
+                log.error("%s failed in %s's worker: %s", operation, self._work.name, reply.text)
+                raise Internal(f"{operation} failed inside.", hint="The server's log says why.")
 
 
 def _no_worker(trouble: str) -> Unavailable:
     return Unavailable(
-        f"There is no process to compute in: {trouble}.",
+        f"There is no process to work in: {trouble}.",
         hint="The server's log says more; it is tried again by itself.",
     )
