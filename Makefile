@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
-	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator \
+	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -74,6 +74,9 @@ bench-calculator: install  ## how long a call of the calculator takes, answered 
 
 bench-files: install  ## our own hunks as edits of files, beside npm's server-filesystem (npm needed); 10 GB read at both ends
 	@$(BIN)/python -m benchmarks.files
+
+bench-search-quality: install weights  ## how well the search finds, by each of its ingredients; Cranfield, where TOOLWARD_CRANFIELD names its folder
+	@$(BIN)/python -m benchmarks.search.quality
 
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults

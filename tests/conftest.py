@@ -10,8 +10,11 @@ import pytest
 # Kept, as `make test` keeps it: without bytecode each of the hundreds of processes here starts twice as slowly.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Every search server that a test starts would embed the bundled documents behind, half a minute of a core, where
+# the weights are installed. Tests of search by meaning say what embeds.
+os.environ.setdefault("TOOLWARD_SEARCH_EMBEDDINGS", "none")
 
-# What programs keep where nobody says where: nothing of the person's who runs the tests, and nothing is left behind.
+# What programs keep where nobody says where: apart from what the person has who runs the tests, and not for long.
 # The search server's index is there, made once for all tests of a worker.
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="toolward-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)

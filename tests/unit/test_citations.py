@@ -31,14 +31,18 @@ def client_of(server: ToolServer[Any]) -> Client:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop")
     (folder / "returns.md").write_text(f"---\ntitle: Returns\n---\n{TEXT}", encoding="utf-8")
+    (folder / "passing.md").write_text("Damaged items", encoding="utf-8")
     return folder
 
 
-@pytest.fixture
-async def client(folder: Path, tmp_path: Path) -> AsyncGenerator[Client]:
-    async with search.running(Settings(folder, "shop", index=tmp_path / "index.db", embeddings="none")):
-        async with client_of(search) as client:
-            yield client
+@pytest.fixture(scope="module")
+async def client(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Client]:
+    index = tmp_path_factory.mktemp("index") / "index.db"
+    async with (
+        search.running(Settings(folder, "shop", index=index, embeddings="none")),
+        client_of(search) as client,
+    ):
+        yield client
 
 
 AT = TEXT.index(GOODWILL)
@@ -93,9 +97,14 @@ async def test_what_is_said_of_a_citation(
     assert checked.changed == bool(citation.sha256)
 
 
-async def test_a_document_that_has_changed_on_the_disk_is_stale(client: Client, folder: Path) -> None:
-    (folder / "returns.md").touch()
-    assert (await check_citation(client, Citation("returns", 0, 7, "Damaged"))).stale
+async def test_a_citation_of_a_file_that_is_gone_is_stale_until_it_is_not_found(
+    client: Client, folder: Path
+) -> None:
+    citation = Citation("passing", 0, 7, "Damaged")
+    assert (await check_citation(client, citation)).holds
+    (folder / "passing.md").unlink()
+    checked = await check_citation(client, citation)
+    assert checked.stale or checked.verdict == "gone"
 
 
 @pytest.mark.parametrize(

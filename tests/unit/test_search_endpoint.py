@@ -78,25 +78,25 @@ async def test_a_refused_text_is_told_from_a_refused_model() -> None:
 NO_NUMBER = b'{"data": [{"index": 0, "embedding": [1e999, 0]}]}'
 
 
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        ((401, {"error": "bad key"}), Unauthenticated),
-        ((403, b""), Unauthenticated),
-        ((404, b""), Unavailable),
-        ((302, b""), InvalidResult),
-        ((418, b""), InvalidResult),
-        ((200, b"<html>"), InvalidResult),
-        ((200, b"\xff\xfe"), InvalidResult),
-        ((200, {"data": []}), InvalidResult),
-        ((200, {"data": [{"index": 0, "embedding": []}]}), InvalidResult),
-        ((200, {"data": [{"index": 1, "embedding": [1.0]}]}), InvalidResult),
-        ((200, {"data": [{"index": 0, "embedding": [0.0, 0.0]}]}), InvalidResult),
-        ((200, {"data": [{"index": 0, "embedding": [None]}]}), InvalidResult),
-        ((200, {"data": [{"embedding": [1.0]}, {"embedding": [1.0]}]}), InvalidResult),
-        ((200, NO_NUMBER), InvalidResult),
-    ],
-)
+NO_ANSWERS: list[tuple[Answer, type[ToolwardError]]] = [
+    ((401, {"error": "bad key"}), Unauthenticated),
+    ((403, b""), Unauthenticated),
+    ((404, b""), Unavailable),
+    ((302, b""), InvalidResult),
+    ((418, b""), InvalidResult),
+    ((200, b"<html>"), InvalidResult),
+    ((200, b"\xff\xfe"), InvalidResult),
+    ((200, {"data": []}), InvalidResult),
+    ((200, {"data": [{"index": 0, "embedding": []}]}), InvalidResult),
+    ((200, {"data": [{"index": 1, "embedding": [1.0]}]}), InvalidResult),
+    ((200, {"data": [{"index": 0, "embedding": [0.0, 0.0]}]}), InvalidResult),
+    ((200, {"data": [{"index": 0, "embedding": [None]}]}), InvalidResult),
+    ((200, {"data": [{"embedding": [1.0]}, {"embedding": [1.0]}]}), InvalidResult),
+    ((200, NO_NUMBER), InvalidResult),
+]
+
+
+@pytest.mark.parametrize(("answer", "error"), NO_ANSWERS)
 async def test_an_answer_that_is_none_is_an_error_in_words(
     answer: Answer, error: type[ToolwardError]
 ) -> None:

@@ -150,6 +150,27 @@ def test_what_cannot_be_looked_into_is_not_gone(tmp_path: Path, monkeypatch: pyt
         Folder(source(tmp_path / "unmounted"))
 
 
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o100])
+def test_what_may_not_be_looked_into_is_not_gone(tmp_path: Path, mode: int) -> None:
+    written(tmp_path, "a.md", "closed/b.md")
+    tmp_path.chmod(0o755)
+    closed, before = tmp_path / "closed", os.geteuid()
+    closed.chmod(mode)
+    with Folder(source(tmp_path)) as folder:
+        if before == 0:  # who may do everything
+            os.chown(closed, 65534, -1)
+            os.seteuid(65534)
+        try:
+            whole, part = folder.scan(), folder.scan(["closed/b.md"])
+        finally:
+            os.seteuid(before)
+            closed.chmod(0o700)
+    assert set(whole.files) == {"a.md"}
+    assert [(problem.path, problem.why) for problem in whole.problems] == [("closed/", "denied")]
+    assert whole.gone(["closed/b.md", "c.md"]) == ["c.md"]
+    assert part.gone(["closed/b.md"]) == []
+
+
 _PATHS = st.lists(st.sampled_from(("a", "b", ".c", "d.md")), min_size=1, max_size=3).map("/".join)
 
 
@@ -176,6 +197,28 @@ def test_an_address_leads_to_its_document(path: str, name: str) -> None:
     of = Source(name, Path("docs"), "fernhill")
     assert identifier_of(of.address(path), "fernhill") == of.identifier(path)
     assert of.address(path).isascii()
+
+
+@pytest.mark.parametrize(
+    ("glob", "takes", "leaves"),
+    [
+        ("*.pdf", ("a.pdf", "b/c/A.PDF", "x.pdf/y"), ("a.pdfx", "pdf", "a.md")),
+        ("drafts", ("drafts/a", "b/drafts/c/d"), ("drafts2/a", "b/mydrafts/c")),
+        ("/drafts", ("drafts/a",), ("b/drafts/c",)),
+        ("a/*.md", ("a/b.md",), ("a/b/c.md", "x/a/b.md")),
+        ("a/**/*.md", ("a/b.md", "a/b/c/d.md"), ("b/a/c.md",)),
+        ("a/**", ("a/b", "a/b/c"), ("b/a/c",)),
+        ("v?.[1]+", ("v2.[1]+",), ("v2.1", "v22.[1]+")),
+        ("", (), ("a", "a/b")),
+    ],
+)
+def test_globs(glob: str, takes: tuple[str, ...], leaves: tuple[str, ...]) -> None:
+    of = Source(MAIN, Path("x"), "fernhill", include=(glob,))
+    assert all(map(of.takes, takes))
+    assert not any(map(of.takes, leaves))
+    of = Source(MAIN, Path("x"), "fernhill", exclude=(glob,))
+    assert all(map(of.takes, leaves))
+    assert not any(map(of.takes, takes))
 
 
 def test_ids_and_addresses() -> None:
@@ -225,6 +268,7 @@ def test_sources_of_a_file(tmp_path: Path) -> None:
         ('[sources.a]\nfolder = "main/below"', "one lies in the other"),
         ('[sources.a]\nfolder = "/"', "the whole computer"),
         ('watch_roots = ["/"]', "the whole computer"),
+        ('watch_roots = ["roots", "."]', "gives themselves rights"),
         ("[sources", "not TOML"),
         ("x" * 1_000_001, "more than 1,000,000 bytes"),
     ],
@@ -262,7 +306,7 @@ def test_a_tool_watches_only_what_the_operator_lets_it(tmp_path: Path) -> None:
     ):
         with pytest.raises(ToolError, match=r"no folder .* that may be watched"):
             sources.watched("other", str(tmp_path / refused), {})
-    for refused in ("roots/team", "~", "\0", ""):
+    for refused in ("roots/team", "~", "\0", "", str(tmp_path / "roots" / ("x" * 5_000))):
         with pytest.raises(ToolError, match=r"no folder .* that may be watched"):
             sources.watched("other", refused, {})
     with pytest.raises(ToolError, match="lies in the other"):
@@ -273,6 +317,20 @@ def test_a_tool_watches_only_what_the_operator_lets_it(tmp_path: Path) -> None:
             sources.watched(name, str(tmp_path / "roots/team"), {})
     with pytest.raises(ToolError, match="the operator has given no"):
         sources_file.given(tmp_path / "main", "fernhill").watched("x", str(tmp_path / "roots"), {})
+
+
+def test_a_watched_folder_may_come_back(tmp_path: Path) -> None:
+    sources = given_by(tmp_path, 'watch_roots = ["roots"]')
+    found, refused = sources.again(
+        {"team": str(tmp_path / "roots/team"), "bad": str(tmp_path / "main"), "A": str(tmp_path / "roots/a")}
+    )
+    assert set(found) == {"team"}
+    assert set(refused) == {"bad", "A"}
+    with pytest.raises(Unavailable, match="cannot be read"):
+        Folder(found["team"])
+    written(tmp_path, "roots/team/a.md")
+    with Folder(found["team"]) as folder:
+        assert set(folder.scan().files) == {"a.md"}
 
 
 def test_a_watched_folder_that_becomes_a_link_is_left(tmp_path: Path) -> None:

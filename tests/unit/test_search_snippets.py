@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolservers.search.retrieval.query import Query
-from toolservers.search.retrieval.snippets import LENGTH, snippet, wanted
+from toolservers.search.retrieval.snippets import LENGTH, TOKENIZER, snippet, wanted
 from toolservers.search.retrieval.understanding import understood
+from toolservers.search.storage.schema import TABLES
 
 LONG = "Nothing here at all. " * 30 + "The damaged kettle was refunded. " + "Nothing here either. " * 30
 
@@ -42,3 +43,7 @@ def test_a_snippet_is_of_the_text(text: str, words: list[str]) -> None:
     assert set(plain) <= {*text, " "}
     assert len(plain) <= 80
     assert shown.count("**") % 2 == 0
+
+
+def test_snippets_split_words_as_the_index_does() -> None:
+    assert f"tokenize = '{' '.join(TOKENIZER)}'" in TABLES

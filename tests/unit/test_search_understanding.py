@@ -46,6 +46,10 @@ def test_words(text: str, words: tuple[str, ...]) -> None:
         ("refund* a*", {"prefixes": ("refund",), "text": "refund a*"}),
         ('kettle -lamp -"gift card"', {"excluded": ("lamp", "gift card"), "text": "kettle"}),
         ("well-known -x", {"words": ("well-known", "well", "known"), "excluded": ("x",)}),
+        (
+            "the return label for a damaged kettle-lid, or lamp",
+            {"pairs": ("return label", "damaged kettle-lid")},
+        ),
         ("nosuch:value", {"words": ("nosuch", "value"), "filters": Filters()}),
     ],
 )

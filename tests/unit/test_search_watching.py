@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
+from tests.examples import examples
 from tests.unit.test_search_folders import source, written
 from toolservers.search.ingestion import watching
 from toolservers.search.ingestion.lock import IndexLock, holder_of
@@ -50,6 +53,13 @@ class Mirror:
 
     def has(self, *paths: str, of: str = MAIN) -> Callable[[], bool]:
         return lambda: set(self.files[of]) == set(paths)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of the times, so that the tests take a quarter of theirs."""
+    monkeypatch.setattr(watching, "TOGETHER", 25)
+    monkeypatch.setattr(watching, "_TICK", 60)
 
 
 @pytest.fixture
@@ -113,15 +123,24 @@ def test_a_link_out_of_a_folder_is_not_watched(tmp_path: Path, mirror: Mirror) -
     assert mirror.told == [{MAIN: frozenset({"last.md"})}]
 
 
-def test_without_notices_it_looks_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "MAX_WATCHED", 0)
+@pytest.mark.parametrize("why", ["there are more than 0 folders", "Too many open files (os error 24)"])
+def test_without_notices_it_looks_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise RuntimeError(why)  # as watchfiles does where the system has no more watches to give
+
     monkeypatch.setattr(watching, "_AGAIN_POLLING", 0.05)
+    if "open files" in why:
+        monkeypatch.setattr("watchfiles.watch", refuse)
+    else:
+        monkeypatch.setattr(watching, "MAX_WATCHED", 0)
     written(tmp_path, "a.md")
     mirror = Mirror(source(tmp_path))
     mirror.until(mirror.has("a.md"))
     (tmp_path / "b.md").touch()
     mirror.until(mirror.has("a.md", "b.md"))
-    assert "more than 0 folders" in mirror.watch.polling
+    assert why in mirror.watch.polling
 
 
 def test_many_changes_are_told_as_the_whole_source(
@@ -132,6 +151,48 @@ def test_many_changes_are_told_as_the_whole_source(
     written(tmp_path / "docs", *names)
     mirror.until(mirror.has("a.md", "deep/b.md", *names))
     assert {MAIN: frozenset({""})} in mirror.told
+
+
+def tangle(folder: Path, chance: random.Random, times: int) -> None:
+    """Files and folders made, written, renamed and deleted, in any order."""
+    for _ in range(times):
+        below = [Path(path) for path, _, _ in os.walk(folder)]
+        files = [Path(path) / name for path, _, names in os.walk(folder) for name in names]
+        place, one = chance.choice(below), chance.choice(below[1:] or [folder / "none"])
+        to = place / str(chance.randrange(9))
+        with suppress(OSError):  # a folder into itself, a file over a folder
+            match chance.randrange(7):
+                case 0 | 1 | 2:
+                    to.with_suffix(".md").write_text("x" * chance.randrange(1, 99))
+                case 3:
+                    to.mkdir()
+                case 4:
+                    chance.choice(files or [one]).rename(to.with_suffix(".md"))
+                case 5:
+                    one.rename(to)
+                case _:
+                    chance.choice(files or [one]).unlink()
+                    shutil.rmtree(one) if chance.random() < 0.3 else None
+
+
+@pytest.mark.parametrize("seed", range(examples(1)))
+def test_whatever_happens_the_last_state_is_known(tmp_path: Path, mirror: Mirror, seed: int) -> None:
+    docs, chance = tmp_path / "docs", random.Random(seed)
+    for number in range(2):
+        done = threading.Event()
+
+        def work(done: threading.Event = done, number: int = number) -> None:
+            tangle(docs, chance, 100)
+            done.set()
+            (docs / f"last {number}.md").touch()  # so that there is something to be told after it
+
+        tangling = threading.Thread(target=work)
+        tangling.start()
+        mirror.until(done.is_set)
+        tangling.join()
+        with Folder(mirror.sources[MAIN]) as folder:
+            last = {path: seen.size for path, seen in folder.scan().files.items()}
+        mirror.until(lambda last=last: mirror.files[MAIN] == last)
 
 
 @pytest.mark.anyio

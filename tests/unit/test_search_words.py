@@ -77,6 +77,14 @@ async def test_what_is_found(file: IndexFile, text: str, expected: list[str]) ->
     assert scores == sorted(scores, reverse=True)
 
 
+async def test_words_side_by_side_as_in_the_question_fit_better(tmp_path: Path) -> None:
+    texts = ["a layer of air at the boundary", "the boundary layer of air", "air: a layer boundary, too"]
+    index = filled(tmp_path / "index.db", [document(f"d{n}", f"{text}.") for n, text in enumerate(texts)])
+    assert ids(await search(index, "air of the boundary layer"))[0] == "d1"
+    assert ids(await search(index, "layer boundary"))[0] == "d2"
+    index.close()
+
+
 async def test_a_result_says_where_the_passage_is(file: IndexFile) -> None:
     (result,) = (await search(file, '"return label"')).results
     text = DOCUMENTS[0].text

@@ -32,10 +32,18 @@ def extract(data: bytes, name: str) -> Outcome:
         return Outcome(why=error.why, message=str(error))
 
 
+def seconds(format_name: str, size: int) -> float:
+    """How long a document of so many bytes may take."""
+    return SECONDS if format_name == "pdf" else min(SECONDS, _SECONDS + _SECONDS_A_MB * size / 1e6)
+
+
 OPERATIONS = {"extract": Operation(f"{__name__}:extract")}
 
 SECONDS = 300.0
-"""Until the process that reads a document is killed. Readers that can, stop before and say what they left out."""
+"""Until the process that reads a document is killed. The reader of PDFs, which may take long over sound ones, stops
+before and says what it left out."""
+
+_SECONDS, _SECONDS_A_MB = 60.0, 5.0  # of all other formats
 
 MEMORY = 1024**3
 """Bytes of addresses of a process that reads documents; it takes about 100 MB with all readers loaded."""

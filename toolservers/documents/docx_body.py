@@ -153,7 +153,7 @@ class Body(Target):
             self._forced.append(self.composer.length)
 
     def _add(self, paragraph: _Paragraph, text: str) -> int:
-        """Where it begins."""
+        """Where its text begins."""
         level = paragraph.level or self._styles.level(paragraph.style)
         in_list = self._styles.is_list(paragraph.style) if paragraph.in_list is None else paragraph.in_list
         in_list = in_list and level is None
@@ -166,7 +166,7 @@ class Body(Target):
             self.composer.heading(level, text)
             self.title = self.title or (one_line(text) if self._styles.is_title(paragraph.style) else "")
         self.composer.apart(1)
-        return start
+        return start + 2 * in_list
 
     def _begin_note(self, name: str, attrs: dict[str, str]) -> None:
         if attribute(attrs, "type"):  # a line between text and notes

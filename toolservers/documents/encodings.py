@@ -90,12 +90,16 @@ def decoded(data: bytes, declared: str = "") -> Decoded:
     for bom, name, codec in BOMS:
         if data.startswith(bom) and not (bom == codecs.BOM_UTF32_LE and len(data) % 4):
             return _lossy(data[len(bom) :], codec, name)
+    sure = is_utf8(data)
     codec = _codec(declared)
-    if codec:
+    if codec and not (sure and _is_of_single_bytes(codec)):  # many declare one of these and write UTF-8
         found = _strict(data, codec, _name(codec))
         if found is not None:
             return found
-    sure = is_utf8(data)
+    if sure and b"\x1b$B" in data:  # a shift to kanji, all in ASCII
+        found = _strict(data, "iso2022_jp", "ISO-2022-JP")
+        if found is not None:
+            return found
     if sure and b"\0" not in data:
         return Decoded(clean(data.decode()), "UTF-8")
     wide = _unmarked_utf16(data)
@@ -143,7 +147,10 @@ def _lossy(data: bytes, codec: str, name: str) -> Decoded:
         raise Unreadable(
             "unknown_format", f"It is not text: it begins like {name}, but holds NUL characters."
         )
-    return Decoded(clean(text), name, text.count("\ufffd") - data.count("\ufffd".encode(codec)))
+    written = data.count(
+        "\ufffd".encode(codec)
+    )  # it may be meant; of UTF-16 half of one and half of another, too
+    return Decoded(clean(text), name, max(0, text.count("\ufffd") - written))
 
 
 def _strict(data: bytes, codec: str, name: str) -> Decoded | None:
@@ -163,6 +170,10 @@ def _codec(declared: str) -> str:
         return ""
     name = found.name if found else ""
     return "" if name in _NOT_OF_DOCUMENTS else _WIDER.get(name, name)
+
+
+def _is_of_single_bytes(codec: str) -> bool:
+    return codec.startswith(("cp12", "iso8859", "koi8", "mac"))
 
 
 def _name(codec: str) -> str:
@@ -196,11 +207,18 @@ def _guessed(data: bytes) -> Decoded:
 
     beyond_ascii = re.search(rb"[\x80-\xff]", data)
     start = max(0, beyond_ascii.start() - 200) if beyond_ascii else 0
-    best = from_bytes(data[start : start + SAMPLE], cp_isolation=list(_NAMES)).best()
-    if best is not None and best.encoding in _NAMES:
-        found = _strict(data, best.encoding, f"{_NAMES[best.encoding]} (a guess)")
-        if found is not None:
-            return found
+    matches = from_bytes(data[start : start + SAMPLE], cp_isolation=list(_NAMES))
+    best = matches.best()
+    codec = best.encoding if best else ""
+    if best and any(
+        "cp1252" in match.could_be_from_charset
+        for match in matches
+        if (match.chaos, match.coherence) == (best.chaos, best.coherence)
+    ):
+        codec = "cp1252"  # as good as any other, and by far the most frequent
+    found = _strict(data, codec, f"{_NAMES[codec]} (a guess)") if codec in _NAMES else None
+    if found is not None:
+        return found
     codec = windows_or_latin(data)
     name = "windows-1252" if codec == "cp1252" else "ISO-8859-1"
     return Decoded(clean(data.decode(codec)), f"{name} (a guess)")

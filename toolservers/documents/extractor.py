@@ -39,11 +39,14 @@ class Extractor:
         can be started, and Overloaded.
         """
         data = source if isinstance(source, bytes) else await asyncio.to_thread(_read, source)
-        if len(data) <= IN_PROCESS and not opening.format_of(data[: opening.HEAD], name).apart:
+        form = opening.format_of(data[: opening.HEAD], name)
+        if len(data) <= IN_PROCESS and not form.apart:
             return await asyncio.to_thread(opening.extract, data, name)
         opening.require_size(len(data))
         try:
-            outcome = await self._pool.call("extract", {"name": name}, apart.Outcome, attached=data)
+            outcome = await self._pool.call(
+                "extract", {"name": name}, apart.Outcome, data, apart.seconds(form.name, len(data))
+            )
         except TookTooLong as error:
             raise Unreadable("too_slow", str(error)) from None
         except TookTooMuchMemory as error:
@@ -66,12 +69,14 @@ def _read(path: Path) -> bytes:
         raise Unreadable("gone", "It is not there any more.") from None
     except OSError as error:
         raise Unreadable("denied", f"It cannot be opened ({error.strerror}).") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise Unreadable("denied", "It is no ordinary file.")
         opening.require_size(facts.st_size)
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(opening.LARGEST + 1)  # it may grow meanwhile; who reads it refuses it then
-        except OSError as error:
-            raise Unreadable("denied", f"It cannot be read ({error.strerror}).") from None
+    except OSError as error:
+        raise Unreadable("denied", f"It cannot be read ({error.strerror}).") from None
+    finally:
+        os.close(descriptor)

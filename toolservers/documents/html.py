@@ -30,7 +30,7 @@ _NO_DATA_TABLE = (
 )
 _HIDING = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _SPACES = re.compile(" {2,}")
-_BLANKS = re.compile("[ \t\r\n\f]+")
+_BLANKS = re.compile("[\t\r\n\f][ \t\r\n\f]*| [ \t\r\n\f]+")  # all but single blanks
 _META = {
     "author": "author",
     "description": "description",
@@ -48,16 +48,15 @@ def extract(data: bytes, name: str) -> Extracted:
     """Raises Unreadable."""
     said = _CHARSET.search(data[:_HEAD])
     found = decoded(data, said[1].decode() if said else "")
-    page = extract_text(found.text, name)
+    page = extract_text(found.text, name, found.encoding)
     return replace(
         page,
-        encoding=found.encoding,
         left_out=(*found.left_out, *page.left_out),
         share=page.share * found.share,
     )
 
 
-def extract_text(html: str, name: str) -> Extracted:
+def extract_text(html: str, name: str, encoding: str = "") -> Extracted:
     """Of HTML that is characters already, as a part of an e-mail is. Raises Unreadable."""
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
@@ -77,6 +76,7 @@ def extract_text(html: str, name: str) -> Extracted:
     return Extracted(
         text=text,
         format="html",
+        encoding=encoding,
         title=page.title,
         metadata=page.metadata,
         headings=tuple(composer.headings),
@@ -167,7 +167,7 @@ class _Page:
             self._preformatted += 1
         elif tag == "li":
             self._bullet = True
-        elif tag == "tr":
+        elif tag in ("tr", "caption"):
             self._flush()
             self._cells = 0
 
@@ -180,7 +180,7 @@ class _Page:
             self._flush()
             self._data_tables.pop()
             self.composer.apart(2)
-        elif tag == "tr":
+        elif tag in ("tr", "caption"):
             self._flush()
         elif tag in ("ul", "ol", "dl"):
             self._lists = max(0, self._lists - 1)

@@ -129,7 +129,9 @@ class _Records:
     def _flatten(self, value: _Object, prefix: str, depth: int, later: list[tuple[str, object]]) -> None:
         for key, item in value:
             path = self._joined(prefix, key)
-            if isinstance(item, _Object) and item:
+            if isinstance(item, str):  # most are
+                self._add(f"{path}: {item}")
+            elif isinstance(item, _Object) and item:
                 self._flatten(item, path, _deeper(depth), later)
             elif _has_records(item):
                 later.append((path, item))

@@ -12,7 +12,7 @@ _BINARIES = {
     b"%PDF-": "a PDF document",
     b"PK\x03\x04": "a ZIP archive, or a document that is one (docx, xlsx, odt, jar)",
     b"PK\x05\x06": "an empty ZIP archive",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Office document (doc, xls, ppt)",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Office document (doc, xls, ppt, msg)",
     b"\x1f\x8b": "gzip data",
     b"BZh": "bzip2 data",
     b"\xfd7zXZ\x00": "xz data",

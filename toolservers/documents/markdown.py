@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from toolservers.documents import front_matter
+from toolservers.documents.composing import MAX_HEADINGS
 from toolservers.documents.encodings import decoded
 from toolservers.documents.extracted import Extracted, Heading
 
@@ -23,7 +25,7 @@ def extract(data: bytes, name: str) -> Extracted:
     found = decoded(data)
     matter = front_matter.parted(found.text)
     text = _BLANK_LINES.sub("", matter.rest).rstrip()
-    headings = tuple(heading for heading in _headings(text) if heading.title)
+    headings = tuple(islice((heading for heading in _headings(text) if heading.title), MAX_HEADINGS))
     first = next((heading.title for heading in headings if heading.level == 1), "")
     return Extracted(
         text,

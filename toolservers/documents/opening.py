@@ -1,10 +1,11 @@
 """One way into every format: bytes and a name in, text with its offsets out, or the reason why not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import cast
 
+from toolservers.documents.dates import with_updated
 from toolservers.documents.extracted import Extracted
 from toolservers.documents.kinds import binary_kind, image_type
 from toolservers.documents.unreadable import Unreadable
@@ -42,6 +43,7 @@ FORMATS = (
     # All archives and all old Office documents come here: what is none of Word's is told what it is.
     Format("docx", "docx", (".docx", ".docm", ".dotx"), (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"), apart=True),
     Format("json", "json", (".json", ".jsonl", ".ndjson", ".geojson")),
+    Format("email", "email", (".eml", ".mbox"), apart=True),
 )
 """In the order in which they are asked. What none of them claims is plain text, or is not read."""
 
@@ -87,7 +89,7 @@ def extract(data: bytes, name: str) -> Extracted:
         raise Unreadable("too_dense", "Reading it takes more memory than there is.") from None
     if not found.text.strip():
         raise Unreadable("no_text", "It has no text.")
-    return found
+    return replace(found, metadata=with_updated(found.metadata))
 
 
 def require_size(size: int) -> None:

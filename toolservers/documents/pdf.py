@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from toolservers.documents.composing import MAX_METADATA, Composer, clean, iso_date, one_line
 from toolservers.documents.extracted import Extracted
-from toolservers.documents.pdf_headings import Piece, by_size, from_outline
+from toolservers.documents.pdf_annotations import annotated_text
+from toolservers.documents.pdf_headings import Letters, from_outline
 from toolservers.documents.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class _Lost(NamedTuple):
     images: list[int]
     damaged: list[int]
     late: list[int]
+    fields: list[int]
+    """Pages that are there but for what lies over them."""
 
     @property
     def pages(self) -> set[int]:
@@ -52,13 +55,18 @@ class _Lost(NamedTuple):
                 f"was not read: the pages before took {MAX_SECONDS:g} s, which is the limit",
                 f"were not read: the pages before took {MAX_SECONDS:g} s, which is the limit",
             ),
+            *_sentence(
+                self.fields,
+                "has form fields or text boxes that are damaged and could not be read",
+                "have form fields or text boxes that are damaged and could not be read",
+            ),
         )
 
 
 def extract(data: bytes, name: str) -> Extracted:
     """Raises Unreadable."""
     reader, count = _opened(data)
-    composer, lost, pieces = Composer(), _Lost([], [], []), list[Piece]()
+    composer, lost, letters = Composer(), _Lost([], [], [], []), Letters()
     end = time.monotonic() + MAX_SECONDS
     for number in range(1, count + 1):
         composer.apart(2)
@@ -66,12 +74,12 @@ def extract(data: bytes, name: str) -> Extracted:
         if time.monotonic() > end:
             lost.late.append(number)
         else:
-            _read_page(reader, number, composer, lost, pieces)
+            _read_page(reader, number, composer, lost, letters)
     text = composer.text()
     if not text.strip():
         raise _without_text(lost)
     pages = composer.pages
-    headings = from_outline(reader, text, pages) or by_size(text, pieces)
+    headings = from_outline(reader, text, pages) or letters.headings(text)
     missing = len(lost.pages)
     return Extracted(
         text=text,
@@ -118,12 +126,11 @@ def _opened(data: bytes) -> tuple["PdfReader", int]:
     return reader, count
 
 
-def _read_page(
-    reader: "PdfReader", number: int, composer: Composer, lost: _Lost, pieces: list[Piece]
-) -> None:
+def _read_page(reader: "PdfReader", number: int, composer: Composer, lost: _Lost, letters: Letters) -> None:
     try:
         page = reader.pages[number - 1]
-        text = clean(_page_text(page, composer, pieces).translate(_LIGATURES)).strip()
+        text = clean(_page_text(page, composer, letters).translate(_LIGATURES)).strip()
+        text = f"{text}\n{_annotated(page, number, lost)}".strip()
         shows = bool(text) or _shows_something(page)
     except (Unreadable, MemoryError):
         raise
@@ -136,12 +143,21 @@ def _read_page(
         lost.images.append(number)
 
 
-def _page_text(page: "PageObject", composer: Composer, pieces: list[Piece]) -> str:
+def _annotated(page: "PageObject", number: int, lost: _Lost) -> str:
+    try:
+        return annotated_text(page)
+    except MemoryError:
+        raise
+    except Exception:  # as above; what the page itself says is there
+        lost.fields.append(number)
+        return ""
+
+
+def _page_text(page: "PageObject", composer: Composer, letters: Letters) -> str:
     start = composer.length
 
     def saw(text: str, matrix: list[float], own: list[float], _font: object, size: float) -> None:
-        if text.strip():
-            pieces.append(Piece(text, round(abs(size * own[3] * matrix[3]), 1), start))
+        letters.saw(text, round(abs(size * own[3] * matrix[3]), 1), start)
 
     return page.extract_text(visitor_text=saw)
 
@@ -153,6 +169,10 @@ def _shows_something(page: "PageObject") -> bool:
 
 
 def _without_text(lost: _Lost) -> Unreadable:
+    if lost.late:
+        return Unreadable(
+            "too_slow", f"No page of this PDF could be read within {MAX_SECONDS:g} s; split it."
+        )
     if lost.damaged:
         return Unreadable("damaged", "No page of this PDF can be read; export or print it once more.")
     if lost.images:

@@ -12,20 +12,78 @@ from toolservers.documents.extracted import Heading, Page
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
-_MAX_HEADINGS = 10_000
+_MAX_HEADINGS = 10_000  # that are looked for
 _MAX_TITLE = 200  # characters
 _LARGER = 1.12  # than most letters: the size of a heading
 _MAX_LEVELS = 4  # told apart by size
+_MAX_RUNS = 100_000
+_MAX_PAGE = 100_000  # characters of a page in which its headings are looked for
 _LEADERS = re.compile(r"(?:\. ?){4}")  # as in a table of contents
 _MOST = 0.2  # of the text: where more than that stands in larger letters, they say nothing
 
 
-class Piece(NamedTuple):
-    """Letters of one size, in points, on the page that begins at `start` in the text."""
+class _Run(NamedTuple):
+    """Letters of one size that follow each other, on the page that begins at `start` in the text."""
 
-    text: str
+    title: str
     size: float
     start: int
+
+
+class Letters:
+    """How large the letters of a document are. Keeps what could be headings, and counts the rest."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[float]()
+        self._runs: list[_Run] = []
+        self._parts: list[str] = []
+        self._length = 0
+        self._size = 0.0
+        self._start = 0
+
+    def saw(self, text: str, size: float, start: int) -> None:
+        """`size` in points; `start` is the page's in the text."""
+        if not text.strip():
+            return
+        self._counts[size] += len(text.strip())
+        if (size, start) != (self._size, self._start):
+            self._end_run()
+            self._size, self._start = size, start
+        self._length += len(text)
+        if self._length <= _MAX_TITLE:
+            self._parts.append(text)
+
+    def headings(self, text: str) -> tuple[Heading, ...]:
+        """Lines in letters that are larger than most."""
+        self._end_run()
+        levels = self._levels()
+        found: list[Heading] = []
+        after = 0
+        large = (run for run in self._runs if run.size in levels)
+        for run in islice(large, _MAX_HEADINGS):
+            begin = max(after, run.start)
+            heading = _on_a_line(text, run.title, begin, begin + _MAX_PAGE, levels[run.size])
+            if heading is not None and any(letter.isalpha() for letter in heading.title):
+                found.append(heading)
+                after = heading.end
+        return tuple(found)
+
+    def _levels(self) -> dict[float, int]:
+        """Of the sizes that are headings, 1 for the largest."""
+        if not self._counts:
+            return {}
+        usual = self._counts.most_common(1)[0][0]
+        sizes = sorted((size for size in self._counts if size >= usual * _LARGER), reverse=True)
+        if sum(self._counts[size] for size in sizes) > _MOST * self._counts.total():
+            return {}
+        return {size: min(level, _MAX_LEVELS) for level, size in enumerate(sizes, 1)}
+
+    def _end_run(self) -> None:
+        title = "".join(self._parts).strip()
+        if 0 < self._length <= _MAX_TITLE and len(self._runs) < _MAX_RUNS and not _LEADERS.search(title):
+            self._runs.append(_Run(title, self._size, self._start))
+        self._parts.clear()
+        self._length = 0
 
 
 def from_outline(reader: "PdfReader", text: str, pages: Sequence[Page]) -> tuple[Heading, ...]:
@@ -40,47 +98,11 @@ def from_outline(reader: "PdfReader", text: str, pages: Sequence[Page]) -> tuple
     found: dict[int, Heading] = {}
     for level, title, index in entries:
         if 0 <= index < len(pages):
-            heading = _on_a_line(text, title, starts[index], starts[index + 1], level)
+            end = min(starts[index + 1], starts[index] + _MAX_PAGE)
+            heading = _on_a_line(text, title, starts[index], end, level)
             if heading is not None:
                 found.setdefault(heading.start, heading)
     return tuple(found[start] for start in sorted(found))
-
-
-def by_size(text: str, pieces: Sequence[Piece]) -> tuple[Heading, ...]:
-    """Lines in letters that are larger than most."""
-    letters = Counter[float]()
-    for piece in pieces:
-        letters[piece.size] += len(piece.text.strip())
-    if not letters:
-        return ()
-    usual = letters.most_common(1)[0][0]
-    sizes = sorted((size for size in letters if size >= usual * _LARGER), reverse=True)
-    if not sizes or sum(letters[size] for size in sizes) > _MOST * letters.total():
-        return ()
-    levels = {size: min(level, _MAX_LEVELS) for level, size in enumerate(sizes, 1)}
-    found: list[Heading] = []
-    after = 0
-    for title, size, start in _runs(pieces, levels):
-        begin = max(after, start)
-        heading = _on_a_line(text, title, begin, begin + 100_000, levels[size])
-        if heading is not None and any(letter.isalpha() for letter in heading.title):
-            found.append(heading)
-            after = heading.end
-            if len(found) == _MAX_HEADINGS:
-                break
-    return tuple(found)
-
-
-def _runs(pieces: Sequence[Piece], sizes: dict[float, int]) -> Iterator[tuple[str, float, int]]:
-    """Pieces of one of `sizes` that follow each other on a page, as one title."""
-    title, size, start = "", 0.0, -1
-    for piece in [*pieces, Piece("", -1.0, -1)]:
-        if (piece.size, piece.start) == (size, start):
-            title += piece.text
-            continue
-        if size in sizes and 0 < len(title.strip()) <= _MAX_TITLE and not _LEADERS.search(title):
-            yield title, size, start
-        title, size, start = piece.text, piece.size, piece.start
 
 
 def _entries(reader: "PdfReader", outline: Sequence[Any], level: int) -> Iterator[tuple[int, str, int]]:

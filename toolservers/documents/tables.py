@@ -14,7 +14,7 @@ from itertools import islice
 
 from toolservers.documents.encodings import decoded
 from toolservers.documents.extracted import Extracted
-from toolservers.documents.paragraphs import LONGEST, Paragraphs
+from toolservers.documents.paragraphs import Paragraphs
 
 SAMPLE_ROWS = 100
 SAMPLE = 65_536
@@ -31,7 +31,7 @@ _NONE = "\x1f"
 _VALUE = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d\s.,:/%()-]*(?:\s?\w{1,3})?|\S+@\S+|https?://\S+")
 _YEAR = re.compile(r"(?:19|20|21)\d\d")
 
-csv.field_size_limit(LONGEST)  # of all this process: a cell may be as long as its file
+csv.field_size_limit(1 << 31)  # of all this process: a cell may be as long as its file
 
 
 def extract(data: bytes, name: str) -> Extracted:
@@ -85,8 +85,13 @@ def _said_by_excel(text: str) -> tuple[str, str]:
 
 def _rows(text: str, separator: str) -> Iterator[list[str]]:
     """Rows with something in them, their cells without blanks around and without ends of lines."""
-    for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
-        cells = [" ".join(cell.split()) if "\n" in cell else cell.strip() for cell in row]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    line = 0
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        if reader.line_num > line + 1:
+            cells = [" ".join(cell.split()) if "\n" in cell else cell for cell in cells]
+        line = reader.line_num
         if any(cells):
             yield cells
 
@@ -117,8 +122,8 @@ def _add(written: Paragraphs, row: list[str], columns: tuple[str, ...]) -> None:
         written.add(" | ".join(cell for cell in row if cell))
         return
     cells = [f"{name}: {cell}" for name, cell in zip(columns, row, strict=False) if cell]
-    cells += [
-        f"column {number}: {cell}" for number, cell in enumerate(row, 1) if cell and number > len(columns)
-    ]
-    width = sum(map(len, cells))
-    written.add(("\n" if width > WIDE else "; ").join(cells))
+    for number, cell in enumerate(row[len(columns) :], len(columns) + 1):
+        if cell:
+            cells.append(f"column {number}: {cell}")
+    text = "; ".join(cells)
+    written.add("\n".join(cells) if len(text) > WIDE else text)

@@ -74,7 +74,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """`state`: `watched` (changes are followed), `scanned` (looked through at the start)."""
+    """`state` says whether changes are `followed`, or why not."""
 
     name: str
     documents: int
@@ -84,8 +84,8 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A file that is not in the index (`share` is 0), or one of which only this share of its characters is, as far as
-    can be told."""
+    """A file that is not in the index (`share` is 0), or of which this share of its characters is, as far as can be
+    told."""
 
     source: str
     path: str
@@ -95,11 +95,13 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`indexing` and `meaning` are sentences: what is under way, and whether questions are also compared by meaning."""
+    """`indexing` and `meaning` are sentences: what is under way, whether questions are also compared by meaning.
+    `share` is how many of the characters of files that could be read are here, as far as can be told."""
 
     documents: int
     passages: int
     characters: int
+    share: float
     sources: list[SourceStatus]
     indexing: str
     meaning: str

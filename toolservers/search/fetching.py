@@ -24,7 +24,7 @@ _NEAR = 500  # ids before and behind, among which one that was mistyped is looke
 
 
 def found(reader: Reader, reference: Reference, asked: str) -> DocumentRow | None:
-    """An id that has a `#char=…` of its own is found by it; small and capital letters are not held against anybody."""
+    """An id that has a `#char=…` of its own is found by it; an id in small letters also by capital ones."""
     names = dict.fromkeys((asked.strip(), reference.id, reference.id.casefold()))
     return next((row for name in names if (row := reader.document(name)) is not None), None)
 
@@ -70,21 +70,22 @@ def whole(reader: Reader, row: DocumentRow, reference: Reference) -> ResourceBod
     start, end = reference.start or 0, row.characters if reference.end is None else reference.end
     if min(end, row.characters) - start > MAX_RESOURCE:
         raise ToolError(
-            f"{row.id} has {row.characters:,} characters; a resource has at most {MAX_RESOURCE:,}. Read it in parts, "
-            f"with `fetch`, or name a range: {row.url}#char=0,{MAX_RESOURCE}"
+            f"{row.id} has {row.characters:,} characters; a resource has at most {MAX_RESOURCE:,}. Read it in "
+            f"parts, with `fetch`, or name a range: {row.url}#char=0,{MAX_RESOURCE}"
         )
     kind = "text/markdown" if row.format == "markdown" else "text/plain"
     return ResourceBody(row.url, kind, text=reader.text(row.key, start, max(start, end)))
 
 
 def listing(reader: Reader, source: str | None, cursor: str, limit: int) -> Listing:
-    """By id, those behind `cursor`. Raises ToolError for a source without documents, naming those that there are."""
+    """By id, those behind `cursor`; of one source, or of all."""
     rows = reader.documents(after=cursor, limit=limit + 1, source=source)
-    listed = [
-        Listed(row.id, row.title, row.format, row.updated, row.characters, row.duplicate_of)
-        for row in rows[:limit]
-    ]
-    return Listing(listed, listed[-1].id if len(rows) > limit else "")
+    shown = [listed(row) for row in rows[:limit]]
+    return Listing(shown, shown[-1].id if len(rows) > limit else "")
+
+
+def listed(row: DocumentRow) -> Listed:
+    return Listed(row.id, row.title, row.format, row.updated, row.characters, row.duplicate_of)
 
 
 def _metadata(row: DocumentRow) -> dict[str, str]:

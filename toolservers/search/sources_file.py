@@ -58,6 +58,25 @@ class Sources(Mapping[str, Source]):
         already, and one of the same name is replaced. `folder` is an absolute path, links in it and all.
 
         Raises ToolError for a name or folder that cannot be; it tells nothing of what lies outside the roots."""
+        source = self._free(name, folder, others)
+        if not os.path.isdir(source.folder):
+            raise self._not_there(folder)
+        return source
+
+    def again(self, watched: Mapping[str, str]) -> tuple[dict[str, Source], dict[str, str]]:
+        """The sources that tools asked for in earlier runs, folders by name as an index keeps them; and why some
+        can be no more. That a folder is missing is no reason: it may come back."""
+        sources: dict[str, Source] = {}
+        refused: dict[str, str] = {}
+        for name, folder in watched.items():
+            try:
+                sources[name] = self._free(name, folder, sources)
+            except ToolError as error:
+                refused[name] = str(error)
+        return sources, refused
+
+    def _free(self, name: str, folder: str, others: Mapping[str, Source]) -> Source:
+        """Raises ToolError."""
         others = {other: source for other, source in others.items() if other != name}
         try:
             require_name(name, "The name of a source")
@@ -68,26 +87,13 @@ class Sources(Mapping[str, Source]):
         if len(self) + len(others) >= MAX_SOURCES:
             raise ToolError(f"There are {MAX_SOURCES} sources already, and no more can be.")
         root, path = self._allowed(folder)
-        source = Source(name, path, self[MAIN].collection, within=root)
         for other in (*self.values(), *others.values()):
             if _overlap(path, other.folder):
                 raise ToolError(
                     f"{path} and the folder of the source {other.called!r} are one, or one lies in the other: "
                     "documents would be there twice. Look for them in that source, or choose another folder."
                 )
-        return source
-
-    def again(self, watched: Mapping[str, str]) -> tuple[dict[str, Source], dict[str, str]]:
-        """The sources that tools asked for in earlier runs, folders by name as an index keeps them; and why some
-        can be no more."""
-        sources: dict[str, Source] = {}
-        refused: dict[str, str] = {}
-        for name, folder in watched.items():
-            try:
-                sources[name] = self.watched(name, folder, sources)
-            except ToolError as error:
-                refused[name] = str(error)
-        return sources, refused
+        return Source(name, path, self[MAIN].collection, within=root)
 
     def _allowed(self, folder: str) -> tuple[Path, Path]:
         """The root and the folder, without links. Raises ToolError."""
@@ -96,14 +102,16 @@ class Sources(Mapping[str, Source]):
                 "No folder may be watched here: the operator has given no `watch_roots` (--sources). "
                 "Documents can be given one by one with `add_documents`."
             )
-        path = Path(os.path.realpath(folder)) if os.path.isabs(folder) and "\0" not in folder else None
-        for root in map(Path, map(os.path.realpath, self.roots)):
-            if path is not None and path.is_relative_to(root):
-                inside = path.relative_to(root).parts
-                if path.is_dir() and not any(map(is_hidden, inside)):
+        if os.path.isabs(folder) and "\0" not in folder:
+            path = _real(Path(folder))
+            for root in map(_real, self.roots):
+                if path.is_relative_to(root) and not any(map(is_hidden, path.relative_to(root).parts)):
                     return root, path
+        raise self._not_there(folder)
+
+    def _not_there(self, folder: str) -> ToolError:
         roots = ", ".join(map(str, self.roots))
-        raise ToolError(
+        return ToolError(
             f"There is no folder {folder[:200]!r} that may be watched. Give the absolute path of one of these, or "
             f"of a folder below, that is not hidden: {roots}."
         )
@@ -131,12 +139,19 @@ def given(
             f"{file} has more than {MAX_SOURCES - 1} sources.", hint="Join some of them."
         )
     _require_apart(list(sources.values()))
-    return Sources(sources, tuple(_below(file, root) for root in read.watch_roots))
+    roots = tuple(_below(file, root) for root in read.watch_roots)
+    for root in roots:
+        if file is not None and _real(file).is_relative_to(_real(root)):
+            raise ConfigurationError(
+                f"The sources file {file} lies in its watch root {root}: who writes there gives themselves rights.",
+                hint="Put it outside of all folders that tools may have watched.",
+            )
+    return Sources(sources, roots)
 
 
 def require_index_outside(index: Path, sources: Sequence[Source]) -> None:
     """An index in one of the folders would be found there, changed by every change. Raises ConfigurationError."""
-    path = _real(index)
+    path = _real(index.expanduser())
     for source in sources:
         folder = _real(source.folder)
         if path.is_relative_to(folder) and not any(map(is_hidden, path.relative_to(folder).parts)):
@@ -190,4 +205,5 @@ def _below(file: Path | None, folder: str) -> Path:
 
 
 def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path.expanduser()))
+    """Without links."""
+    return Path(os.path.realpath(path))

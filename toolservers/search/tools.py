@@ -1,6 +1,6 @@
 """Tools over a knowledge base, in the shape that connector clients call: `search`, then `fetch`."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -8,7 +8,7 @@ from pydantic import Field
 from toolservers.search.answers import Document, Listing, SearchResults, Status
 from toolservers.search.settings import Settings
 from toolward.kit import Context, Effects, ToolServer
-from toolward.types import ResourceBody
+from toolward.types import Principal, ResourceBody, ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from toolservers.search.knowledge_base import KnowledgeBase
@@ -24,6 +24,8 @@ server = ToolServer(
         word: f"toolservers.search.commands.{word}:main" for word in ("index", "watch", "status", "eval")
     },
 )
+
+Go = Callable[[KnowledgeBase], Awaitable[ToolResult]]
 
 READ_ONLY = {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": False}
 
@@ -49,6 +51,15 @@ async def lifespan(settings: Settings) -> AsyncGenerator[KnowledgeBase, None]:
 @server.effects
 def effects(knowledge: KnowledgeBase) -> Effects[Any]:
     return knowledge.effects()
+
+
+@server.around
+async def when_ready(knowledge: KnowledgeBase, _principal: Principal, call: ToolCall, go: Go) -> ToolResult:
+    """What is asked just after the start is answered when all sources have been looked through, or some seconds
+    later; and before a transaction is begun, for which that would have to wait."""
+    if call.name != get_index_status.__name__:
+        await knowledge.upkeep.ready()
+    return await go(knowledge)
 
 
 @server.resource("kb://{source}/{+path}", name="document", title="A document")

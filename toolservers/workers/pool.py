@@ -27,6 +27,13 @@ class _Waiting(NamedTuple):
     worker: asyncio.Future[WorkerProcess]
 
 
+class _Call(NamedTuple):
+    operation: str
+    request: bytes
+    attached: bytes | None
+    seconds: float
+
+
 class Pool:
     """Works elsewhere: `call` sends a name and arguments, and brings back the answer or the refusal."""
 
@@ -45,29 +52,35 @@ class Pool:
         return [worker.pid for worker in self._workers]
 
     async def call(
-        self, operation: str, arguments: dict[str, Any], answer: type[AnswerT], attached: bytes | None = None
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        answer: type[AnswerT],
+        attached: bytes | None = None,
+        seconds: float | None = None,
     ) -> AnswerT:
-        """The operation's answer; what is `attached` it gets as `data`. Raises ToolError for what the operation
-        refuses, TookTooLong and TookTooMuchMemory, Crashed, Overloaded where too many wait, Unavailable where
-        there is no worker to do it."""
+        """The operation's answer; what is `attached` it gets as `data`. `seconds` may be less than the limit.
+
+        Raises ToolError for what the operation refuses, TookTooLong and TookTooMuchMemory, Crashed, Overloaded
+        where too many wait, Unavailable where there is no worker to do it."""
         request, most = request_bytes(operation, arguments, attached), self._limits.max_message
         if len(request) - HEADER > most:
             raise ToolError(
                 f"The arguments have {len(request):,} bytes, and at most {most:,} are taken; send less at once."
             )
+        longest = self._limits.call_seconds
+        call = _Call(operation, request, attached, longest if seconds is None else min(seconds, longest))
         try:
-            reply = await self._on_a_worker(operation, request, attached)
+            reply = await self._on_a_worker(call)
         except Ended:  # somebody killed it from outside, perhaps before it was asked
-            reply = await self._on_a_worker(operation, request, attached, again=True)
+            reply = await self._on_a_worker(call, again=True)
         return self._answer_of(reply, operation, answer)
 
-    async def _on_a_worker(
-        self, operation: str, request: bytes, attached: bytes | None, *, again: bool = False
-    ) -> Reply:
+    async def _on_a_worker(self, call: _Call, *, again: bool = False) -> Reply:
         """Raises Ended where it was killed and this is not `again`."""
-        worker = await self._take(operation)
+        worker = await self._take(call.operation)
         try:
-            return await self._ask(worker, request, attached)
+            return await self._ask(worker, call)
         except Ended as ended:
             if ended.out_of_memory:
                 raise TookTooMuchMemory(self._limits.max_memory, self._work.less) from None
@@ -78,14 +91,14 @@ class Pool:
         finally:
             self._give_back(worker)
 
-    async def _ask(self, worker: WorkerProcess, request: bytes, attached: bytes | None) -> Reply:
+    async def _ask(self, worker: WorkerProcess, call: _Call) -> Reply:
         """Whatever ends this early ends the worker, which is then at something that nobody wants."""
         try:
-            async with asyncio.timeout(self._limits.call_seconds):
-                return await worker.call(request, attached)
+            async with asyncio.timeout(call.seconds):
+                return await worker.call(call.request, call.attached)
         except TimeoutError:
             worker.kill()
-            raise TookTooLong(self._limits.call_seconds, self._work.less) from None
+            raise TookTooLong(call.seconds, self._work.less) from None
         except asyncio.CancelledError:
             worker.kill()
             raise

@@ -94,8 +94,8 @@ class _Read(NamedTuple):
 async def check_citation(client: Client, citation: Citation, *, tool: str = "fetch") -> Checked:
     """`tool` is `fetch` by the name that the client's far end has for it: behind a gateway `search.fetch`.
 
-    Raises InvalidRequest for a citation without text or range, InvalidResult for answers that contradict themselves,
-    Conflict where the document changes meanwhile, and what `client.call` raises.
+    Raises InvalidRequest for a citation without text or range, InvalidResult for answers that contradict
+    themselves, Conflict where the document changes meanwhile, and what `client.call` raises.
     """
     if not citation.text or not 0 <= citation.start < citation.end:
         raise InvalidRequest(
@@ -108,7 +108,7 @@ async def check_citation(client: Client, citation: Citation, *, tool: str = "fet
     window = read.first
     changed = bool(citation.sha256) and citation.sha256 != window.sha256
     told: dict[str, Any] = {"found": read.text, "changed": changed, "stale": window.stale}
-    if read.text == citation.text:
+    if read.text == citation.text and len(read.text) == citation.end - citation.start:
         return Checked("holds", start=citation.start, **told)
     _, whole = await _read(client, tool, citation.id, 0, MAX_CHARACTERS)
     at = whole.text.find(citation.text) if whole else -1

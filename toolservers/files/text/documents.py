@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from toolservers.documents.extracted import Extracted
-from toolservers.documents.extractor import Extractor
 from toolservers.documents.opening import format_by_name
 from toolservers.documents.unreadable import Unreadable
 from toolservers.files.paths.refusals import shown
@@ -42,10 +42,16 @@ class Document:
         return self.lines[page]
 
 
+class Reads(Protocol):
+    """What `toolservers.documents.extractor.Extractor` does."""
+
+    async def extract(self, source: bytes, name: str, /) -> Extracted: ...
+
+
 class Documents:
     """Reads them in processes apart, and remembers the last ones."""
 
-    def __init__(self, extractor: Extractor) -> None:
+    def __init__(self, extractor: Reads) -> None:
         self._extractor = extractor
         self._kept: OrderedDict[str, Document] = OrderedDict()
 
@@ -65,7 +71,7 @@ class Documents:
 
 
 def is_document(head: bytes, name: str) -> bool:
-    """By the first bytes and the name, which must agree: text may begin like a PDF, and other files are archives."""
+    """By the first bytes and the name, which must agree: texts may begin like a PDF, other files are archives."""
     found = format_by_name(name)
     return found is not None and found.name in _FORMATS and head.startswith(found.begins)
 

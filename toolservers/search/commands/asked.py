@@ -80,7 +80,7 @@ def asked(options: argparse.Namespace) -> Asked:
     flags = {name: value for name, value in vars(options).items() if name in _FLAGS}
     paths: list[Path] = options.paths
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             raise ConfigurationError(
                 f"{path} is not a folder.", hint="Give folders; what is in them is found by itself."
             )

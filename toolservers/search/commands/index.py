@@ -133,8 +133,8 @@ class _Run:
             self._done.others[name or self._wanted.settings.collection] = documents
             if self._forget:
                 await ingestion.remove(name)
-            done = "were taken out" if self._forget else "stay as they are (--forget-others takes them out)"
-            self._say(f"{name}: is not given; its {documents:,} documents {done}")
+            done = "taken out" if self._forget else "left as they are; --forget-others takes them out"
+            self._say(f"{name}: not among the folders that are given; documents {done}: {documents:,}")
         self._done.forgotten = self._forget
 
     async def _embed(self, file: IndexFile, model: Embedder) -> None:
@@ -173,10 +173,7 @@ async def _require(lock: IndexLock, wanted: Asked) -> None:
 
 def _others(file: IndexFile, given: set[str]) -> dict[str, int]:
     with file.reading() as reader:
-        rows = reader.connection.execute(
-            "SELECT source, count(*) FROM documents GROUP BY source ORDER BY source"
-        )
-        return {name: documents for name, documents in rows if name not in given}
+        return {name: documents for name, (documents, _) in reader.by_source().items() if name not in given}
 
 
 def embedding_of(file: IndexFile) -> Embedding:

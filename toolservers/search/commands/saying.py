@@ -29,8 +29,8 @@ def counted(counts: Counts) -> str:
 
 def covered(coverage: Coverage) -> list[str]:
     lines = [
-        f"{coverage.documents:,} documents ({coverage.duplicates:,} like another one), "
-        f"{coverage.characters:,} characters: {percent(coverage.share)} of what the files read have"
+        f"documents: {coverage.documents:,} ({coverage.duplicates:,} like another one); characters: "
+        f"{coverage.characters:,}, {percent(coverage.share)} of what the files that were read have"
     ]
     partial = (
         f"{document.id} ({percent(document.share)}): {' '.join(document.left_out)}"

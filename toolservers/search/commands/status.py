@@ -84,8 +84,7 @@ def _status(wanted: Asked, reader: Reader) -> Status:
     )
     sources, refused = wanted.sources(reader.watched())
     status.sources += [_state(source, reader) for source in sources]
-    rest = reader.connection.execute("SELECT DISTINCT source FROM documents ORDER BY source")
-    for name in {row[0] for row in rest} - {source.name for source in sources}:
+    for name in sorted({*reader.by_source(), *refused} - {source.name for source in sources}):
         trouble = "" if name == ADDED else refused.get(name, "Its folder is not given.")
         called = name or wanted.settings.collection
         status.sources.append(SourceState(called, "", coverage_of(reader, name), trouble=trouble))
@@ -112,8 +111,8 @@ def _parts(index: Path) -> list[Path]:
 
 def _said(status: Status) -> str:
     lines = [
-        f"index {status.index}: {status.documents:,} documents, {status.passages:,} passages, "
-        f"{status.bytes / 1e6:.1f} MB",
+        f"index {status.index} ({status.bytes / 1e6:.1f} MB)",
+        f"documents: {status.documents:,}; passages: {status.passages:,}",
         "kept up to date by nobody at the moment"
         if status.kept_by is None
         else f"kept up to date by {saying.kept_by(status.kept_by).lower()} since {status.kept_by.since}",
@@ -138,4 +137,4 @@ def _fresh(source: SourceState) -> str:
         return source.trouble or "added by a tool"
     if not source.to_read and not source.to_remove:
         return "as the folder is"
-    return f"{source.to_read:,} files to read, {source.to_remove:,} documents to remove"
+    return f"files to read: {source.to_read:,}; documents to remove: {source.to_remove:,}"

@@ -31,13 +31,15 @@ process at a time keeps an index: this one waits for its turn. With --json each 
 
 Exit codes: 0 stopped (Ctrl-C, SIGTERM), 1 refused, 2 usage."""
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
 Say = Callable[[str, str, dict[str, Any]], None]
 """(a source's name or nothing, what is said of it, the same as data)"""
 
 
 def main(arguments: list[str]) -> int:
     options = parser("watch", __doc__, EXAMPLES).parse_args(arguments)
-    asyncio.run(_until_stopped(asked(options), _as_json if options.json else _as_text))
+    asyncio.run(until_stopped(asked(options), _as_json if options.json else _as_text))
     return 0
 
 
@@ -50,14 +52,19 @@ def _as_json(source: str, sentence: str, data: dict[str, Any]) -> None:
     print(msgspec.json.encode({"at": now, "source": source, "said": sentence, **data}).decode(), flush=True)
 
 
-async def _until_stopped(wanted: Asked, say: Say) -> None:
+async def until_stopped(wanted: Asked, say: Say) -> None:
+    """Until it is cancelled, or a signal comes. Raises ConfigurationError, Unavailable."""
     work = asyncio.create_task(_watched(wanted, say), name="keeping an index")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    loop = asyncio.get_running_loop()
+    for number in _STOPPING:
+        loop.add_signal_handler(number, work.cancel)
     try:
         await work
     except asyncio.CancelledError:
         say("", "Stopped.", {"event": "stopped"})
+    finally:
+        for number in _STOPPING:
+            loop.remove_signal_handler(number)
 
 
 async def _watched(wanted: Asked, say: Say) -> None:

@@ -79,15 +79,20 @@ def embedding(reader: Reader) -> Embedding:
 class CatchingUp:
     """A task runs `run()`; `look()` tells it that there may be new passages."""
 
-    def __init__(self, file: IndexFile, embedder: Embedder, poll: float = POLL) -> None:
+    def __init__(
+        self, file: IndexFile, embedder: Embedder, *, batch: int = BATCH, poll: float = POLL
+    ) -> None:
         self._file = file
         self._embedder = embedder
+        self._batch = batch
         self._poll = poll
         self._news = asyncio.Event()
         self._seen = -1  # the generation in which nothing was missing
         self._refused: set[int] = set()
         self.done = asyncio.Event()
         """Set while all passages that were seen have a vector, and the model serves."""
+        self.failed = asyncio.Event()
+        """Set while there is `trouble`."""
         self.trouble = ""
         """Why it cannot go on at the moment; empty while it can."""
 
@@ -108,6 +113,7 @@ class CatchingUp:
             try:
                 await self.catch_up()
                 self.trouble, wait = "", FIRST_WAIT
+                self.failed.clear()
                 await self._sleep(self._poll)
                 continue
             except ToolwardError as error:
@@ -117,6 +123,7 @@ class CatchingUp:
             except Exception:  # search by words goes on, and so does this
                 log.exception("passages cannot be embedded at the moment")
                 self.trouble, least = "something is wrong with it; the server's log says what", 0.0
+            self.failed.set()
             await self._sleep(min(max(wait, least), LONGEST_WAIT))
             wait = min(2 * wait, LONGEST_WAIT)
 
@@ -193,7 +200,7 @@ class CatchingUp:
         """None at the end of the passages. A batch may be empty."""
         with self._file.reading() as reader:
             model = self._model(reader)
-            rows = reader.without_vector(model.key if model else 0, BATCH, after)
+            rows = reader.without_vector(model.key if model else 0, self._batch, after)
             if not rows:
                 return None
             left = [row for row in rows if row.key not in self._refused]
@@ -212,7 +219,8 @@ class CatchingUp:
         missing = writer.without_vector(model.key if model else 0, 1 + len(self._refused))
         if any(row.key not in self._refused for row in missing):
             return False
-        if model is not None and [each.state for each in writer.models()] != ["serving"]:
+        others = any(each != model and each.state != "old" for each in writer.models())
+        if model is not None and (model.state != "serving" or others):
             # Makes an end to another model that was being built, where this one serves already.
             writer.serve_model(writer.build_model(model.name, model.dimensions))
         return True

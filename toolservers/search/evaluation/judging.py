@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from toolservers.search.evaluation.labels import Question
 from toolservers.search.evaluation.metrics import DEPTH, Interval, interval, ndcg, recall, reciprocal_rank
-from toolservers.search.retrieval.searching import Asked, Searching
+from toolservers.search.retrieval.legs import Ranked
+from toolservers.search.retrieval.query import Query
+from toolservers.search.retrieval.searching import Asked, ByMeaning, Searching
+from toolservers.search.storage.file import IndexFile
+from toolservers.search.storage.reading import Reader
 
 Search = Callable[[str], Awaitable[Sequence[str]]]
 """From a question to the ids of documents, the best first."""
@@ -85,6 +89,15 @@ def by_kind(found: Sequence[Judged]) -> dict[str, Measures]:
     return {kind: measures([one for one in found if one.question.kind == kind]) for kind in kinds}
 
 
+def ways(file: IndexFile, meaning: ByMeaning | None) -> dict[str, Search]:
+    """One index, searched by words, by meaning, and by both as the tools do."""
+    found = {"words": asking(Searching(file))}
+    if meaning is not None:
+        found["meaning"] = asking(Searching(file, meaning, words=_NoLeg()))
+        found["both"] = asking(Searching(file, meaning))
+    return found
+
+
 def asking(searching: Searching, depth: int = DEPTH) -> Search:
     """The search as the tools use it, its first `depth` documents."""
 
@@ -93,3 +106,10 @@ def asking(searching: Searching, depth: int = DEPTH) -> Search:
         return [result.document.id for result in answer.results]
 
     return search
+
+
+class _NoLeg:
+    name = "none"
+
+    def ranked(self, reader: Reader, query: Query, limit: int) -> Sequence[Ranked]:
+        return ()

@@ -34,7 +34,6 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC  # a pipe is not waited for
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # the last two: something else has the name by now
 
-
 _NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, what turns the direction of writing, bytes that are not UTF-8."""
 
@@ -137,8 +136,11 @@ class Folder:
 
     def _scan_path(self, scan: Scan, path: str) -> None:
         if not path:
-            with self._opened("", _FOLDER) as descriptor:
-                self._scan_folder(scan, descriptor, "", 0)
+            try:
+                with self._opened("", _FOLDER) as descriptor:
+                    self._scan_folder(scan, descriptor, "", 0)
+            except OSError as error:
+                self._unseen(scan, "", error)
             return
         if not self.source.enters(path):
             scan.skipped["hidden or excluded"] += 1
@@ -166,8 +168,13 @@ class Folder:
             if not self.source.passes(below):
                 scan.skipped["hidden or excluded"] += 1
                 continue
-            with suppress(FileNotFoundError):  # deleted a moment ago
+            try:
                 status = os.stat(entry.name, dir_fd=descriptor, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _MISSING:  # else it was deleted a moment ago
+                    self._unseen(scan, path, error)
+                    return
+            else:
                 self._add(scan, descriptor, entry.name, below, status, depth + 1)
 
     def _add(

@@ -29,11 +29,11 @@ Changes = Mapping[str, frozenset[str]]
 MAX_WATCHED = 50_000
 """Folders of all sources together. With more, sources are looked at again and again instead."""
 
-_TOGETHER = 100
+TOGETHER = 100
 """Milliseconds: after so many without a change, what has changed is told."""
-_AT_MOST = 1_000
+AT_MOST = 500
 """Milliseconds: after so many it is told in any case."""
-_TICK = 500
+_TICK = 250
 """Milliseconds: so often it is seen to that the folders of the sources are still the same ones."""
 _AGAIN = 300.0
 """Seconds between two looks at whole sources."""
@@ -72,8 +72,9 @@ class Watch:
         while not self._stop.is_set():
             try:
                 yield from self._noticed()  # ends when other folders are to be watched
-            except OSError as error:
-                self.polling = f"The system gives no notices of changes: {error.strerror or error}."
+            except (OSError, RuntimeError) as error:  # the second is what watchfiles raises for some
+                why = error.strerror if isinstance(error, OSError) else error
+                self.polling = f"The system gives no notices of changes: {why or error}."
                 yield from self._looked(_AGAIN_POLLING if isinstance(error, FileNotFoundError) else _RETRY)
 
     def stop(self) -> None:
@@ -81,37 +82,60 @@ class Watch:
         self._stop.set()
 
     def _noticed(self) -> Iterator[Changes]:
-        """Raises OSError where the system gives no notices, or a folder went before it was watched."""
+        """Until other folders are in the place of the sources'. Raises OSError or RuntimeError where the system
+        gives no notices, or a folder went before it was watched."""
+        roots, next_look = self._roots(), 0.0
+        watched: set[str] = set()
+        former: Iterator[set[str]] = iter(())
+        while self._roots() == roots:  # once for each set of folders that are watched
+            folders = self._folders()
+            notices = self._notices(folders)
+            paths = next(notices, None)  # now the new watch stands; until then the former one did
+            fresh = folders - watched if watched else set[str]()
+            if told := self._by_source(fresh):
+                yield told
+            is_another = bool(fresh) and self._folders() != folders
+            if paths is not None:
+                paths |= next(former, set[str]())
+            while paths is not None and not self._stop.is_set():
+                self.polling = ""
+                told = self._by_source(paths)
+                if time.monotonic() >= next_look:
+                    told, next_look = self._all, time.monotonic() + _AGAIN
+                if told:
+                    yield told
+                if is_another or self._changes(folders, paths) or self._roots() != roots:
+                    break
+                paths = next(notices, None)
+            else:
+                return
+            former, watched = notices, folders
+
+    def _notices(self, folders: set[str]) -> Iterator[set[str]]:
+        """Paths of what happened in them, none where nothing did for some time; it ends when it is stopped."""
         from watchfiles import watch
 
-        roots, folders = self._roots(), self._folders()
         if not folders:
             raise FileNotFoundError(errno.ENOENT, "no folder is there")
         if len(folders) > MAX_WATCHED:
             raise OSError(errno.ENOSPC, f"there are more than {MAX_WATCHED:,} folders")
-        notices = watch(
+        for notices in watch(
             *folders,
             watch_filter=None,
             recursive=False,
-            debounce=_AT_MOST,
-            step=_TOGETHER,
+            debounce=AT_MOST,
+            step=TOGETHER,
             rust_timeout=_TICK,
             yield_on_timeout=True,
             stop_event=self._stop,
             raise_interrupt=False,
             ignore_permission_denied=True,
-        )
-        next_look = 0.0
-        for notice in notices:
-            self.polling = ""
-            if time.monotonic() >= next_look:
-                yield self._all
-                next_look = time.monotonic() + _AGAIN
-            paths = [path for _, path in notice]
-            if found := self._by_source(paths):
-                yield found
-            if self._roots() != roots or any(path in folders or self._is_folder(path) for path in paths):
-                return
+        ):
+            yield {path for _, path in notices}
+
+    def _changes(self, folders: set[str], paths: set[str]) -> bool:
+        """Whether the folders that are to be watched are others after that."""
+        return any(path in folders or self._is_folder(path) for path in paths)
 
     def _looked(self, seconds: float) -> Iterator[Changes]:
         """Whole sources, again and again, as long as that."""

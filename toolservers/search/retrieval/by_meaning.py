@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from anyio.to_thread import run_sync
 
-from toolservers.search.embedding.port import Embedder
-from toolservers.search.retrieval.filtering import passage_condition
+from toolservers.search.embedding.port import Embedder, TextsRefused
+from toolservers.search.retrieval.by_words import expression
+from toolservers.search.retrieval.filtering import condition
 from toolservers.search.retrieval.legs import Leg, Ranked
 from toolservers.search.retrieval.query import Query
 from toolservers.search.storage.file import IndexFile
@@ -51,7 +52,7 @@ class ByMeaning:
     def ranked(self, reader: Reader, query: Query, limit: int) -> Sequence[Ranked]:
         if reader.serving() != self.model:
             return ()
-        return self.nearest.ranked(reader, self.model, self.question, passage_condition(query), limit)
+        return self.nearest.ranked(reader, self.model, self.question, _narrowed(query), limit)
 
 
 class Meaning:
@@ -93,8 +94,8 @@ class Meaning:
                 f"it is being embedded again by {self._embedder.name}. Until then it is searched by words only.",
             )
         question = await self._question(embedder, text)
-        if question is None:
-            return Asked(None, self._trouble)
+        if isinstance(question, str):
+            return Asked(None, question)
         if question.shape[0] != serving.dimensions:
             return Asked(
                 None, f"{serving.name} gives other vectors than it did for the index: by words only."
@@ -126,22 +127,24 @@ class Meaning:
             self._others[name] = self._named(name)
         return self._others[name]
 
-    async def _question(self, embedder: Embedder, text: str) -> "NDArray[np.float32] | None":
-        """None, and `_trouble` says why."""
+    async def _question(self, embedder: Embedder, text: str) -> "NDArray[np.float32] | str":
+        """Its vector, or why there is none."""
         key = (embedder.name, text)
         if key in self._questions:
             self._questions.move_to_end(key)
             return self._questions[key]
         if time.monotonic() < self._rest_until:
-            return None
+            return self._trouble
         try:
             found = (await embedder.question(text))[0]
+        except TextsRefused as error:  # another question may be answered
+            return f"This was searched by words only: {error.message}"
         except ToolwardError as error:
             self._rest_until = time.monotonic() + REST
             self._trouble = (
                 f"The embedding model did not answer, so this was searched by words only: {error.message}"
             )
-            return None
+            return self._trouble
         self._questions[key] = found
         while len(self._questions) > _REMEMBERED:
             self._questions.popitem(last=False)
@@ -153,8 +156,24 @@ class Meaning:
         return self._nearest
 
 
+def _narrowed(query: Query) -> tuple[str, list[str]]:
+    """On `passages p` and their `documents d`: the filters, the phrases that must stand in a passage, the words
+    that must not. `1` where nothing is narrowed."""
+    sql, values = condition(query.filters)
+    parts, wanted = [sql], expression(query)
+    for sign, match in (("IN", wanted.all), ("NOT IN", wanted.none)):
+        if match:
+            parts.append(f"p.key {sign} (SELECT rowid FROM words WHERE words MATCH ?)")  # noqa: S608 -- a sign of ours
+            values.append(match)
+    narrowing = [part for part in parts if part != "1"]
+    return " AND ".join(narrowing) or "1", values
+
+
 def _nearest() -> "Nearest":
     """numpy is imported here: in a thread, and where there are vectors."""
+    from toolservers.search.embedding.one_thread import use_one_thread
+
+    use_one_thread()
     from toolservers.search.retrieval.nearest import Nearest
 
     return Nearest()

@@ -18,6 +18,14 @@ more than a microsecond for each that holds any of its words. Words that would b
 stand beside a rarer one. A passage that has none but such words ranks low anyway."""
 
 
+PAIR_SHARE = 0.3
+"""What BM25 gives for two words that stand side by side as in the question counts so much beside what it gives for
+the words. nDCG@10 without, with a quarter, with a half: .383, .398, .404 on Cranfield; .756, .762, .749 on the
+questions about the bundled documents."""
+
+_DEPTH = 300  # passages by words, and by pairs of them, that are brought together
+
+
 class Match(NamedTuple):
     """Expressions of FTS5, empty for none. Every word in them is quoted, so nothing in it is an operator."""
 
@@ -42,7 +50,12 @@ class ByWords:
         gives the documents that were updated last."""
         wanted = expression(query, reader)
         if wanted.whole:
-            return _matching(reader, wanted.whole, query, limit)
+            ranked = _matching(reader, wanted.whole, query, max(limit, _DEPTH))
+            pairs = " OR ".join(map(quoted, query.pairs))
+            if pairs:
+                beside = _matching(reader, wanted._replace(any=pairs).whole, query, max(limit, _DEPTH))
+                ranked = _with_pairs(ranked, beside)
+            return ranked[:limit]
         return _latest(reader, query, limit) if query.filters and not query.text else ()
 
 
@@ -90,6 +103,17 @@ def _matching(reader: Reader, match: str, query: Query, limit: int) -> list[Rank
         (*values, limit),
     )
     return [Ranked(passage, -rank) for passage, rank in rows]
+
+
+def _with_pairs(ranked: Sequence[Ranked], pairs: Sequence[Ranked]) -> list[Ranked]:
+    """Where only one of the two lists has a passage, the other's last score, or none, is what it can have there at
+    most."""
+    scores = {each.passage: each.score for each in ranked}
+    least = ranked[-1].score if len(ranked) >= _DEPTH else 0.0
+    for each in pairs:
+        scores[each.passage] = scores.get(each.passage, least) + PAIR_SHARE * each.score
+    order = sorted(scores, key=lambda passage: (-scores[passage], passage))
+    return [Ranked(passage, scores[passage]) for passage in order]
 
 
 def _latest(reader: Reader, query: Query, limit: int) -> list[Ranked]:

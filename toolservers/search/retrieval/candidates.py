@@ -10,6 +10,8 @@ from toolservers.search.retrieval.legs import Ranked
 from toolservers.search.retrieval.query import Filters
 from toolservers.search.storage.reading import Reader
 
+_MOST_SAME = 1_000
+
 
 class Candidate(NamedTuple):
     """A document with its best passage."""
@@ -46,16 +48,21 @@ def candidates(reader: Reader, rankings: Sequence[Sequence[Ranked]]) -> list[Can
     return _folded(found, facts)
 
 
-def same_text(reader: Reader, document: int, filters: Filters, most: int) -> tuple[str, ...]:
-    """The ids of other documents with the same text, or nearly, as far as the filters let them through."""
+def same_texts(reader: Reader, documents: Sequence[int], filters: Filters) -> dict[int, list[str]]:
+    """For each, the ids of others with the same text, or nearly, that the filters let through; some, where there
+    are very many."""
     where, values = condition(filters)
     rows = reader.connection.execute(
-        "WITH first (key) AS (SELECT coalesce(duplicate_of, key) FROM documents WHERE key = ?) "  # noqa: S608 -- ours
-        "SELECT d.id FROM documents d, first WHERE (d.key = first.key OR d.duplicate_of = first.key) "
-        f"AND d.key <> ? AND {where} ORDER BY d.id LIMIT ?",
-        (document, document, *values, most),
+        "WITH chosen AS (SELECT key, coalesce(duplicate_of, key) AS first FROM documents "  # noqa: S608 -- ours
+        "WHERE key IN (SELECT value FROM json_each(?))) "
+        "SELECT c.key, d.id FROM chosen c JOIN documents d ON d.key = c.first OR d.duplicate_of = c.first "
+        f"WHERE d.key <> c.key AND {where} ORDER BY c.key, d.id LIMIT ?",
+        (json.dumps(documents), *values, _MOST_SAME),
     )
-    return tuple(row[0] for row in rows)
+    found: dict[int, list[str]] = {}
+    for key, identifier in rows:
+        found.setdefault(key, []).append(identifier)
+    return found
 
 
 def _facts(reader: Reader, passages: Iterable[int]) -> dict[int, _Facts]:

@@ -1,9 +1,8 @@
-"""What a query narrows, as SQL: the documents and passages that a leg looks through."""
+"""A query's filters as SQL: the documents that a leg looks through."""
 
 from collections.abc import Iterable, Sequence
 
-from toolservers.search.retrieval.query import Filters, Query
-from toolservers.search.storage.scripts import spaced
+from toolservers.search.retrieval.query import Filters
 
 
 def condition(filters: Filters) -> tuple[str, list[str]]:
@@ -29,26 +28,6 @@ def condition(filters: Filters) -> tuple[str, list[str]]:
             *(key, *said),
         )
     return " AND ".join(parts) or "1", values
-
-
-def passage_condition(query: Query) -> tuple[str, list[str]]:
-    """On `passages p` and their `documents d`: the filters, the phrases that must stand in a passage, the words
-    that must not. `1` where nothing is narrowed."""
-    sql, values = condition(query.filters)
-    parts = [sql] if sql != "1" else []
-    for phrase in query.phrases:
-        parts.append("p.key IN (SELECT rowid FROM words WHERE words MATCH ?)")
-        values.append(_quoted(phrase))
-    if query.excluded:
-        parts.append("p.key NOT IN (SELECT rowid FROM words WHERE words MATCH ?)")
-        values.append(" OR ".join(map(_quoted, query.excluded)))
-    return " AND ".join(parts) or "1", values
-
-
-def _quoted(phrase: str) -> str:
-    """An FTS5 phrase, in which nothing is an operator; without a word in it, it matches nothing."""
-    plain = spaced(phrase).replace("\0", " ").replace('"', '""')
-    return f'"{plain}"'
 
 
 def _by_key(metadata: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -1,7 +1,8 @@
-"""The passages nearest to a vector: first by the bits of all, held in memory, then the best by their vectors.
+"""The passages nearest to a vector: by the bits of all, held in memory, and then the best by their vectors.
 
-A bit for each dimension, its sign, leaves 48 bytes of 384 numbers; how many bits differ ranks nearly as the cosine
-does, and the best hundreds of that ranking are compared exactly."""
+A bit for each dimension, its sign, leaves 48 bytes of 384 numbers. How many bits differ from the question leaves
+some thousands; of those the numbers of the question, summed where a bit is set, leave some hundreds, which are read
+from the file and compared exactly."""
 
 import threading
 import time
@@ -16,25 +17,42 @@ from toolservers.search.retrieval.legs import Ranked
 from toolservers.search.storage.reading import Reader
 from toolservers.search.storage.records import Model
 
-CANDIDATES = 500
-"""Compared exactly, at least: they hold what the exact order has among its first ten with hardly an exception."""
+ROUGH = 4_000
+"""Passages that are left by the differing bits."""
+
+CANDIDATES = 400
+"""Passages that are compared exactly, at least."""
 
 _CALM = 20  # all bits are read again at most a 20th of the time
 _WORD = 8  # bytes
 
 Narrowed = tuple[str, list[str]]
-"""SQL about `passages p` and their `documents d`, and its values: `filtering.passage_condition`."""
+"""SQL about `passages p` and their `documents d`, and its values; `1` where all may be found."""
 
 
 class _Held(NamedTuple):
     """The bits of one model's vectors, as of one generation or later."""
 
-    model: int
+    model: Model
+    """All of it: the key of one that is gone may be another's by now."""
     generation: int
     keys: NDArray[np.int64]
     """Of passages, ascending."""
     columns: NDArray[np.uint64]
-    """(words of a code, passages)"""
+    """(words of a code, passages): each column is gone through from end to end."""
+
+    def among(self, keys: NDArray[np.int64]) -> "_Held":
+        mask = np.isin(self.keys, keys, assume_unique=True)
+        return self._replace(keys=self.keys[mask], columns=self.columns[:, mask])
+
+    def likeliest(self, question: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+        """Keys of the `count` that are nearest as far as bits tell, in no order."""
+        if self.keys.size <= count:
+            return self.keys
+        rough = _smallest(_distances(self.columns, question), max(ROUGH, 4 * count))
+        bytes_ = np.ascontiguousarray(self.columns[:, rough].T).view(np.uint8)
+        bits = np.unpackbits(bytes_, axis=1, count=question.size)
+        return self.keys[rough[_smallest(-(bits.astype(np.float32) @ question), count)]]
 
 
 class Nearest:
@@ -50,22 +68,19 @@ class Nearest:
     ) -> list[Ranked]:
         """By cosine, the best first; `question` is of length 1."""
         held = self._current(reader, model)
-        count = max(CANDIDATES, 4 * limit)
-        distances = _distances(held.columns, question)
-        keys = held.keys[_smallest(distances, count)]
-        if narrowed[0] != "1" and held.keys.size:
-            allowed = reader.passages_where(*narrowed, keys.tolist())
-            if len(allowed) < limit and held.keys.size > count:  # the filter is narrow: what it leaves is few
-                mask = np.isin(held.keys, _array(reader.passages_where(*narrowed)), assume_unique=True)
-                left = held.keys[mask]
-                allowed = left[_smallest(distances[mask], count)].tolist()
-            keys = _array(allowed)
+        count = max(CANDIDATES, 2 * limit)
+        keys = held.likeliest(question, count)
+        if narrowed[0] != "1":
+            keys = _array(reader.passages_where(*narrowed, keys.tolist()))
+            if keys.size < limit and held.keys.size > count:  # the condition is narrow: what it leaves is few
+                allowed = _array(reader.passages_where(*narrowed))
+                keys = held.among(allowed).likeliest(question, count)
         return _exactly(reader, model, question, keys, limit)
 
     def _current(self, reader: Reader, model: Model) -> _Held:
         with self._guard:
             held, generation = self._held, reader.generation
-            if held is None or held.model != model.key:
+            if held is None or held.model != model:
                 held = self._read_whole(reader, model, generation)
             elif held.generation < generation:
                 held = self._brought_up(held, reader, model, generation)
@@ -81,20 +96,20 @@ class Nearest:
         if reader.embedded(model.key) != keys.size and time.monotonic() >= self._whole_again:
             return self._read_whole(reader, model, generation)
         columns = np.concatenate([held.columns, new[1]], axis=1) if new[0].size else held.columns
-        return _Held(model.key, generation, keys, columns)
+        return _Held(model, generation, keys, columns)
 
     def _read_whole(self, reader: Reader, model: Model, generation: int) -> _Held:
         began = time.monotonic()
         keys, columns = _columns(reader.codes(model.key), model.dimensions)
         ended = time.monotonic()
         self._whole_again = ended + _CALM * (ended - began)
-        return _Held(model.key, generation, keys, columns)
+        return _Held(model, generation, keys, columns)
 
 
 def _columns(
     rows: Iterable[tuple[int, bytes]], dimensions: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Codes stand as columns of words: each is gone through from end to end."""
+    """Keys and columns, as `_Held` has them."""
     found = list(rows)
     size = (dimensions + 7) // 8
     words = -(-size // _WORD)
@@ -115,7 +130,7 @@ def _distances(columns: NDArray[np.uint64], question: NDArray[np.float32]) -> ND
     return distances
 
 
-def _smallest(distances: NDArray[np.uint16], count: int) -> NDArray[np.int64]:
+def _smallest(distances: NDArray[np.uint16] | NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Places of the `count` smallest, in no order."""
     if distances.size <= count:
         return np.arange(distances.size)

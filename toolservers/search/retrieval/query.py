@@ -36,3 +36,5 @@ class Query:
     filters: Filters = field(default_factory=Filters)
     notes: tuple[str, ...] = ()
     """What was not taken as it was written, a sentence each, for the asker."""
+    pairs: tuple[str, ...] = ()
+    """Two words of the question each, as they stand side by side in it: a passage that has them so fits better."""

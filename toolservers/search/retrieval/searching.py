@@ -8,15 +8,15 @@ from anyio.to_thread import run_sync
 
 from toolservers.search.retrieval import cursors
 from toolservers.search.retrieval.by_words import ByWords
-from toolservers.search.retrieval.candidates import Candidate, candidates, same_text
+from toolservers.search.retrieval.candidates import Candidate, candidates, same_texts
 from toolservers.search.retrieval.cursors import MOST_SHOWN, Cursor
 from toolservers.search.retrieval.legs import Leg, Ranked
 from toolservers.search.retrieval.nothing import unknown_identifiers, why
 from toolservers.search.retrieval.query import Filters, Query
 from toolservers.search.retrieval.reranking import DEPTH as RERANKED
 from toolservers.search.retrieval.reranking import Reranker, reranked
-from toolservers.search.retrieval.snippets import Wanted, snippet, wanted
-from toolservers.search.retrieval.understanding import understood
+from toolservers.search.retrieval.snippets import snippet, wanted
+from toolservers.search.retrieval.understanding import may_have_filters, understood
 from toolservers.search.storage.file import IndexFile
 from toolservers.search.storage.reading import Reader
 from toolservers.search.storage.records import DocumentRow, PassageRow
@@ -111,7 +111,7 @@ class Searching:
         cannot be read. No text of a query raises anything."""
         digest = cursors.digest((asked.text, asked.filters))
         cursor = cursors.read(asked.cursor, digest) if asked.cursor else Cursor(digest, 0, frozenset())
-        query = await run_sync(self._understood, asked)
+        query = await self._understood(asked)
         legs, notes = [self._words], query.notes
         if self._meaning is not None and query.text:
             meaning = await self._meaning.leg(query.text)
@@ -125,13 +125,18 @@ class Searching:
         request = request._replace(notes=(*notes, again.note))
         return await run_sync(self._answer, request, [each.passage for each in again.ranked])
 
-    def _understood(self, asked: Asked) -> Query:
-        if ":" not in asked.text:
+    async def _understood(self, asked: Asked) -> Query:
+        """The index is asked only where there may be a filter: a change of threads costs more than the rest."""
+        if not may_have_filters(asked.text):
             return understood(asked.text, asked.filters, main=self._main)
-        with self._file.reading() as reader:
-            return understood(
-                asked.text, asked.filters, is_key=lambda key: has_key(reader, key), main=self._main
-            )
+
+        def with_keys() -> Query:
+            with self._file.reading() as reader:
+                return understood(
+                    asked.text, asked.filters, is_key=lambda key: has_key(reader, key), main=self._main
+                )
+
+        return await run_sync(with_keys)
 
     def _looked_at(self, request: _Request) -> tuple[list[Ranked], dict[int, str]]:
         """What a re-ranker is shown: the best of each document, and the texts of the first."""
@@ -157,8 +162,7 @@ class Searching:
             left = [one for one in found if cursors.mark(one.group) not in cursor.shown]
             room = MOST_SHOWN - len(cursor.shown)
             chosen = left[: min(request.asked.limit, room)]
-            looked_for = wanted(query)
-            results = [_result(reader, one, looked_for, query.filters) for one in chosen]
+            results = _results(reader, chosen, query)
             notes = [*request.notes, *self._said(reader, request, bool(results))]
             generation = cursor.generation or reader.generation
         has_more = len(chosen) < min(len(left), room)
@@ -201,11 +205,15 @@ def _found(reader: Reader, request: _Request) -> list[Candidate]:
     return found
 
 
-def _result(reader: Reader, one: Candidate, looked_for: Wanted, filters: Filters) -> Result:
-    document = reader.document_of(one.document)
-    passage = reader.passages([one.passage])[one.passage]
-    if document is None:
-        raise LookupError(one.document)  # it was there a moment ago, and one transaction sees one state
-    text = reader.text(document.key, passage.start, passage.end)
-    same = same_text(reader, document.key, filters, _SAME_SHOWN)
-    return Result(document, passage, snippet(text, looked_for), round(one.score, 6), same)
+def _results(reader: Reader, chosen: Sequence[Candidate], query: Query) -> list[Result]:
+    documents = reader.documents_of([one.document for one in chosen])
+    passages = reader.passages([one.passage for one in chosen])
+    same = same_texts(reader, list(documents), query.filters)
+    looked_for = wanted(query)
+    found: list[Result] = []
+    for one in chosen:
+        passage = passages[one.passage]
+        shown = snippet(reader.text(one.document, passage.start, passage.end), looked_for)
+        also = same.get(one.document, [])[:_SAME_SHOWN]
+        found.append(Result(documents[one.document], passage, shown, round(one.score, 6), tuple(also)))
+    return found

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,37 +16,33 @@ LENGTH = 320
 
 MARK = "**"
 _LEAD = 60  # characters before the first hit
-_MARKUP = re.compile(r"[*`|]+|(?:^|(?<=\n)) *(?:#+|-|>|-{3,}|={3,}) |-{3,}|={3,}")
-_SPLIT = ("porter", ["unicode61", "remove_diacritics", "2"])  # as `storage.schema` has it
-
-
-class _Token(NamedTuple):
-    start: int
-    end: int
-    stem: str
+_SIGNS = str.maketrans(dict.fromkeys("*`|", " "))
+_AT_LINE = re.compile(r"^ *(?:#+|>+|-)(?= )", re.MULTILINE)
+_RULES = re.compile(r"[-=]{3,}")
+TOKENIZER = ("porter", "unicode61", "remove_diacritics", "2")
+"""As `storage.schema` has it for `words`."""
 
 
 class Wanted(NamedTuple):
-    """What is marked: sequences of stems, and beginnings of words."""
+    """What is marked: sequences of stems by their first one, the longest first, and beginnings of words."""
 
-    terms: frozenset[tuple[str, ...]]
+    terms: Mapping[str, Sequence[tuple[str, ...]]]
     prefixes: tuple[str, ...]
-
-    @property
-    def longest(self) -> int:
-        return max(map(len, self.terms), default=1)
 
 
 def wanted(query: Query) -> Wanted:
-    terms = {tuple(token.stem for token in _tokens(term)) for term in (*query.words, *query.phrases)}
-    prefixes = [token.stem for prefix in query.prefixes for token in _tokens(prefix, stem=False)[-1:]]
-    return Wanted(frozenset(terms - {()}), tuple(prefixes))
+    terms = {tuple(stem for _, _, stem in _split(term)) for term in (*query.words, *query.phrases)}
+    by_first: dict[str, list[tuple[str, ...]]] = {}
+    for term in sorted(terms - {()}, key=len, reverse=True):
+        by_first.setdefault(term[0], []).append(term)
+    prefixes = [word for prefix in query.prefixes for _, _, word in _split(prefix, stem=False)[-1:]]
+    return Wanted(by_first, tuple(prefixes))
 
 
 def snippet(text: str, looked_for: Wanted, length: int = LENGTH) -> str:
     """On one line, without Markdown's signs, at most some `length` characters; `…` where the passage goes on. The
     window is the one with the most different hits; without any, the passage's beginning."""
-    plain = " ".join(_MARKUP.sub(" ", text).split())
+    plain = " ".join(_RULES.sub(" ", _AT_LINE.sub(" ", text.translate(_SIGNS))).split())
     spans = _spans(plain, looked_for)
     start = _best_start(plain, spans, length)
     end = _word_end(plain, start + length)
@@ -61,26 +57,23 @@ class _Span(NamedTuple):
 
 def _spans(text: str, looked_for: Wanted) -> list[_Span]:
     """The hits, in order, the longest of those that begin together."""
-    tokens = _tokens(text)
-    plain = _tokens(text, stem=False) if looked_for.prefixes else []
+    tokens = _split(text)
+    plain = _split(text, stem=False) if looked_for.prefixes else ()
     found: list[_Span] = []
-    at = 0
-    while at < len(tokens):
-        term = _term_at(tokens, at, looked_for)
-        if term:
-            found.append(_Span(tokens[at].start, tokens[at + len(term) - 1].end, term))
-        elif plain and (begins := [p for p in looked_for.prefixes if plain[at].stem.startswith(p)]):
-            found.append(_Span(tokens[at].start, tokens[at].end, begins[0]))
-        at += max(len(term), 1)
-    return found
-
-
-def _term_at(tokens: Sequence[_Token], at: int, looked_for: Wanted) -> tuple[str, ...]:
-    stems = tuple(token.stem for token in tokens[at : at + looked_for.longest])
-    for count in range(len(stems), 0, -1):
-        if stems[:count] in looked_for.terms:
-            return stems[:count]
-    return ()
+    behind = 0  # the last hit
+    for at, (start, end, stem) in enumerate(tokens):
+        if at < behind:
+            continue
+        for term in looked_for.terms.get(stem, ()):
+            last = at + len(term)
+            if term[1:] == tuple(token[2] for token in tokens[at + 1 : last]):
+                found.append(_Span(start, tokens[last - 1][1], term))
+                behind = last
+                break
+        else:
+            if plain and plain[at][2].startswith(looked_for.prefixes):
+                found.append(_Span(start, end, plain[at][2]))
+    return found if text.isascii() else _in_characters(text, found)
 
 
 def _best_start(text: str, spans: Sequence[_Span], length: int) -> int:
@@ -118,28 +111,21 @@ def _marked(text: str, spans: Sequence[_Span], start: int, end: int) -> str:
 
 @lru_cache(2)
 def _tokenizer(stem: bool) -> Any:
-    name, arguments = _SPLIT
+    (name, *arguments) = TOKENIZER if stem else TOKENIZER[1:]
     connection: Any = apsw.Connection(":memory:")
-    return (
-        connection.fts5_tokenizer(name, arguments) if stem else connection.fts5_tokenizer(*_without_stems())
-    )
+    return connection.fts5_tokenizer(name, arguments)
 
 
-def _without_stems() -> tuple[str, list[str]]:
-    name, *arguments = _SPLIT[1]
-    return name, arguments
+def _split(text: str, *, stem: bool = True) -> list[tuple[int, int, str]]:
+    """(start, end, stem or word) each; offsets in bytes of the spaced text."""
+    return _tokenizer(stem)(spaced(text).encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None)
 
 
-def _tokens(text: str, *, stem: bool = True) -> list[_Token]:
-    """Offsets in characters of `text`."""
-    sent = spaced(text).encode()
-    found = _tokenizer(stem)(sent, apsw.FTS5_TOKENIZE_DOCUMENT, None)
-    if text.isascii():
-        return [_Token(*token) for token in found]
+def _in_characters(text: str, spans: Sequence[_Span]) -> list[_Span]:
     begins = _begins(text)
     return [
-        _Token(bisect_right(begins, start) - 1, bisect_right(begins, end - 1), word)
-        for start, end, word in found
+        _Span(bisect_right(begins, span.start) - 1, bisect_right(begins, span.end - 1), span.what)
+        for span in spans
     ]
 
 

@@ -23,6 +23,7 @@ from toolservers.search.storage.scripts import is_unspaced
 
 MOST_CHARACTERS = 4_000
 MOST_WORDS = 64
+MOST_PAIRS = 32
 MOST_SIGNED = 16
 """Phrases, prefixes, excluded words, and values of filters: of each."""
 
@@ -63,6 +64,9 @@ class _Reading:
     is_key: Callable[[str], bool]
     main: str
     said: list[str] = field(default_factory=list[str])
+    pairs: dict[str, None] = field(default_factory=dict[str, None])
+    before: str = ""
+    """The last word, where the next one stands beside it."""
     words: dict[str, str] = field(default_factory=dict[str, str])
     phrases: dict[str, None] = field(default_factory=dict[str, None])
     prefixes: dict[str, None] = field(default_factory=dict[str, None])
@@ -86,6 +90,7 @@ class _Reading:
             self._first(self.excluded, "excluded words"),
             self._narrowed(),
             tuple(self.notes),
+            tuple(self.pairs)[:MOST_PAIRS],
         )
 
     def _piece(self, piece: re.Match[str]) -> None:
@@ -103,6 +108,7 @@ class _Reading:
             self._bare(bare)
 
     def _quoted(self, text: str) -> None:
+        self.before = ""
         words = " ".join(text.split())
         if has_word(words):
             self.said.append(words)
@@ -115,10 +121,16 @@ class _Reading:
             self.prefixes[prefix[1]] = None
             return
         for found in _WORD.finditer(text):
-            for word in _words(found[0]):
-                if text in _OPERATORS or (word.casefold() in STOP_WORDS and not _is_acronym(word)):
-                    continue
-                self.words.setdefault(word.casefold(), word)
+            token = found[0]
+            for word in _words(token):
+                if not _is_common(word):
+                    self.words.setdefault(word.casefold(), word)
+            self._pair("" if _is_common(token) else token)
+
+    def _pair(self, word: str) -> None:
+        if self.before and word:
+            self.pairs[f"{self.before} {word}"] = None
+        self.before = word
 
     # --- filters --------------------------------------------------------------------------------------
 
@@ -184,6 +196,11 @@ class _Reading:
         self.notes[sentence] = None
 
 
+def may_have_filters(text: str) -> bool:
+    """Whether `is_key` may be asked at all."""
+    return ":" in text or "：" in text
+
+
 def has_word(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
@@ -193,8 +210,10 @@ def _excludable(value: str) -> bool:
     return value.strip()[:1].isalpha()
 
 
-def _is_acronym(word: str) -> bool:
-    return len(word) > 1 and word.isupper() and word not in _OPERATORS
+def _is_common(word: str) -> bool:
+    """`US` and `IT` in capitals are meant; `AND`, `OR` and `NOT` are what other searches have."""
+    is_acronym = len(word) > 1 and word.isupper() and word not in _OPERATORS
+    return word.casefold() in STOP_WORDS and not is_acronym
 
 
 def _words(token: str) -> list[str]:

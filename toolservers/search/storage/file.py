@@ -12,9 +12,10 @@ from toolservers.search.storage.failures import mapped
 from toolservers.search.storage.reading import Reader
 from toolservers.search.storage.schema import APPLICATION, TABLES, VERSION
 from toolservers.search.storage.writing import Writer
-from toolward.errors import ConfigurationError
+from toolward.errors import ConfigurationError, Unavailable
 
 BUSY_MS = 10_000
+_CLOSING = 10.0  # seconds for which readers are waited for at the end
 _IDLE = 4  # connections that are kept open for the next readers
 
 
@@ -28,7 +29,8 @@ class IndexFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._idle: list[Any] = []  # Any: apsw's types speak of Buffer, which Python 3.11 does not have
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
+        self._reading = 0  # connections that are in use; -1 once the file is closed
         self._writing = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,36 +46,31 @@ class IndexFile:
                 raise
 
     def close(self) -> None:
-        with self._guard:
+        """Once those who read and write have ended: the threads of cancelled tasks may still be at it."""
+        with self._writing, self._guard:
+            self._guard.wait_for(lambda: self._reading <= 0, _CLOSING)
             for connection in (*self._idle, self._writer):
                 connection.close()
             self._idle.clear()
+            self._reading = -1
 
     @contextmanager
     def reading(self) -> Generator[Reader]:
         """One state of the index, whatever is written meanwhile. Raises Unavailable, ConfigurationError."""
-        with mapped(self.path):
-            with self._guard:
-                connection = self._idle.pop() if self._idle else None
-            connection = connection or connect(self.path)
+        with mapped(self.path), self._used() as connection:
             try:
                 connection.execute("BEGIN")
                 yield Reader(connection)
             finally:
                 with suppress(apsw.Error):
                     connection.execute("ROLLBACK")
-                with self._guard:
-                    keep = len(self._idle) < _IDLE
-                    if keep:
-                        self._idle.append(connection)
-                if not keep:
-                    connection.close()
 
     @contextmanager
     def writing(self) -> Generator[Writer]:
         """A transaction: all of it, or nothing where something is raised. Keep it short: others wait for it.
         Raises Unavailable, ConfigurationError."""
         with self._writing, mapped(self.path):
+            self._require_open()
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -85,6 +82,32 @@ class IndexFile:
                 if connection.in_transaction:  # SQLite has ended it already after some failures
                     connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def _used(self) -> Generator[Any]:
+        """A connection for one reader."""
+        with self._guard:
+            self._require_open()
+            self._reading += 1
+            connection = self._idle.pop() if self._idle else None
+        try:
+            connection = connection or connect(self.path)
+            yield connection
+        finally:
+            with self._guard:
+                self._reading -= 1
+                keep = connection is not None and len(self._idle) < _IDLE
+                if keep:
+                    self._idle.append(connection)
+                self._guard.notify_all()
+            if connection is not None and not keep:
+                connection.close()
+
+    def _require_open(self) -> None:
+        if self._reading < 0:
+            raise Unavailable(
+                f"The index {self.path} is closed.", hint="The server is stopping; start it again."
+            )
 
 
 def connect(path: Path) -> Any:

@@ -27,11 +27,20 @@ class Reader:
         """Another number means that something was added, changed or deleted."""
         return self.connection.execute("SELECT value FROM facts WHERE name = 'generation'").get
 
+    def fact(self, name: str) -> Any:
+        """None where nobody has put one of that name."""
+        return self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).get
+
     def document(self, identifier: str) -> DocumentRow | None:
         return next(self._documents("WHERE d.id = ?", (identifier,)), None)
 
     def document_of(self, key: int) -> DocumentRow | None:
         return next(self._documents("WHERE d.key = ?", (key,)), None)
+
+    def documents_of(self, keys: Sequence[int]) -> dict[int, DocumentRow]:
+        """Those of `keys` that are there."""
+        found = self._documents("WHERE d.key IN (SELECT value FROM json_each(?))", (json.dumps(list(keys)),))
+        return {row.key: row for row in found}
 
     def documents(self, *, after: str = "", limit: int = -1, source: str | None = None) -> list[DocumentRow]:
         """By id, those behind `after`; of one source, or all; `limit` below 0: all."""

@@ -133,6 +133,17 @@ class Writer(Reader):
     def forget_problem(self, source: str, path: str) -> None:
         self.connection.execute("DELETE FROM problems WHERE source = ? AND path = ?", (source, path))
 
+    def readdress(self, source: str, host: str) -> None:
+        """The addresses of a source's documents begin with `kb://HOST/` from now on."""
+        self.connection.execute(
+            "UPDATE documents SET url = ?1 || substr(url, 6 + instr(substr(url, 6), '/')) "
+            "WHERE source = ?2 AND substr(url, 1, length(?1)) <> ?1",
+            (f"kb://{host}/", source),
+        )
+
+    def put_fact(self, name: str, value: Any) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
     def watch(self, name: str, folder: str) -> None:
         self.connection.execute("INSERT OR REPLACE INTO watched VALUES (?, ?)", (name, folder))
 
@@ -161,6 +172,7 @@ class Writer(Reader):
 
     def put_vectors(self, model: int, vectors: Iterable[tuple[int, bytes, bytes]]) -> None:
         """(passage, float16 vector, its signs as bits) each. Passages that are gone by now are passed over."""
+        serving = self.serving()
         for passage, vector, code in vectors:
             if self.connection.execute("SELECT 1 FROM passages WHERE key = ?", (passage,)).get is None:
                 continue
@@ -168,7 +180,8 @@ class Writer(Reader):
             self.connection.execute(
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", (model, passage, vector)
             )
-        self._changed()
+        if serving is not None and serving.key == model:  # nothing is found by a model that is being built
+            self._changed()
 
     def serve_model(self, model: int) -> None:
         """The model is complete: from now on questions are compared with its vectors alone."""
