@@ -57,6 +57,10 @@ class Bench:
         names = [name.rpartition(" ")[2] for name in (found.serving, found.building)]
         return names[0], names[1], found.embedded, found.passages
 
+    def generation(self) -> int:
+        with self.file.reading() as reader:
+            return reader.generation
+
     def models(self) -> list[tuple[str, str]]:
         with self.file.reading() as reader:
             return [(model.name.rpartition(" ")[2], model.state) for model in reader.models()]
@@ -99,16 +103,19 @@ async def test_a_new_model_is_built_while_the_old_one_serves(tmp_path: Path) -> 
         meaning = Meaning(it.file, new, named=lambda name: it.model(name.rpartition(" ")[2]))
         legs = [await meaning.leg("parcel")]
         states: list[tuple[str, str, int, int]] = []
+        generations: list[int] = []
 
         def look(asked: Asked) -> None:
             if asked["model"] == "new":
                 states.append(it.state())
+                generations.append(it.generation())
                 assert it.found(legs[0], "parcel")[0] == "parcel"
 
         it.far.refuse = look
         catching = CatchingUp(it.file, new, batch=3)
         await catching.catch_up()
         assert states == [("old", "", 8, 8), ("old", "new", 3, 8), ("old", "new", 6, 8)]
+        assert len(set(generations)) == 1  # what is found has not changed
         assert it.models() == [("new", "serving")]
         it.far.refuse = lambda asked: None
         assert it.found(legs[0], "parcel") == []  # asked for the old model: never compared with the new one's
@@ -222,6 +229,15 @@ async def test_a_question_is_embedded_once_and_a_silent_model_is_left_alone(tmp_
         assert len(it.far.asked) == before + 2
         assert (await meaning.leg("kettle")).leg is not None  # remembered
         assert await meaning.leg("  ") == (None, "")
+
+
+async def test_a_question_that_is_refused_stands_in_no_others_way(tmp_path: Path) -> None:
+    async with bench(tmp_path) as it:
+        await it.caught_up("a")
+        meaning = Meaning(it.file, it.model("a"))
+        it.far.refuse = lambda asked: (422, b"unsafe") if "bad" in asked["input"] else None
+        assert "unsafe" in (await meaning.leg("bad")).reason
+        assert (await meaning.leg("good")).leg is not None
 
 
 async def test_an_index_of_a_model_that_cannot_be_asked_is_searched_by_words(tmp_path: Path) -> None:

@@ -169,6 +169,13 @@ def test_what_changes_is_followed(tmp_path: Path) -> None:
         writer.serve_model(other)
     it.there = {COUNT - 1}
     check()
+    narrow = it.vectors[:, :40] / np.linalg.norm(it.vectors[:, :40], axis=1, keepdims=True)
+    with it.file.writing() as writer:
+        again = writer.build_model("other", 40)
+        assert again == other  # a key that was free
+        writer.put_vectors(again, [(it.keys[20], *_pair(narrow[20]))])
+        writer.serve_model(again)
+    assert it.found(narrow[3], anything, 5) == [20]
     it.file.close()
 
 

@@ -1,6 +1,7 @@
 """The local model, with its real weights; `make weights` puts them there."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
+from tests.unit.search_index import document, filled
+from toolservers.search.embedding.catching_up import CatchingUp
+from toolservers.search.embedding.choosing import EmbeddingSettings, chosen
 from toolservers.search.embedding.minilm import PIECE, MiniLM, missing
+from toolservers.search.retrieval.by_meaning import Meaning
+from toolservers.search.retrieval.searching import Asked, Searching
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"MiniLM cannot run here: {missing()}")
 
@@ -60,6 +66,26 @@ async def test_nothing_of_a_long_text_is_cut_off(model: MiniLM) -> None:
 async def test_any_text_has_a_vector_of_length_1(model: MiniLM, texts: list[str]) -> None:
     found = np.vstack([await model.question(text) for text in texts])
     assert np.linalg.norm(found, axis=1) == pytest.approx([1] * len(texts), abs=1e-5)
+
+
+async def test_what_shares_no_word_with_the_question_is_found(model: MiniLM, tmp_path: Path) -> None:
+    """From the settings' default to the answer, by words and by meaning."""
+    texts = {
+        "refunds": "Refunds are paid within five days.",
+        "kettle": "Descale the kettle each month.",
+        "vans": "Our vans leave at noon.",
+    }
+    file = filled(tmp_path / "index", [document(name, text) for name, text in texts.items()])
+    embedder, reason = chosen(EmbeddingSettings())
+    assert embedder is not None, reason
+    assert embedder.name == model.name
+    await CatchingUp(file, model).catch_up()
+    meaning = Meaning(file, model)
+    found = await Searching(file, meaning).search(Asked("When will I get my money back?", limit=1))
+    assert [result.document.id for result in found.results] == ["refunds"]
+    assert found.note == ""
+    assert not (await Searching(file).search(Asked("When will I get my money back?"))).results
+    file.close()
 
 
 def test_gelu_is_the_exact_one() -> None:

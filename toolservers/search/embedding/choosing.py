@@ -1,5 +1,6 @@
 """Which model embeds: from the operator's settings to an embedder, or to the reason why there is none."""
 
+import importlib.util
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -69,6 +70,10 @@ def _endpoint(settings: EmbeddingSettings, model: str) -> EndpointEmbedder:
         raise ConfigurationError(
             f"embeddings is {settings.embeddings!r}; it can be auto, none, local or a URL.",
             hint="An endpoint is given like https://host.example/v1.",
+        )
+    if importlib.util.find_spec("numpy") is None:
+        raise ConfigurationError(
+            "Search by meaning needs numpy, which is not installed.", hint="Install toolward[embeddings]."
         )
     return EndpointEmbedder(
         settings.embeddings, model, key=settings.key, networks=settings.networks, key_variable=KEY

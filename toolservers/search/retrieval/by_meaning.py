@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from anyio.to_thread import run_sync
 
-from toolservers.search.embedding.port import Embedder
+from toolservers.search.embedding.port import Embedder, TextsRefused
 from toolservers.search.retrieval.by_words import expression
 from toolservers.search.retrieval.filtering import condition
 from toolservers.search.retrieval.legs import Leg, Ranked
@@ -94,8 +94,8 @@ class Meaning:
                 f"it is being embedded again by {self._embedder.name}. Until then it is searched by words only.",
             )
         question = await self._question(embedder, text)
-        if question is None:
-            return Asked(None, self._trouble)
+        if isinstance(question, str):
+            return Asked(None, question)
         if question.shape[0] != serving.dimensions:
             return Asked(
                 None, f"{serving.name} gives other vectors than it did for the index: by words only."
@@ -127,22 +127,24 @@ class Meaning:
             self._others[name] = self._named(name)
         return self._others[name]
 
-    async def _question(self, embedder: Embedder, text: str) -> "NDArray[np.float32] | None":
-        """None, and `_trouble` says why."""
+    async def _question(self, embedder: Embedder, text: str) -> "NDArray[np.float32] | str":
+        """Its vector, or why there is none."""
         key = (embedder.name, text)
         if key in self._questions:
             self._questions.move_to_end(key)
             return self._questions[key]
         if time.monotonic() < self._rest_until:
-            return None
+            return self._trouble
         try:
             found = (await embedder.question(text))[0]
+        except TextsRefused as error:  # another question may be answered
+            return f"This was searched by words only: {error.message}"
         except ToolwardError as error:
             self._rest_until = time.monotonic() + REST
             self._trouble = (
                 f"The embedding model did not answer, so this was searched by words only: {error.message}"
             )
-            return None
+            return self._trouble
         self._questions[key] = found
         while len(self._questions) > _REMEMBERED:
             self._questions.popitem(last=False)

@@ -33,7 +33,8 @@ Narrowed = tuple[str, list[str]]
 class _Held(NamedTuple):
     """The bits of one model's vectors, as of one generation or later."""
 
-    model: int
+    model: Model
+    """All of it: the key of one that is gone may be another's by now."""
     generation: int
     keys: NDArray[np.int64]
     """Of passages, ascending."""
@@ -79,7 +80,7 @@ class Nearest:
     def _current(self, reader: Reader, model: Model) -> _Held:
         with self._guard:
             held, generation = self._held, reader.generation
-            if held is None or held.model != model.key:
+            if held is None or held.model != model:
                 held = self._read_whole(reader, model, generation)
             elif held.generation < generation:
                 held = self._brought_up(held, reader, model, generation)
@@ -95,14 +96,14 @@ class Nearest:
         if reader.embedded(model.key) != keys.size and time.monotonic() >= self._whole_again:
             return self._read_whole(reader, model, generation)
         columns = np.concatenate([held.columns, new[1]], axis=1) if new[0].size else held.columns
-        return _Held(model.key, generation, keys, columns)
+        return _Held(model, generation, keys, columns)
 
     def _read_whole(self, reader: Reader, model: Model, generation: int) -> _Held:
         began = time.monotonic()
         keys, columns = _columns(reader.codes(model.key), model.dimensions)
         ended = time.monotonic()
         self._whole_again = ended + _CALM * (ended - began)
-        return _Held(model.key, generation, keys, columns)
+        return _Held(model, generation, keys, columns)
 
 
 def _columns(

@@ -172,6 +172,7 @@ class Writer(Reader):
 
     def put_vectors(self, model: int, vectors: Iterable[tuple[int, bytes, bytes]]) -> None:
         """(passage, float16 vector, its signs as bits) each. Passages that are gone by now are passed over."""
+        serving = self.serving()
         for passage, vector, code in vectors:
             if self.connection.execute("SELECT 1 FROM passages WHERE key = ?", (passage,)).get is None:
                 continue
@@ -179,7 +180,8 @@ class Writer(Reader):
             self.connection.execute(
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", (model, passage, vector)
             )
-        self._changed()
+        if serving is not None and serving.key == model:  # nothing is found by a model that is being built
+            self._changed()
 
     def serve_model(self, model: int) -> None:
         """The model is complete: from now on questions are compared with its vectors alone."""
