@@ -13,6 +13,7 @@ from toolservers.crm.tools import Settings as CrmSettings
 from toolservers.crm.tools import server as crm
 from toolservers.files.tools import Settings as FilesSettings
 from toolservers.files.tools import server as files
+from toolservers.search.tools import Settings as SearchSettings
 from toolservers.search.tools import server as search
 from toolward.errors import ToolwardError
 from toolward.kit import ToolServer
@@ -83,7 +84,7 @@ async def open_desk(folder: Path) -> AsyncGenerator[Desk]:
     (notes / "old.md").write_text("Call Marta back.\n", encoding="utf-8")
     async with AsyncExitStack() as opened:
         await opened.enter_async_context(calculator.running())
-        await opened.enter_async_context(search.running())
+        await opened.enter_async_context(search.running(SearchSettings(embeddings="none")))
         await opened.enter_async_context(crm.running(CrmSettings(folder / "crm.db")))
         await opened.enter_async_context(
             files.running(FilesSettings(folder / "root", state=folder / "state"))

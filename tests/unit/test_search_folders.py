@@ -199,6 +199,28 @@ def test_an_address_leads_to_its_document(path: str, name: str) -> None:
     assert of.address(path).isascii()
 
 
+@pytest.mark.parametrize(
+    ("glob", "takes", "leaves"),
+    [
+        ("*.pdf", ("a.pdf", "b/c/A.PDF", "x.pdf/y"), ("a.pdfx", "pdf", "a.md")),
+        ("drafts", ("drafts/a", "b/drafts/c/d"), ("drafts2/a", "b/mydrafts/c")),
+        ("/drafts", ("drafts/a",), ("b/drafts/c",)),
+        ("a/*.md", ("a/b.md",), ("a/b/c.md", "x/a/b.md")),
+        ("a/**/*.md", ("a/b.md", "a/b/c/d.md"), ("b/a/c.md",)),
+        ("a/**", ("a/b", "a/b/c"), ("b/a/c",)),
+        ("v?.[1]+", ("v2.[1]+",), ("v2.1", "v22.[1]+")),
+        ("", (), ("a", "a/b")),
+    ],
+)
+def test_globs(glob: str, takes: tuple[str, ...], leaves: tuple[str, ...]) -> None:
+    of = Source(MAIN, Path("x"), "fernhill", include=(glob,))
+    assert all(map(of.takes, takes))
+    assert not any(map(of.takes, leaves))
+    of = Source(MAIN, Path("x"), "fernhill", exclude=(glob,))
+    assert all(map(of.takes, leaves))
+    assert not any(map(of.takes, takes))
+
+
 def test_ids_and_addresses() -> None:
     main, other = Source(MAIN, Path("x"), "fernhill"), Source("handbook", Path("y"), "fernhill")
     assert (main.identifier("returns-policy.md"), main.address("returns-policy.md")) == (
@@ -246,6 +268,7 @@ def test_sources_of_a_file(tmp_path: Path) -> None:
         ('[sources.a]\nfolder = "main/below"', "one lies in the other"),
         ('[sources.a]\nfolder = "/"', "the whole computer"),
         ('watch_roots = ["/"]', "the whole computer"),
+        ('watch_roots = ["roots", "."]', "gives themselves rights"),
         ("[sources", "not TOML"),
         ("x" * 1_000_001, "more than 1,000,000 bytes"),
     ],

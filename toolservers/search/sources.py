@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -56,8 +55,9 @@ class Source:
     collection: str
     """Stands in the addresses of the main source (`records.MAIN`); others have their name there."""
     include: tuple[str, ...] = ()
-    """Globs; empty takes every file. `*` stands for any characters, `/` too, and letters' case is not looked at. A
-    glob without `/` is held against each name of a path, one with it against the whole path from the folder."""
+    """Globs; empty takes every file. `*` and `?` stand for characters of one name. A glob without `/` is of a name
+    anywhere; one with `/` begins at the folder, and `**` in it is any number of folders. What lies in a folder that
+    matches is matched, too. Small and capital letters are one."""
     exclude: tuple[str, ...] = ()
     within: Path | None = None
     """The operator's folder that it must lie in, where somebody else chose it: its way from there has no link."""
@@ -79,26 +79,23 @@ class Source:
 
     def enters(self, path: str) -> bool:
         """Whether nothing on the way to it is hidden or excluded, nor it itself."""
-        return all(map(self.passes, self_and_above(path)[:-1]))
+        return self._exclude.match(path) is None and not any(map(is_hidden, path.split("/")))
 
     def passes(self, path: str) -> bool:
         """As `enters`, where the folder that it lies in is known to be entered."""
-        names, paths = self._exclude
-        name = path.rpartition("/")[2]
-        return not (is_hidden(name) or names.match(name) or paths.match(path))
+        return self._exclude.match(path) is None and not is_hidden(path.rpartition("/")[2])
 
     def includes(self, path: str) -> bool:
         """Whether `include` lets a file of this path count."""
-        names, paths = self._include
-        return not self.include or paths.match(path) is not None or any(map(names.match, path.split("/")))
+        return not self.include or self._include.match(path) is not None
 
     @cached_property
-    def _include(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        return _globs(self.include)
+    def _include(self) -> re.Pattern[str]:
+        return _any(self.include)
 
     @cached_property
-    def _exclude(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        return _globs(self.exclude)
+    def _exclude(self) -> re.Pattern[str]:
+        return _any(self.exclude)
 
 
 def is_hidden(name: str) -> bool:
@@ -124,16 +121,22 @@ def require_name(name: str, what: str) -> None:
         )
 
 
-def _globs(globs: Iterable[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """For names, and for whole paths."""
-    of_paths = [glob for glob in globs if "/" in glob.strip("/")]
-    return _any(glob.strip("/") for glob in globs if glob not in of_paths), _any(
-        glob.strip("/") for glob in of_paths
-    )
-
-
 def _any(globs: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(translate, globs)) or r"(?!)", re.IGNORECASE)
+    """For whole paths."""
+    either = "|".join(map(_expression, globs)) or r"(?!)"
+    return re.compile(rf"(?:{either})(?:/.*)?\Z", re.IGNORECASE | re.DOTALL)
+
+
+def _expression(glob: str) -> str:
+    parts = [part for part in glob.split("/") if part] or [""]
+    if len(parts) == 1 and not glob.startswith("/"):
+        parts.insert(0, "**")
+    folders = "".join("(?:[^/]+/)*" if part == "**" else f"{_name(part)}/" for part in parts[:-1])
+    return folders + _name(parts[-1])
+
+
+def _name(part: str) -> str:
+    return re.escape(re.sub(r"\*+", "*", part)).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
 
 
 _HIDDEN = _any(HIDDEN)

@@ -139,7 +139,14 @@ def given(
             f"{file} has more than {MAX_SOURCES - 1} sources.", hint="Join some of them."
         )
     _require_apart(list(sources.values()))
-    return Sources(sources, tuple(_below(file, root) for root in read.watch_roots))
+    roots = tuple(_below(file, root) for root in read.watch_roots)
+    for root in roots:
+        if file is not None and _real(file).is_relative_to(_real(root)):
+            raise ConfigurationError(
+                f"The sources file {file} lies in its watch root {root}: who writes there gives themselves rights.",
+                hint="Put it outside of all folders that tools may have watched.",
+            )
+    return Sources(sources, roots)
 
 
 def require_index_outside(index: Path, sources: Sequence[Source]) -> None:

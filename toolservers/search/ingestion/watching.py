@@ -29,9 +29,9 @@ Changes = Mapping[str, frozenset[str]]
 MAX_WATCHED = 50_000
 """Folders of all sources together. With more, sources are looked at again and again instead."""
 
-_TOGETHER = 100
+TOGETHER = 100
 """Milliseconds: after so many without a change, what has changed is told."""
-_AT_MOST = 500
+AT_MOST = 500
 """Milliseconds: after so many it is told in any case."""
 _TICK = 250
 """Milliseconds: so often it is seen to that the folders of the sources are still the same ones."""
@@ -123,8 +123,8 @@ class Watch:
             *folders,
             watch_filter=None,
             recursive=False,
-            debounce=_AT_MOST,
-            step=_TOGETHER,
+            debounce=AT_MOST,
+            step=TOGETHER,
             rust_timeout=_TICK,
             yield_on_timeout=True,
             stop_event=self._stop,
