@@ -145,7 +145,9 @@ def serving(folder: Path, *names: str) -> Path:
     crm, files, http, grpc = (free_port() for _ in range(4))
     python = json.dumps(sys.executable)
     known = {
-        "search": f"{{command: [{python}, -m, toolservers.search]}}",
+        "search": f"""
+    command: [{python}, -m, toolservers.search, --embeddings, none]
+    env: {{TOOLWARD_SEARCH_INDEX: {json.dumps(str(folder / "search.db"))}}}""",
         "calculator": f"{{command: [{python}, -m, toolservers.calculator]}}",
         "crm": f"""
     url: http://127.0.0.1:{crm}/mcp

@@ -48,7 +48,12 @@ def running(*arguments: str, **environment: str) -> Generator[subprocess.Popen[s
 
 @pytest.mark.parametrize("name", ["calculator", "crm", "files", "search"])
 def test_every_server_answers_over_stdio_with_few_tokens(name: str, tmp_path: object) -> None:
-    places = {"TOOLWARD_CRM_DATABASE": f"{tmp_path}/crm.db", "TOOLWARD_FILES_ROOT": f"{tmp_path}/files"}
+    places = {
+        "TOOLWARD_CRM_DATABASE": f"{tmp_path}/crm.db",
+        "TOOLWARD_FILES_ROOT": f"{tmp_path}/files",
+        "TOOLWARD_SEARCH_INDEX": f"{tmp_path}/search.db",
+        "TOOLWARD_SEARCH_EMBEDDINGS": "none",
+    }
     done = subprocess.run(
         [str(BIN / "toolserver"), name],
         input='{"jsonrpc":"2.0","id":1,"method":"tools/list"}\n',
