@@ -17,7 +17,7 @@ OWN = {"toolward", "gateway", "toolservers", "tests", "benchmarks", "deploy"}
 EXTRAS = {
     "toolward": ("jwt", "otel"),
     "gateway": ("gateway",),
-    "toolservers": ("calculator", "search", "files", "crm"),
+    "toolservers": ("calculator", "documents", "search", "embeddings", "files", "crm"),
 }
 """What each room may import beside the dependencies of the SDK; the tests may import everything."""
 

@@ -31,7 +31,6 @@ QUESTIONS = {
     "my plate arrived broken, can I get my money back?": "returns-policy",
     "how much is express delivery": "shipping-costs-and-times",
     "my parcel is late, is there compensation": "delayed-shipments",
-    "penalty for delayed delivery business customer SLA": "business-service-levels",
     "can I change the delivery address after shipping": "change-delivery-address",
     "cancel my order": "cancelling-orders",
     "I want to pause my subscription": "refill-club-subscription",
@@ -54,6 +53,7 @@ QUESTIONS = {
 }
 
 AMONG_THREE = {
+    "penalty for delayed delivery business customer SLA": "business-service-levels",
     "how long does a refund take on a credit card": "refunds-timing-and-limits",
     "how long is the warranty on the coffee grinder": "warranty",
     "goodwill credit": "returns-policy",
