@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
-	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality \
+	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets
@@ -65,6 +65,9 @@ bench-loop: install  ## what a turn of an agent costs, beside three other framew
 
 bench-gateway: install  ## what a hop through the gateway costs, beside nginx and other gateways (needs nginx, wrk, h2load, cc)
 	@$(BIN)/python -m benchmarks.gateway
+
+bench-search-speed: install  ## how fast the search is, beside tantivy, bm25s and plain FTS5 (a package index needed)
+	@$(BIN)/python -m benchmarks.search.speed
 
 bench-crm: install  ## what the CRM costs: calls by tool, worlds made, reset and restored; SQLite and PostgreSQL
 	@$(BIN)/python -m benchmarks.crm

@@ -1,5 +1,5 @@
-"""`python -m benchmarks.search.speed [--passages 20000 200000] [--questions 100] [--rounds 3] [--without-others] [--keep FOLDER]`:
-takes about ten minutes at these sizes.
+"""`python -m benchmarks.search.speed [--passages 20000 200000] [--questions 100] [--rounds 3] [--without-others]
+[--keep FOLDER]`: takes some ten minutes at these sizes, most of it to index.
 
 Made texts (`texts.py`) are written to a folder, indexed by our pipeline, and given a vector each; other people's
 full-text search gets the same passages. Then each question is asked of all in turn, in another order each time, so

@@ -17,6 +17,7 @@ from benchmarks.gateway.__main__ import MEASURED
 from benchmarks.gateway.parts import Bounds, Compared
 from benchmarks.gateway.report import Report, aims, text
 from benchmarks.gateway.rounds import Row
+from benchmarks.search import speed as search_speed
 from gateway.config.parse import read_settings
 from toolservers.crm.tools import server as crm
 from toolward.types import CallContext, Principal, ToolCall, ToolResult
@@ -172,3 +173,12 @@ async def test_hunks_as_edits_can_be_measured(tmp_path: Path) -> None:
     assert [(row.hunks, row.right) for row in replayed] == [(1, 1)] * 4
     assert [row.lines for row in ends] == [50, 50]
     assert "| UTF-8, `\\n` | toolward | 1 of 1 (100.0%) | 0 | 0 |" in files_tables(replayed, ends, 1)
+
+
+async def test_the_speed_of_searches_can_be_measured() -> None:
+    measured = await search_speed.measure(60, 20, 1, ())
+    rows = {row.name: row for row in measured.rows}
+    assert measured.passages >= 60
+    assert rows["its leg by words, 100 passages"].agrees > 0.9
+    assert all(row.p95 >= row.p50 > 0 for row in measured.rows)
+    assert "| Toolward, hybrid |" in search_speed.text([measured])

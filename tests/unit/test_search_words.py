@@ -239,6 +239,7 @@ async def test_frequent_words_count_but_bring_in_nothing_alone(
         tmp_path / "index.db", [document(f"d{n}", text, title="x") for n, text in enumerate(texts)]
     )
     whole = await search(index, "rare often also")
+    monkeypatch.setattr(by_words, "UNBOUNDED", 0)
     monkeypatch.setattr(by_words, "MOST_ROWS", 3)
     bounded = await search(index, "rare often also")
     assert ids(bounded) == ids(whole)[:3]

@@ -12,6 +12,9 @@ from toolservers.search.storage.scripts import spaced
 TITLE_WEIGHT, HEADING_WEIGHT, BODY_WEIGHT = 4.0, 2.0, 1.0
 """A word in the title counts as much as four in the text."""
 
+UNBOUNDED = 40_000
+"""In an index with no more passages every one that has any of the words is scored."""
+
 MOST_ROWS, MOST_SHARE = 10_000, 0.05
 """Passages that are scored for one question (the share is of all passages; the greater number holds): FTS5 takes
 more than a microsecond for each that holds any of its words. Words that would bring in more only count where they
@@ -23,7 +26,7 @@ PAIR_SHARE = 0.3
 the words. nDCG@10 without, with a quarter, with a half: .383, .398, .404 on Cranfield; .756, .762, .749 on the
 questions about the bundled documents."""
 
-_DEPTH = 300  # passages by words, and by pairs of them, that are brought together
+_DEPTH = 200  # passages by words, and by pairs of them, that are brought together
 
 
 class Match(NamedTuple):
@@ -134,7 +137,7 @@ def _rare(reader: Reader, terms: list[str]) -> list[str]:
     total = (
         reader.connection.execute("SELECT max(key) FROM passages").get or 0
     )  # some may be gone: near enough
-    if total <= MOST_ROWS:
+    if total <= UNBOUNDED:
         return terms
     counted = sorted((count(reader, term), term) for term in terms)
     kept: list[str] = []

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from toolservers.search.retrieval.filtering import condition
@@ -90,7 +91,8 @@ def _documents(ranking: Sequence[Ranked], facts: dict[int, _Facts]) -> list[Rank
 
 def _best_passages(rankings: Sequence[Sequence[Ranked]], facts: dict[int, _Facts]) -> dict[int, int]:
     found: dict[int, int] = {}
-    for each in fused(rankings, sum(map(len, rankings))):
+    several = sum(map(bool, rankings)) > 1
+    for each in fused(rankings, sum(map(len, rankings))) if several else chain(*rankings):
         if each.passage in facts:
             found.setdefault(facts[each.passage].document, each.passage)
     return found
@@ -106,4 +108,7 @@ def _folded(found: Sequence[Candidate], facts: dict[int, _Facts]) -> list[Candid
     def newest(one: Candidate) -> tuple[str, bool]:
         return facts[one.passage].updated[:10], facts[one.passage].is_first
 
-    return [max(group, key=newest)._replace(score=group[0].score) for group in groups.values()]
+    return [
+        group[0] if len(group) == 1 else max(group, key=newest)._replace(score=group[0].score)
+        for group in groups.values()
+    ]

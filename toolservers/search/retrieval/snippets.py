@@ -61,10 +61,12 @@ def _spans(text: str, looked_for: Wanted) -> list[_Span]:
     plain = _split(text, stem=False) if looked_for.prefixes else ()
     found: list[_Span] = []
     behind = 0  # the last hit
-    for at, (start, end, stem) in enumerate(tokens):
+    may_begin = looked_for.terms
+    for at in [at for at, token in enumerate(tokens) if plain or token[2] in may_begin]:
         if at < behind:
             continue
-        for term in looked_for.terms.get(stem, ()):
+        start, end, stem = tokens[at]
+        for term in may_begin.get(stem, ()):
             last = at + len(term)
             if term[1:] == tuple(token[2] for token in tokens[at + 1 : last]):
                 found.append(_Span(start, tokens[last - 1][1], term))
