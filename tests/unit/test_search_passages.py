@@ -1,6 +1,7 @@
 """Passages: exact offsets, nothing lost, cuts where the text has them."""
 
 import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -75,7 +76,7 @@ def test_neighbours_share_a_sentence_and_none_is_cut_inside_one() -> None:
     found = bodies(markdown(SENTENCE * 40))
     assert all(body.startswith("The kettle") and body.endswith("off.") for body in found)
     assert sum(map(len, found)) > len(SENTENCE) * 40
-    assert all(600 < len(body) <= LONGEST for body in found)
+    assert all(400 < len(body) <= LONGEST for body in found)
 
 
 def test_a_passage_keeps_to_its_page_but_for_the_sentence_that_goes_on() -> None:
@@ -98,3 +99,14 @@ def test_rows_are_not_cut() -> None:
 def test_endless_lines_and_headings_end_soon(text: str) -> None:
     found: tuple[Passage, ...] = passages_of(markdown(text))
     assert len(found) <= len(text) / 60
+
+
+def test_the_time_grows_with_the_text_and_not_faster() -> None:
+    """Where nothing divides it: ten times the text takes about ten times the time, and not a hundred times."""
+    times: list[float] = []
+    for words in (100_000, 1_000_000):
+        extracted = markdown("word " * words)
+        began = time.process_time()
+        passages_of(extracted)
+        times.append(time.process_time() - began)
+    assert times[1] < 30 * times[0]

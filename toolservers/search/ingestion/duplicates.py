@@ -38,7 +38,8 @@ _SKETCH = struct.Struct(f"<{_BINS}I")
 
 class Signature(NamedTuple):
     value: bytes
-    """8 bytes that stand for the numbers and identifiers in the text, then the sketch. Empty for a text that is very short or very long."""
+    """8 bytes that stand for the numbers and identifiers in the text, then the sketch. Empty where the text is very
+    short or very long."""
     bands: tuple[int, ...]
 
 

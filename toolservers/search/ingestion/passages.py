@@ -87,6 +87,7 @@ class _Cutter:
         return sorted({0, len(self._text), *headings, *(page.start for page in self._extracted.pages)})
 
     def _cut(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        end = start + len(self._text[start:end].rstrip())
         own = start = self._skip_blank(start, end)
         while own < end:
             cut = self._next_cut(start, own, end)
@@ -97,8 +98,8 @@ class _Cutter:
 
     def _next_cut(self, start: int, own: int, end: int) -> int:
         rest = end - start
-        if rest <= LONGEST or not self._text[start + LONGEST : end].strip():
-            return min(end, start + LONGEST)
+        if rest <= LONGEST:
+            return end
         goal = start + (_GOAL if rest > 2 * LONGEST else rest // 2)
         first = max(start + _SHORTEST, own + 1)
         last = start + LONGEST
