@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
-	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
+	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-search-speed bench-search-quality bench-crm bench-files bench-calculator \
 	bundles check format proto proto-check readme strace clean
 
 help:  ## list the targets

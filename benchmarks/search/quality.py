@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.search import cranfield
 from benchmarks.search.ladder import ladder
-from toolservers.search.embedding.choosing import Chosen, EmbeddingSettings, chosen
+from toolservers.search.embedding.choosing import EmbeddingSettings, chosen
 from toolservers.search.evaluation.indexing import indexed
 from toolservers.search.evaluation.judging import Judged, judged, measures, ways
 from toolservers.search.evaluation.labels import Question, questions
@@ -27,19 +27,18 @@ COMPARED = {"both": ("words", "meaning"), "words": ("FTS5: any word, whole docum
 
 
 async def main() -> None:
-    model = chosen(EmbeddingSettings())
-    print(f"embedding model: {model.embedder.name if model.embedder else model.reason}")
-    await report("The bundled documents", Source("", BUNDLED, "fernhill"), questions(), model)
+    await report("The bundled documents", Source("", BUNDLED, "fernhill"), questions())
     folder = cranfield.folder()
     if folder is None:
         print(f"\nCranfield is left out: {cranfield.FOLDER} names no folder with its three files.")
         return
     with TemporaryDirectory(prefix="toolward-cranfield-") as place:
         cranfield.write(folder, Path(place))
-        await report("Cranfield", Source("", Path(place), "cranfield"), cranfield.questions(folder), model)
+        await report("Cranfield", Source("", Path(place), "cranfield"), cranfield.questions(folder))
 
 
-async def report(title: str, source: Source, asked: Sequence[Question], model: Chosen) -> None:
+async def report(title: str, source: Source, asked: Sequence[Question]) -> None:
+    model = chosen(EmbeddingSettings())  # one for each collection: it is closed with what searches by it
     began = time.perf_counter()
     async with indexed([source], model.embedder) as (file, (read,)):
         took = time.perf_counter() - began
@@ -52,7 +51,8 @@ async def report(title: str, source: Source, asked: Sequence[Question], model: C
             await meaning.close()
     answerable = sum(bool(one.relevant) for one in asked)
     print(f"\n## {title}\n\n{read.coverage.documents:,} documents, {answerable} questions with an answer;")
-    print(f"read{' and embedded' if model.embedder else ''} in {took:.0f} s\n")
+    embedded = f"embedded by {model.embedder.name}" if model.embedder else model.reason
+    print(f"read in {took:.0f} s; {embedded}\n")
     print("| | nDCG@10 | recall@10 | MRR@10 |\n|---|---|---|---|")
     for name, each in found.items():
         one = measures(each)

@@ -143,7 +143,7 @@ async def test_finding_nothing_is_no_error_and_says_why(query: str, note: str) -
 
 @pytest.mark.usefixtures("knowledge")
 async def test_filters_are_arguments_too_and_pages_go_on() -> None:
-    narrowed = {"types": ["md"], "sources": ["fernhill"], "after": "2026-01-01"}
+    narrowed: dict[str, Any] = {"types": ["md"], "sources": ["fernhill"], "after": "2026-01-01"}
     one = (await call("search", query="refund", limit=1, **narrowed)).structured
     two = (await call("search", query="refund", limit=20, cursor=one["next_cursor"], **narrowed)).structured
     found = [hit for page in (one, two) for hit in page["results"]]
