@@ -11,6 +11,7 @@ from toolservers.search.storage.reading import Reader
 
 _SHOWN = 8  # words, filters
 _COUNTED = 20_000
+_IS_THERE = "SELECT EXISTS (SELECT 1 FROM words WHERE words MATCH ?)"
 _IDENTIFIER = re.compile(r"[\d_]")
 
 
@@ -30,8 +31,13 @@ def why(reader: Reader, query: Query, main: str = "") -> list[str]:
     return _phrases(reader, query) or [_unknown(query)]
 
 
-def unknown_identifiers(reader: Reader, query: Query) -> list[str]:
-    """A sentence where an identifier of the query stands nowhere, though other words were found."""
+def unknown_words(reader: Reader, query: Query) -> list[str]:
+    """A sentence where something was found, though an identifier of the query, or all its words, stand nowhere."""
+    wanted = expression(query).whole
+    if wanted and not reader.connection.execute(_IS_THERE, (wanted,)).get:
+        return [
+            f"No document has any of these words: {_looked_for(query)}. What is shown is near in meaning."
+        ]
     missing = [word for word in query.words if _IDENTIFIER.search(word) and not count(reader, quoted(word))]
     return [f"No document has {', '.join(missing[:_SHOWN])}."] if missing else []
 
@@ -104,9 +110,12 @@ def _phrases(reader: Reader, query: Query) -> list[str]:
 
 
 def _unknown(query: Query) -> str:
-    looked_for = (*query.words, *(f"{prefix}*" for prefix in query.prefixes), *query.phrases)
-    said = ", ".join(word[:40] for word in looked_for[:_SHOWN])
-    return f"No document has any of these words: {said}. Try other words."
+    return f"No document has any of these words: {_looked_for(query)}. Try other words."
+
+
+def _looked_for(query: Query) -> str:
+    words = (*query.words, *(f"{prefix}*" for prefix in query.prefixes), *query.phrases)
+    return ", ".join(word[:40] for word in words[:_SHOWN])
 
 
 def _matching(reader: Reader, match: str) -> int:

@@ -11,7 +11,7 @@ from toolservers.search.retrieval.by_words import ByWords
 from toolservers.search.retrieval.candidates import Candidate, candidates, same_texts
 from toolservers.search.retrieval.cursors import MOST_SHOWN, Cursor
 from toolservers.search.retrieval.legs import Leg, Ranked
-from toolservers.search.retrieval.nothing import unknown_identifiers, why
+from toolservers.search.retrieval.nothing import unknown_words, why
 from toolservers.search.retrieval.query import Filters, Query
 from toolservers.search.retrieval.reranking import DEPTH as RERANKED
 from toolservers.search.retrieval.reranking import Reranker, reranked
@@ -172,11 +172,7 @@ class Searching:
 
     def _said(self, reader: Reader, request: _Request, found: bool) -> list[str]:
         if not request.cursor.shown:
-            return (
-                unknown_identifiers(reader, request.query)
-                if found
-                else why(reader, request.query, self._main)
-            )
+            return unknown_words(reader, request.query) if found else why(reader, request.query, self._main)
         changed = "The index has changed since the first page; what was shown is not shown again."
         return [
             changed if request.cursor.generation != reader.generation else "",
