@@ -26,7 +26,7 @@ def test_up_serves_commands_and_programs_and_ends_without_orphans(tmp_path: Path
             assert [child for child in children if module in child.cmdline()], f"{module} does not run"
 
         listed = toolward(home, "tool", "list", "--json", "--config", str(config)).json
-        assert len(listed["tools"]) == 27 + 6  # the servers'; three agents, and what is done with runs
+        assert len(listed["tools"]) == 29 + 6  # the servers'; three agents, and what is done with runs
 
         asked = toolward(home, "ask", "What is 12.5% of 249.90?", "--config", str(config))
         assert (asked.code, "31.2375" in asked.out) == (0, True), asked.err

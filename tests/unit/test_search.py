@@ -1,8 +1,11 @@
 """The search server's tools, over the bundled documents and over folders of one's own."""
 
+import hashlib
 import re
 from collections.abc import AsyncGenerator
+from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -11,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.unit.search_calls import ADA, call, ids
-from toolservers.search import writing_tools
+from toolservers.documents.opening import extract
+from toolservers.search import fetching, writing_tools
 from toolservers.search.settings import BUNDLED
 from toolservers.search.tools import Settings, server
 from toolward.errors import InvalidArguments, NotFound
@@ -139,7 +143,7 @@ async def test_finding_nothing_is_no_error_and_says_why(query: str, note: str) -
 
 @pytest.mark.usefixtures("knowledge")
 async def test_filters_are_arguments_too_and_pages_go_on() -> None:
-    narrowed = {"types": ["md"], "sources": ["fernhill"], "after": "2026-01-01"}
+    narrowed: dict[str, Any] = {"types": ["md"], "sources": ["fernhill"], "after": "2026-01-01"}
     one = (await call("search", query="refund", limit=1, **narrowed)).structured
     two = (await call("search", query="refund", limit=20, cursor=one["next_cursor"], **narrowed)).structured
     found = [hit for page in (one, two) for hit in page["results"]]
@@ -166,9 +170,8 @@ async def test_all_documents_are_listed_page_by_page() -> None:
         if not cursor:
             break
     assert listed == sorted(listed)
-    pages = {path.relative_to(BUNDLED).with_suffix("").as_posix() for path in BUNDLED.rglob("*.md")}
-    assert pages <= set(listed)
-    assert len(pages) >= 60
+    assert sorted(name.removesuffix(".md") for name in FILES) == listed
+    assert len(listed) >= 60
     assert (await call("list_documents", source="added")).structured["documents"] == []
     refused = await call("list_documents", source="garden")
     assert refused.text == "There is no source 'garden'. There are: fernhill, added."
@@ -247,6 +250,35 @@ async def test_the_tool_list_is_short_enough_for_a_model() -> None:
     sent = sum(len(t.name + t.description) + len(msgspec.json.encode(t.input_schema)) for t in tools)
     assert sent / 4 < 1_500
     assert [tool.name for tool in (await server.list_tools(ADA)).tools] == reading
+
+
+FILES = {
+    path.relative_to(BUNDLED).as_posix(): path
+    for path in sorted(BUNDLED.rglob("*"))
+    if path.is_file() and not any(part.startswith(".") for part in path.relative_to(BUNDLED).parts)
+}
+
+
+@cache
+def text_of(name: str) -> str:
+    return extract(FILES[name].read_bytes(), name).text
+
+
+@pytest.mark.usefixtures("knowledge")
+@given(st.data())
+@settings(max_examples=examples(40), deadline=None)
+async def test_every_range_of_every_document_gives_back_exactly_its_text(data: st.DataObject) -> None:
+    """Of all formats: what `fetch` gives is what stands in the text that comes out of the file."""
+    kind = data.draw(st.sampled_from(sorted({path.suffix for path in FILES.values()})))
+    name = data.draw(st.sampled_from([name for name, path in FILES.items() if path.suffix == kind]))
+    text = text_of(name)
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, min(len(text), start + fetching.WINDOW)))
+    url = f"kb://fernhill/{quote(name.removesuffix('.md'))}"
+    document = (await call("fetch", id=f"{url}#char={start},{end}")).structured
+    assert document["text"] == text[start:end]
+    assert document["url"] == url
+    assert document["sha256"] == hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.usefixtures("knowledge")

@@ -290,3 +290,12 @@ async def test_no_change_hides_within_a_tick_of_the_clock(desk: Desk) -> None:
     assert path.stat().st_mtime_ns > stamp
     await desk.run()
     assert desk.found("two") == ["a.txt"]
+
+
+async def test_files_may_be_of_any_year(desk: Desk) -> None:
+    for path, year in (("old.txt", -(10**9)), ("new.txt", 15_000_000_000), ("empty.txt", 15_000_000_000)):
+        desk.write(path, "" if path == "empty.txt" else "Ring the bell.")
+        os.utime(desk.root / path, (year, year))
+    for added in (2, 0):
+        report = await desk.run()
+        assert (report.counts.added, report.counts.refused, report.coverage.documents) == (added, 1, 2)

@@ -129,7 +129,8 @@ class Upkeep:
                     self._following, self.followed = None, frozenset()
                     self._lock.release()
             except ToolwardError as error:
-                log.warning("the index is not kept up to date at the moment: %s", error.text)
+                if self.trouble != error.text:
+                    log.warning("the index is not kept up to date at the moment: %s", error.text)
                 self.trouble = error.text
             except Exception:
                 log.exception("the index is not kept up to date at the moment")
@@ -139,7 +140,7 @@ class Upkeep:
     async def _others_turn(self) -> None:
         """Until the lock is ours. Raises Unavailable."""
         while not self._lock.try_hold():
-            if not self._looked.is_set() and await self._read(_was_looked_through):
+            if not self._looked.is_set() and await self._read(_has_been_looked_through):
                 self._looked.set()
             await asyncio.sleep(_TICK if self._looked.is_set() else _SHORT_TICK)
 
@@ -157,14 +158,14 @@ class Upkeep:
         """The operator's folders, and those that tools have watched, which may change: also by other processes."""
         watched = await self._read(Reader.watched)
         while True:
-            again, refused = self._sources.again(watched)
+            again, refused = await run_sync(self._sources.again, watched)
             sources = [*self._sources.values(), *again.values()]
             await self._look_through(ingestion, [one for one in sources if one.name not in self.followed])
             self.followed = frozenset(source.name for source in sources)
             self.unfollowed |= refused
             self._following = Following(sources, ingestion, self)
             async with _beside(self._following.run()) as work:
-                others = await self._others_than(watched, work)
+                others = await self._others_than(watched, refused, work)
             for name in watched.keys() - others.keys():
                 await ingestion.remove(name)
                 self.unfollowed.pop(name, None)
@@ -178,8 +179,11 @@ class Upkeep:
             except ToolwardError as error:
                 self.failed(source, error)
 
-    async def _others_than(self, watched: dict[str, str], work: asyncio.Task[None]) -> dict[str, str]:
-        """The folders that are to be watched, as soon as they are others. Raises what the work raises."""
+    async def _others_than(
+        self, watched: dict[str, str], refused: dict[str, str], work: asyncio.Task[None]
+    ) -> dict[str, str]:
+        """The folders that are to be watched, as soon as they are others, or one of those that were `refused` is no
+        longer. Raises what the work raises."""
         is_noted = False
         work.add_done_callback(lambda _: self._news.set())
         while True:
@@ -188,7 +192,7 @@ class Upkeep:
                 await run_sync(self._note)
                 is_noted = True
             now = await self._read(Reader.watched)
-            if now != watched:
+            if now != watched or (refused and (await run_sync(self._sources.again, now))[1] != refused):
                 return now
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TICK):
@@ -198,7 +202,7 @@ class Upkeep:
 
     def _note(self) -> None:
         with self._file.writing() as writer:
-            if not _was_looked_through(writer):
+            if not _has_been_looked_through(writer):
                 writer.put_fact(LOOKED_THROUGH, 1)
 
     async def _read(self, asked: Callable[[Reader], ResultT]) -> ResultT:
@@ -220,5 +224,5 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[asyncio.Tas
         await asyncio.wait([task])
 
 
-def _was_looked_through(reader: Reader) -> bool:
+def _has_been_looked_through(reader: Reader) -> bool:
     return bool(reader.fact(LOOKED_THROUGH))

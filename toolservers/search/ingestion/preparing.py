@@ -12,19 +12,19 @@ from toolservers.search.storage.records import ADDED, FileFacts, NewDocument
 MAX_TITLE = 300
 """Characters of a title that are kept."""
 
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # seconds: the years 1 to 9999
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: it cannot be written as UTF-8
 
 
 def of_file(source: Source, file: FileFacts, extracted: Extracted) -> NewDocument:
     """Blocking: some 0.2 s for 1 MB of text."""
-    modified = datetime.fromtimestamp(file.mtime_ns / 1e9, UTC).isoformat(timespec="seconds")
     return _document(
         source.name,
         source.identifier(file.path),
         source.address(file.path),
         extracted,
         title=extracted.title.strip() or title_of(file.path),
-        updated=extracted.metadata.get("updated") or modified,
+        updated=extracted.metadata.get("updated") or _date(file.mtime_ns),
         file=file,
     )
 
@@ -51,6 +51,12 @@ def of_text(
 def title_of(path: str) -> str:
     """Of a document that says none: its file's name."""
     return path.rpartition("/")[2].removesuffix(".md") or path
+
+
+def _date(mtime_ns: int) -> str:
+    """A file's time can be any number; a date has four digits of a year."""
+    seconds = max(_FIRST, min(mtime_ns / 1e9, _LAST))
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _document(

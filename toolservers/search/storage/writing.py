@@ -94,7 +94,8 @@ class Writer(Reader):
     def seen(self, key: int, file: FileFacts) -> None:
         """The document's file has the same bytes as before, at another time."""
         self.connection.execute(
-            "UPDATE documents SET size = ?, mtime_ns = ? WHERE key = ?", (file.size, file.mtime_ns, key)
+            "UPDATE documents SET size = ?, mtime_ns = ? WHERE key = ?",
+            (file.size, _time(file.mtime_ns), key),
         )
 
     def renamed(self, key: int, identifier: str, url: str, file: FileFacts) -> None:
@@ -104,7 +105,7 @@ class Writer(Reader):
             raise Conflict(f"{identifier} is the id of another document already.")
         self.connection.execute(
             "UPDATE documents SET id = ?, url = ?, path = ?, size = ?, mtime_ns = ? WHERE key = ?",
-            (identifier, url, file.path, file.size, file.mtime_ns, key),
+            (identifier, url, file.path, file.size, _time(file.mtime_ns), key),
         )
         self._changed()
 
@@ -127,7 +128,14 @@ class Writer(Reader):
     def put_problem(self, problem: Problem) -> None:
         self.connection.execute(
             "INSERT OR REPLACE INTO problems VALUES (?, ?, ?, ?, ?, ?)",
-            (problem.source, problem.path, problem.size, problem.mtime_ns, problem.why, problem.message),
+            (
+                problem.source,
+                problem.path,
+                problem.size,
+                _time(problem.mtime_ns),
+                problem.why,
+                problem.message,
+            ),
         )
 
     def forget_problem(self, source: str, path: str) -> None:
@@ -243,9 +251,14 @@ class Writer(Reader):
         self.connection.execute("UPDATE facts SET value = value + 1 WHERE name = 'generation'")
 
 
+def _time(mtime_ns: int) -> int:
+    """A file can say that it is of the year 2300, which SQLite's integers do not hold in nanoseconds."""
+    return max(-(2**63), min(mtime_ns, 2**63 - 1))
+
+
 def _values(document: NewDocument, duplicate_of: int | None) -> list[Any]:
     file = document.file
-    facts = (None,) * 4 if file is None else (file.path, file.size, file.mtime_ns, file.digest)
+    facts = (None,) * 4 if file is None else (file.path, file.size, _time(file.mtime_ns), file.digest)
     return [
         *(document.id, document.source, *facts),
         *(document.title, document.url, document.format, document.encoding, document.updated),
