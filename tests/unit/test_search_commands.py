@@ -44,19 +44,19 @@ def test_an_index_is_made_and_told_of(tmp_path: Path, run: Run) -> None:
     written(more, "c.md")
     (docs / "program").write_bytes(b"\x7fELF\0\0\0\0")
     done = run(index, docs, more)
-    assert set(done["sources"]) == {"fernhill", "more-docs"}
-    first = done["sources"]["fernhill"]
+    assert set(done["sources"]) == {"docs", "more-docs"}
+    first = done["sources"]["docs"]
     assert (first["counts"]["added"], first["counts"]["refused"]) == (2, 1)
     assert [problem["path"] for problem in first["coverage"]["problems"]] == ["program"]
     assert first["skipped"] == {"hidden or excluded": 1}
-    assert run(index, docs, more)["sources"]["fernhill"]["counts"]["unchanged"] == 2
+    assert run(index, docs, more)["sources"]["docs"]["counts"]["unchanged"] == 2
 
     (docs / "a.md").write_text("other words")
     (docs / "deep/b.txt").unlink()
     told = run(status, docs)
     assert (told["documents"], told["kept_by"]) == (3, None)
     by_name = {of["name"]: of for of in told["sources"]}
-    assert (by_name["fernhill"]["to_read"], by_name["fernhill"]["to_remove"]) == (1, 1)
+    assert (by_name["docs"]["to_read"], by_name["docs"]["to_remove"]) == (1, 1)
     assert by_name["more-docs"]["trouble"] == "Its folder is not given."
     said = run(status, docs, says=True)
     assert "files to read: 1; documents to remove: 1" in said
@@ -78,7 +78,7 @@ def test_a_file_of_sources_and_folders_that_tools_watched(tmp_path: Path, run: R
         writer.watch("bad", str(tmp_path / "elsewhere"))
     file.close()
     done = run(index, *arguments, code=1)  # what cannot be watched any more is a failure that is seen
-    assert set(done["sources"]) == {"fernhill", "books", "team"}
+    assert set(done["sources"]) == {"docs", "books", "team"}
     assert "no folder" in done["failed"]["bad"]
     (tmp_path / "books").rename(tmp_path / "away")
     assert "No such file" in run(index, *arguments, code=1)["failed"]["books"]
@@ -132,7 +132,7 @@ async def test_watching(tmp_path: Path) -> None:
     try:
         assert (await told.get())[2] == {"event": "waiting"}
         other.release()
-        assert (await told.get())[:2] == ("fernhill", "1 added; 0.0 MB read; 0 not in the index")
+        assert (await told.get())[:2] == ("docs", "1 added; 0.0 MB read; 0 not in the index")
         (docs / "b.md").write_text("new")
         _, said, data = await told.get()
         assert "1 added" in said

@@ -8,6 +8,7 @@ from toolservers.search.embedding import choosing
 from toolservers.search.embedding.choosing import EmbeddingSettings, chosen, named
 from toolservers.search.embedding.endpoint import EndpointEmbedder
 from toolservers.search.embedding.port import TextsRefused
+from toolservers.search.settings import EMBEDDINGS_KEY
 from toolward.errors import ConfigurationError, InvalidResult, ToolwardError, Unauthenticated, Unavailable
 
 KEY = "sk-secret"
@@ -102,7 +103,7 @@ async def test_an_answer_that_is_none_is_an_error_in_words(
 ) -> None:
     async with endpoint() as far:
         far.refuse = lambda asked: answer
-        embedder = EndpointEmbedder(far.url, "m", key=KEY, key_variable=choosing.KEY)
+        embedder = EndpointEmbedder(far.url, "m", key=KEY, key_variable=EMBEDDINGS_KEY)
         with pytest.raises(error) as raised:
             await embedder.question("a")
         assert KEY not in raised.value.text

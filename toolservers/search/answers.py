@@ -27,6 +27,8 @@ class Hit:
     locator: Locator
     format: str = ""
     updated: str = ""
+    status: str = ""
+    """What the document says of itself in its metadata, such as `superseded`."""
     also: list[str] = field(default_factory=list[str])
     """Documents that say the same, or nearly, and are not listed themselves."""
 

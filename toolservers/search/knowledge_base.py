@@ -60,12 +60,7 @@ class KnowledgeBase:
     @asynccontextmanager
     async def open(cls, settings: Settings) -> "AsyncGenerator[KnowledgeBase]":
         """Raises ConfigurationError, Unavailable. It waits for no document to be read."""
-        embedding = EmbeddingSettings(
-            settings.embeddings,
-            settings.embeddings_model,
-            settings.embeddings_key,
-            settings.embeddings_networks,
-        )
+        embedding = EmbeddingSettings.of(settings)
         embedder, without = chosen(embedding)
         reranker = _reranker(settings)
         sources = await run_sync(_sources, settings)
@@ -233,7 +228,7 @@ def _sources(settings: Settings) -> Sources:
     if not folder.is_dir():
         raise ConfigurationError(f"{folder} is not a folder.", hint="Give --folder a folder of documents.")
     file = Path(settings.sources).expanduser() if settings.sources else None
-    return given(folder, settings.collection, file)
+    return given(folder, settings.collection_name, file)
 
 
 def _opened(index: Path, sources: Sources) -> IndexFile:
@@ -260,6 +255,7 @@ def _hit(one: Result) -> Hit:
         locator=Locator(passage.start, passage.end, passage.page, passage.heading),
         format=one.document.format,
         updated=one.document.updated,
+        status=one.document.metadata.get("status", "")[:100],
         also=list(one.same),
     )
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from toolservers.search.storage.records import ADDED
 from toolward.kit.options import secret
 
 BUNDLED = Path(__file__).parent / "knowledge"
@@ -19,7 +21,9 @@ RERANKER_KEY = "TOOLWARD_SEARCH_RERANKER_KEY"
 @dataclass(frozen=True)
 class Settings:
     folder: Annotated[Path, "folder of documents"] = BUNDLED
-    collection: Annotated[str, "name of its documents, used in their addresses (kb://NAME/…)"] = "fernhill"
+    collection: Annotated[
+        str, "name of its documents, used in their addresses (kb://NAME/…); default: the folder's name"
+    ] = ""
     sources: Annotated[
         Path | str, "TOML file of further folders, and of those inside which `watch_folder` may watch"
     ] = ""
@@ -37,6 +41,16 @@ class Settings:
     reranker: Annotated[str, f"URL of a re-ranker, such as …/v1/rerank; its key is in {RERANKER_KEY}"] = ""
     reranker_model: Annotated[str, "the re-ranker's model"] = ""
     reranker_networks: Annotated[str, "networks, with commas, that its name may lead to; or: private"] = ""
+
+    @property
+    def collection_name(self) -> str:
+        if self.collection:
+            return self.collection
+        folder = self.folder.expanduser().resolve()
+        if folder == BUNDLED.resolve():
+            return "fernhill"
+        called = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40].strip("-")
+        return "documents" if called in ("", ADDED) else called
 
     @property
     def embeddings_key(self) -> str:

@@ -88,7 +88,7 @@ async def search(
     privacy), how-to guides, product manuals, incident notes.
 
     Returns references with a snippet, best match first, and in `note` why little was found. Read a document with
-    `fetch` and its id. Documents may be outdated or contradict each other: compare `updated`.
+    `fetch` and its id. Documents may be outdated or contradict each other: compare `updated` and `status`.
     """
     narrowed = ctx.state.narrowed(types, sources, after, before, metadata)
     return await ctx.state.search(query, narrowed, limit, cursor)

@@ -88,8 +88,8 @@ def asked(options: argparse.Namespace) -> Asked:
         flags["folder"] = str(paths[0])
     settings = read("search", Settings, flags)
     file = Path(settings.sources) if settings.sources else None
-    more = _named(paths[1:], {settings.collection, ADDED})
-    sources = given(settings.folder, settings.collection, file, more)
+    more = _named(paths[1:], {settings.collection_name, ADDED})
+    sources = given(settings.folder, settings.collection_name, file, more)
     index = settings.index_file.absolute()
     require_index_outside(index, list(sources.values()))
     return Asked(settings, sources, index)
@@ -108,14 +108,7 @@ async def opened(wanted: Asked) -> AsyncGenerator[tuple[IndexFile, Ingestion]]:
 
 def embedder(settings: Settings) -> Chosen:
     """Raises ConfigurationError."""
-    return chosen(
-        EmbeddingSettings(
-            settings.embeddings,
-            settings.embeddings_model,
-            settings.embeddings_key,
-            settings.embeddings_networks,
-        )
-    )
+    return chosen(EmbeddingSettings.of(settings))
 
 
 def existing(index: Path) -> IndexFile:

@@ -130,7 +130,7 @@ class _Run:
     async def _look_at_others(self, file: IndexFile, ingestion: Ingestion, given: set[str]) -> None:
         others = await run_sync(_others, file, given | {ADDED, *self._done.failed})
         for name, documents in others.items():
-            self._done.others[name or self._wanted.settings.collection] = documents
+            self._done.others[name or self._wanted.settings.collection_name] = documents
             if self._forget:
                 await ingestion.remove(name)
             done = "taken out" if self._forget else "left as they are; --forget-others takes them out"

@@ -86,7 +86,7 @@ def _status(wanted: Asked, reader: Reader) -> Status:
     status.sources += [_state(source, reader) for source in sources]
     for name in sorted({*reader.by_source(), *refused} - {source.name for source in sources}):
         trouble = "" if name == ADDED else refused.get(name, "Its folder is not given.")
-        called = name or wanted.settings.collection
+        called = name or wanted.settings.collection_name
         status.sources.append(SourceState(called, "", coverage_of(reader, name), trouble=trouble))
     return status
 

@@ -7,12 +7,10 @@ from typing import NamedTuple
 from toolservers.search.embedding.endpoint import EndpointEmbedder, base_of
 from toolservers.search.embedding.minilm import MiniLM, missing
 from toolservers.search.embedding.port import Embedder
+from toolservers.search.settings import EMBEDDINGS_KEY, Settings
 from toolward.errors import ConfigurationError
 
 AUTO, NONE, LOCAL = "auto", "none", "local"
-
-KEY = "TOOLWARD_SEARCH_EMBEDDINGS_KEY"
-"""The secret (`toolward.kit.options.secret`) that goes to the endpoint as a bearer token."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,16 @@ class EmbeddingSettings:
     key: str = field(default="", repr=False)
     networks: str = ""
     """Networks, with commas, that the endpoint's name may lead to beside the public one; or: private."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "EmbeddingSettings":
+        """Raises ConfigurationError for a file with a key that cannot be read."""
+        return cls(
+            settings.embeddings,
+            settings.embeddings_model,
+            settings.embeddings_key,
+            settings.embeddings_networks,
+        )
 
     @property
     def is_endpoint(self) -> bool:
@@ -76,5 +84,5 @@ def _endpoint(settings: EmbeddingSettings, model: str) -> EndpointEmbedder:
             "Search by meaning needs numpy, which is not installed.", hint="Install toolward[embeddings]."
         )
     return EndpointEmbedder(
-        settings.embeddings, model, key=settings.key, networks=settings.networks, key_variable=KEY
+        settings.embeddings, model, key=settings.key, networks=settings.networks, key_variable=EMBEDDINGS_KEY
     )

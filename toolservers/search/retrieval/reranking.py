@@ -8,10 +8,8 @@ import msgspec
 
 from toolservers.search.embedding.json_endpoint import WITH_SOMEBODY_WAITING, JsonEndpoint
 from toolservers.search.retrieval.legs import Ranked
+from toolservers.search.settings import RERANKER_KEY
 from toolward.errors import ConfigurationError, InvalidResult, ToolwardError
-
-KEY = "TOOLWARD_SEARCH_RERANKER_KEY"
-"""The secret (`toolward.kit.options.secret`) that goes to the endpoint as a bearer token."""
 
 DEPTH = 30
 """Passages that are looked at once more; the others keep their order behind them."""
@@ -78,7 +76,7 @@ class RerankerEndpoint:
             )
         base = url.rstrip("/").removesuffix("/rerank").rstrip("/")
         self._model = model
-        self._endpoint = JsonEndpoint(f"{base}/rerank", key=key, networks=networks, key_variable=KEY)
+        self._endpoint = JsonEndpoint(f"{base}/rerank", key=key, networks=networks, key_variable=RERANKER_KEY)
 
     async def close(self) -> None:
         await self._endpoint.aclose()
