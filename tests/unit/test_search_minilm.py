@@ -83,7 +83,7 @@ async def test_what_shares_no_word_with_the_question_is_found(model: MiniLM, tmp
     meaning = Meaning(file, model)
     found = await Searching(file, meaning).search(Asked("When will I get my money back?", limit=1))
     assert [result.document.id for result in found.results] == ["refunds"]
-    assert found.note == ""
+    assert found.note == "No document has any of these words: money, back. What is shown is near in meaning."
     assert not (await Searching(file).search(Asked("When will I get my money back?"))).results
     file.close()
 
