@@ -131,7 +131,7 @@ def test_the_nearest_are_those_of_the_exact_comparison(
     question = unit(1, seed)[0]
     exact = vectors.wanted(question, query, COUNT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(nearest, "CANDIDATES", 8 if few else COUNT)
+        patch.setattr(nearest, "CANDIDATES", (8, 8) if few else (COUNT, COUNT))
         found = vectors.found(question, query, min(limit, 2) if few else limit)
     if few:
         assert len(found) == min(limit, 2, len(exact))

@@ -17,11 +17,11 @@ from toolservers.search.retrieval.legs import Ranked
 from toolservers.search.storage.reading import Reader
 from toolservers.search.storage.records import Model
 
-ROUGH = 4_000
-"""Passages that are left by the differing bits."""
+ROUGH = 1_000, 4_000
+"""Passages that are left by the differing bits: a twentieth of all, at least and at most."""
 
-CANDIDATES = 400
-"""Passages that are compared exactly, at least."""
+CANDIDATES = 200, 400
+"""Passages that are compared exactly: one in 200 of all, at least and at most."""
 
 _CALM = 20  # all bits are read again at most a 20th of the time
 _WORD = 8  # bytes
@@ -49,7 +49,8 @@ class _Held(NamedTuple):
         """Keys of the `count` that are nearest as far as bits tell, in no order."""
         if self.keys.size <= count:
             return self.keys
-        rough = _smallest(_distances(self.columns, question), max(ROUGH, 4 * count))
+        left = max(_within(ROUGH, self.keys.size // 20), 4 * count)
+        rough = _smallest(_distances(self.columns, question), left)
         bytes_ = np.ascontiguousarray(self.columns[:, rough].T).view(np.uint8)
         bits = np.unpackbits(bytes_, axis=1, count=question.size)
         return self.keys[rough[_smallest(-(bits.astype(np.float32) @ question), count)]]
@@ -68,7 +69,7 @@ class Nearest:
     ) -> list[Ranked]:
         """By cosine, the best first; `question` is of length 1."""
         held = self._current(reader, model)
-        count = max(CANDIDATES, 2 * limit)
+        count = max(_within(CANDIDATES, held.keys.size // 200), 2 * limit)
         keys = held.likeliest(question, count)
         if narrowed[0] != "1":
             keys = _array(reader.passages_where(*narrowed, keys.tolist()))
@@ -128,6 +129,11 @@ def _distances(columns: NDArray[np.uint64], question: NDArray[np.float32]) -> ND
     for column, word in zip(columns, bits.view(np.uint64), strict=True):
         distances += np.bitwise_count(column ^ word)
     return distances
+
+
+def _within(bounds: tuple[int, int], count: int) -> int:
+    least, most = bounds
+    return max(least, min(count, most))
 
 
 def _smallest(distances: NDArray[np.uint16] | NDArray[np.float32], count: int) -> NDArray[np.int64]:

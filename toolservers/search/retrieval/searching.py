@@ -159,7 +159,7 @@ class Searching:
                         sorted(found, key=lambda one: places.get(one.passage, len(places)))
                     )
                 ]
-            left = [one for one in found if cursors.mark(one.group) not in cursor.shown]
+            left = [one for one in found if not cursor.shown or cursors.mark(one.group) not in cursor.shown]
             room = MOST_SHOWN - len(cursor.shown)
             chosen = left[: min(request.asked.limit, room)]
             results = _results(reader, chosen, query)
