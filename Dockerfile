@@ -1,11 +1,13 @@
 # One image per program: docker build --build-arg PROGRAM=gateway|calculator|search|files|crm .
+# EXTRAS are further ones of pyproject.toml; search by meaning, also by an endpoint, needs `embeddings`.
 # It runs as nobody in particular, needs to write nowhere but /data, and holds no secret: those are mounted.
 FROM python:3.11-slim AS build
 ARG PROGRAM=gateway
+ARG EXTRAS=jwt,otel
 WORKDIR /src
 COPY . .
 RUN python -m venv /app \
- && /app/bin/pip install --no-cache-dir -c constraints.txt ".[${PROGRAM},jwt,otel]"
+ && /app/bin/pip install --no-cache-dir -c constraints.txt ".[${PROGRAM},${EXTRAS}]"
 
 FROM python:3.11-slim
 ARG PROGRAM=gateway

@@ -1,8 +1,9 @@
 """A query's filters as SQL: the documents that a leg looks through."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from toolservers.search.retrieval.query import Filters
+from toolservers.search.retrieval.written import by_key
 
 
 def condition(filters: Filters) -> tuple[str, list[str]]:
@@ -21,21 +22,13 @@ def condition(filters: Filters) -> tuple[str, list[str]]:
         add("d.updated >= ?", filters.after)
     if filters.before:
         add("d.updated < ?", filters.before)
-    for key, said in _by_key(filters.metadata).items():
+    for key, said in by_key(filters).items():
         add(
             "EXISTS (SELECT 1 FROM json_each(d.metadata) m "  # noqa: S608 -- only marks are put in
             f"WHERE m.key = ? COLLATE NOCASE AND m.value COLLATE NOCASE IN ({_marks(said)}))",
             *(key, *said),
         )
     return " AND ".join(parts) or "1", values
-
-
-def _by_key(metadata: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """Values of one key are alternatives."""
-    found: dict[str, list[str]] = {}
-    for key, value in metadata:
-        found.setdefault(key.casefold(), []).append(value)
-    return found
 
 
 def _marks(values: Iterable[str]) -> str:

@@ -44,7 +44,7 @@ def by_key(filters: Filters) -> Mapping[str, tuple[str, ...]]:
     """The values that are wanted of each key of metadata."""
     found: dict[str, tuple[str, ...]] = {}
     for key, value in filters.metadata:
-        found[key] = (*found.get(key, ()), value)
+        found[key.casefold()] = (*found.get(key.casefold(), ()), value)
     return found
 
 
