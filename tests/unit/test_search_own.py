@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.served import free_port
 from tests.unit.search_calls import call, ids
 from toolservers.search import upkeep
 from toolservers.search.knowledge_base import KnowledgeBase
@@ -237,3 +238,23 @@ async def test_a_folder_that_goes_is_said_and_its_documents_stay(shop: Path) -> 
         (shop / "shop").rename(shop / "elsewhere")
         assert await ids("damaged") == ["returns"]
         assert (await call("fetch", id="returns")).structured["stale"]
+
+
+async def test_why_nothing_is_embedded_is_said(tmp_path: Path) -> None:
+    """Nothing listens there."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("Bees.", encoding="utf-8")
+    own = Settings(
+        tmp_path / "docs",
+        index=tmp_path / "index.db",
+        embeddings=f"http://127.0.0.1:{free_port()}/v1",
+        embeddings_model="m",
+        embeddings_networks="private",
+    )
+
+    async def is_said() -> bool:
+        told: str = (await call("get_index_status")).structured["meaning"]
+        return "0 of 1 so far. It cannot go on at the moment: " in told
+
+    async with server.running(own):
+        await until(is_said)

@@ -24,7 +24,7 @@ def status(reader: Reader, sources: Sources, upkeep: Upkeep, *, indexing: str, m
         share=round(coverage.share, 4),
         sources=list(_sources(reader, sources, upkeep)),
         indexing=indexing,
-        meaning=meaning or _meaning(reader),
+        meaning=meaning or f"{_meaning(reader)}{upkeep.unembedded}",
         unread=unread[:MOST_UNREAD],
         more_unread=max(len(unread) - MOST_UNREAD, 0),
     )

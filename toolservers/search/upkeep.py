@@ -96,6 +96,15 @@ class Upkeep:
         polling = "" if self._following is None else self._following.watch.polling
         return f"Up to date; changes of files are followed.{f' {polling}' if polling else ''}"
 
+    @property
+    def unembedded(self) -> str:
+        """Why passages have no vector, as sentences; empty where all is well, or another process embeds."""
+        if self._catching_up is None:
+            return ""
+        refused, trouble = self._catching_up.refused, self._catching_up.trouble
+        told = f" It cannot go on at the moment: {trouble}" if trouble else ""
+        return told + (f" The model refused {refused:,}, which are found by words only." if refused else "")
+
     # --- as a listener
 
     def ingested(self, source: Source, report: Report) -> None:
