@@ -84,8 +84,9 @@ async def search(
     before: Annotated[Name, "Only updated before this day."] = "",
     metadata: Annotated[dict[str, Name], Field(max_length=20), "Only with these values."] = {},  # noqa: B006
 ) -> SearchResults:
-    """Search the support knowledge base: policies (returns, damaged items, refunds, shipping, warranty,
-    privacy), how-to guides, product manuals, incident notes.
+    """Search the documents of the knowledge base. Where no other folder is served, these are a shop's support
+    pages: policies (returns, damaged items, refunds, shipping, warranty, privacy), how-to guides, product
+    manuals, incident notes.
 
     Returns references with a snippet, best match first, and in `note` why little was found. Read a document with
     `fetch` and its id. Documents may be outdated or contradict each other: compare `updated` and `status`.
