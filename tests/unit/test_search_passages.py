@@ -1,5 +1,6 @@
 """Passages: exact offsets, nothing lost, cuts where the text has them."""
 
+import json
 import re
 import time
 from itertools import pairwise
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from toolservers.documents.extracted import Extracted, Heading, Page
+from toolservers.documents.opening import extract
 from toolservers.search.ingestion.passages import LONGEST, passages_of
 from toolservers.search.storage.records import Passage
 
@@ -110,3 +112,17 @@ def test_the_time_grows_with_the_text_and_not_faster() -> None:
         passages_of(extracted)
         times.append(time.process_time() - began)
     assert times[1] < 30 * times[0]
+
+
+@pytest.mark.parametrize("name", ["prices.json", "prices.csv"])
+def test_a_record_is_not_cut(name: str) -> None:
+    records = [
+        {"code": f"E-{number}", "says": "Nothing was found here. " * 20, "try": f"Ask for {number}."}
+        for number in range(40)
+    ]
+    lines = [",".join(records[0]), *(",".join(record.values()) for record in records)]
+    text = json.dumps(records) if name.endswith(".json") else "\n".join(lines)
+    extracted = extract(text.encode(), name)
+    shown = [extracted.text[passage.start : passage.end] for passage in passages_of(extracted)]
+    for record in records:
+        assert any(record["code"] in one and record["try"] in one for one in shown), record["code"]

@@ -21,10 +21,8 @@ _SHORTEST = 300  # a cut before that is only made by a heading or a page
 _OVERLAP = 200
 _HEADING = 400  # characters of a heading path that are kept
 _BREAKING_LEVEL = 2
-_OF_ROWS = ("csv", "json")  # formats in which a line says something of its own
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
-_ROW = re.compile(r"\n\s*")
 # After a full stop a small letter goes on with the sentence (`e.g. this`). Items of a list are sentences, too.
 _SENTENCE = re.compile(
     r"[.!?…][\"'”’»)\]]{0,3}\s+(?![a-z])|[。！？][」』）]?\s*|\n[^\S\n]*(?=(?:[-*+•|]|\d{1,4}[.)])\s)"
@@ -50,7 +48,7 @@ class _Cutter:
         self._extracted = extracted
         self._text = extracted.text
         self._headings = [heading.start for heading in extracted.headings]
-        self._paragraphs = _ends(_ROW if extracted.format in _OF_ROWS else _PARAGRAPH, self._text)
+        self._paragraphs = _ends(_PARAGRAPH, self._text)
         self._sentences = sorted({*_ends(_SENTENCE, self._text), *self._paragraphs, *self._headings})
         self._above, self._bare = _outline(extracted)
 
