@@ -19,9 +19,11 @@ from tests.unit.crm_calls import call
 from tests.unit.crm_worlds import filled, undone
 from toolservers.crm.actor import CUSTOMER, Actor
 from toolservers.crm.changes import change_subscription, schedule_meeting
+from toolservers.crm.due import agreements
 from toolservers.crm.kinds import RuleMode
 from toolservers.crm.machines import may_become
 from toolservers.crm.packs.tiny import PACK
+from toolservers.crm.passing import CLOSES
 from toolservers.crm.reading import get_record
 from toolservers.crm.records import Meeting, Subscription
 from toolservers.crm.rules.meetings import is_one_instant
@@ -259,23 +261,30 @@ def test_each_history_of_a_subscription_keeps_its_rules(
     once: Connection, identity: str, wishes: list[tuple[str, str, int, int]]
 ) -> None:
     with undone(once) as connection:
-        before, day = subscription(connection, identity), TODAY
+        day = TODAY
         for change, plan, months, days in wishes:
-            day += timedelta(days)
+            for _ in range(days):
+                _ends(connection, day)
+                day += timedelta(1)
             it_is(connection, datetime(day.year, day.month, day.day, 12, tzinfo=UTC))
+            before = subscription(connection, identity)
             try:
                 turned(connection, identity, change, plan=plan, months=months)
             except ToolError:
                 assert subscription(connection, identity).version == before.version
                 continue
-            now = subscription(connection, identity)
-            _keeps_its_rules(before, now, day)
-            before = now
+            _keeps_its_rules(before, subscription(connection, identity), day)
         chosen = select(events.c.changes).where(events.c.record_id == identity).order_by(events.c.seq)
         changes = [json.loads(told) for told in connection.scalars(chosen)]
         path = [told["status"] for told in changes if "status" in told]
         assert all(may_become("subscription", *step) for step in path)
         assert all(one[1] == after[0] for one, after in pairwise(path))
+
+
+def _ends(connection: Connection, day: date) -> None:
+    """What was agreed for it takes place."""
+    it_is(connection, datetime.combine(day, CLOSES, AMSTERDAM))
+    agreements(Work(connection, Actor("clock"), "off"))
 
 
 def _keeps_its_rules(before: Subscription, now: Subscription, today: date) -> None:
@@ -287,8 +296,8 @@ def _keeps_its_rules(before: Subscription, now: Subscription, today: date) -> No
     assert (now.status == "paused") is (now.paused_until is not None)
     assert (now.status == "ended") is (now.next_on is None) is (now.ended_on is not None)
     assert (now.pending_on is not None) is bool(now.pending_plan or now.pending_rhythm_months)
-    # What is due already, and not carried out yet (nothing here runs what is due), may still be amended.
-    assert now.pending_on in (None, before.pending_on) or now.pending_on > today
+    # What takes effect when the shop closes today may still be amended at noon.
+    assert now.pending_on is None or now.pending_on > today or now.pending_on == before.pending_on == today
     if now.status == "paused" and before.status == "active":
         assert now.kind == "refill_club"
         assert now.pauses_this_year == before.pauses_this_year + 1
