@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from toolservers.documents.key_files import KEY_FILES
 from toolservers.search.storage.records import ADDED, MAIN
 from toolward.errors import ConfigurationError
 
@@ -16,8 +17,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 HIDDEN = (
     ".*",  # .git, .ssh, .env, .DS_Store, other programs' temporary files
-    *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "_netrc"),
-    *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.kdbx"),
+    *KEY_FILES,
     *("~$*", "*~", "#*#", "*.swp", "*.tmp", "*.part", "*.crdownload", "thumbs.db", "desktop.ini"),
     *("node_modules", "__pycache__"),
 )

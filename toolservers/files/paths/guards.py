@@ -8,6 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from toolservers.documents.key_files import KEY_FILES
 from toolservers.files.paths.globs import matcher
 from toolward.errors import ConfigurationError, ToolError
 
@@ -17,8 +18,8 @@ STATE = ".toolward"
 HIDDEN = (
     STATE,
     *(".ssh", ".gnupg", ".aws", ".azure", ".kube", ".password-store"),
-    *(".netrc", "_netrc", ".git-credentials", ".pgpass", ".npmrc", ".pypirc", ".htpasswd", ".vault-token"),
-    *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.kdbx"),
+    *(".netrc", ".git-credentials", ".pgpass", ".npmrc", ".pypirc", ".htpasswd", ".vault-token"),
+    *KEY_FILES,
     *(".env", ".env.local", ".env.*.local", ".env.production"),
     *("**/.docker/config.json", "**/.config/gcloud", "**/.config/gh"),
 )
