@@ -14,10 +14,6 @@ MAX_METADATA = 1000
 
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f\ufeff\ufffe\uffff\u00ad]+")
-_ISO_DATE = re.compile(
-    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
-    r"(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
-)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -30,12 +26,6 @@ def clean(text: str) -> str:
 
 def one_line(text: str) -> str:
     return " ".join(clean(text).split())
-
-
-def iso_date(said: str) -> str:
-    """A date, with its time if there is one, of ISO 8601; empty for anything else."""
-    found = _ISO_DATE.fullmatch(said.strip())
-    return found[0] if found else ""
 
 
 class Composer:

@@ -6,7 +6,8 @@ deletions and the codes of fields are not.
 """
 
 from toolservers.documents.archives import Archive, Target
-from toolservers.documents.composing import MAX_METADATA, iso_date, one_line
+from toolservers.documents.composing import MAX_METADATA, one_line
+from toolservers.documents.dates import iso
 from toolservers.documents.docx_body import Body
 from toolservers.documents.docx_styles import Styles, word_name
 from toolservers.documents.extracted import Extracted
@@ -61,7 +62,7 @@ def _extracted(archive: Archive, folder: str, body: Body, found: dict[str, str])
     if aside.characters:
         left_out.append(f"Headers, footers and comments ({aside.characters:,} characters) are left out.")
     for date in ("date", "updated"):
-        found[date] = iso_date(found.get(date, ""))
+        found[date] = iso(found.get(date, ""))
     title = found.pop("title", "") or body.title
     return Extracted(
         text=text,

@@ -101,7 +101,7 @@ def decoded(data: bytes, declared: str = "") -> Decoded:
         if found is not None:
             return found
     if sure and b"\0" not in data:
-        return Decoded(clean(data.decode()), "UTF-8")
+        return Decoded(storable(data.decode()), "UTF-8")
     wide = _unmarked_utf16(data)
     if wide is not None:
         return wide
@@ -134,7 +134,7 @@ def windows_or_latin(data: bytes) -> str:
     return "cp1252" if controls and not controls & set(_NOT_IN_1252) else "iso-8859-1"
 
 
-def clean(text: str) -> str:
+def storable(text: str) -> str:
     """With `\\n` as the only end of line; U+FFFD for what UTF-8 or a database cannot hold: NUL, lone surrogates."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -150,7 +150,7 @@ def _lossy(data: bytes, codec: str, name: str) -> Decoded:
     written = data.count(
         "\ufffd".encode(codec)
     )  # it may be meant; of UTF-16 half of one and half of another, too
-    return Decoded(clean(text), name, max(0, text.count("\ufffd") - written))
+    return Decoded(storable(text), name, max(0, text.count("\ufffd") - written))
 
 
 def _strict(data: bytes, codec: str, name: str) -> Decoded | None:
@@ -158,7 +158,7 @@ def _strict(data: bytes, codec: str, name: str) -> Decoded | None:
         text = data.decode(codec)
     except UnicodeError:
         return None
-    return None if "\0" in text else Decoded(clean(text), name)
+    return None if "\0" in text else Decoded(storable(text), name)
 
 
 def _codec(declared: str) -> str:
@@ -199,7 +199,7 @@ def _mended_utf8(data: bytes) -> Decoded | None:
     text = data.decode("utf-8", "replace")
     wrong = text.count("\ufffd") - data.count("\ufffd".encode())
     right = sum(map(len, re.findall("[\x80-\ufffc\U00010000-\U0010ffff]+", text)))
-    return Decoded(clean(text), "UTF-8", wrong) if right > 4 * wrong else None
+    return Decoded(storable(text), "UTF-8", wrong) if right > 4 * wrong else None
 
 
 def _guessed(data: bytes) -> Decoded:
@@ -221,4 +221,4 @@ def _guessed(data: bytes) -> Decoded:
         return found
     codec = windows_or_latin(data)
     name = "windows-1252" if codec == "cp1252" else "ISO-8859-1"
-    return Decoded(clean(data.decode(codec)), f"{name} (a guess)")
+    return Decoded(storable(data.decode(codec)), f"{name} (a guess)")

@@ -4,7 +4,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolservers.documents.composing import MAX_METADATA, Composer, clean, iso_date, one_line
+from toolservers.documents.composing import MAX_METADATA, Composer, clean, one_line
+from toolservers.documents.dates import iso
 from toolservers.documents.encodings import decoded
 from toolservers.documents.extracted import Extracted
 from toolservers.documents.unreadable import Unreadable
@@ -251,7 +252,7 @@ class _Page:
             key = _META.get(said.lower())
             value = one_line(attributes.get("content") or "")[:MAX_METADATA]
             if key in ("date", "updated"):
-                value = iso_date(value)
+                value = iso(value)
             if key and value:
                 self.metadata.setdefault(key, value)
 

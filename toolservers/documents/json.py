@@ -11,7 +11,7 @@ tags: kitchen, steel
 import json
 from typing import Any, cast
 
-from toolservers.documents.encodings import clean, decoded
+from toolservers.documents.encodings import decoded, storable
 from toolservers.documents.extracted import Extracted
 from toolservers.documents.paragraphs import Paragraphs
 from toolservers.documents.unreadable import Unreadable
@@ -59,7 +59,7 @@ def extract(data: bytes, name: str) -> Extracted:
     metadata = _metadata(top)
     title = next((metadata.pop(key) for key in _TITLES if key in metadata), "")
     return Extracted(
-        clean(records.written.text),
+        storable(records.written.text),
         "json",
         title=title,
         encoding=found.encoding,
@@ -200,7 +200,7 @@ def _metadata(top: object) -> dict[str, str]:
     if not isinstance(top, _Object):
         return {}
     short = {
-        clean(key).lower(): clean(_shown(value))
+        storable(key).lower(): storable(_shown(value))
         for key, value in top
         if not isinstance(value, list) and value is not None and len(key) <= SHORT
     }

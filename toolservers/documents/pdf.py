@@ -6,7 +6,8 @@ import time
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
-from toolservers.documents.composing import MAX_METADATA, Composer, clean, iso_date, one_line
+from toolservers.documents.composing import MAX_METADATA, Composer, clean, one_line
+from toolservers.documents.dates import iso
 from toolservers.documents.extracted import Extracted
 from toolservers.documents.pdf_annotations import annotated_text
 from toolservers.documents.pdf_headings import Letters, from_outline
@@ -196,7 +197,7 @@ def _metadata(reader: "PdfReader") -> dict[str, str]:
     for key, called in _DATES.items():
         date = _DATE.match(_property(reader, key))
         if date is not None:
-            found[called] = iso_date("-".join(date.groups()))
+            found[called] = iso("-".join(date.groups()))
     return {called: value for called, value in found.items() if value}
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from anyio.to_thread import run_sync
 
+from toolservers.documents import opening
 from toolservers.documents.extracted import Extracted
 from toolservers.documents.unreadable import Unreadable
 from toolservers.search.ingestion.duplicates import placed
@@ -27,9 +28,6 @@ from toolward.errors import Conflict, ToolwardError
 
 Extract = Callable[[bytes, str], Awaitable[Extracted]]
 """(bytes, the file's path) to text. Raises Unreadable."""
-
-LARGEST = 50_000_000
-"""Bytes of a file that is read; `documents.opening` takes no larger one."""
 
 AHEAD = 3
 """Files that are read and taken apart while the one before is written."""
@@ -209,7 +207,7 @@ class Ingestion:
             exact = _TICK_NS if mtime_ns % _SECOND_NS else 2 * _SECOND_NS
             if 0 <= age < exact:
                 await asyncio.sleep((exact - age) / _SECOND_NS)
-            data, file = await run_sync(folder.read, path, LARGEST)
+            data, file = await run_sync(folder.read, path, opening.LARGEST)
             tries += 1
             if file.mtime_ns == mtime_ns or tries == 3:
                 return data, file
