@@ -41,7 +41,7 @@ async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGen
     entrance.suspects.good({"authorization": f"Bearer {local_secret(secret_file(gateway.home))}"})
     terms = Terms(entrance, limits=limits, protected=_protected(gateway), shared=shared is not None)
     known = authentication(gateway)
-    app, mcp = _over_http(gateway, terms, entrance.counting(known, "http"))
+    app, mcp = _over_http(gateway, terms, entrance.counting(known, "http"), http)
     async with (
         http_server(
             app,
@@ -77,8 +77,9 @@ async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGen
             await mcp.aclose()
 
 
-def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate) -> tuple[Any, Any]:
+def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate, at: Address) -> tuple[Any, Any]:
     """All that is served over HTTP, and of that the MCP door."""
+    from gateway.bootstrap.console import make_console
     from gateway.servers.front import front
     from gateway.servers.rest import rest_app
     from toolward.doors.mcp_http import McpHttpDoor
@@ -100,7 +101,8 @@ def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate) -> tu
     probes = Probes(
         terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
     )
-    return front(mcp, rest, origins, probes), mcp
+    console = make_console(gateway, entrance, authenticate, port=at.port, secure=settings.tls is not None)
+    return front(mcp, rest, console, origins, probes), mcp
 
 
 def _protected(gateway: Gateway) -> ProtectedResource | None:

@@ -9,19 +9,10 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from gateway.cli.output import (
-    EXIT_FAILED,
-    EXIT_OK,
-    EXIT_WAITING,
-    coloured,
-    note,
-    print_json,
-    printable,
-    printable_lines,
-    shorten,
-)
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, EXIT_WAITING, coloured, note, print_json, shorten
 from gateway.cli.session import Common, Session, open_session
 from gateway.cli.watch import Narrator
+from toolward.printable import printable, printable_lines
 from toolward.types import Answer, InputRequest, RequestKind, RequestState, Run, RunState, TextDelta
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 from cyclopts import Parameter
 from ruamel.yaml import YAML
 
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, printable, printable_lines
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json
 from gateway.cli.session import Common
 from gateway.config.find import NAME, Found, find_config, home_directory, make_home, read_found
 from gateway.config.models import prices
@@ -19,6 +19,7 @@ from gateway.config.source import shown
 from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as, would_start
 from gateway.core.model_spec import BILLION, ModelSpec
 from gateway.core.spec import GrpcSpec, Launch, OAuthSpec, ReminderSpec, Spec, StdioSpec
+from toolward.printable import printable, printable_lines
 
 _IN_FILE = "(in the file)"
 

@@ -10,11 +10,12 @@ import msgspec
 
 from gateway.bootstrap import Gateway, local_person, open_gateway
 from gateway.cli.ask import code_of, follow
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, printable_lines, shorten
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
 from gateway.cli.session import Common, Session
 from gateway.config.builtin import builtin_settings, workspace
 from gateway.config.find import home_directory
 from toolward.errors import ConfigurationError, Denied
+from toolward.printable import printable_lines
 from toolward.types import NO_CONTEXT, ToolCall
 
 QUESTION = (

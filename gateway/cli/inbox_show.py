@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from gateway.cli.output import printable, printable_lines
+from toolward.printable import printable, printable_lines
 from toolward.types import InputRequest, RequestKind, RequestState
 
 _WIDTH = 16

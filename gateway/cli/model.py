@@ -9,20 +9,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from gateway.bootstrap.models import Check, Finding, Made, Models, Question, open_models
-from gateway.cli.output import (
-    EXIT_FAILED,
-    EXIT_OK,
-    coloured,
-    note,
-    print_json,
-    print_table,
-    printable,
-    shorten,
-)
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
 from gateway.cli.session import Common, settings_of
 from gateway.config.models import prices
 from gateway.config.secrets import as_written
 from gateway.core.model_spec import BILLION, ModelSpec
+from toolward.printable import printable
 
 UNPRICED = "unpriced"
 _OFFLINE = "It is a stand-in that understands no language; there is nothing to check."

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 import msgspec
 
 from toolward.errors import ToolwardError
+from toolward.printable import printable, printable_lines
 from toolward.wire.errors import details
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_DENIED, EXIT_SIGN_IN, EXIT_WAITING, EXIT_INTERRUPTED = (
@@ -48,21 +49,6 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     for index, line in enumerate([[name.upper() for name in header], *lines]):
         text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         print(coloured(text, "dim", sys.stdout) if index == 0 else text)
-
-
-def printable(text: str) -> str:
-    """One line, with control and bidirectional characters shown as escapes: what a tool or a model wrote must
-    not move the cursor of a terminal or hide a part of itself."""
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char) or f"\\u{ord(char):04x}"
-
-
-def printable_lines(text: str) -> str:
-    """The same for a text of several lines."""
-    return "\n".join(printable(line.replace("\t", "    ")) for line in text.split("\n"))
 
 
 def shorten(text: str, limit: int) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.bootstrap import Gateway, ledger_file
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, printable
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table
 from gateway.cli.permitted import operation_policy, permit
 from gateway.cli.policy_sources import Asked, scope_of
 from gateway.cli.session import Common, open_own, settings_of
@@ -25,6 +25,7 @@ from gateway.core.provenance import record
 from gateway.core.rules import SELF
 from toolward.errors import InvalidRequest, Unavailable, UnknownTool
 from toolward.names import closest
+from toolward.printable import printable
 from toolward.schema import check_arguments, parse_object
 from toolward.types import JsonObject, Origin, Principal
 

@@ -9,10 +9,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.agent import trajectory as tr
-from gateway.cli.output import EXIT_OK, coloured, print_json, printable_lines, shorten
+from gateway.cli.output import EXIT_OK, coloured, print_json, shorten
 from gateway.cli.session import Common, open_session
 from gateway.cli.watch import dollars
 from gateway.runs.trajectories import told, trajectory
+from toolward.printable import printable_lines
 from toolward.types import TurnRequest, TurnToolUse
 
 _LONG = 300

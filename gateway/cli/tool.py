@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, print_table, printable_lines, shorten
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, print_table, shorten
 from gateway.cli.session import Common, Session, open_session
 from toolward.errors import InvalidArguments, UnknownTool
 from toolward.names import closest
+from toolward.printable import printable_lines
 from toolward.types import CallContext, Progress, Tool, ToolCall
 from toolward.wire.outcome import as_result
 

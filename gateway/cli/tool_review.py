@@ -10,12 +10,13 @@ import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap import Gateway
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, printable, shorten
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, open_own
 from gateway.core.lock import Change, ToolsLock, accept, changes, changes_digest
 from toolward.errors import Conflict, UnknownTool
 from toolward.names import closest
+from toolward.printable import printable
 from toolward.types import JsonObject, Tool
 
 _LINES = 4_000  # more are not compared line by line: that is quadratic

@@ -4,17 +4,19 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from gateway.bootstrap import Gateway, open_doors, open_gateway, secret_file
-from gateway.cli.output import EXIT_OK, coloured, note, print_json, printable_lines, shorten
+from gateway.bootstrap import Gateway, make_link, open_doors, open_gateway, secret_file
+from gateway.cli.output import EXIT_OK, coloured, note, print_json, shorten
 from gateway.cli.session import Common, loading, reloading_at_hangup
 from gateway.config.find import home_directory
 from gateway.core.ports import Listing
 from toolward.doors.running import run_loop, settled
 from toolward.doors.serve import Opened, until_stopped
+from toolward.printable import printable_lines
 from toolward.telemetry.logs import log_to_stderr
 
 MAX_WORKERS = 64
@@ -104,14 +106,25 @@ async def say_what_runs(gateway: Gateway, opened: Opened, resumed: int) -> None:
     ):
         note(f"  {coloured('note', 'ask')}  {shorten(problem, 400)}")
     note(f"\n  model    {gateway.models.said}")
-    note(f"  HTTP     {opened.scheme}://{opened.http}  (REST, /docs, MCP at /mcp)")
+    note(f"  HTTP     {opened.scheme}://{opened.http}  (console, REST, /docs, MCP at /mcp)")
     note(f"  gRPC     {opened.grpc}")
     note(f"  token    in {secret_file(gateway.home)}")
     if resumed:
         note(f"  resumes  {resumed} unfinished runs")
     if gateway.models.is_offline:
         await offer_local_models()
-    note('\nTry:  toolward ask "Where is my order ORD-1003?"\nCtrl-C stops everything.')
+    note('\nTry:  toolward ask "Where is my order ORD-1003?"')
+    note(
+        f"Console, signed in by this link, once:  {console_link(gateway.home, opened)}\nCtrl-C stops everything."
+    )
+
+
+def console_link(home: Path, opened: Opened) -> str:
+    """Where the person at this computer signs in to the console."""
+    at = opened.http
+    if at is not None and at.host in ("0.0.0.0", "::"):  # noqa: S104 -- no address to go to
+        at = at._replace(host="127.0.0.1")
+    return f"{opened.scheme}://{at}/sign-in?code={make_link(home)}"
 
 
 def _state(listing: Listing) -> str:

@@ -3,8 +3,9 @@
 import sys
 from typing import Any
 
-from gateway.cli.output import coloured, note, printable, printable_lines, shorten
+from gateway.cli.output import coloured, note, shorten
 from gateway.core.model_spec import BILLION
+from toolward.printable import printable, printable_lines
 from toolward.types import RunEvent, TextDelta
 
 _LINE = 100

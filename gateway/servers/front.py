@@ -1,16 +1,17 @@
-"""The gateway's HTTP door: one ASGI application before the MCP door and the REST application."""
+"""The gateway's HTTP door: one ASGI application before the MCP door, the REST application and the console."""
 
 from typing import Any
 
+from gateway.servers.console.app import is_of_console
 from toolward.doors.origin import Origins
 from toolward.doors.probes import Probes
 from toolward.doors.replies import refuse
 from toolward.errors import ToolwardError
 
 
-def front(mcp: Any, rest: Any, origins: Origins, probes: Probes) -> Any:
-    """`/mcp` and `/mcp/` go to MCP without a redirect; hosts and origins are checked on every route but those that
-    answer whatever probes the gateway."""
+def front(mcp: Any, rest: Any, console: Any, origins: Origins, probes: Probes) -> Any:
+    """`/mcp` and `/mcp/` go to MCP without a redirect; the console has `/` and the rooms of its own, REST the rest.
+    Hosts and origins are checked on every route but those that answer whatever probes the gateway."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":  # no websockets; the gateway opens and closes its parts itself
@@ -27,6 +28,6 @@ def front(mcp: Any, rest: Any, origins: Origins, probes: Probes) -> Any:
         except ToolwardError as error:
             await refuse(send, error)
             return
-        await rest(scope, receive, send)
+        await (console if is_of_console(scope["path"]) else rest)(scope, receive, send)
 
     return app

@@ -1,0 +1,12 @@
+"""What people who look after a gateway may see and change: calls on record, usage, policies, backends. Each thing
+asks policy first, for who asks; REST and the console stand on it.
+
+Nothing here does I/O of its own: the ledger, files and processes are reached by ports, and put together in
+`gateway.bootstrap.oversight`.
+"""
+
+from typing import NamedTuple
+
+
+class Oversight(NamedTuple):
+    """One for a gateway, handed to its doors."""

@@ -1,0 +1,129 @@
+"""The console's pages as one ASGI application: who is signed in, whether a form is theirs, what goes wrong."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from gateway.servers.console.pages import HEADERS, static_file
+from gateway.servers.console.parts import Parts
+from gateway.servers.console.signing_in import sign_in_routes
+from gateway.servers.console.visits import Shown, Visit, read_form
+from gateway.servers.sse import Message, Receive
+from gateway.servers.surface import Surface
+from toolward.doors.limits import BODY_BYTES
+from toolward.errors import Denied, Internal, InvalidRequest, NotFound, ToolwardError, Unauthenticated
+
+log = logging.getLogger(__name__)
+
+ROOMS = frozenset(
+    (
+        *("sign-in", "sign-out", "theme", "static", "help"),
+        *("inbox", "talk", "runs", "calls", "tools", "policies", "usage", "connect"),
+    )
+)
+"""The first parts of the console's addresses; `/` is its, too. All else belongs to REST."""
+
+
+def is_of_console(path: str) -> bool:
+    return path == "/" or path[1:].partition("/")[0] in ROOMS
+
+
+def console_app(parts: Parts, shown: Iterable[Shown], *, max_body: int = BODY_BYTES) -> Any:
+    """`shown` are the pages; hosts and origins are checked before it (`gateway.servers.front`)."""
+    routes = [
+        Route("/static/{digest}/{name}", _static, methods=["GET"]),
+        *sign_in_routes(parts),
+        *(Route(one.path, _endpoint(parts, one), methods=[one.method]) for one in shown),
+    ]
+    app = Starlette(routes=routes, exception_handlers=_handlers(parts))
+    app.router.redirect_slashes = False
+    return _Headers(Surface(app, max_body))
+
+
+def _endpoint(parts: Parts, shown: Shown) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            session = parts.sessions.read(request.cookies.get(parts.cookie, ""))
+            principal = parts.proofs.principal_of(session)
+        except Unauthenticated as error:
+            if request.method != "GET":
+                raise
+            later = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            said = "" if parts.cookie not in request.cookies else f"&said={quote(error.message)}"
+            return RedirectResponse(f"/sign-in?next={quote(later, safe='')}{said}", 303)
+        visit = Visit(request, principal, session)
+        try:
+            parts.ask(principal)
+            if request.method == "POST":
+                visit = visit._replace(form=await read_form(request))
+                came_from_us(request)
+                parts.sessions.check_token(session, visit.form.get("csrf"))
+            return await shown.page(visit)
+        except ToolwardError as error:
+            return parts.pages.problem(request, error, visit)
+
+    return endpoint
+
+
+def came_from_us(request: Request) -> None:
+    """Raises Denied for a form that another site's page sent: browsers say so. The token of the session is checked
+    beside it."""
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin")
+    ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    if site not in ("same-origin", "none") or not ours:
+        raise Denied("The form was sent by another site's page.", hint="Use the page's own form.")
+
+
+async def _static(request: Request) -> Response:
+    return static_file(request.path_params["digest"], request.path_params["name"])
+
+
+def _handlers(parts: Parts) -> dict[Any, Any]:
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ToolwardError)  # noqa: S101 -- a type guard: it is registered for nothing else
+        return parts.pages.problem(request, error)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 -- likewise
+        if error.status_code == 404:
+            return parts.pages.problem(request, NotFound("There is no such page.", hint="Go to the start: /"))
+        told = parts.pages.problem(request, InvalidRequest(f"{error.detail}."))
+        told.status_code = error.status_code
+        told.headers.update(error.headers or {})
+        return told
+
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
+        return parts.pages.problem(
+            request, Internal("The page failed inside.", hint="The gateway's log says why.")
+        )
+
+    return {ToolwardError: ours, HTTPException: http, Exception: unexpected}
+
+
+class _Headers:
+    """What every answer says to a browser, where the answer does not say it itself."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(
+        self, scope: Any, receive: Receive, send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, sent)
