@@ -2,7 +2,8 @@
 
 from gateway.bootstrap.house import Gateway
 from gateway.oversight import Oversight
+from gateway.oversight.catalog import Health
 
 
 def oversight_of(gateway: Gateway) -> Oversight:
-    return Oversight()
+    return Oversight(health=Health(gateway.dispatch, gateway.backends))
