@@ -2,7 +2,8 @@
 
 from gateway.bootstrap.house import Gateway
 from gateway.oversight import Oversight
+from gateway.oversight.calls import Calls
 
 
 def oversight_of(gateway: Gateway) -> Oversight:
-    return Oversight()
+    return Oversight(Calls(gateway.ledger, gateway.dispatch.authorize))
