@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
 	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
-	bundles check format proto proto-check readme strace clean
+	bundles help-pages check format proto proto-check readme strace clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -128,6 +128,9 @@ proto: install  ## generate toolward/v1 from proto/
 
 proto-check: install
 	@$(BIN)/python proto/generate.py --check
+
+help-pages: install  ## write the help pages anew, after a command has changed
+	@$(BIN)/python -m gateway.cli.command_pages
 
 readme: install  ## put the demo's real output into README.md
 	@$(BIN)/python docs/readme_demo.py
