@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gateway.servers.console import calls, keys_page, now
+from gateway.servers.console import calls, keys_page, now, usage
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.visits import Shown
 
-ROOMS = (now, keys_page, calls)
+ROOMS = (now, keys_page, calls, usage)
 
 
 def all_rooms(parts: Parts) -> Iterator[Shown]:
