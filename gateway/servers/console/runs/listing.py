@@ -1,0 +1,110 @@
+"""The list of runs: as a page, as JSON, as CSV."""
+
+import csv
+import io
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from starlette.responses import Response, StreamingResponse
+
+from gateway.servers.console.parts import Parts
+from gateway.servers.console.runs import filters
+from gateway.servers.console.telling import now_ms
+from gateway.servers.console.visits import Shown, Visit
+from toolward.errors import InvalidRequest
+from toolward.types import Run, RunFilter, RunState
+
+SIZE, MOST = 50, 200
+"""Runs on a page, and at most in one answer of JSON."""
+
+MOST_ROWS = 10_000
+"""Of a CSV."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_COLUMNS = (
+    *("id", "agent", "owner", "state", "started", "updated", "turns", "calls", "input_tokens", "output_tokens"),
+    *("cost_usd", "unpriced", "input", "answer", "error_code", "error_message", "parent"),
+)
+
+
+def lists(parts: Parts) -> list[Shown]:
+    async def page(visit: Visit) -> Response:
+        set_by = filters.asked(visit.query)
+        cursor = visit.query.get("cursor", "")
+        error: InvalidRequest | None = None
+        runs: tuple[Run, ...] = ()
+        further = ""
+        try:
+            only = filters.wanted(set_by, now_ms())
+            found = await parts.agents.list_runs(visit.principal, size=SIZE, cursor=cursor or None, only=only)
+            runs, further = found.runs, found.next_cursor or ""
+        except InvalidRequest as wrong:  # what was typed stays, to be mended
+            error = wrong
+        agents = await parts.agents.list_agents(visit.principal)
+        return parts.pages.render(
+            visit, "runs/list.html", status=400 if error else 200, here="runs",
+            runs=runs, error=error, set_by=set_by, states=tuple(RunState),
+            agents=sorted({agent.name for agent in agents} | {one.agent for one in runs}),
+            first=filters.address(set_by) if cursor else "",
+            further=filters.address(set_by, cursor=further) if further else "",
+            downloads=[(kind, filters.address(set_by, f"/runs.{kind}")) for kind in ("json", "csv")],
+            without={name: filters.address({key: one for key, one in set_by.items() if key != name}) for name in set_by},
+        )  # fmt: skip
+
+    async def as_json(visit: Visit) -> Response:
+        only = filters.wanted(filters.asked(visit.query), now_ms())
+        cursor = visit.query.get("cursor") or None
+        found = await parts.agents.list_runs(visit.principal, size=MOST, cursor=cursor, only=only)
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+    async def as_csv(visit: Visit) -> Response:
+        only = filters.wanted(filters.asked(visit.query), now_ms())
+        rows = _rows(parts, visit, only)
+        first = await anext(rows)  # what is refused is told before the answer begins
+
+        async def whole() -> AsyncGenerator[str]:
+            yield first
+            async for more in rows:
+                yield more
+
+        headers = {"content-disposition": 'attachment; filename="runs.csv"'}
+        return StreamingResponse(whole(), media_type="text/csv; charset=utf-8", headers=headers)
+
+    return [Shown("/runs", page), Shown("/runs.json", as_json), Shown("/runs.csv", as_csv)]
+
+
+async def _rows(parts: Parts, visit: Visit, only: RunFilter) -> AsyncGenerator[str]:
+    """The lines of a CSV, a page of the list at once."""
+    cursor: str | None = None
+    count = 0
+    head = _line(_COLUMNS)
+    while count < MOST_ROWS:
+        found = await parts.agents.list_runs(visit.principal, size=MOST, cursor=cursor, only=only)
+        yield head + "".join(_line(_values(run)) for run in found.runs)
+        head, cursor, count = "", found.next_cursor, count + len(found.runs)
+        if cursor is None:
+            return
+
+
+def _values(run: Run) -> tuple[Any, ...]:
+    return (
+        run.id, run.agent, run.owner, run.state.value, _iso(run.created_at), _iso(run.updated_at),
+        run.turns, run.calls, run.input_tokens, run.output_tokens,
+        f"{run.cost / 1e9:.9f}".rstrip("0").rstrip("."), str(run.unpriced).lower(),
+        run.input, run.answer, run.error_code, run.error_message, run.parent,
+    )  # fmt: skip
+
+
+def _line(values: tuple[Any, ...]) -> str:
+    """Texts that a spreadsheet would take for a formula stand behind an apostrophe."""
+    written = io.StringIO()
+    csv.writer(written).writerow([
+        f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in values
+    ])
+    return written.getvalue()
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,151 @@
+"""What the page of a run shows: a window of its steps, its waterfall, and where its time and money went. The page
+and what is sent to it later are made of the same values."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+from gateway.servers.console.runs.steps import RunSteps, Span, Step
+from gateway.servers.console.runs.times import Axis, Bar, Part, Whose, bars, parts, shares, strip
+from toolward.types import AgentProvider, Principal, Run, RunEvent, RunState
+
+GROUPS = 100
+"""Steps at the top (turns, messages …) on one page of a long run."""
+
+_MOST_USED = 12
+
+WORDS: dict[Whose, str] = {
+    "model": "Model",
+    "tool": "Tools",
+    "person": "Waiting for people",
+    "pause": "Paused",
+    "gateway": "Gateway",
+}
+
+
+class Used(NamedTuple):
+    """What one model or tool took together."""
+
+    kind: str
+    name: str
+    times: int
+    ms: int
+    cost: int | None
+    unpriced: bool
+    failed: int
+
+
+class View:
+    """Of one moment, `now` (Unix milliseconds). `page` counts from 1; 0 is the one that a reader wants who named
+    none: the first, and of a run in work the last. `chosen` is the step that is looked at."""
+
+    def __init__(self, run: Run, steps: RunSteps, now: int, *, page: int = 0, chosen: int = 0) -> None:
+        self.run, self.steps = run, steps
+        self.until = steps.until(now)
+        self.chosen = steps.find(chosen)
+        self.pages = max(1, -(-len(steps.groups) // GROUPS))
+        if self.chosen is not None and not page:
+            page = steps.position(self.chosen.seq) // GROUPS + 1
+        self.page = min(max(page, 0), self.pages) or (1 if run.state.ended else self.pages)
+
+    @property
+    def groups(self) -> Sequence[Step]:
+        return self.steps.groups[(self.page - 1) * GROUPS : self.page * GROUPS]
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        return parts((*self.steps.spans, *self._asking()), self.steps.began, self.until)
+
+    def _asking(self) -> Iterable[Span]:
+        """While a run is in work and no call is under way, its model is asked; the log has that when it replied."""
+        if self.run.state is RunState.RUNNING and not any(
+            span.end is None and span.kind == "tool" for span in self.steps.spans
+        ):
+            return (Span("model", self.steps.at),)
+        return ()
+
+    @cached_property
+    def axis(self) -> Axis:
+        return Axis(self.parts, grows=not self.run.state.ended)
+
+    def bars(self, step: Step) -> list[Bar]:
+        return bars(step.spans, self.axis, self.steps.began, self.until)
+
+    @property
+    def shares(self) -> dict[Whose, int]:
+        return shares(self.parts)
+
+    @property
+    def strip(self) -> list[Bar]:
+        return strip(self.parts)
+
+    @property
+    def took(self) -> int:
+        """Milliseconds from the run's beginning to its end, without the time between its end and a message."""
+        return sum(self.shares.values())
+
+    @property
+    def folded(self) -> list[tuple[str, int]]:
+        """The waits that are drawn shorter than they were: whose, and how long together."""
+        sums: dict[str, int] = {}
+        for part in self.axis.folded:
+            name = "between its end and a message" if part.whose == "idle" else WORDS[part.whose].lower()
+            sums[name] = sums.get(name, 0) + part.ms
+        return list(sums.items())
+
+    @property
+    def open_requests(self) -> list[Step]:
+        asked = [one for one in self.steps.open if one.kind == "request"]
+        return asked if not self.run.state.ended else []
+
+    @property
+    def used(self) -> list[Used]:
+        """What each model and tool took, the longest first."""
+        found: dict[tuple[str, str], Used] = {}
+        for step in self.steps.own:
+            if step.kind == "turn" or step.type in ("turns_summarised", "input_classified"):
+                name = str(step.data.get("model") or step.data.get("endpoint") or "")
+                one = Used("model", name, 1, step.took or 0, step.data.get("cost"), step.unpriced, 0)
+            elif step.kind == "call":
+                failed = bool(step.last and step.last.data.get("is_error"))
+                name = str(step.data.get("tool") or step.data.get("alias"))
+                one = Used("tool", name, 1, step.took or 0, None, False, int(failed))
+            else:
+                continue
+            if name:
+                found[one.kind, name] = _together(found.get((one.kind, name)), one)
+        return sorted(found.values(), key=lambda one: -one.ms)[:_MOST_USED]
+
+    @property
+    def rating(self) -> Step | None:
+        """The newest, which counts."""
+        return next((one for one in reversed(self.steps.groups) if one.kind == "rating"), None)
+
+
+def _together(before: Used | None, one: Used) -> Used:
+    if before is None:
+        return one
+    costs = [cost for cost in (before.cost, one.cost) if cost is not None]
+    return Used(
+        one.kind,
+        one.name,
+        before.times + 1,
+        before.ms + one.ms,
+        sum(costs) if costs else None,
+        before.unpriced or one.unpriced,
+        before.failed + one.failed,
+    )
+
+
+async def read_steps(agents: AgentProvider, principal: Principal, run: Run) -> RunSteps:
+    """Those of the run's log up to `run.last_seq`. Raises as `watch_run`."""
+    steps = RunSteps()
+    async with aclosing(cast(Any, agents.watch_run(principal, run.id))) as watched:
+        async for event in watched:
+            if isinstance(event, RunEvent):
+                steps.take(event)
+            if steps.seq >= run.last_seq:  # one in work goes on
+                break
+    steps.touched.clear()
+    return steps
