@@ -31,9 +31,15 @@ ROOMS = frozenset(
 )
 """The first parts of the console's addresses; `/` is its, too. All else belongs to REST."""
 
+_TABLES = (".json", ".csv")
+"""What stands behind a room's name where its table is asked for as data."""
+
 
 def is_of_console(path: str) -> bool:
-    return path == "/" or path[1:].partition("/")[0] in ROOMS
+    first = path[1:].partition("/")[0]
+    for end in _TABLES:
+        first = first.removesuffix(end)
+    return path == "/" or first in ROOMS
 
 
 def console_app(parts: Parts, shown: Iterable[Shown], *, max_body: int = BODY_BYTES) -> Any:

@@ -24,7 +24,9 @@ def controls(parts: Parts) -> list[Shown]:
     async def send(visit: Visit, run_id: str) -> Run:
         text = visit.form.get("text").strip()
         if not text:
-            raise InvalidRequest("The message is empty.", hint="Go back, and write what the agent is to hear.")
+            raise InvalidRequest(
+                "The message is empty.", hint="Go back, and write what the agent is to hear."
+            )
         return await agents.send_message(visit.principal, run_id, text, visit.form.get("key"))
 
     async def rate(visit: Visit, run_id: str) -> Run:

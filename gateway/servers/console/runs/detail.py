@@ -1,6 +1,7 @@
 """The step of a run that is looked at: what its model was asked, what a call was sent and came back with."""
 
 import json
+import secrets
 from typing import Any, NamedTuple
 
 from gateway.servers.console.runs.steps import Step
@@ -25,13 +26,15 @@ class Asked(NamedTuple):
 
 class Detail(NamedTuple):
     """`arguments` and `result` are values where they are JSON, else None, and the step has the text. `retry_after`
-    is the event from which a new run would do the step again; 0 where none can."""
+    is the event from which a new run would do the step again, 0 where none can; `key` is for starting that one
+    once."""
 
     asked: Asked | None = None
     arguments: Any = None
     written: Any = None  # the model's own arguments, where a person changed them
     result: Any = None
     retry_after: int = 0
+    key: str = ""
 
 
 async def detail(agents: AgentProvider, principal: Principal, view: View) -> Detail:
@@ -39,8 +42,8 @@ async def detail(agents: AgentProvider, principal: Principal, view: View) -> Det
     step = view.chosen
     if step is None:
         return Detail()
-    found = Detail(retry_after=_retry_after(step))
-    if step.kind == "turn" and step.data.get("request"):
+    found = Detail(retry_after=_retry_after(step), key=secrets.token_urlsafe(12))
+    if step.kind == "turn" and step.data["request"]:
         try:
             asked = await agents.get_model_request(principal, view.run.id, step.data["turn"])
         except NotFound:  # its words were erased
@@ -48,18 +51,18 @@ async def detail(agents: AgentProvider, principal: Principal, view: View) -> Det
         return found._replace(asked=_asked(asked, step.data["request"].get("keep", 0)))
     if step.kind == "call":
         return _call(step, found)
-    if step.kind == "request" and step.last is not None:
-        return found._replace(arguments=_value(str(step.last.data.get("arguments_json") or "")))
+    if step.kind == "request" and step.end is not None:
+        return found._replace(arguments=_value(str(step.end["arguments_json"] or "")))
     return found
 
 
 def _call(step: Step, found: Detail) -> Detail:
-    written = str(step.data.get("arguments_json", ""))
+    written = str(step.data["arguments_json"] or "")
     found = found._replace(arguments=_value(step.arguments))
     if step.arguments != written:
         found = found._replace(written=_value(written))
-    if step.last is not None and step.last.data.get("structured"):
-        found = found._replace(result=_value(str(step.last.data.get("text", ""))))
+    if step.end is not None and step.end["structured"]:
+        found = found._replace(result=_value(str(step.end["text"])))
     return found
 
 

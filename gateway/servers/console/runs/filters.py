@@ -40,8 +40,8 @@ def address(set_by: Mapping[str, str], path: str = "/runs", **more: str) -> str:
 
 
 def moment(text: str, name: str, now: int) -> int:
-    """How long ago (`90m`, `24h`, `7d`), or a date or time (UTC where it names no zone), in Unix milliseconds; empty
-    is 0. Raises InvalidRequest."""
+    """How long ago (`90m`, `24h`, `7d`), or a date or time (UTC where it names no zone), in Unix milliseconds; 0 of
+    an empty text. Raises InvalidRequest."""
     if not text:
         return 0
     if found := _AGE.fullmatch(text):

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +24,18 @@ MOST_ROWS = 10_000
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
-    *("id", "agent", "owner", "state", "started", "updated", "turns", "calls", "input_tokens", "output_tokens"),
+    *(
+        "id",
+        "agent",
+        "owner",
+        "state",
+        "started",
+        "updated",
+        "turns",
+        "calls",
+        "input_tokens",
+        "output_tokens",
+    ),
     *("cost_usd", "unpriced", "input", "answer", "error_code", "error_message", "parent"),
 )
 
@@ -45,12 +56,13 @@ def lists(parts: Parts) -> list[Shown]:
         agents = await parts.agents.list_agents(visit.principal)
         return parts.pages.render(
             visit, "runs/list.html", status=400 if error else 200, here="runs",
-            runs=runs, error=error, set_by=set_by, states=tuple(RunState),
+            runs=runs, error=error, states=tuple(RunState),
+            set_by={name: set_by.get(name, "") for name in filters.NAMES},
             agents=sorted({agent.name for agent in agents} | {one.agent for one in runs}),
             first=filters.address(set_by) if cursor else "",
             further=filters.address(set_by, cursor=further) if further else "",
             downloads=[(kind, filters.address(set_by, f"/runs.{kind}")) for kind in ("json", "csv")],
-            without={name: filters.address({key: one for key, one in set_by.items() if key != name}) for name in set_by},
+            without={name: filters.address(_without(set_by, name)) for name in set_by},
         )  # fmt: skip
 
     async def as_json(visit: Visit) -> Response:
@@ -73,6 +85,10 @@ def lists(parts: Parts) -> list[Shown]:
         return StreamingResponse(whole(), media_type="text/csv; charset=utf-8", headers=headers)
 
     return [Shown("/runs", page), Shown("/runs.json", as_json), Shown("/runs.csv", as_csv)]
+
+
+def _without(set_by: Mapping[str, str], name: str) -> dict[str, str]:
+    return {key: one for key, one in set_by.items() if key != name}
 
 
 async def _rows(parts: Parts, visit: Visit, only: RunFilter) -> AsyncGenerator[str]:
@@ -100,9 +116,9 @@ def _values(run: Run) -> tuple[Any, ...]:
 def _line(values: tuple[Any, ...]) -> str:
     """Texts that a spreadsheet would take for a formula stand behind an apostrophe."""
     written = io.StringIO()
-    csv.writer(written).writerow([
-        f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in values
-    ])
+    csv.writer(written).writerow(
+        [f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in values]
+    )
     return written.getvalue()
 
 

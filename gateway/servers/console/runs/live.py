@@ -161,5 +161,3 @@ def _told(event: RunEvent) -> str:
             return f"The run is {event.type.removeprefix('run_')}."
         case _:
             return ""
-
-

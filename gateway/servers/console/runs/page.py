@@ -65,9 +65,7 @@ def whole(query: Mapping[str, str], name: str) -> int:
 def _live(view: View, *, follows: bool) -> str:
     """Where what comes after this page is sent from; `follows`: it goes on to the next page of steps."""
     chosen = view.chosen.seq if view.chosen else 0
-    return (
-        f"/runs/{view.run.id}/live?after={view.steps.seq}&page={view.page}&step={chosen}&follows={int(follows)}"
-    )
+    return f"/runs/{view.run.id}/live?after={view.steps.seq}&page={view.page}&step={chosen}&follows={int(follows)}"
 
 
 def _json(value: object) -> Response:

@@ -15,6 +15,13 @@ Kind = Literal["input", "message", "turn", "call", "request", "note", "pause", "
 SpanKind = Literal["model", "tool", "person", "pause", "idle"]
 
 
+class Fields(dict[str, Any]):
+    """Of an event. One that it does not have is None: another event has it, or an older one did not yet."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
 @dataclass(slots=True)
 class Span:
     """A time in which something was under way, in Unix milliseconds; `end` is None while it still is."""
@@ -33,10 +40,11 @@ class Step:
     kind: Kind
     type: str
     at: int
-    data: Mapping[str, Any]
+    data: Fields
     spans: list[Span] = field(default_factory=list[Span])
     steps: list["Step"] = field(default_factory=list["Step"])
     last: RunEvent | None = None
+    end: Fields | None = None  # what `last` has
     void: bool = False  # the run ended, or was retried, before it did
     shared: bool = False
     group: int = 0  # seq of the step at the top that it belongs to
@@ -45,9 +53,9 @@ class Step:
     def took(self) -> int | None:
         """Milliseconds; None where it takes no time, or is not over."""
         if self.kind == "turn" or self.type == "turns_summarised":
-            return self.data.get("duration_ms")
+            return self.data["duration_ms"]
         if self.kind == "call":
-            return self.last.data.get("duration_ms") if self.last else None
+            return self.end["duration_ms"] if self.end is not None else None
         if self.kind in ("request", "pause") and self.last:
             return self.last.at - self.at
         return None
@@ -59,30 +67,41 @@ class Step:
     @property
     def unpriced(self) -> bool:
         """Whether a model took tokens here that have no known price."""
-        usage = self.data.get("usage") or {}
-        return self.data.get("cost") is None and bool(
-            usage.get("input_tokens") or usage.get("output_tokens")
-        )
+        usage = self.usage
+        return self.data["cost"] is None and bool(usage["input_tokens"] or usage["output_tokens"])
+
+    @property
+    def usage(self) -> Fields:
+        """Tokens, of what a model was asked here."""
+        return Fields(self.data["usage"] or {})
 
     @property
     def arguments(self) -> str:
         """Of a call, as they were sent: a person may have changed what the model wrote."""
         for asked in reversed(self.steps):
-            if asked.last is not None and (changed := asked.last.data.get("arguments_json")):
+            if asked.end is not None and (changed := asked.end["arguments_json"]):
                 return str(changed)
-        return str(self.data.get("arguments_json", ""))
+        return str(self.data["arguments_json"] or "")
+
+    @property
+    def said(self) -> str:
+        """What it is about, in words of somebody's."""
+        if self.kind == "call":
+            return self.arguments
+        names = ("input", "prompt", "reason", "comment", "message", "text")
+        return next((str(self.data[name]) for name in names if self.data[name]), "")
 
     @property
     def state(self) -> str:
         """Of a request, in the words of `RequestState`."""
-        if self.last is None:
+        said = self.end
+        if said is None:
             return "void" if self.void else "open"
-        said = self.last.data
-        if said.get("void"):
+        if said["void"]:
             return "void"
-        if said.get("expired"):
+        if said["expired"]:
             return "expired"
-        if said.get("approve") is None:
+        if said["approve"] is None:
             return "answered"
         return "approved" if said["approve"] else "denied"
 
@@ -104,13 +123,33 @@ class RunSteps:
         self._requests: dict[str, Step] = {}
         self._open: dict[int, Step] = {}
         self._idle: Span | None = None
+        self._takes: Mapping[str, Callable[[RunEvent], None]] = {
+            "run_started": self._started,
+            "message_received": self._message,
+            "model_replied": self._replied,
+            "tool_called": self._called,
+            "tool_returned": self._returned,
+            "input_requested": self._requested,
+            "input_answered": self._answered,
+            "results_folded": self._noted,
+            "turns_summarised": self._noted,
+            "input_classified": self._noted,
+            "limit_reached": self._noted,
+            "run_paused": self._paused,
+            "run_resumed": self._resumed,
+            "run_retried": self._retried,
+            "run_rated": self._rated,
+            "run_completed": self._ended,
+            "run_failed": self._ended,
+            "run_cancelled": self._ended,
+        }
 
     def take(self, event: RunEvent) -> None:
         """Events of a type that is not known here change nothing."""
         self.began = self.began or event.at
         self.seq, self.at = event.seq, event.at
-        if (take := _TAKES.get(event.type)) is not None:
-            take(self, event)
+        if (take := self._takes.get(event.type)) is not None:
+            take(event)
 
     def until(self, now: int) -> int:
         """Where the run's time ends: with the run, or `now`."""
@@ -135,7 +174,7 @@ class RunSteps:
         return next(index for index, one in enumerate(self.groups) if one.seq == group)
 
     def _begin(self, event: RunEvent, kind: Kind, within: Step | None = None) -> Step:
-        step = Step(event.seq, kind, event.type, event.at, event.data)
+        step = Step(event.seq, kind, event.type, event.at, Fields(event.data))
         step.group = within.group if within else step.seq
         (within.steps if within else self.groups).append(step)
         self._steps[step.seq] = step
@@ -155,6 +194,10 @@ class RunSteps:
                 span.end = max(at, span.start)
         self._open.pop(step.seq, None)
         self._touch(step)
+
+    def _finish(self, step: Step, event: RunEvent) -> None:
+        step.last, step.end = event, Fields(event.data)
+        self._close(step, event.at)
 
     def _touch(self, step: Step) -> None:
         self.touched.add(step.group)
@@ -184,8 +227,7 @@ class RunSteps:
 
     def _returned(self, event: RunEvent) -> None:
         if (call := self._calls.get(event.data["call_id"])) is not None:
-            call.last = event
-            self._close(call, event.at)
+            self._finish(call, event)
 
     def _requested(self, event: RunEvent) -> None:
         call = self._calls.get(event.data.get("call_id") or "")
@@ -197,8 +239,7 @@ class RunSteps:
 
     def _answered(self, event: RunEvent) -> None:
         if (request := self._requests.get(event.data["request_id"])) is not None:
-            request.last = event
-            self._close(request, event.at)
+            self._finish(request, event)
 
     def _noted(self, event: RunEvent) -> None:
         note = self._begin(event, "note")
@@ -210,8 +251,7 @@ class RunSteps:
 
     def _resumed(self, event: RunEvent) -> None:
         for step in [one for one in self._open.values() if one.kind == "pause"]:
-            step.last = event
-            self._close(step, event.at)
+            self._finish(step, event)
 
     def _retried(self, event: RunEvent) -> None:
         """What was before is another run's, and its times are no times of this one."""
@@ -237,25 +277,3 @@ class RunSteps:
         for step in list(self._open.values()):
             step.void = True
             self._close(step, at)
-
-
-_TAKES: Mapping[str, Callable[[RunSteps, RunEvent], None]] = {
-    "run_started": RunSteps._started,
-    "message_received": RunSteps._message,
-    "model_replied": RunSteps._replied,
-    "tool_called": RunSteps._called,
-    "tool_returned": RunSteps._returned,
-    "input_requested": RunSteps._requested,
-    "input_answered": RunSteps._answered,
-    "results_folded": RunSteps._noted,
-    "turns_summarised": RunSteps._noted,
-    "input_classified": RunSteps._noted,
-    "limit_reached": RunSteps._noted,
-    "run_paused": RunSteps._paused,
-    "run_resumed": RunSteps._resumed,
-    "run_retried": RunSteps._retried,
-    "run_rated": RunSteps._rated,
-    "run_completed": RunSteps._ended,
-    "run_failed": RunSteps._ended,
-    "run_cancelled": RunSteps._ended,
-}

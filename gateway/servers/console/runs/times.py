@@ -38,7 +38,8 @@ def parts(spans: Iterable[Span], start: int, end: int) -> list[Part]:
     for span in spans:
         first, last = max(span.start, start), min(end if span.end is None else span.end, end)
         if first < last:
-            moves += ((first, 1, span.kind), (last, -1, span.kind))
+            moves.append((first, 1, span.kind))
+            moves.append((last, -1, span.kind))
     moves.sort(key=lambda one: one[0])
     going: dict[Whose, int] = dict.fromkeys(FIRST, 0)
     going["gateway"] = 1
@@ -84,9 +85,7 @@ class Axis:
         self._before = [0.0]
         for length in lengths:
             self._before.append(self._before[-1] + length)
-        self.folded = [
-            part for part, length in zip(found, lengths, strict=True) if length < part.ms
-        ]
+        self.folded = [part for part, length in zip(found, lengths, strict=True) if length < part.ms]
 
     def _longest(self, part: Part) -> float:
         return float("inf") if part.whose in ("model", "tool") else self._most

@@ -50,6 +50,10 @@ class View:
         self.page = min(max(page, 0), self.pages) or (1 if run.state.ended else self.pages)
 
     @property
+    def words(self) -> dict[Whose, str]:
+        return WORDS
+
+    @property
     def groups(self) -> Sequence[Step]:
         return self.steps.groups[(self.page - 1) * GROUPS : self.page * GROUPS]
 
@@ -105,11 +109,11 @@ class View:
         found: dict[tuple[str, str], Used] = {}
         for step in self.steps.own:
             if step.kind == "turn" or step.type in ("turns_summarised", "input_classified"):
-                name = str(step.data.get("model") or step.data.get("endpoint") or "")
-                one = Used("model", name, 1, step.took or 0, step.data.get("cost"), step.unpriced, 0)
+                name = str(step.data["model"] or step.data["endpoint"] or "")
+                one = Used("model", name, 1, step.took or 0, step.data["cost"], step.unpriced, 0)
             elif step.kind == "call":
-                failed = bool(step.last and step.last.data.get("is_error"))
-                name = str(step.data.get("tool") or step.data.get("alias"))
+                failed = bool(step.end and step.end["is_error"])
+                name = str(step.data["tool"] or step.data["alias"])
                 one = Used("tool", name, 1, step.took or 0, None, False, int(failed))
             else:
                 continue
