@@ -88,6 +88,8 @@ class Step:
         """What it is about, in words of somebody's."""
         if self.kind == "call":
             return self.arguments
+        if self.kind == "retry":
+            return f"from event {self.data['after']} of {self.data['parent']}"
         names = ("input", "prompt", "reason", "comment", "message", "text")
         return next((str(self.data[name]) for name in names if self.data[name]), "")
 

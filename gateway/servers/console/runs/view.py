@@ -76,6 +76,12 @@ class View:
     def bars(self, step: Step) -> list[Bar]:
         return bars(step.spans, self.axis, self.steps.began, self.until)
 
+    def took_of(self, step: Step) -> int | None:
+        """Milliseconds; of what is under way up to now."""
+        if step.took is None and (begun := [span.start for span in step.spans if span.end is None]):
+            return max(self.until - begun[-1], 0)
+        return step.took
+
     @property
     def shares(self) -> dict[Whose, int]:
         return shares(self.parts)
