@@ -16,9 +16,15 @@ from tests.run_logs import answered, asked, called, log_of, reply, returned, use
 from toolward.types import Run, RunEvent, RunState
 
 KINDS: tuple[SpanKind, ...] = ("model", "tool", "person", "pause", "idle")
+
+
+def lasting(kind: SpanKind, start: int, length: int, ends: bool) -> Span:
+    return Span(kind, start, start + length if ends else None)
+
+
 spans = st.lists(
     st.builds(
-        lambda kind, start, length, ends: Span(kind, start, start + length if ends else None),
+        lasting,
         st.sampled_from(KINDS),
         st.integers(0, 5_000),
         st.integers(0, 3_000) | st.just(50_000_000),
