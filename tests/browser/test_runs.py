@@ -10,7 +10,7 @@ from tests.browser.visiting import COLOURS, NARROW, WIDE, Visitor
 
 @pytest.mark.parametrize(
     "path",
-    ["/runs?owner=*&since=7d", "/runs/{completed}?step=3", "/runs/{approval_run}", "/runs/{hostile}?step=4"],
+    ["/runs?owner=*&since=7d", "/runs/{completed}?step=3", "/runs/{approval_run}"],
 )
 async def test_axe_finds_nothing(visitor: Visitor, seeded: Seeded, path: str) -> None:
     page = await visitor.opens(path.format_map(seeded._asdict()))
@@ -26,7 +26,10 @@ async def test_a_run_is_watched_as_it_goes_on_and_loading_it_anew_shows_the_same
     visitor: Visitor,
 ) -> None:
     with visitor.at.client() as client:
-        body = {"agent": "support", "input": "Refund 1.00 EUR of payment PAY-5007 because the saucer was broken"}
+        body = {
+            "agent": "support",
+            "input": "Refund 1.00 EUR of payment PAY-5007 because the saucer was broken",
+        }
         run = client.post("/v1/runs", json=body).json()["id"]
         page = await visitor.opens(f"/runs/{run}")
         await expect(page.locator("#run-state")).to_have_text("input required")

@@ -252,8 +252,8 @@ def put(page: LexborHTMLParser, sent: str) -> list[str]:
         if name != "put":
             continue
         data = "\n".join(line.removeprefix("data: ") for line in lines if line.startswith("data:"))
-        table = LexborHTMLParser(f"<table>{data}</table>")
-        for fresh in [*LexborHTMLParser(f"<main>{data}</main>").css("main > [id]"), *table.css("tbody[id]")]:
+        around = "table" if data.lstrip().startswith("<tbody") else "main"  # as a browser's template takes it
+        for fresh in LexborHTMLParser(f"<{around}>{data}</{around}>").css(f"{around} > [id]"):
             _put_one(page, fresh)
     return names
 

@@ -100,7 +100,8 @@ class _Writer:
                 self.left = True
                 yield _GO
                 return
-            yield events.put(await self._pieces(view), self._steps.seq)
+            async for piece in self._pieces(view):
+                yield piece
             if words := _told(self._news[-1]):
                 yield events.said(words)
             self._steps.touched.clear()
@@ -110,14 +111,16 @@ class _Writer:
             self._spoke = False
             yield events.put(self._render("runs/saying.html", text=self._text[-LONGEST_TEXT:]))
 
-    async def _pieces(self, view: View) -> str:
+    async def _pieces(self, view: View) -> AsyncGenerator[bytes]:
         changed = self._steps.touched
         moved = self._axis != view.axis
-        groups = [one for one in view.groups if moved or one.seq in changed]
+        if groups := [one for one in view.groups if moved or one.seq in changed]:
+            yield events.put(self._render("runs/groups.html", view=view, groups=groups))
         looked_at = view.chosen
         panel = looked_at is None or looked_at.group in changed
         found = await detail(self._parts.agents, self._visit.principal, view) if panel else None
-        return self._render("runs/pieces.html", view=view, groups=groups, detail=found, panel=panel)
+        rest = self._render("runs/pieces.html", view=view, detail=found, panel=panel)
+        yield events.put(rest, self._steps.seq)
 
     def _render(self, template: str, **values: Any) -> str:
         return self._parts.pages.text(self._visit, template, **values)
