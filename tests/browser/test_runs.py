@@ -51,7 +51,15 @@ async def test_a_step_is_found_by_keys_alone_and_a_run_is_cancelled_without_a_sc
     for key in ("j", "j", "Enter"):
         await page.keyboard.press(key)
     await expect(page.locator("#step-name")).to_have_text("Turn 1")
-    await page.keyboard.press("j")
+    await page.keyboard.press("j")  # the place in the tree is kept
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#step-name")).to_have_text("calculator.calculate")
+    await expect(page.locator("#steps .chosen")).to_have_count(1)
+    chosen = await page.locator("#step").inner_text()
+    await page.reload()
+    assert await page.locator("#step").inner_text() == chosen
+    await page.go_back()
+    await expect(page.locator("#step-name")).to_have_text("Turn 1")
     with visitor.at.client() as client:
         body = {"agent": "clerk", "input": "Which of them?"}
         run = client.post("/v1/runs", json=body).json()["id"]

@@ -10,7 +10,7 @@ from gateway.servers.console.runs.steps import RunSteps, Span, Step
 from gateway.servers.console.runs.times import Axis, Bar, Part, Whose, bars, parts, shares, strip
 from toolward.types import AgentProvider, Principal, Run, RunEvent, RunState
 
-GROUPS = 100
+GROUPS = 50
 """Steps at the top (turns, messages …) on one page of a long run."""
 
 _MOST_USED = 12
@@ -82,7 +82,7 @@ class View:
             return max(self.until - begun[-1], 0)
         return step.took
 
-    @property
+    @cached_property
     def shares(self) -> dict[Whose, int]:
         return shares(self.parts)
 
@@ -109,7 +109,7 @@ class View:
         asked = [one for one in self.steps.open if one.kind == "request"]
         return asked if not self.run.state.ended else []
 
-    @property
+    @cached_property
     def used(self) -> list[Used]:
         """What each model and tool took, the longest first."""
         found: dict[tuple[str, str], Used] = {}
