@@ -294,6 +294,7 @@ async def test_what_is_sent_makes_of_the_page_what_loading_it_anew_shows(house: 
             row.html for row in anew.html.css("#steps svg")
         ]
         assert {"put", "said", "end"} <= set(names)
+        assert "hidden" in page.one("#saying").attributes  # what was said while it came is in its step now
         assert not anew.html.css("[data-live]")
         assert (await runs.get_run(ADA, run.id)).state is RunState.COMPLETED
 

@@ -30,7 +30,7 @@ class Used(NamedTuple):
     kind: str
     name: str
     times: int
-    ms: int
+    ms: int | None
     cost: int | None
     unpriced: bool
     failed: int
@@ -86,6 +86,13 @@ class View:
     def shares(self) -> dict[Whose, int]:
         return shares(self.parts)
 
+    def share_of(self, ms: int) -> str:
+        """Of the whole time, in percent: what is nearly nothing, or nearly all, is not told as that."""
+        share = 100 * ms / (self.took or 1)
+        return (
+            f"{share:.3g}" if 0.1 <= share <= 99.9 or ms == self.took else "< 0.1" if share < 1 else "> 99.9"
+        )
+
     @property
     def strip(self) -> list[Bar]:
         return strip(self.parts)
@@ -116,16 +123,16 @@ class View:
         for step in self.steps.own:
             if step.kind == "turn" or step.type in ("turns_summarised", "input_classified"):
                 name = str(step.data["model"] or step.data["endpoint"] or "")
-                one = Used("model", name, 1, step.took or 0, step.data["cost"], step.unpriced, 0)
+                one = Used("model", name, 1, step.took, step.data["cost"], step.unpriced, 0)
             elif step.kind == "call":
                 failed = bool(step.end and step.end["is_error"])
                 name = str(step.data["tool"] or step.data["alias"])
-                one = Used("tool", name, 1, step.took or 0, None, False, int(failed))
+                one = Used("tool", name, 1, step.took, None, False, int(failed))
             else:
                 continue
             if name:
                 found[one.kind, name] = _together(found.get((one.kind, name)), one)
-        return sorted(found.values(), key=lambda one: -one.ms)[:_MOST_USED]
+        return sorted(found.values(), key=lambda one: -(one.ms or 0))[:_MOST_USED]
 
     @property
     def rating(self) -> Step | None:
@@ -136,16 +143,20 @@ class View:
 def _together(before: Used | None, one: Used) -> Used:
     if before is None:
         return one
-    costs = [cost for cost in (before.cost, one.cost) if cost is not None]
     return Used(
         one.kind,
         one.name,
         before.times + 1,
-        before.ms + one.ms,
-        sum(costs) if costs else None,
+        _sum(before.ms, one.ms),
+        _sum(before.cost, one.cost),
         before.unpriced or one.unpriced,
         before.failed + one.failed,
     )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    known = [value for value in (one, other) if value is not None]
+    return sum(known) if known else None
 
 
 async def read_steps(agents: AgentProvider, principal: Principal, run: Run) -> RunSteps:
