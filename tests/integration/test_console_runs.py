@@ -310,3 +310,26 @@ async def test_who_comes_back_is_sent_what_they_missed(house: House) -> None:
         assert f"id: {run.last_seq}" in sent
         nothing = (await visitor.client.get(f"/runs/{run.id}/live?after={run.last_seq}&page=1")).text
         assert nothing == "event: end\ndata: \n\n"
+
+
+@pytest.mark.parametrize(("step", "last"), [("", "go"), ("?step=1", "end"), ("?page=1", "end")])
+async def test_who_reads_on_is_led_to_the_next_page_of_steps_and_nobody_else(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str, last: str
+) -> None:
+    monkeypatch.setattr("gateway.servers.console.runs.view.GROUPS", 2)
+    hanging = Hanging()
+    house.backends.answers["crm.get"] = hanging
+    house.script(calls(("note", "C")), calls(("note", "D")), calls(("get", "A")), says("Done."))
+    async with house.open() as runs, looking(runs) as visitor:
+        run = await runs.start_run(ADA, "support", "Do it.")
+        await hanging.reached.wait()
+        page = await visitor.get(f"/runs/{run.id}{step}")
+        assert rows(page.html)[0].startswith("Input" if step else "Turn 2")
+        watching = asyncio.create_task(
+            visitor.client.get(page.one("[data-live]").attributes["data-live"] or "")
+        )
+        hanging.let_go.set()
+        await until(runs, run.id)
+        names = put(page.html, (await watching).text)
+        assert names[-2] == last
+        assert ("go" in names) == (last == "go")

@@ -40,6 +40,7 @@ _COLUMNS = (
 )
 
 
+# Long because it is one list: each route in it closes over the same parts.
 def lists(parts: Parts) -> list[Shown]:
     async def page(visit: Visit) -> Response:
         set_by = filters.asked(visit.query)

@@ -80,7 +80,7 @@ class _Writer:
     def take(self, one: RunEvent | TextDelta) -> None:
         if isinstance(one, TextDelta):
             if one.kind == "text":
-                self._text = (self._text if one.offset else "") + one.text
+                self._text = ((self._text if one.offset else "") + one.text)[-LONGEST_TEXT:]
                 self._spoke = True
             return
         self._steps.take(one)
@@ -109,7 +109,7 @@ class _Writer:
             self._axis = view.axis
         if self._spoke:
             self._spoke = False
-            yield events.put(self._render("runs/saying.html", text=self._text[-LONGEST_TEXT:]))
+            yield events.put(self._render("runs/saying.html", text=self._text))
 
     async def _pieces(self, view: View) -> AsyncGenerator[bytes]:
         changed = self._steps.touched

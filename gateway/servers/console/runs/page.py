@@ -8,11 +8,10 @@ from starlette.responses import Response
 
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.runs.detail import detail
-from gateway.servers.console.runs.view import View, read_steps
+from gateway.servers.console.runs.view import View, read_log, read_steps
 from gateway.servers.console.telling import now_ms
 from gateway.servers.console.visits import Shown, Visit
 from toolward.errors import InvalidRequest
-from toolward.types import RunEvent
 
 
 def one_run(parts: Parts) -> list[Shown]:
@@ -26,19 +25,13 @@ def one_run(parts: Parts) -> list[Shown]:
         return parts.pages.render(
             visit, "runs/run.html", here="runs", view=view,
             detail=await detail(agents, visit.principal, view),
-            live="" if run.state.ended else _live(view, follows=not asked),
+            live="" if run.state.ended else _live(view, follows=not asked and view.page == view.pages),
             key=secrets.token_urlsafe(12),
         )  # fmt: skip
 
     async def as_json(visit: Visit) -> Response:
         run = await agents.get_run(visit.principal, visit.path("id"))
-        events: list[RunEvent] = []
-        async for event in agents.watch_run(visit.principal, run.id):
-            if isinstance(event, RunEvent):
-                events.append(event)
-            if events and events[-1].seq >= run.last_seq:
-                break
-        return _json({"run": run, "events": events})
+        return _json({"run": run, "events": await read_log(agents, visit.principal, run)})
 
     async def request(visit: Visit) -> Response:
         """What the model was asked in one turn, whole."""

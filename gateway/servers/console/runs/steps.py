@@ -33,8 +33,8 @@ class Span:
 
 @dataclass(slots=True)
 class Step:
-    """`seq` is the number of the event that begins it, and names it; `data` are that event's fields. `last` is the
-    event that ended it. Of a run itself waiting for a person the request is a step of its own."""
+    """`seq` is the number of the event that begins it, and names it; `data` are that event's fields. `end` are
+    those of the event that ended it. Of a run itself waiting for a person the request is a step of its own."""
 
     seq: int
     kind: Kind
@@ -43,8 +43,8 @@ class Step:
     data: Fields
     spans: list[Span] = field(default_factory=list[Span])
     steps: list["Step"] = field(default_factory=list["Step"])
-    last: RunEvent | None = None
-    end: Fields | None = None  # what `last` has
+    end: Fields | None = None
+    ended_at: int = 0
     void: bool = False  # the run ended, or was retried, before it did
     shared: bool = False
     group: int = 0  # seq of the step at the top that it belongs to
@@ -56,8 +56,8 @@ class Step:
             return self.data["duration_ms"]
         if self.kind == "call":
             return self.end["duration_ms"] if self.end is not None else None
-        if self.kind in ("request", "pause") and self.last:
-            return self.last.at - self.at
+        if self.kind in ("request", "pause") and self.end is not None:
+            return self.ended_at - self.at
         return None
 
     @property
@@ -198,7 +198,7 @@ class RunSteps:
         self._touch(step)
 
     def _finish(self, step: Step, event: RunEvent) -> None:
-        step.last, step.end = event, Fields(event.data)
+        step.end, step.ended_at = Fields(event.data), event.at
         self._close(step, event.at)
 
     def _touch(self, step: Step) -> None:

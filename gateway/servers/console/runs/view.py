@@ -159,14 +159,21 @@ def _sum(one: int | None, other: int | None) -> int | None:
     return sum(known) if known else None
 
 
-async def read_steps(agents: AgentProvider, principal: Principal, run: Run) -> RunSteps:
-    """Those of the run's log up to `run.last_seq`. Raises as `watch_run`."""
-    steps = RunSteps()
+async def read_log(agents: AgentProvider, principal: Principal, run: Run) -> list[RunEvent]:
+    """The run's events up to `run.last_seq`. Raises as `watch_run`."""
+    log: list[RunEvent] = []
     async with aclosing(cast(Any, agents.watch_run(principal, run.id))) as watched:
         async for event in watched:
             if isinstance(event, RunEvent):
-                steps.take(event)
-            if steps.seq >= run.last_seq:  # one in work goes on
+                log.append(event)
+            if log and log[-1].seq >= run.last_seq:  # one in work goes on
                 break
-    steps.touched.clear()
+    return log
+
+
+async def read_steps(agents: AgentProvider, principal: Principal, run: Run) -> RunSteps:
+    """Those of the run's log. Raises as `watch_run`."""
+    steps = RunSteps()
+    for event in await read_log(agents, principal, run):
+        steps.take(event)
     return steps
