@@ -102,7 +102,7 @@ async def test_the_list_has_the_runs_that_fit_and_that_one_may_read(
         assert not [row for row in table if row["input"].startswith("=")]
 
 
-@pytest.mark.parametrize("query", ["since=yesterday", "state=sad", "tokens=-1", "cursor=x", "until=1e99"])
+@pytest.mark.parametrize("query", ["since=gestern", "state=sad", "tokens=-1", "cursor=x", "until=1e99"])
 async def test_a_filter_that_is_none_is_told_and_stays_to_be_mended(house: House, query: str) -> None:
     async with house.open() as runs, looking(runs) as visitor:
         page = await visitor.get(f"/runs?{query}&tool=crm.get")

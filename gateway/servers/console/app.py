@@ -31,15 +31,11 @@ ROOMS = frozenset(
 )
 """The first parts of the console's addresses; `/` is its, too. All else belongs to REST."""
 
-_TABLES = (".json", ".csv")
-"""What stands behind a room's name where its table is asked for as data."""
-
 
 def is_of_console(path: str) -> bool:
-    first = path[1:].partition("/")[0]
-    for end in _TABLES:
-        first = first.removesuffix(end)
-    return path == "/" or first in ROOMS
+    """A room's list as a file (`/calls.csv`) is of the room, too."""
+    room = path[1:].partition("/")[0].removesuffix(".json").removesuffix(".csv")
+    return path == "/" or room in ROOMS
 
 
 def console_app(parts: Parts, shown: Iterable[Shown], *, max_body: int = BODY_BYTES) -> Any:

@@ -1,18 +1,14 @@
 """Which runs a list has, as its address says it."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from gateway.servers.console.when import moment
 from toolward.errors import InvalidRequest
 from toolward.types import RunFilter, RunState
 
 NAMES = ("agent", "owner", "state", "tool", "since", "until", "tokens")
 """The filters, in the order in which they stand in an address."""
-
-_UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-_AGE = re.compile(r"(\d{1,6})([mhdw])")
 
 
 def asked(query: Mapping[str, str]) -> dict[str, str]:
@@ -37,23 +33,6 @@ def address(set_by: Mapping[str, str], path: str = "/runs", **more: str) -> str:
     """Of the list with these filters, and what of `more` is not empty."""
     query = urlencode({**set_by, **{name: value for name, value in more.items() if value}})
     return f"{path}?{query}" if query else path
-
-
-def moment(text: str, name: str, now: int) -> int:
-    """How long ago (`90m`, `24h`, `7d`), or a date or time (UTC where it names no zone), in Unix milliseconds; 0 of
-    an empty text. Raises InvalidRequest."""
-    if not text:
-        return 0
-    if found := _AGE.fullmatch(text):
-        return max(now - int(found[1]) * _UNITS[found[2]] * 1000, 0)
-    try:
-        said = datetime.fromisoformat(text)
-        return max(round((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1000), 0)
-    except (ValueError, OverflowError):
-        raise InvalidRequest(
-            f"{name} is {text[:40]!r}, which is no time.",
-            hint="Write how long ago (90m, 24h, 7d), or a time (2026-11-25, 2026-11-25T10:00).",
-        ) from None
 
 
 def _state(text: str) -> RunState | None:

@@ -1,18 +1,17 @@
 """The list of runs: as a page, as JSON, as CSV."""
 
-import csv
-import io
 from collections.abc import AsyncGenerator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.runs import filters
+from gateway.servers.console.sheets import sheet
 from gateway.servers.console.telling import now_ms
 from gateway.servers.console.visits import Shown, Visit
+from gateway.servers.console.when import written
 from toolward.errors import InvalidRequest
 from toolward.types import Run, RunFilter, RunState
 
@@ -22,7 +21,6 @@ SIZE, MOST = 50, 200
 MOST_ROWS = 10_000
 """Of a CSV."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     *(
         "id",
@@ -74,16 +72,7 @@ def lists(parts: Parts) -> list[Shown]:
 
     async def as_csv(visit: Visit) -> Response:
         only = filters.wanted(filters.asked(visit.query), now_ms())
-        rows = _rows(parts, visit, only)
-        first = await anext(rows)  # what is refused is told before the answer begins
-
-        async def whole() -> AsyncGenerator[str]:
-            yield first
-            async for more in rows:
-                yield more
-
-        headers = {"content-disposition": 'attachment; filename="runs.csv"'}
-        return StreamingResponse(whole(), media_type="text/csv; charset=utf-8", headers=headers)
+        return await sheet("runs", _COLUMNS, _rows(parts, visit, only))
 
     return [Shown("/runs", page), Shown("/runs.json", as_json), Shown("/runs.csv", as_csv)]
 
@@ -92,36 +81,22 @@ def _without(set_by: Mapping[str, str], name: str) -> dict[str, str]:
     return {key: one for key, one in set_by.items() if key != name}
 
 
-async def _rows(parts: Parts, visit: Visit, only: RunFilter) -> AsyncGenerator[str]:
-    """The lines of a CSV, a page of the list at once."""
+async def _rows(parts: Parts, visit: Visit, only: RunFilter) -> AsyncGenerator[list[tuple[Any, ...]]]:
+    """A page of the list at once."""
     cursor: str | None = None
     count = 0
-    head = _line(_COLUMNS)
     while count < MOST_ROWS:
         found = await parts.agents.list_runs(visit.principal, size=MOST, cursor=cursor, only=only)
-        yield head + "".join(_line(_values(run)) for run in found.runs)
-        head, cursor, count = "", found.next_cursor, count + len(found.runs)
+        yield [_values(run) for run in found.runs]
+        cursor, count = found.next_cursor, count + len(found.runs)
         if cursor is None:
             return
 
 
 def _values(run: Run) -> tuple[Any, ...]:
     return (
-        run.id, run.agent, run.owner, run.state.value, _iso(run.created_at), _iso(run.updated_at),
+        run.id, run.agent, run.owner, run.state.value, written(run.created_at), written(run.updated_at),
         run.turns, run.calls, run.input_tokens, run.output_tokens,
         f"{run.cost / 1e9:.9f}".rstrip("0").rstrip("."), str(run.unpriced).lower(),
         run.input, run.answer, run.error_code, run.error_message, run.parent,
     )  # fmt: skip
-
-
-def _line(values: tuple[Any, ...]) -> str:
-    """Texts that a spreadsheet would take for a formula stand behind an apostrophe."""
-    written = io.StringIO()
-    csv.writer(written).writerow(
-        [f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in values]
-    )
-    return written.getvalue()
-
-
-def _iso(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
