@@ -22,19 +22,9 @@ MOST_ROWS = 10_000
 """Of a CSV."""
 
 _COLUMNS = (
-    *(
-        "id",
-        "agent",
-        "owner",
-        "state",
-        "started",
-        "updated",
-        "turns",
-        "calls",
-        "input_tokens",
-        "output_tokens",
-    ),
-    *("cost_usd", "unpriced", "input", "answer", "error_code", "error_message", "parent"),
+    *("id", "agent", "owner", "state", "started", "updated", "turns", "calls"),
+    *("input_tokens", "output_tokens", "cost_usd", "unpriced"),
+    *("input", "answer", "error_code", "error_message", "parent"),
 )
 
 

@@ -13,8 +13,6 @@ from toolward.types import AgentProvider, Principal, Run, RunEvent, RunState
 GROUPS = 50
 """Steps at the top (turns, messages …) on one page of a long run."""
 
-_MOST_USED = 12
-
 WORDS: dict[Whose, str] = {
     "model": "Model",
     "tool": "Tools",
@@ -89,9 +87,9 @@ class View:
     def share_of(self, ms: int) -> str:
         """Of the whole time, in percent: what is nearly nothing, or nearly all, is not told as that."""
         share = 100 * ms / (self.took or 1)
-        return (
-            f"{share:.3g}" if 0.1 <= share <= 99.9 or ms == self.took else "< 0.1" if share < 1 else "> 99.9"
-        )
+        if ms and share < 0.1:
+            return "< 0.1"
+        return "> 99.9" if ms < self.took and share > 99.9 else f"{share:.3g}"
 
     @property
     def strip(self) -> list[Bar]:
@@ -132,7 +130,7 @@ class View:
                 continue
             if name:
                 found[one.kind, name] = _together(found.get((one.kind, name)), one)
-        return sorted(found.values(), key=lambda one: -(one.ms or 0))[:_MOST_USED]
+        return sorted(found.values(), key=lambda one: -(one.ms or 0))
 
     @property
     def rating(self) -> Step | None:
