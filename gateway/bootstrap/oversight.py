@@ -1,8 +1,9 @@
 """What people see and change of a running gateway, put together from its ledger, policies and backends."""
 
 from gateway.bootstrap.house import Gateway
+from gateway.bootstrap.policies import policies_of
 from gateway.oversight import Oversight
 
 
 def oversight_of(gateway: Gateway) -> Oversight:
-    return Oversight()
+    return Oversight(policies=policies_of(gateway))

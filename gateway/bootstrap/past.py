@@ -9,7 +9,7 @@ from gateway.agent.state import RunStateData, fold
 from gateway.core.ports import ERASED
 from gateway.core.provenance import Sources
 from gateway.core.replaying import PastCall
-from gateway.ledger.reading import recorded_calls, recorded_events
+from gateway.ledger.reading import RecordedCall, one_recorded_call, recorded_calls, recorded_events
 from toolward.errors import Internal
 from toolward.types import Principal
 
@@ -17,19 +17,27 @@ from toolward.types import Principal
 def past_calls(ledger: Path, since: int = 0) -> Iterator[PastCall]:
     """The newest first, from `since` on (Unix ms); a gateway may write meanwhile. Raises ConfigurationError when
     there is no ledger."""
-    for call in recorded_calls(ledger, since=since):
-        record = call.record
-        yield PastCall(
-            id=record.id,
-            at=record.at,
-            principal=Principal(record.principal, record.roles, record.tenant),
-            tool=record.tool,
-            effect=record.effect,
-            rule=record.rule,
-            arguments_json=call.arguments_json,
-            run_id=record.run_id,
-            agent=record.agent,
-        )
+    return map(_past, recorded_calls(ledger, since=since))
+
+
+def past_call(ledger: Path, call_id: str) -> PastCall:
+    """Raises NotFound; ConfigurationError when there is no ledger."""
+    return _past(one_recorded_call(ledger, call_id))
+
+
+def _past(call: RecordedCall) -> PastCall:
+    record = call.record
+    return PastCall(
+        id=record.id,
+        at=record.at,
+        principal=Principal(record.principal, record.roles, record.tenant),
+        tool=record.tool,
+        effect=record.effect,
+        rule=record.rule,
+        arguments_json=call.arguments_json,
+        run_id=record.run_id,
+        agent=record.agent,
+    )
 
 
 class PastRuns:
