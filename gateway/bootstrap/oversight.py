@@ -3,7 +3,11 @@
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.policies import policies_of
 from gateway.oversight import Oversight
+from gateway.oversight.calls import Calls
 
 
 def oversight_of(gateway: Gateway) -> Oversight:
-    return Oversight(policies=policies_of(gateway))
+    return Oversight(
+        calls=Calls(gateway.ledger, gateway.dispatch.authorize),
+        policies=policies_of(gateway),
+    )

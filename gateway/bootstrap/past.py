@@ -6,10 +6,10 @@ from pathlib import Path
 
 from gateway.agent.sources import RunSources, so_far
 from gateway.agent.state import RunStateData, fold
-from gateway.core.ports import ERASED
+from gateway.core.ports import ERASED, RecordedCall
 from gateway.core.provenance import Sources
 from gateway.core.replaying import PastCall
-from gateway.ledger.reading import RecordedCall, one_recorded_call, recorded_calls, recorded_events
+from gateway.ledger.reading import recorded_calls, recorded_events
 from toolward.errors import Internal
 from toolward.types import Principal
 
@@ -17,15 +17,11 @@ from toolward.types import Principal
 def past_calls(ledger: Path, since: int = 0) -> Iterator[PastCall]:
     """The newest first, from `since` on (Unix ms); a gateway may write meanwhile. Raises ConfigurationError when
     there is no ledger."""
-    return map(_past, recorded_calls(ledger, since=since))
+    return map(past, recorded_calls(ledger, since=since))
 
 
-def past_call(ledger: Path, call_id: str) -> PastCall:
-    """Raises NotFound; ConfigurationError when there is no ledger."""
-    return _past(one_recorded_call(ledger, call_id))
-
-
-def _past(call: RecordedCall) -> PastCall:
+def past(call: RecordedCall) -> PastCall:
+    """As it is decided once more."""
     record = call.record
     return PastCall(
         id=record.id,

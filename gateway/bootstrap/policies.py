@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gateway.bootstrap.house import Gateway, ledger_file
-from gateway.bootstrap.past import PastRuns, past_call, past_calls
+from gateway.bootstrap.past import PastRuns, past, past_calls
 from gateway.bootstrap.system import SystemClock
 from gateway.bootstrap.tables import check_table
 from gateway.config.policy_files import policy_of, read_policy_files, tables_beside, write_policy_file
@@ -16,6 +16,7 @@ from gateway.core.policy import Policy
 from gateway.core.provenance import Sources
 from gateway.core.replaying import PastCall
 from gateway.core.tables import CaseResult
+from gateway.ledger.ledger import Ledger
 from gateway.oversight.policies import Policies, PolicyFile, TableSummary, World
 from toolward.errors import ConfigurationError, NotFound
 from toolward.types import Principal
@@ -38,7 +39,7 @@ def policies_of(gateway: Gateway) -> Policies:
         World(
             gateway.dispatch,
             ConfiguredFiles(gateway),
-            Recorded(ledger_file(gateway.home)),
+            Recorded(gateway.ledger, ledger_file(gateway.home)),
             gateway.ledger.rule_hits,
             SystemClock(),
             agents,
@@ -105,15 +106,15 @@ class ConfiguredFiles:
 class Recorded:
     """The calls of a ledger (`gateway.oversight.policies.Past`)."""
 
-    def __init__(self, ledger: Path) -> None:
-        self._ledger = ledger
-        self._runs = PastRuns(ledger)
+    def __init__(self, ledger: Ledger, file: Path) -> None:
+        self._ledger, self._file = ledger, file
+        self._runs = PastRuns(file)
 
-    def call(self, call_id: str) -> PastCall:
-        return past_call(self._ledger, call_id)
+    async def call(self, call_id: str) -> PastCall:
+        return past(await self._ledger.call_record(call_id))
 
     def calls(self, since: int) -> Iterator[PastCall]:
-        return past_calls(self._ledger, since)
+        return past_calls(self._file, since)
 
     def sources(self, call: PastCall) -> Sources | None:
         return self._runs.sources(call)

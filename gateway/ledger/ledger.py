@@ -14,20 +14,25 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.core.ports import (
     Binding,
+    CallCount,
+    CallFilter,
     CallOutcome,
+    CallPage,
     CallRecord,
+    RecordedCall,
     RequestSpec,
+    RuleHits,
     RunAppend,
     Spend,
 )
-from gateway.ledger import budgets, calls, erasable, leases, reminders, requests, runs
+from gateway.ledger import budgets, calls, erasable, leases, looking, reminders, requests, runs
 from gateway.ledger.acts import RemovedSegment
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
 from gateway.ledger.checkpoints import Checkpoints
 from gateway.ledger.erasure import Erased, Eraser, What, slices
 from gateway.ledger.keys import Keys
-from gateway.ledger.reading import RecordedCall, recorded_call
+from gateway.ledger.reading import recorded_call
 from gateway.ledger.run_log import RunLog
 from gateway.ledger.schema import prepare
 from gateway.ledger.transitions import watch_requests
@@ -199,6 +204,19 @@ class Ledger(RunLog):
         """Raises NotFound. Goes through the writer, so that it sees what was recorded a moment ago."""
         await self._writer.write(lambda _: None)
         return await self._read(lambda connection: recorded_call(connection, call_id))
+
+    # --- looking back
+
+    async def find_calls(self, tenant: str, only: CallFilter, *, size: int, cursor: str | None) -> CallPage:
+        return await self._read(
+            lambda connection: looking.find_calls(connection, tenant, only, size=size, cursor=cursor)
+        )
+
+    async def count_calls(self, tenant: str, only: CallFilter) -> tuple[CallCount, ...]:
+        return await self._read(lambda connection: looking.count_calls(connection, tenant, only))
+
+    async def rule_hits(self, tenant: str, since: int, until: int = 0) -> dict[str, RuleHits]:
+        return await self._read(lambda connection: looking.rule_hits(connection, tenant, since, until))
 
     # --- upkeep
 

@@ -7,10 +7,12 @@ Nothing here does I/O of its own: the ledger, files and processes are reached by
 
 from typing import NamedTuple
 
+from gateway.oversight.calls import Calls
 from gateway.oversight.policies import Policies
 
 
 class Oversight(NamedTuple):
     """One for a gateway, handed to its doors."""
 
+    calls: Calls
     policies: Policies

@@ -2,6 +2,16 @@
 in-memory twin in `tests/twins.py`; neither this module nor anything in `core` or `agent` does I/O itself.
 """
 
+from gateway.core.ports.calls import (
+    UNDER_WAY,
+    CallCount,
+    CallFilter,
+    CallLine,
+    CallPage,
+    CallsPort,
+    RecordedCall,
+    RuleHits,
+)
 from gateway.core.ports.clock import Clock, Ids
 from gateway.core.ports.ledger import LedgerPort
 from gateway.core.ports.models import (
@@ -41,15 +51,21 @@ from gateway.core.ports.tools import Authorize, BackendPort, Called, Caller, Joi
 
 __all__ = [
     "ERASED",
+    "UNDER_WAY",
     "UNREADABLE",
     "ApprovalGone",
     "Authorize",
     "BackendPort",
     "Binding",
+    "CallCount",
+    "CallFilter",
+    "CallLine",
     "CallOutcome",
+    "CallPage",
     "CallRecord",
     "Called",
     "Caller",
+    "CallsPort",
     "Clock",
     "ContextExceeded",
     "EndpointFacts",
@@ -67,7 +83,9 @@ __all__ = [
     "Native",
     "OnPiece",
     "Piece",
+    "RecordedCall",
     "RequestSpec",
+    "RuleHits",
     "RunAppend",
     "RunLogPort",
     "RunRecord",

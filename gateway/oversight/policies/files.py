@@ -64,9 +64,9 @@ class PolicyFiles(Protocol):
 
 
 class Past(Protocol):
-    """The calls on record, of all tenants; all of it blocks."""
+    """The calls on record, of all tenants. All but `call` blocks."""
 
-    def call(self, call_id: str) -> PastCall:
+    async def call(self, call_id: str) -> PastCall:
         """Raises NotFound."""
         ...
 

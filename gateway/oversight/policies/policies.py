@@ -180,7 +180,7 @@ class Policies:
         if not about.call_id:
             return None
         self._may(principal, "ledger.read")
-        call = await asyncio.to_thread(self._world.past.call, about.call_id)
+        call = await self._world.past.call(about.call_id)
         if call.principal.tenant != principal.tenant:
             raise NotFound(f"There is no call {about.call_id[:128]!r} in the ledger.")
         return call
