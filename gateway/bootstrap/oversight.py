@@ -7,7 +7,8 @@ from gateway.oversight.calls import Calls
 
 
 def oversight_of(gateway: Gateway) -> Oversight:
+    calls = Calls(gateway.ledger, gateway.dispatch.authorize)
     return Oversight(
-        calls=Calls(gateway.ledger, gateway.dispatch.authorize),
-        policies=policies_of(gateway),
+        calls=calls,
+        policies=policies_of(gateway, calls),
     )

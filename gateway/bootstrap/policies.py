@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gateway.bootstrap.house import Gateway, ledger_file
-from gateway.bootstrap.past import PastRuns, past, past_calls
+from gateway.bootstrap.past import PastRuns, past_calls
 from gateway.bootstrap.system import SystemClock
 from gateway.bootstrap.tables import check_table
 from gateway.config.policy_files import policy_of, read_policy_files, tables_beside, write_policy_file
@@ -16,7 +16,7 @@ from gateway.core.policy import Policy
 from gateway.core.provenance import Sources
 from gateway.core.replaying import PastCall
 from gateway.core.tables import CaseResult
-from gateway.ledger.ledger import Ledger
+from gateway.oversight.calls import Calls
 from gateway.oversight.policies import Policies, PolicyFile, TableSummary, World
 from toolward.errors import ConfigurationError, NotFound
 from toolward.types import Principal
@@ -28,7 +28,7 @@ IN_TIME = 3.0
 """Seconds in which a change is taken up, where it is."""
 
 
-def policies_of(gateway: Gateway) -> Policies:
+def policies_of(gateway: Gateway, calls: Calls) -> Policies:
     def agents() -> Mapping[str, tuple[str, ...]]:
         return {name: one.tools for name, one in gateway.reload.agents.items()}
 
@@ -39,8 +39,8 @@ def policies_of(gateway: Gateway) -> Policies:
         World(
             gateway.dispatch,
             ConfiguredFiles(gateway),
-            Recorded(gateway.ledger, ledger_file(gateway.home)),
-            gateway.ledger.rule_hits,
+            Recorded(ledger_file(gateway.home)),
+            calls,
             SystemClock(),
             agents,
             principals,
@@ -94,9 +94,7 @@ class ConfiguredFiles:
             return TableSummary(name, problem=error.text)
         lines = (line for result in found.results if not result.passed for line in _failure(result))
         uncovered = tuple(one.rule for one in found.uncovered)
-        return TableSummary(
-            name, len(found.results), found.failed, uncovered, (*found.problems, *lines)
-        )
+        return TableSummary(name, len(found.results), found.failed, uncovered, (*found.problems, *lines))
 
     @property
     def _paths(self) -> tuple[Path, ...]:
@@ -106,15 +104,12 @@ class ConfiguredFiles:
 class Recorded:
     """The calls of a ledger (`gateway.oversight.policies.Past`)."""
 
-    def __init__(self, ledger: Ledger, file: Path) -> None:
-        self._ledger, self._file = ledger, file
-        self._runs = PastRuns(file)
-
-    async def call(self, call_id: str) -> PastCall:
-        return past(await self._ledger.call_record(call_id))
+    def __init__(self, ledger: Path) -> None:
+        self._ledger = ledger
+        self._runs = PastRuns(ledger)
 
     def calls(self, since: int) -> Iterator[PastCall]:
-        return past_calls(self._file, since)
+        return past_calls(self._ledger, since)
 
     def sources(self, call: PastCall) -> Sources | None:
         return self._runs.sources(call)

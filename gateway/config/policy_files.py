@@ -39,10 +39,10 @@ def tables_beside(paths: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def write_policy_file(path: Path, text: str, digest: str, copies: Path, now: float) -> Path:
-    """Put `text` in the place of the one with this digest: whole or not at all, with the same permissions, line ends
-    and byte order mark. The bytes from before go to the folder `copies`, which is made where it is missing; their
-    path is given. `now` is Unix seconds. Raises Conflict where the file has changed meanwhile, Denied where it is
-    not to be changed from here, ConfigurationError where it cannot be."""
+    """Put `text` in the place of the one with this digest: whole or not at all, with the same permissions, line
+    ends and byte order mark. The bytes from before go to the folder `copies`, which is made where it is missing;
+    their path is given. `now` is Unix seconds. Raises Conflict where the file has changed meanwhile, Denied where
+    it is not to be changed from here, ConfigurationError where it cannot be."""
     name = shown(path)
     if kept := why_kept(path):
         raise Denied(f"{name} is not changed here: {kept}.", hint=_HINT)
@@ -57,12 +57,15 @@ def write_policy_file(path: Path, text: str, digest: str, copies: Path, now: flo
                 )
             new = _as_it_was(text, before)
             if len(new) > MAX_BYTES:
-                raise ConfigurationError(f"{name} would be larger than {MAX_BYTES:,} bytes.", hint="Split it.")
+                raise ConfigurationError(
+                    f"{name} would be larger than {MAX_BYTES:,} bytes.", hint="Split it."
+                )
             copy = _keep(target, before, copies, now)
             put(target, new)
     except OSError as error:
         raise ConfigurationError(
-            f"{name} cannot be written: {error.strerror or error}.", hint="Check the folder and who may write to it."
+            f"{name} cannot be written: {error.strerror or error}.",
+            hint="Check the folder and who may write to it.",
         ) from None
     return copy
 

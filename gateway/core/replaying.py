@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.catalog import Catalog, CatalogTool
 from gateway.core.offering import operation_of, resource_of
 from gateway.core.policy import BoundPolicy
+from gateway.core.ports import RecordedCall
 from gateway.core.provenance import Sources
 from gateway.core.rules import Effect
 from toolward.errors import ToolwardError
@@ -44,6 +45,22 @@ class PastCall(msgspec.Struct, frozen=True):
     arguments_json: bytes | None = None
     run_id: str = ""
     agent: str = ""
+
+
+def past(call: RecordedCall) -> PastCall:
+    """As it is decided once more."""
+    record = call.record
+    return PastCall(
+        id=record.id,
+        at=record.at,
+        principal=Principal(record.principal, record.roles, record.tenant),
+        tool=record.tool,
+        effect=record.effect,
+        rule=record.rule,
+        arguments_json=call.arguments_json,
+        run_id=record.run_id,
+        agent=record.agent,
+    )
 
 
 class Recast(NamedTuple):
@@ -151,9 +168,7 @@ def recast(
         return Recast(tool, arguments, RunScope(call.run_id, call.agent, tools))
     if (known := sources(call)) is None:
         return "where its values came from is not on record"
-    return Recast(
-        tool, arguments, RunScope(call.run_id, call.agent, tools, untrusted=known.untrusted), known
-    )
+    return Recast(tool, arguments, RunScope(call.run_id, call.agent, tools, untrusted=known.untrusted), known)
 
 
 def _read_again(call: PastCall, operation: str, policy: BoundPolicy) -> Flip | Lost | Literal["moved"] | None:

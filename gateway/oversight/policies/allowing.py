@@ -1,8 +1,8 @@
 """*Allow like this*: a rule for just one call, put into the text of a policy file for a person to look at.
 
 The rule names the caller, the tool, and the very values of every argument. Where a rule that asks stands in the way
-(ask beats allow), and its condition stands in one line, that rule is narrowed to leave out just this call. A deny is
-never narrowed: whoever wrote it meant it. Nothing here is believed: what came of the text is decided anew.
+(ask beats allow), and its condition stands in one line, that rule is narrowed to leave out just this call. A deny
+is never narrowed: whoever wrote it meant it. Nothing here is believed: what came of the text is decided anew.
 """
 
 import re

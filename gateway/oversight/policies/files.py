@@ -1,6 +1,6 @@
 """What the policies' room needs of the world: the files, and the calls that are on record."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from gateway.core.policy import Policy
@@ -64,11 +64,7 @@ class PolicyFiles(Protocol):
 
 
 class Past(Protocol):
-    """The calls on record, of all tenants. All but `call` blocks."""
-
-    async def call(self, call_id: str) -> PastCall:
-        """Raises NotFound."""
-        ...
+    """The calls on record, of all tenants; all of it blocks."""
 
     def calls(self, since: int) -> Iterator[PastCall]:
         """From `since` (Unix ms) on, the newest first."""
@@ -77,17 +73,3 @@ class Past(Protocol):
     def sources(self, call: PastCall) -> Sources | None:
         """What had entered a call's run when it was written; None where that is not on record."""
         ...
-
-
-class Hits(Protocol):
-    """How often a rule decided about a call, and when last (Unix ms)."""
-
-    @property
-    def calls(self) -> int: ...
-
-    @property
-    def last_at(self) -> int: ...
-
-
-HitsSince = Callable[[str, int], Awaitable[Mapping[str, Hits]]]
-"""Of the calls of a tenant since a time (Unix ms), by rule; what no rule matched is under the empty name."""

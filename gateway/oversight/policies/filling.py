@@ -109,14 +109,14 @@ def _like(why: Why, catalog: Catalog) -> Like:
             hint=f"Write a rule with `operations: [{question.name}]`.",
         )
     tool = catalog.find(question.name)
-    declared = () if tool is None else tuple(declared_arguments(tool.input_schema))
+    declared = () if tool is None else tuple(declared_arguments(tool.tool.input_schema))
     arguments = None
     if why.call is not None and why.call.arguments_json is None:
         raise InvalidRequest("No rule can be made of the call: its arguments were erased.")
     if question.arguments_json:
         if len(question.arguments_json) > MAX_BYTES:
             raise InvalidRequest(
-                f"The call's arguments have {len(question.arguments_json):,} bytes; a rule of so many says nothing.",
+                f"The call's arguments have {len(question.arguments_json):,} bytes: too many for a rule.",
                 hint="Write a rule by hand that says what is in common.",
             )
         arguments = parse_object(question.arguments_json, f"arguments of {question.name}")

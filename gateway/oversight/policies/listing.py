@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.core.policy import BoundPolicy, Rule
-from gateway.oversight.policies.files import Hits, PolicyFile
+from gateway.core.ports import RuleHits
+from gateway.oversight.policies.files import PolicyFile
 
 
 class RuleShown(NamedTuple):
@@ -66,7 +67,7 @@ class RulesShown(NamedTuple):
 def rules_shown(
     bound: BoundPolicy,
     files: Sequence[PolicyFile],
-    hits: Mapping[str, Hits] | None,
+    hits: Mapping[str, RuleHits] | None,
     tables: tuple[str, ...],
     problem: str,
     may_write: bool,
@@ -74,7 +75,12 @@ def rules_shown(
     """`hits` None: they are not known."""
     numbered = list(enumerate(bound.policy.rules, 1))
     found = [
-        FileRules(file, tuple(_shown(rule, number, file, bound, hits) for number, rule in numbered if rule.file == file.name))
+        FileRules(
+            file,
+            tuple(
+                _shown(rule, number, file, bound, hits) for number, rule in numbered if rule.file == file.name
+            ),
+        )
         for file in files
     ]
     nothing = hits.get("") if hits is not None else None
@@ -85,7 +91,7 @@ def rules_shown(
 
 
 def _shown(
-    rule: Rule, number: int, file: PolicyFile, bound: BoundPolicy, hits: Mapping[str, Hits] | None
+    rule: Rule, number: int, file: PolicyFile, bound: BoundPolicy, hits: Mapping[str, RuleHits] | None
 ) -> RuleShown:
     hit = None if hits is None else hits.get(rule.id)
     calls = None if hits is None else 0 if hit is None else hit.calls

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import BoundPolicy, bind
 from gateway.core.ports import Clock
-from gateway.core.replaying import PastCall, replay
+from gateway.core.replaying import PastCall, past, replay
 from gateway.core.snapshot import Snapshot
-from gateway.oversight.policies.files import HitsSince, Past, PolicyFile, PolicyFiles, TableSummary
+from gateway.oversight.calls import Calls
+from gateway.oversight.policies.files import Past, PolicyFile, PolicyFiles, TableSummary
 from gateway.oversight.policies.filling import Filled, fill
 from gateway.oversight.policies.listing import RulesShown, rules_shown
 from gateway.oversight.policies.trying import (
@@ -44,7 +45,7 @@ class World(NamedTuple):
     dispatch: Dispatch
     files: PolicyFiles
     past: Past
-    hits: HitsSince
+    calls: Calls
     clock: Clock
     agents: AgentsNow
     principals: Callable[[], Sequence[Principal]]
@@ -81,7 +82,7 @@ class Policies:
         files = await asyncio.to_thread(world.files.read)
         hits = None
         if world.dispatch.authorize(principal, "ledger.read", {}) is None:
-            hits = await world.hits(principal.tenant, world.clock.now_ms() - DAYS * _DAY_MS)
+            hits = await world.calls.rule_hits(principal, world.clock.now_ms() - DAYS * _DAY_MS)
         tables = await asyncio.to_thread(world.files.tables)
         return rules_shown(
             world.dispatch.policy, files, hits, tables, world.files.problem(), self.may_write(principal)
@@ -119,8 +120,8 @@ class Policies:
         return _named(files, name)
 
     async def filled(self, principal: Principal, name: str, about: About) -> Filled:
-        """The text of a file with a rule in it that allows this call, or all calls of this tool. Raises as `why` and
-        `file`; InvalidRequest where no rule can be made of it."""
+        """The text of a file with a rule in it that allows this call, or all calls of this tool. Raises as `why`
+        and `file`; InvalidRequest where no rule can be made of it."""
         file = await self.file(principal, name)
         call = await self._call(principal, about)
         world = self._world
@@ -138,12 +139,16 @@ class Policies:
         async with self._trying:
             return await asyncio.to_thread(work)
 
-    async def tried(self, principal: Principal, name: str, text: str, about: About) -> Trial:
-        """What this text in the place of the file's would do. Raises Denied, NotFound, ConfigurationError where the
+    async def tried(
+        self, principal: Principal, name: str, text: str, about: About | None, *, replays: bool = True
+    ) -> Trial:
+        """What this text in the place of the file's would do; with the calls of the last days where `replays`, and
+        the asker may read them. Raises Denied, NotFound, ConfigurationError where the
         files as they are cannot be read."""
         file = await self.file(principal, name)
+        about = about or About()
         call = await self._call(principal, about)
-        replays = self._world.dispatch.authorize(principal, "ledger.read", {}) is None
+        replays = replays and self._world.dispatch.authorize(principal, "ledger.read", {}) is None
         snapshot = self._world.dispatch.in_force
         async with self._trying:
             return await asyncio.to_thread(
@@ -179,11 +184,7 @@ class Policies:
         """The call that a page is about. Raises Denied, NotFound also for what is another tenant's."""
         if not about.call_id:
             return None
-        self._may(principal, "ledger.read")
-        call = await self._world.past.call(about.call_id)
-        if call.principal.tenant != principal.tenant:
-            raise NotFound(f"There is no call {about.call_id[:128]!r} in the ledger.")
-        return call
+        return past(await self._world.calls.get(principal, about.call_id))
 
     def _answer(self, asking: Asking, about: About, call: PastCall | None) -> Why:
         if call is not None:
@@ -201,7 +202,9 @@ class Policies:
                 raise
             return Why(about.question, None, lost=error.message)
 
-    def _bound_with(self, files: Sequence[PolicyFile], snapshot: Snapshot) -> Callable[[str, str], BoundPolicy]:
+    def _bound_with(
+        self, files: Sequence[PolicyFile], snapshot: Snapshot
+    ) -> Callable[[str, str], BoundPolicy]:
         """Binds the files with another text in the place of one's. Raises ConfigurationError."""
 
         def bound(name: str, text: str) -> BoundPolicy:

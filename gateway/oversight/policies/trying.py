@@ -1,5 +1,5 @@
-"""What a change of a policy file would do, before it is made: its mistakes, one call decided by it, the calls of the
-last days decided again."""
+"""What a change of a policy file would do, before it is made: its mistakes, one call decided by it, the calls of
+the last days decided again."""
 
 import difflib
 import unicodedata

@@ -13,7 +13,7 @@ from gateway.core.operations import OPERATIONS, flaw_in_resource
 from gateway.core.policy import BoundPolicy
 from gateway.core.provenance import record
 from gateway.core.replaying import AgentTools, PastCall, Recast, SourcesOf, recast
-from gateway.core.rules import SELF, Policy
+from gateway.core.rules import SELF
 from toolward.errors import InvalidRequest, NotFound, Unavailable, UnknownTool
 from toolward.names import closest
 from toolward.schema import check_arguments, parse_object
@@ -62,7 +62,7 @@ class Verdict(NamedTuple):
 
 class Why(NamedTuple):
     """`verdict` is what the policy in force says now; None where it cannot be asked, and then `lost` says why.
-    `call` is the call on record that it is about, with what was decided then."""
+    `call` is the call on record that it is about, with what was decided then. `numbers` counts the rules, by id."""
 
     question: Question
     verdict: Verdict | None
@@ -70,6 +70,7 @@ class Why(NamedTuple):
     origins: tuple[Origin, ...] = ()
     lost: str = ""
     call: PastCall | None = None
+    numbers: Mapping[str, int] = {}
 
     @property
     def tried(self) -> tuple[Explained, ...]:
@@ -116,12 +117,12 @@ class Asking(NamedTuple):
             return Why(question, None, lost=found, call=call)
         return self._tool(question, found)._replace(call=call)
 
-    def verdict(self, decision: Decision) -> Verdict:
+    def _verdict(self, decision: Decision, numbers: Mapping[str, int]) -> Verdict:
         rule = self.policy.rule(decision)
         because = decision.reason
         if rule is not None and because.startswith(f"the rule {rule.id} "):  # else it does not fit the tool
             because = f"{rule.description.rstrip('.')}{decision.strays}".removeprefix("; ")
-        return Verdict(decision, number_of(self.policy.policy, decision.rule), because)
+        return Verdict(decision, numbers.get(decision.rule, 0), because)
 
     def _is_operation(self, name: str) -> bool:
         return name in OPERATIONS and name.partition(".")[0] not in self.catalog.backends
@@ -130,17 +131,16 @@ class Asking(NamedTuple):
         decision = self.policy.decide(question.principal, *found)
         rules = self.policy.explain(question.principal, *found)
         origins = () if found.origins is None else record(found.arguments, found.origins)
-        return Why(question, self.verdict(decision), rules, origins)
+        return self._why(question, decision, rules)._replace(origins=origins)
 
     def _operation(self, question: Question, resource: Mapping[str, str]) -> Why:
         decision = self.policy.decide_operation(question.principal, question.name, resource)
         rules = self.policy.explain_operation(question.principal, question.name, resource)
-        return Why(question, self.verdict(decision), rules)
+        return self._why(question, decision, rules)
 
-
-def number_of(policy: Policy, rule: str) -> int:
-    """Which of all rules it is, from 1; 0 for what is none."""
-    return next((at for at, one in enumerate(policy.rules, 1) if one.id == rule), 0)
+    def _why(self, question: Question, decision: Decision, rules: tuple[Explained, ...]) -> Why:
+        numbers = {one.id: at for at, one in enumerate(self.policy.policy.rules, 1)}
+        return Why(question, self._verdict(decision, numbers), rules, numbers=numbers)
 
 
 def find_tool(catalog: Catalog, name: str) -> CatalogTool:
