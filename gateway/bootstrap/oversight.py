@@ -2,13 +2,19 @@
 
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.policies import policies_of
+from gateway.bootstrap.system import SystemClock
 from gateway.oversight import Oversight
 from gateway.oversight.calls import Calls
+from gateway.oversight.catalog import Health
+from gateway.oversight.usage import UsageView
 
 
 def oversight_of(gateway: Gateway) -> Oversight:
-    calls = Calls(gateway.ledger, gateway.dispatch.authorize)
+    authorize = gateway.dispatch.authorize
+    calls = Calls(gateway.ledger, authorize)
     return Oversight(
+        health=Health(gateway.dispatch, gateway.backends),
         calls=calls,
+        usage=UsageView(gateway.ledger, authorize, SystemClock().now_ms),
         policies=policies_of(gateway, calls),
     )

@@ -24,12 +24,14 @@ from gateway.core.ports import (
     RuleHits,
     RunAppend,
     Spend,
+    Used,
 )
-from gateway.ledger import budgets, calls, erasable, leases, looking, reminders, requests, runs
+from gateway.ledger import budgets, calls, erasable, leases, looking, reminders, requests, runs, usage
 from gateway.ledger.acts import RemovedSegment
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
 from gateway.ledger.checkpoints import Checkpoints
+from gateway.ledger.days import Days
 from gateway.ledger.erasure import Erased, Eraser, What, slices
 from gateway.ledger.keys import Keys
 from gateway.ledger.reading import recorded_call
@@ -97,6 +99,7 @@ class Ledger(RunLog):
         self._checkpoints = Checkpoints(keys, checkpoints)
         self._signed = 0  # the chain's growth that checkpoints know
         self._now = now
+        self._days = Days(now)
 
     @classmethod
     @asynccontextmanager
@@ -213,10 +216,13 @@ class Ledger(RunLog):
         )
 
     async def count_calls(self, tenant: str, only: CallFilter) -> tuple[CallCount, ...]:
-        return await self._read(lambda connection: looking.count_calls(connection, tenant, only))
+        return await self._read(lambda connection: looking.count_calls(connection, self._days, tenant, only))
 
     async def rule_hits(self, tenant: str, since: int, until: int = 0) -> dict[str, RuleHits]:
         return await self._read(lambda connection: looking.rule_hits(connection, tenant, since, until))
+
+    async def used(self, tenant: str, since: int, until: int) -> Used:
+        return await self._read(lambda connection: usage.used(connection, self._days, tenant, since, until))
 
     # --- upkeep
 

@@ -126,11 +126,12 @@ run_events = Table(
     Column("data_digest", Text, nullable=False),  # salted
 )
 
-OF_MODELS = ("model_replied", "turns_summarised", "input_classified")
-"""The types of the events that say what a model took."""
+is_of_model = run_events.c.type.in_(
+    [literal_column(f"'{name}'") for name in ("model_replied", "turns_summarised", "input_classified")]
+)
+"""Whether an event says what a model took. In words of SQL, or the index would not be used."""
 
-_of_models = run_events.c.type.in_([literal_column(f"'{name}'") for name in OF_MODELS])
-Index("run_events_of_models", run_events.c.at, sqlite_where=_of_models, postgresql_where=_of_models)
+Index("run_events_of_models", run_events.c.at, sqlite_where=is_of_model, postgresql_where=is_of_model)
 
 run_texts = Table(
     "run_texts",

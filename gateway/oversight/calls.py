@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.core.ports import (
+    UNDER_WAY,
     Authorize,
     CallCount,
     CallFilter,
@@ -19,6 +22,59 @@ FACETS = ("tool", "principal", "effect", "rule", "outcome")
 """By what calls are told apart; a filter has a field of each name."""
 
 READ = "ledger.read"
+
+
+class CallDetail(msgspec.Struct, frozen=True):
+    """All there is of one call. `arguments` and `result` are JSON, None where they were erased, or where there is
+    no result; `arguments_text` are arguments that are no JSON. `outcome` is UNDER_WAY where there is none."""
+
+    id: str
+    at: int  # Unix ms
+    principal: str
+    roles: tuple[str, ...]
+    tool: str
+    tool_digest: str
+    changes: bool
+    effect: str
+    rule: str
+    version: str  # of policy and catalog
+    run_id: str
+    agent: str
+    trace_id: str
+    idempotency_key: str
+    outcome: str
+    message: str = ""
+    ended_at: int | None = None
+    duration_us: int | None = None
+    arguments: msgspec.Raw | None = None
+    arguments_text: str | None = None
+    result: msgspec.Raw | None = None
+
+
+def detail_of(call: RecordedCall) -> CallDetail:
+    record, end = call.record, call.outcome
+    arguments, text = _json_or_text(call.arguments_json)
+    return CallDetail(
+        *(record.id, record.at, record.principal, record.roles, record.tool, record.tool_digest),
+        *(record.changes, record.effect, record.rule, record.version, record.run_id, record.agent),
+        *(record.trace_id, record.idempotency_key, end.code if end else UNDER_WAY),
+        message=end.message if end else "",
+        ended_at=end.at if end else None,
+        duration_us=end.duration_us if end else None,
+        arguments=arguments,
+        arguments_text=text,
+        result=None if call.result_json is None else msgspec.Raw(call.result_json),
+    )
+
+
+def _json_or_text(body: bytes | None) -> tuple[msgspec.Raw | None, str | None]:
+    if body is None:
+        return None, None
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):  # not UTF-8 is a ValueError
+        return None, body.decode(errors="replace")
+    return msgspec.Raw(body), None
 
 
 class Value(NamedTuple):

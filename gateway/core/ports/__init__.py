@@ -3,6 +3,7 @@ in-memory twin in `tests/twins.py`; neither this module nor anything in `core` o
 """
 
 from gateway.core.ports.calls import (
+    SEARCHED,
     UNDER_WAY,
     CallCount,
     CallFilter,
@@ -48,9 +49,20 @@ from gateway.core.ports.records import (
 )
 from gateway.core.ports.runs import RunLogPort
 from gateway.core.ports.tools import Authorize, BackendPort, Called, Caller, Joining, Listing, Store
+from gateway.core.ports.usage import (
+    CallKind,
+    DayUsed,
+    HumanWait,
+    Replies,
+    ReplyKind,
+    RunKind,
+    UsagePort,
+    Used,
+)
 
 __all__ = [
     "ERASED",
+    "SEARCHED",
     "UNDER_WAY",
     "UNREADABLE",
     "ApprovalGone",
@@ -59,6 +71,7 @@ __all__ = [
     "Binding",
     "CallCount",
     "CallFilter",
+    "CallKind",
     "CallLine",
     "CallOutcome",
     "CallPage",
@@ -68,7 +81,9 @@ __all__ = [
     "CallsPort",
     "Clock",
     "ContextExceeded",
+    "DayUsed",
     "EndpointFacts",
+    "HumanWait",
     "Ids",
     "Joining",
     "Lease",
@@ -84,9 +99,12 @@ __all__ = [
     "OnPiece",
     "Piece",
     "RecordedCall",
+    "Replies",
+    "ReplyKind",
     "RequestSpec",
     "RuleHits",
     "RunAppend",
+    "RunKind",
     "RunLogPort",
     "RunRecord",
     "Spend",
@@ -97,4 +115,6 @@ __all__ = [
     "Taken",
     "ToolUse",
     "Usage",
+    "UsagePort",
+    "Used",
 ]

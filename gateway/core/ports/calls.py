@@ -10,10 +10,14 @@ UNDER_WAY = "under_way"
 """The outcome of a call that has none on record: it is under way, or how it ended is not known."""
 
 
+SEARCHED = 20_000
+"""Calls whose arguments are looked into for a text: the newest ones."""
+
+
 class CallFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which calls a list has: those that fit all of it. None, empty and 0 mean any; an empty `rule` is that no rule
     matched. Times are Unix milliseconds, `since` included and `until` not. `text` stands in the arguments as they
-    came, byte for byte; erased ones have no text."""
+    came, byte for byte, of one of the newest SEARCHED calls before `until`; erased ones have no text."""
 
     tool: str = ""
     principal: str = ""
@@ -21,7 +25,6 @@ class CallFilter(msgspec.Struct, frozen=True, omit_defaults=True):
     rule: str | None = None
     outcome: str = ""  # `ok`, `tool_error`, an error's code, or UNDER_WAY
     run: str = ""
-    agent: str = ""
     since: int = 0
     until: int = 0
     text: str = ""
@@ -87,7 +90,7 @@ class CallsPort(Protocol):
         ...
 
     async def count_calls(self, tenant: str, only: CallFilter) -> tuple[CallCount, ...]:
-        """Of the calls in the filter's time, run, agent and text; its other fields do not count here: whoever shows
+        """Of the calls in the filter's time, run and text; its other fields do not count here: whoever shows
         counts wants to know what another choice would give."""
         ...
 
