@@ -41,6 +41,7 @@ def policies_of(gateway: Gateway, calls: Calls) -> Policies:
             ConfiguredFiles(gateway),
             Recorded(ledger_file(gateway.home)),
             calls,
+            gateway.ledger.get_request,
             SystemClock(),
             agents,
             principals,

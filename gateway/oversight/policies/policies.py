@@ -4,12 +4,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import BoundPolicy, bind
-from gateway.core.ports import Clock
+from gateway.core.ports import Clock, RequestSpec
 from gateway.core.replaying import PastCall, past, replay
 from gateway.core.snapshot import Snapshot
 from gateway.oversight.calls import Calls
@@ -46,15 +48,18 @@ class World(NamedTuple):
     files: PolicyFiles
     past: Past
     calls: Calls
+    requests: Callable[[str], Awaitable[RequestSpec]]
     clock: Clock
     agents: AgentsNow
     principals: Callable[[], Sequence[Principal]]
 
 
 class About(NamedTuple):
-    """What a page is about: a call on record, or a question; neither where both are None."""
+    """What a page is about: a call on record, the call that an input request is about, or a question; nothing where
+    all of it is empty."""
 
     call_id: str = ""
+    request_id: str = ""
     question: Question | None = None
 
 
@@ -107,7 +112,7 @@ class Policies:
         """By the policy in force. Raises Denied, NotFound, and what `Asking.why` raises."""
         self._may(principal, "policy.read")
         asking = self._asking(self._world.dispatch.in_force)
-        call = await self._call(principal, about)
+        about, call = await self._found(principal, about)
         return await asyncio.to_thread(self._answer, asking, about, call)
 
     # --- changing ------------------------------------------------------------------------------------------
@@ -123,7 +128,7 @@ class Policies:
         """The text of a file with a rule in it that allows this call, or all calls of this tool. Raises as `why`
         and `file`; InvalidRequest where no rule can be made of it."""
         file = await self.file(principal, name)
-        call = await self._call(principal, about)
+        about, call = await self._found(principal, about)
         world = self._world
         snapshot = world.dispatch.in_force
         asking = self._asking(snapshot)
@@ -146,8 +151,7 @@ class Policies:
         the asker may read them. Raises Denied, NotFound, ConfigurationError where the
         files as they are cannot be read."""
         file = await self.file(principal, name)
-        about = about or About()
-        call = await self._call(principal, about)
+        about, call = await self._found(principal, about or About())
         replays = replays and self._world.dispatch.authorize(principal, "ledger.read", {}) is None
         snapshot = self._world.dispatch.in_force
         async with self._trying:
@@ -180,11 +184,28 @@ class Policies:
     def _asking(self, snapshot: Snapshot) -> Asking:
         return Asking(snapshot.policy, snapshot.catalog, self._world.agents().get)
 
-    async def _call(self, principal: Principal, about: About) -> PastCall | None:
-        """The call that a page is about. Raises Denied, NotFound also for what is another tenant's."""
-        if not about.call_id:
-            return None
-        return past(await self._world.calls.get(principal, about.call_id))
+    async def _found(self, principal: Principal, about: About) -> tuple[About, PastCall | None]:
+        """With the call on record, or the request's call as a question. Raises Denied, NotFound also for what is
+        another tenant's."""
+        if about.call_id:
+            return about, past(await self._world.calls.get(principal, about.call_id))
+        if about.request_id:
+            return About(question=await self._of_request(principal, about.request_id)), None
+        return about, None
+
+    async def _of_request(self, principal: Principal, request_id: str) -> Question:
+        spec = await self._world.requests(request_id)
+        request = spec.request
+        if spec.tenant != principal.tenant:
+            raise NotFound(f"There is no input request {request_id[:128]!r}.")
+        about = {"kind": str(request.kind.value), "owner": spec.principal, "tool": spec.tool}
+        if denied := self._world.dispatch.authorize(principal, "request.read", about):
+            raise denied
+        arguments = request.detail.get("arguments")
+        if not isinstance(arguments, dict):
+            raise InvalidRequest("The request is about no call, or its arguments were erased.")
+        agent = spec.run.agent if spec.run else ""
+        return Question(spec.caller, spec.tool, msgspec.json.encode(arguments), agent)
 
     def _answer(self, asking: Asking, about: About, call: PastCall | None) -> Why:
         if call is not None:

@@ -1,4 +1,5 @@
-"""What an address or a form of this room is about: a call on record, or a tool with arguments, of somebody."""
+"""What an address or a form of this room is about: a call on record, that of an input request, or a tool with
+arguments, of somebody."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,6 +13,7 @@ class Asked(NamedTuple):
     """As it stands in fields; all of them empty where a page is about no call."""
 
     call: str = ""
+    request: str = ""
     tool: str = ""
     arguments: str = ""
     principal: str = ""
@@ -26,6 +28,8 @@ class Asked(NamedTuple):
         """None where nothing is asked. Raises InvalidRequest."""
         if self.call:
             return About(self.call)
+        if self.request:
+            return About(request_id=self.request)
         if not self.tool.strip():
             return None
         question = policies.asked(visit.principal, self.tool, self.arguments, self.principal, self.agent)

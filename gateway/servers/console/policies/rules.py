@@ -20,6 +20,7 @@ def rule_pages(parts: Parts) -> list[Shown]:
             one.rule.id
             for one in found.rules
             if _fits(one, query.get("q", ""), query.get("effect", ""), query.get("state", ""))
+            and (not query.get("tool") or one.rule.tools.matches(query.get("tool", "")))
         }
         return parts.pages.render(
             visit,

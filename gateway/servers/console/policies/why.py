@@ -20,7 +20,7 @@ def why_page(parts: Parts) -> Shown:
             if (about := fields.about(policies, visit)) is not None:
                 found = await policies.why(visit.principal, about)
         except (InvalidRequest, NotFound, Unavailable) as error:
-            if fields.call:
+            if fields.call or fields.request:
                 raise
             problem = error  # said above the form, which keeps what was written
         tools = await parts.tools.list_tools(visit.principal)
