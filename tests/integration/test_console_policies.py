@@ -1,4 +1,4 @@
-"""The room *Policies*: the rules and what they did, why a call is decided as it is, a change tried and then saved."""
+"""The room *Policies*: the rules and what they did, why a call is decided as it is, a change tried, then saved."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -181,7 +181,7 @@ async def test_allow_like_this_fills_in_a_rule_and_saves_nothing(room: Room) -> 
     assert "deny beats allow" in page.text
     page = await room.visitor.get("/policies/change?tool=fixture.nothing")
     assert page.status == 404
-    page = await room.visitor.get("/policies/change?tool=run.start")
+    page = await room.visitor.get("/policies/change?tool=ledger.read")
     assert "is no tool" in page.one("main [role=alert]").text()
     assert room.policy.read_text() == before
 
