@@ -1,6 +1,7 @@
 """What people see and change of a running gateway, put together from its ledger, policies and backends."""
 
 from gateway.bootstrap.house import Gateway
+from gateway.bootstrap.policies import policies_of
 from gateway.bootstrap.system import SystemClock
 from gateway.oversight import Oversight
 from gateway.oversight.calls import Calls
@@ -10,8 +11,10 @@ from gateway.oversight.usage import UsageView
 
 def oversight_of(gateway: Gateway) -> Oversight:
     authorize = gateway.dispatch.authorize
+    calls = Calls(gateway.ledger, authorize)
     return Oversight(
         health=Health(gateway.dispatch, gateway.backends),
-        calls=Calls(gateway.ledger, authorize),
+        calls=calls,
         usage=UsageView(gateway.ledger, authorize, SystemClock().now_ms),
+        policies=policies_of(gateway, calls),
     )
