@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
 	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
-	bundles check format proto proto-check readme strace clean
+	bundles check format proto proto-check readme strace browser clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test: install  ## run the tests (no Node needed)
 strace:  ## install strace where apt can: with it a test sees that intents are on disk before calls are sent
 	@command -v strace >/dev/null || apt-get install -y --no-install-recommends strace >/dev/null 2>&1 \
 		|| (apt-get update >/dev/null 2>&1 && apt-get install -y --no-install-recommends strace >/dev/null 2>&1)
+
+browser:  ## install chromium where apt can: the tests of the console's pages look at them with it
+	@command -v chromium >/dev/null || apt-get install -y --no-install-recommends chromium >/dev/null 2>&1 \
+		|| (apt-get update >/dev/null 2>&1 && apt-get install -y --no-install-recommends chromium >/dev/null 2>&1)
 
 conformance: install  ## run the official MCP conformance suites against a server on the kit (needs npm's registry)
 	@$(BIN)/python -m tests.conformance.run

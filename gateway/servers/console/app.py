@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 ROOMS = frozenset(
     (
         *("sign-in", "sign-out", "theme", "static", "help"),
-        *("inbox", "talk", "runs", "calls", "tools", "policies", "usage", "connect"),
+        *("now", "inbox", "talk", "runs", "calls", "tools", "policies", "usage", "connect"),
     )
 )
 """The first parts of the console's addresses; `/` is its, too. All else belongs to REST."""

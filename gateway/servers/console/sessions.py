@@ -63,9 +63,13 @@ class Sessions:
         if not body or not hmac.compare_digest(self._sign("session", body).encode(), signature.encode()):
             raise Unauthenticated("You are not signed in.", hint="Sign in.")
         session = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=Session)
+        self.check(session)
+        return session
+
+    def check(self, session: Session) -> None:
+        """Raises Unauthenticated where it is over: of what goes on for longer than a request."""
         if session.ends <= self._clock():
             raise Unauthenticated("Your session is over.", hint="Sign in again.")
-        return session
 
     def token(self, session: Session) -> str:
         """What every form of this session carries, and no other site can know."""
