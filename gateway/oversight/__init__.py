@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gateway.oversight.calls import Calls
 from gateway.oversight.catalog import Health
+from gateway.oversight.connecting import Connecting
 from gateway.oversight.usage import UsageView
 
 
@@ -18,3 +19,4 @@ class Oversight(NamedTuple):
     health: Health
     calls: Calls
     usage: UsageView
+    connecting: Connecting
