@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ def connect(
         return EXIT_OK
     files.apply(change)
     if not common.json:
-        _say_connected(change, what)
+        _say_connected(change, what, where)
     return EXIT_OK
 
 
@@ -183,12 +184,15 @@ def _tell(change: Change, *, dry_run: bool, common: Common) -> None:
             note("Nothing was written (--dry-run).")
 
 
-def _say_connected(change: Change, what: What) -> None:
+def _say_connected(change: Change, what: What, where: Where) -> None:
     if change.kind != "none":
+        undo = ["toolward client disconnect", change.client.name]
+        undo += ["--project", shlex.quote(str(where.project))] if where.project else []
+        undo += ["--name", change.name] if change.name != NAME else []
         note(coloured(f"Connected: {change.name} in {shown(change.path)}.", "ok"))
-        note(f"  {change.client.restart} To undo it: toolward client disconnect {change.client.name}")
-    if change.client.note:
-        note(f"  {change.client.note}")
+        note(f"  {change.client.restart} To undo it: {' '.join(undo)}")
+        if change.client.note:
+            note(f"  {change.client.note}")
     if what.http:
         note(
             f"  The client needs {what.key_env} in its environment. "
