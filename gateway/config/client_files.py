@@ -58,6 +58,8 @@ class Change(NamedTuple):
     before: bytes | None
     after: bytes | None
     """None where the file is to go."""
+    made: int = 0
+    """How many objects around the entry were made for it."""
 
     @property
     def difference(self) -> str:
@@ -80,7 +82,8 @@ class ClientFiles:
         try:
             raw = _read(path)
             text, mark = _decoded(raw or b"", path)
-            there = FORMATS[client.format].read(text, at, shown(path))
+            said = FORMATS[client.format].read(text, shown(path))
+            there = value_at(said, at)
             if there is not None and not known and not replace and not there == _merged(there, wanted):
                 raise Conflict(
                     f"{shown(path)} has a server {server.name!r} already, and it is not ours.",
@@ -89,9 +92,9 @@ class ClientFiles:
             if there == _merged(there, wanted):
                 return Change(client, path, server.name, "none", raw, raw)
             _writable(path)
-            said = _merged(there, wanted)
-            after = FORMATS[client.format].put(text, at, said, shown(path))
-            if FORMATS[client.format].read(after, at, shown(path)) != said:
+            ours = _merged(there, wanted)
+            after = FORMATS[client.format].put(text, at, ours, shown(path))
+            if value_at(FORMATS[client.format].read(after, shown(path)), at) != ours:
                 raise ConfigurationError(f"{shown(path)} cannot be changed so that it can be read again.")
         except ConfigurationError as error:
             raise ConfigurationError(
@@ -99,7 +102,8 @@ class ClientFiles:
                 hint=f"{error.hint}\nOr put this there yourself:\n{snippet(client, server)}".strip(),
             ) from None
         kind = "add" if there is None else "change"
-        return Change(client, path, server.name, kind, raw, (mark + after).encode())
+        made = int(value_at(said, at[:-1]) is None)
+        return Change(client, path, server.name, kind, raw, (mark + after).encode(), made)
 
     def disconnecting(self, client: Client, path: Path, name: str, *, replace: bool = False) -> Change:
         """Nothing is written. Raises ConfigurationError; Conflict where the entry is not ours."""
@@ -108,7 +112,7 @@ class ClientFiles:
         if raw is None:
             return Change(client, path, name, "gone", None, None)
         text, mark = _decoded(raw, path)
-        there = FORMATS[client.format].read(text, at, shown(path))
+        there = value_at(FORMATS[client.format].read(text, shown(path)), at)
         if there is None:
             return Change(client, path, name, "gone", raw, raw)
         if known is None and not replace and not _is_ours(there):
@@ -197,7 +201,7 @@ class ClientFiles:
                 name=change.name,
                 before="" if raw is None else _digest(raw),
                 after=after,
-                made=_made(change),
+                made=change.made,
                 folders=tuple(map(str, folders)),
             )
             if raw is not None:
@@ -285,9 +289,3 @@ def _is_ours(there: Json) -> bool:
     command, args = value_at(there, ("command",)), value_at(there, ("args",))
     words = [command, *(cast(list[Json], args) if isinstance(args, list) else ())]
     return starts_this_gateway(map(str, words))
-
-
-def _made(change: Change) -> int:
-    """1 where the object around the entry was not there."""
-    text, _ = _decoded(change.before or b"", change.path)
-    return int(FORMATS[change.client.format].read(text, (change.client.servers,), "") is None)

@@ -1,7 +1,6 @@
 """What is the same for every format: changes of a text at offsets of it, how they look to a person, and a value by
 its keys."""
 
-import difflib
 from collections.abc import Iterable
 from typing import NamedTuple, cast
 
@@ -31,11 +30,28 @@ def line_end(text: str) -> str:
 
 
 def difference(before: str, after: str, name: str) -> str:
-    """What changes, as a unified diff. Little of what is around it: other servers' secrets may stand there."""
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), name, f"{name} (new)", n=1, lineterm=""
+    """What changes, as a unified diff of one hunk, empty where nothing does. Little of what is around it is in it:
+    other servers' secrets may stand there."""
+    if before == after:
+        return ""
+    old, new = before.splitlines(), after.splitlines()
+    most = min(len(old), len(new))
+    head = next((at for at in range(most) if old[at] != new[at]), most)
+    tail = next((at for at in range(most - head) if old[-1 - at] != new[-1 - at]), most - head)
+    around = max(head - 1, 0), max(tail - 1, 0)
+    sizes = [len(lines) - sum(around) for lines in (old, new)]
+    starts = [around[0] + (size > 0) for size in sizes]
+    return "\n".join(
+        (
+            f"--- {name}",
+            f"+++ {name} (new)",
+            f"@@ -{starts[0]},{sizes[0]} +{starts[1]},{sizes[1]} @@",
+            *(f" {line}" for line in old[around[0] : head]),
+            *(f"-{line}" for line in old[head : len(old) - tail]),
+            *(f"+{line}" for line in new[head : len(new) - tail]),
+            *(f" {line}" for line in old[len(old) - tail : len(old) - around[1]]),
+        )
     )
-    return "\n".join(lines)
 
 
 def value_at(value: Json, place: tuple[str, ...]) -> Json | None:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
+from gateway.desktop import json_members, toml_tables
 from gateway.desktop.clients import Client
-from gateway.desktop.json_members import member, with_member, without_member
-from gateway.desktop.toml_tables import table, with_table, without_table
 from toolward.errors import InvalidRequest
 from toolward.types import Json, JsonObject
 
@@ -28,16 +27,16 @@ class Server(NamedTuple):
 
 
 class Format(NamedTuple):
-    """How one entry of a text is read, put in and taken out."""
+    """How a text is read, and one entry put into it and taken out."""
 
-    read: Callable[[str, tuple[str, ...], str], Json | None]
+    read: Callable[[str, str], Json]
     put: Callable[[str, tuple[str, ...], JsonObject, str], str]
     take: Callable[..., str]
 
 
 FORMATS = {
-    "json": Format(member, with_member, without_member),
-    "toml": Format(table, with_table, without_table),
+    "json": Format(json_members.value_of, json_members.with_member, json_members.without_member),
+    "toml": Format(toml_tables.value_of, toml_tables.with_table, toml_tables.without_table),
 }
 
 

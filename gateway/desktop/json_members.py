@@ -16,9 +16,9 @@ _COMMENT = re.compile(r"//[^\r\n]*|/\*.*?\*/", re.DOTALL)
 _TO_END_OF_LINE = re.compile(r"(?:[ \t]+|/\*[^\r\n]*?\*/)*(?://[^\r\n]*)?")
 
 
-def member(text: str, place: tuple[str, ...], file: str) -> Json | None:
-    """What stands at `place`; None where nothing does. Raises ConfigurationError where the text is no JSON."""
-    return value_at(_read(text, file).value, place)
+def value_of(text: str, file: str) -> Json:
+    """What the text says; of an empty one an empty object. Raises ConfigurationError where it is no JSON."""
+    return _read(text, file).value
 
 
 def with_member(text: str, place: tuple[str, ...], value: JsonObject, file: str) -> str:
@@ -47,7 +47,7 @@ def without_member(text: str, place: tuple[str, ...], file: str, *, made: int = 
     if place not in read.spans:
         return text
     text = applied(text, _removing(read, place))
-    if made and len(place) > 1 and member(text, place[:-1], file) == {}:
+    if made and len(place) > 1 and value_at(value_of(text, file), place[:-1]) == {}:
         return without_member(text, place[:-1], file, made=made - 1)
     return text
 

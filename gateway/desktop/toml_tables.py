@@ -21,14 +21,17 @@ _MARK = re.compile(
 )  # fmt: skip
 
 
-def table(text: str, place: tuple[str, ...], file: str) -> Json | None:
-    """What stands at `place`; None where nothing does. Raises ConfigurationError where the text is no TOML."""
-    return value_at(_read(text, file), place)
+def value_of(text: str, file: str) -> JsonObject:
+    """What the text says. Raises ConfigurationError where it is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigurationError(f"{file}: this is not valid TOML: {error}.", hint="Mend it there.") from None
 
 
 def with_table(text: str, place: tuple[str, ...], values: JsonObject, file: str) -> str:
     """Raises ConfigurationError, also where the file says such tables in a way that cannot be added to."""
-    if table(text, place, file) is not None:
+    if value_at(value_of(text, file), place) is not None:
         text = without_table(text, place, file)
     nl = line_end(text)
     gap = "" if not text else nl if text.endswith("\n") else nl * 2
@@ -40,7 +43,7 @@ def without_table(text: str, place: tuple[str, ...], file: str, *, made: int = 0
     """With the tables inside it. The text as it is where nothing is at `place`; `made` is as for JSON, and here
     nothing need be made around a table. Raises ConfigurationError."""
     del made
-    if table(text, place, file) is None:
+    if value_at(value_of(text, file), place) is None:
         return text
     return _checked(text, applied(text, _cuts(text, place)), place, None, file)
 
@@ -134,18 +137,11 @@ def _text(value: str) -> str:
     return "".join((*out, '"'))
 
 
-def _read(text: str, file: str) -> JsonObject:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigurationError(f"{file}: this is not valid TOML: {error}.", hint="Mend it there.") from None
-
-
 def _checked(before: str, after: str, place: tuple[str, ...], values: JsonObject | None, file: str) -> str:
     """That the new text says the same as the old one, but at `place`. Raises ConfigurationError."""
     try:
         same = _said(after, place) == _said(before, place)
-        ours = table(after, place, file)
+        ours = value_at(value_of(after, file), place)
     except (tomllib.TOMLDecodeError, ConfigurationError):
         same, ours = False, None
     if not same or ours != values:

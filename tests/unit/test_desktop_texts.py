@@ -10,10 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gateway.desktop.edits import value_at
-from gateway.desktop.json_members import member, with_member, without_member
+from gateway.desktop import toml_tables
+from gateway.desktop.edits import difference, value_at
+from gateway.desktop.json_members import value_of, with_member, without_member
 from gateway.desktop.json_text import read_json
-from gateway.desktop.toml_tables import table, with_table, without_table
+from gateway.desktop.toml_tables import with_table, without_table
 from tests.examples import examples
 from tests.unit.desktop_texts import PLAIN, json_texts, plain_json, toml_texts
 from toolward.errors import ConfigurationError
@@ -45,7 +46,7 @@ def test_an_entry_comes_into_json_and_all_else_stays_byte_for_byte(
     text: str, entry: JsonObject, other: JsonObject
 ) -> None:
     assume(isinstance(value_at(read_json(text, "f").value, PLACE[:1]) or {}, dict))
-    made = int(member(text, PLACE[:1], "f") is None)
+    made = int(value_at(value_of(text, "f"), PLACE[:1]) is None)
     after = with_member(text, PLACE, entry, "f")
     assert plain_json(after) == put(plain_json(text), PLACE, entry)
     assert only_added(text, after)
@@ -149,4 +150,20 @@ def test_toml_that_cannot_be_added_to_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot be changed from outside"):
         with_table(text, TABLE, {"command": "x"}, "f")
     with pytest.raises(ConfigurationError, match="not valid TOML"):
-        table("a = ", TABLE, "f")
+        toml_tables.value_of("a = ", "f")
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=6), st.lists(st.sampled_from("ab"), max_size=6))
+@settings(max_examples=examples(50), deadline=None)
+def test_the_difference_shown_leads_from_one_text_to_the_other(old: list[str], new: list[str]) -> None:
+    shown = difference("\n".join(old), "\n".join(new), "f").splitlines()
+    if old == new:
+        assert not shown
+        return
+    (start, size), (_, new_size) = (map(int, part[1:].split(",")) for part in shown[2].split()[1:3])
+    before = [line[1:] for line in shown[3:] if line[0] in " -"]
+    after = [line[1:] for line in shown[3:] if line[0] in " +"]
+    at = start - bool(size)
+    assert (len(before), len(after)) == (size, new_size)
+    assert old[at : at + size] == before
+    assert old[:at] + after + old[at + size :] == new
