@@ -89,7 +89,7 @@ def list_clients(
 
 
 def connect(
-    client: str,
+    client: Annotated[str, Parameter(help="its name in `toolward client list`")],
     /,
     *,
     what: What = What(),
@@ -115,7 +115,7 @@ def connect(
 
 
 def disconnect(
-    client: str,
+    client: Annotated[str, Parameter(help="its name in `toolward client list`")],
     /,
     *,
     where: Where = Where(),
@@ -140,7 +140,7 @@ def disconnect(
 
 
 def print_client(
-    client: str,
+    client: Annotated[str, Parameter(help="its name in `toolward client list`")],
     /,
     *,
     what: What = What(),
