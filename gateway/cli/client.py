@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 
@@ -76,8 +76,12 @@ def list_clients(
 ) -> int:
     """List the desktop clients that we know, and which of them are connected."""
     machine = _machine()
-    ours = {(one.path, one.client): one.name for one in ClientFiles(home_directory()).all()}
-    rows = [_state(one, machine, folder, ours) for one in CLIENTS for folder in _scopes(one, project)]
+    files = ClientFiles(home_directory())
+    rows = [
+        _state(one, one.file_on(machine, folder), folder, files)
+        for one in CLIENTS
+        for folder in _scopes(one, project)
+    ]
     if common.json:
         print_json({"clients": [row._asdict() for row in rows]})
     else:
@@ -299,12 +303,13 @@ def _scopes(client: Client, project: Path | None) -> Iterator[Path | None]:
         yield project.absolute()
 
 
-def _state(client: Client, machine: Machine, project: Path | None, ours: dict[tuple[str, str], Any]) -> _Row:
-    file = client.file_on(machine, project)
-    state = "no file"
+def _state(client: Client, file: Path, project: Path | None, files: ClientFiles) -> _Row:
+    """`found` where the program seems to be here: it has its file, or a folder of its own for it."""
+    scope, state = ("user", "no file") if project is None else ("project", "no file")
     with suppress(ToolwardError, OSError):
-        if (os.path.realpath(file), client.name) in ours:
-            state = "connected"
-        elif file.exists() or (project is None and file.parent.is_dir() and file.parent != machine.home):
+        own_folder = project is None and file.parent != Path.home()
+        if file.exists() or (own_folder and file.parent.is_dir()):
             state = "found"
-    return _Row(client.name, client.title, "user" if project is None else "project", state, str(file))
+        if names := files.connected(client, file):
+            state = f"connected as {', '.join(names)}" if names != [NAME] else "connected"
+    return _Row(client.name, client.title, scope, state, str(file))

@@ -167,6 +167,15 @@ class ClientFiles:
                 found.append(msgspec.json.decode(file.read_bytes(), type=Connection))
         return found
 
+    def connected(self, client: Client, path: Path) -> list[str]:
+        """The names under which we put something into this file, where it still is. Raises ConfigurationError."""
+        path = _real(path)
+        names = [one.name for one in self.all() if (one.client, one.path) == (client.name, str(path))]
+        if not names or (raw := _read(path)) is None:
+            return []
+        said = FORMATS[client.format].read(_decoded(raw, path)[0], shown(path))
+        return [name for name in names if value_at(said, place(client, name)) is not None]
+
     def _known(self, path: Path, name: str) -> Connection | None:
         with suppress(OSError, msgspec.DecodeError):
             return msgspec.json.decode(self._record(path, name).read_bytes(), type=Connection)

@@ -40,6 +40,10 @@ def test_from_the_list_to_a_file_and_back(run: Any, tmp_path: Path) -> None:
     assert run("connect", "cursor")["done"] == "none"
     states = {one["name"]: one["state"] for one in run("list")["clients"]}
     assert (states["cursor"], states["codex"]) == ("connected", "no file")
+    whole = file.read_bytes()
+    file.write_text("{}")
+    assert run("list")["clients"][2]["state"] == "found"
+    file.write_bytes(whole)
     assert run("disconnect", "cursor", "--dry-run")["done"] == "restore"
     assert run("disconnect", "cursor")["done"] == "restore"
     assert not file.parent.exists()
