@@ -87,7 +87,7 @@ bench-search-quality: install weights  ## how well the search finds, by each of 
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults
 
-bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
+bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server and the gateway
 	@$(BIN)/python deploy/bundles/build.py
 
 chaos-kit: install  ## kill two tool servers 200 times each in keyed calls, and the files server's changes at every step

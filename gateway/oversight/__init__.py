@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gateway.oversight.calls import Calls
 from gateway.oversight.catalog import Health
 from gateway.oversight.policies import Policies
+from gateway.oversight.connecting import Connecting
 from gateway.oversight.usage import UsageView
 
 
@@ -20,3 +21,4 @@ class Oversight(NamedTuple):
     calls: Calls
     usage: UsageView
     policies: Policies
+    connecting: Connecting
