@@ -36,7 +36,7 @@ class Replied(NamedTuple):
 
 
 class Called(NamedTuple):
-    """`arguments` as the model wrote them. `code` is empty while the call is under way or waits."""
+    """`arguments` as the model wrote them. `code` is empty while the call is under way, or `waits` for a person."""
 
     id: str
     at: int
@@ -50,6 +50,7 @@ class Called(NamedTuple):
     text: str = ""
     structured: bool = False
     duration_ms: int = 0
+    waits: bool = False
     kind: str = "called"
 
 
@@ -161,11 +162,17 @@ class Conversation:
     def _asking(self, event: ev.InputRequested | ev.InputAnswered, at: int) -> list[Line]:
         name = f"asked-{event.request_id}"
         if isinstance(event, ev.InputRequested):
-            return [Asked(name, at, event.request_id, event.call_id, event.kind.value, event.prompt)]
+            asked = Asked(name, at, event.request_id, event.call_id, event.kind.value, event.prompt)
+            return [*self._waits(asked, True), asked]
         known = self.lines.get(name)
         if not isinstance(known, Asked):
             return []
-        return [known._replace(answer=_answer(event), by=event.by, said=_words(event))]
+        asked = known._replace(answer=_answer(event), by=event.by, said=_words(event))
+        return [*self._waits(asked, False), asked]
+
+    def _waits(self, asked: Asked, waits: bool) -> list[Line]:
+        call = self.lines.get(f"call-{asked.call_id}")
+        return [call._replace(waits=waits)] if isinstance(call, Called) else []
 
     def _rest(self, event: ev.Event, seq: int, at: int) -> list[Line]:
         match event:

@@ -96,15 +96,17 @@ class _Talk:
         known = await self._agents.list_agents(visit.principal)
         wanted = visit.form.get("agent") or visit.query.get("agent", "")
         names = [one.name for one in known]
+        runs = (await self._agents.list_runs(visit.principal, size=ROWS)).runs
+        likely = [name for name in (wanted, *(run.agent for run in runs), *names) if name in names]
         return self._parts.pages.render(
             visit,
             "talk/start.html",
             status=200 if error is None else to_problem(error)[0],
             here="talk",
             agents=known,
-            chosen=wanted if wanted in names else "".join(names[:1]),
+            chosen=likely[0] if likely else "",
             text=visit.form.get("text") or visit.query.get("text", ""),
-            runs=(await self._agents.list_runs(visit.principal, size=ROWS)).runs,
+            runs=runs,
             key=secrets.token_urlsafe(12),
             error=error,
         )
