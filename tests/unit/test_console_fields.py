@@ -1,4 +1,4 @@
-"""Forms made from schemas: what is filled in reads back as it was, and what cannot be read is told beside its field."""
+"""Forms from schemas: what is filled in reads back as it was, and what cannot be read is told beside its field."""
 
 from typing import Any
 
