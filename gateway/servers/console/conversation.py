@@ -12,7 +12,7 @@ import msgspec
 from gateway.agent import events as ev
 from gateway.agent.stored import decode
 from gateway.core.people import PEOPLE
-from toolward.types import AgentProvider, Json, Principal, Run, RunEvent
+from toolward.types import AgentProvider, Json, Principal, Run, RunEvent, TextDelta
 
 
 class Spoke(NamedTuple):
@@ -188,6 +188,26 @@ class Conversation:
                 pass
         text = _note(event)
         return [Noted(f"note-{seq}", at, text)] if text else []
+
+
+class Writing:
+    """What the model says while it says it: the beginning of a reply as a line, and what follows as text that is
+    added to it."""
+
+    def __init__(self) -> None:
+        self._turn, self._length = 0, 0
+
+    def take(self, piece: TextDelta) -> Replied | str | None:
+        """A line where the turn's text begins, also once more; where the reader missed some of it, that is marked,
+        and the whole reply comes later. None for what is no text."""
+        if piece.kind != "text":
+            return None
+        goes_on = piece.turn == self._turn and 0 < piece.offset == self._length
+        self._turn, self._length = piece.turn, piece.offset + len(piece.text)
+        if goes_on:
+            return piece.text
+        gap = "… " if piece.offset else ""
+        return Replied(f"turn-{piece.turn}", 0, gap + piece.text, partly=True)
 
 
 async def conversation(agents: AgentProvider, principal: Principal, run: Run) -> Conversation:
