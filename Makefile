@@ -5,9 +5,8 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
-	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
-	bundles check format proto proto-check readme strace browser clean
+# Every target is a name, none a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:/{print $$1}' $(MAKEFILE_LIST))
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -132,6 +131,9 @@ proto: install  ## generate toolward/v1 from proto/
 
 proto-check: install
 	@$(BIN)/python proto/generate.py --check
+
+help-pages: install  ## write the help pages anew, after a command has changed
+	@$(BIN)/python -m gateway.cli.command_pages
 
 readme: install  ## put the demo's real output into README.md
 	@$(BIN)/python docs/readme_demo.py
