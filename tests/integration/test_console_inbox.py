@@ -294,5 +294,6 @@ async def test_now_tells_what_waits_what_runs_and_what_failed(desk: Desk) -> Non
     page = await desk.local.get("/")
     assert {path, f"/runs/{run}", f"/runs/{failed.id}"} <= set(page.links())
     assert "tool server answers" in read(page)
+    assert "Spent unpriced" in read(page)
     page = await desk.eve.get("/")
     assert (page.status, "Nothing waits for you." in read(page)) == (200, True)

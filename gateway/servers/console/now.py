@@ -1,4 +1,4 @@
-"""*Now*: what needs a person, what is under way, what failed, which tool servers are down."""
+"""*Now*: what needs a person, what is under way, what failed, which tool servers are down, what today has cost."""
 
 import time
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from gateway.servers.console.events import as_it_changes, digest, put, while_signed_in
 from gateway.servers.console.inbox.case import rights_of
 from gateway.servers.console.parts import Parts
+from gateway.servers.console.telling import count, money
 from gateway.servers.console.visits import Shown, Visit
 from gateway.servers.sse import EventStream
 from toolward.errors import ToolwardError
@@ -23,6 +24,8 @@ UNDER_WAY = (
 )
 ROWS = 8
 """Of each list; the rooms have all of it."""
+SECONDS = 5.0
+"""Between two looks of a page that is open."""
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -39,7 +42,7 @@ def shown(parts: Parts) -> list[Shown]:
             return [put(parts.pages.text(visit, "now_parts.html", **values))]
 
         return EventStream(
-            while_signed_in(parts, visit, as_it_changes(visit.query.get("seen", ""), read, changed))
+            while_signed_in(parts, visit, as_it_changes(visit.query.get("seen", ""), read, changed, SECONDS))
         )
 
     return [Shown("/", now), Shown("/now/live", live)]
@@ -60,8 +63,29 @@ async def _now(parts: Parts, visit: Visit) -> Mapping[str, Any]:
         "failed": failed,
         "ill": [one for one in servers if one.state != "ok"],
         "servers": len(servers),
+        "today": await _today(parts, visit),
         "nothing_yet": not (under_way or failed) and not await _runs(parts, visit, RunFilter("", "*")),
     }
+
+
+async def _today(parts: Parts, visit: Visit) -> tuple[tuple[str, str], ...]:
+    """What was used on this day (UTC): names and values; nothing for who may not read the ledger."""
+    now = time.time_ns() // 1_000_000
+    try:
+        total = (await parts.oversight.usage.of(visit.principal, now - now % DAY_MS)).total
+    except ToolwardError:
+        return ()
+    models, runs, calls = total.models, total.runs, total.calls
+    if models is None or runs is None or calls is None:  # a total has all of them
+        return ()
+    cost = 0 if models.cost is None and models.unpriced else models.cost
+    return (
+        ("Spent", money(cost, models.unpriced > 0)),
+        ("Runs", count(runs.runs)),
+        ("Calls", count(calls.calls)),
+        ("Denied", count(calls.denied)),
+        ("Failed", count(calls.errors)),
+    )
 
 
 async def _runs(parts: Parts, visit: Visit, only: RunFilter) -> tuple[Run, ...]:
