@@ -7,11 +7,20 @@ from typing import Any, NamedTuple
 import pytest
 
 from gateway.bootstrap import Gateway
+from gateway.core.questions import unknown_outcome_request
 from tests.browser.clerk import AGENT as CLERK
 from tests.browser.clerk import answered as clerks_answer
 from tests.endpoints import scripted_endpoint
 from tests.integration.console_house import Page, Visitor, gateway_with, visiting
-from toolward.types import CallContext, InputRequest, InputRequired, Principal, RequestState, ToolCall
+from toolward.types import (
+    CallContext,
+    InputRequest,
+    InputRequired,
+    Principal,
+    RequestState,
+    RunScope,
+    ToolCall,
+)
 
 CONFIG = """
 version: 1
@@ -266,6 +275,34 @@ async def test_a_case_is_taken_over_and_handed_back(desk: Desk) -> None:
     page = await desk.local.send(page, WORDS, text="I called her: 50.00 EUR will do.", do="answer")
     assert "I called her: 50.00 EUR will do." in read(page)
     await desk.until(run, "run_completed")
+
+
+async def test_a_call_of_unknown_outcome_is_settled_by_who_looked(desk: Desk) -> None:
+    run, _ = await desk.waits("clerk", "Which of these orders?")
+    scope = RunScope(run, "clerk", ("crm.*",))
+    spec = unknown_outcome_request(
+        "req_unknown", LOCAL, scope, tool="crm.refund_payment", arguments=REFUND, call_id="call_1",
+        since=1_000, known="The gateway stopped.", now=1_795_000_000_000,
+    )  # fmt: skip
+    await desk.gateway.ledger.open_request(spec, 1_000)
+    page = await desk.local.get("/inbox/req_unknown")
+    for said in ("The gateway stopped.", "amount_minor 500", "It took effect", "It did not take effect"):
+        assert said in read(page)
+    page = await desk.local.send(page, WORDS, choice="happened", text="It is in the books", do="answer")
+    assert "Answer It took effect Said It is in the books" in read(page)
+
+
+# --- lists -----------------------------------------------------------------------------------------------
+
+
+async def test_the_inbox_is_searched_by_words_and_kind(desk: Desk) -> None:
+    path = await desk.asked("crm.refund_payment", **REFUND | {"reason": "Wanted needle"})
+    await desk.waits("clerk", "Which one?")
+    assert [one for one in (await desk.local.get("/inbox?q=NEEDLE+refund")).links() if "req_" in one] == [
+        path
+    ]
+    assert path not in (await desk.local.get("/inbox?kind=question")).links()
+    assert "Nothing that waits for you fits." in read(await desk.local.get("/inbox?q=%3Cb%3Ezzz"))
 
 
 # --- forms and streams -----------------------------------------------------------------------------------
