@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -250,6 +251,26 @@ async def test_who_asked_sees_who_answers_and_can_take_it_back(desk: Desk) -> No
     assert (await desk.lea.send(lead, YES, do="approve")).status == 409
 
 
+async def test_who_changes_the_arguments_does_not_agree_to_them_too(desk: Desk) -> None:
+    memo = {
+        "customer_id": "CUS-2006",
+        "amount_minor": 200,
+        "currency": "EUR",
+        "reason": "late",
+        "basis": "goodwill",
+    }
+    path = await desk.asked("crm.create_credit_memo", **memo)
+    page = await desk.lea.send(
+        await desk.lea.get(path), EDIT, arguments=json.dumps(memo | {"amount_minor": 1}), do="edit"
+    )
+    assert page.url.path not in (path, f"{path}/answer")
+    assert "amount_minor 200 1" in read(page)
+    assert page.html.css(YES) == []
+    old = await desk.lea.get(path)
+    assert "Void because lea changed the arguments" in read(old)
+    assert page.url.path in old.links()
+
+
 # --- questions, escalations ------------------------------------------------------------------------------
 
 
@@ -334,3 +355,17 @@ async def test_now_tells_what_waits_what_runs_and_what_failed(desk: Desk) -> Non
     assert "Spent unpriced" in read(page)
     page = await desk.eve.get("/")
     assert (page.status, "Nothing waits for you." in read(page)) == (200, True)
+
+
+async def test_now_names_a_tool_server_that_is_down_and_where_to_begin(tmp_path: Path) -> None:
+    dead = """
+version: 1
+backends: {dead: {grpc: "127.0.0.1:1"}}
+policies: [policy.yaml]
+"""
+    async with gateway_with(tmp_path, config=dead) as gateway, visiting(gateway) as visitor:
+        page = await visitor.get("/")
+    assert "/tools#backend-dead" in page.links()
+    assert "down" in read(page)
+    assert "No agent has run yet." in read(page)
+    assert "/talk" in page.links()

@@ -96,7 +96,6 @@ class Conversation:
 
     def __init__(self, events: Iterable[RunEvent] = ()) -> None:
         self.lines: dict[str, Line] = {}
-        self.owner = ""
         self._last_text = ""
         for event in events:
             self.take(event)
@@ -117,7 +116,6 @@ class Conversation:
     def _lines_of(self, event: ev.Event, seq: int, at: int) -> list[Line]:
         match event:
             case ev.RunStarted():
-                self.owner = event.owner
                 said = enumerate(event.before)
                 before = [
                     Spoke(
