@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
@@ -10,9 +11,9 @@ from gateway.bootstrap import Gateway
 from gateway.servers.console.conversation import Called, Conversation, Ended, Replied, Spoke
 from tests.browser.clerk import AGENT as CLERK
 from tests.browser.clerk import answered as clerks_answer
-from tests.endpoints import scripted_endpoint
+from tests.endpoints import Request, Sending, Step, says, scripted_endpoint
 from tests.integration.console_house import Page, Visitor, gateway_with, visiting
-from toolward.types import Principal, RunEvent
+from toolward.types import Principal, RunEvent, TextDelta
 
 CONFIG = """
 version: 1
@@ -35,7 +36,15 @@ rules:
   - {id: at-home, principals: ['role:operator'], operations: ['*'], effect: allow}
 """
 LOCAL = Principal("local", ("operator",))
+POEM = "Roses are <b>red</b>,\u202e violets are blue, and this is not said any more. " * 3
 ASK = 'form[action="/talk"]'
+
+
+def _answered(request: Request) -> Step:
+    """As the clerk's model; told which poem, it says half of it, and then nothing more."""
+    if "poem" in str(request.json["messages"]) and request.json["messages"][-1]["role"] == "tool":
+        return replace(says(POEM), sending=Sending(until=0.5, then="stall"))
+    return clerks_answer(request)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +53,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Ga
     (folder / "desk.yaml").write_text(DESK)
     (folder / "counter.yaml").write_text(CLERK)
     async with scripted_endpoint() as endpoint:
-        endpoint.answer_with(clerks_answer)
+        endpoint.answer_with(_answered)
         config = CONFIG.replace("ENDPOINT", endpoint.url)
         async with gateway_with(folder, config=config, policy=POLICY) as opened:
             yield opened
@@ -149,6 +158,25 @@ async def test_a_page_that_watches_is_sent_what_comes_and_then_the_end(
     assert any(name == "said" and "The agent says: Thank you." in data for name, data in came)
     again = await visitor.client.get(path.partition("?")[0], headers={"last-event-id": "9999"})
     assert [name for name, _ in events(again.text)] == ["put", "end"]
+
+
+async def test_what_the_model_says_is_seen_while_it_says_it(visitor: Visitor, gateway: Gateway) -> None:
+    page = await asks(visitor, gateway, "clerk", "Which poem?", "input_requested")
+    watching = asyncio.create_task(visitor.client.get(f"/talk/{id_of(page)}/live"))
+    page = await visitor.get(str(page.url.path))  # the other has begun by then
+    news = gateway.runs.watch_run(LOCAL, id_of(page), deltas=True)
+    await visitor.send(page, "#requests form.words", choice="ORD-1003", do="answer")
+    async for one in news:
+        if isinstance(one, TextDelta) and "Roses" in one.text:
+            break
+    await visitor.send(page, "#run-state form")
+    came = events((await asyncio.wait_for(watching, 20)).text)
+    begun = next(data for name, data in came if name == "put" and 'id="turn-2"' in data)
+    assert "is writing" in begun
+    assert "Roses" in begun
+    assert not any("<b>red" in data for name, data in came if name == "put")
+    assert not any("\u202e" in data for _, data in came)
+    assert came[-1][0] == "end"
 
 
 async def test_a_conversation_of_somebody_else_is_not_there(visitor: Visitor, gateway: Gateway) -> None:
