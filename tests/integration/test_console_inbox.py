@@ -365,6 +365,7 @@ policies: [policy.yaml]
 """
     async with gateway_with(tmp_path, config=dead) as gateway, visiting(gateway) as visitor:
         page = await visitor.get("/")
+        assert "Nothing waits for you. What agents" in read(await visitor.get("/inbox"))
     assert "/tools#backend-dead" in page.links()
     assert "down" in read(page)
     assert "No agent has run yet." in read(page)

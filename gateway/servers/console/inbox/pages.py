@@ -155,7 +155,7 @@ def _list(visit: Visit, requests: tuple[InputRequest, ...]) -> Mapping[str, Any]
         "others": others[:ROWS],
         "others_waiting": len(others),
         "q": wanted,
-        "kind": kind,
+        "of_kind": kind,
         "kinds": list(RequestKind),
     }
 
