@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.servers.console.conversation import Replied, Writing
 from gateway.servers.console.events import as_it_changes, digest, grow, put, said
 from gateway.servers.console.inbox.preview import Change, Preview, differences, told
+from gateway.servers.console.telling import brief, readable
 from tests.examples import examples
 from toolward.types import TextContent, TextDelta, ToolResult
 
@@ -105,3 +106,22 @@ async def test_what_has_not_changed_is_not_sent() -> None:
     news = as_it_changes(digest(1), read, shown, every=0)
     assert [await anext(news), await anext(news)] == [b"2", b"1"]
     await news.aclose()
+
+
+@pytest.mark.parametrize(
+    ("value", "most", "shown"),
+    [
+        ({"a": "<b>"}, 20, '{&#34;a&#34;: &#34;&lt;b&gt;&#34;}'),
+        ({"a": "<b>"}, 9, '{&#34;a&#34;: &#34;&lt;…'),
+        ("\u202e\r", 20, "&#34;\\u202e\\r&#34;"),
+    ],
+)  # fmt: skip
+def test_a_brief_value_is_cut_before_it_is_escaped(value: Any, most: int, shown: str) -> None:
+    assert str(brief(value, most)) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [('{"a":1}', "{\n  &#34;a&#34;: 1\n}"), ("{a", "{a"), ("[" * 9_000, "[" * 9_000)]
+)
+def test_what_is_no_json_is_readable_as_it_is(text: str, shown: str) -> None:
+    assert str(readable(text)) == shown
