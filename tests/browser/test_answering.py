@@ -49,10 +49,12 @@ async def test_pages_of_inbox_and_talk_are_accessible(visitor: Visitor, seeded: 
 
 
 async def test_a_request_is_edited_looked_at_and_approved_by_keys_alone(visitor: Visitor) -> None:
-    path = asks_for(visitor, "by keys alone")
     page = await visitor.opens("/inbox")
-    assert await page.evaluate("document.activeElement === document.body")
+    await expect(page.get_by_text("live", exact=True)).to_be_visible()
+    path = asks_for(visitor, "by keys alone")
     link = page.locator(f'a[href="{path}"]')
+    await expect(link).to_be_visible(timeout=20_000)  # it came by itself
+    assert await page.evaluate("document.activeElement === document.body")
     for _ in range(await page.locator("a[data-row]").count()):
         await page.keyboard.press("j")
         if await link.evaluate("one => one === document.activeElement"):
