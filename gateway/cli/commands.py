@@ -143,6 +143,36 @@ GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
             "Example: toolward policy replay policies/mine.yaml --since 7d",
         ),
     ),
+    ("backend", "Tool servers behind the gateway."): (
+        Command(
+            "list",
+            "gateway.cli.backend:list_backends",
+            "List the configured tool servers: how each is reached, and where a gateway runs, how it is.\n\n"
+            "Example: toolward backend list",
+        ),
+        Command(
+            "add",
+            "gateway.cli.backend:add",
+            "Write a tool server into the configuration; a gateway that runs takes it up by itself.\n\n"
+            "Nothing else in the file changes. Where there is no file, one is made in your user directory, with\n"
+            "the servers that come along.\n\n"
+            "Example: toolward backend add notes -- notes-server --stdio\n"
+            "Example: toolward backend add hr --url https://hr.example/mcp --token '${env:HR_TOKEN}'",
+        ),
+        Command(
+            "remove",
+            "gateway.cli.backend:remove",
+            "Take a tool server out of the configuration; a gateway that runs lets go of it by itself.\n\n"
+            "What is on record of its tools stays.\n\n"
+            "Example: toolward backend remove notes",
+        ),
+        Command(
+            "logs",
+            "gateway.cli.backend:logs",
+            "Show what a server that the gateway starts wrote to its standard error.\n\n"
+            "Example: toolward backend logs crm --follow",
+        ),
+    ),
     ("model", "Model endpoints."): (
         Command(
             "list",

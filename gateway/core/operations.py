@@ -32,6 +32,8 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "ledger.prune": (),
     "ledger.rotate-key": (),
     "backend.read": ("backend",),  # `*` is all of them at once, as in the gateway's status
+    "backend.add": ("backend",),
+    "backend.remove": ("backend",),
     "backend.restart": ("backend",),
     "tool.review": (
         "backend",
@@ -43,6 +45,8 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "key.read": ("owner",),
     "key.create": ("owner",),
     "key.revoke": ("owner",),
+    "home.backup": (),  # all that there is, keys and secrets included
+    "home.restore": (),
 }
 
 
