@@ -40,7 +40,9 @@ class Drawing:
             self.text(x + w // 2, top + number * _LINE, line, "note")
 
     def text(self, x: int, y: int, words: str, kind: str = "note", anchor: str = "middle") -> None:
-        self._parts.append(f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(words)}</text>')
+        self._parts.append(
+            f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(words)}</text>'
+        )
 
     def arrow(self, *points: tuple[int, int], both: bool = False) -> None:
         """A line through these points, with a head at its end, or at both."""
@@ -72,7 +74,9 @@ def parts() -> Drawing:
         drawn.box(10, y, 180, 54, who, how)
         drawn.arrow((190, y + 27), (240, y + 27))
     drawn.box(240, 10, 380, 400, "Gateway", kind="ground")
-    drawn.box(256, 44, 100, 350, "Doors", "who calls?", "MCP, REST,", "gRPC, console", "one code", "for each error")
+    drawn.box(
+        256, 44, 100, 350, "Doors", "who calls?", "MCP, REST,", "gRPC, console", "one code", "for each error"
+    )
     drawn.box(376, 44, 228, 96, "Dispatch", "find, check, decide,", "record, call", kind="strong")
     drawn.box(376, 158, 108, 66, "Policy", "allow, ask, deny")
     drawn.box(496, 158, 108, 66, "Catalog", "tools, pinned")
