@@ -121,9 +121,8 @@ def _bars(
             continue
         upper = _y(below + value, top)
         height = max(_y(below, top) - upper, 0.75)  # what there is can be seen
-        found.append(
-            Bar(*(round(number, 2) for number in (x + gap / 2, upper, step - gap, height)), one.kind)
-        )
+        places = [round(number, 2) for number in (x + gap / 2, upper, step - gap, height)]
+        found.append(Bar(places[0], places[1], places[2], places[3], one.kind))
         below += value
     return found
 
