@@ -10,6 +10,8 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
 	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
 	bundles check docs format proto proto-check readme strace clean
+	bench-faults bench-runs bench-console bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
+	bundles check format proto proto-check readme strace browser clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +67,9 @@ bench-catalog: install  ## what a catalog of 5,000 tools costs: made, changed, l
 
 bench-runs: install  ## what durable runs cost: events a second, taking up 1,000, bytes of a turn
 	@$(BIN)/python -m benchmarks.runs
+
+bench-console: install  ## server time of the console's pages over 10,000 runs and 100,000 calls
+	@$(BIN)/python -m benchmarks.console
 
 bench-loop: install  ## what a turn of an agent costs, beside three other frameworks (a package index needed)
 	@$(BIN)/python -m benchmarks.loop

@@ -74,6 +74,7 @@ class Size(NamedTuple):
     calls: int = 100_000
 
 
+WHOLE = Size()
 SMALL = Size(60, 600)
 
 
@@ -91,7 +92,7 @@ class Seeded(NamedTuple):
     denied: str
 
 
-async def seed(file: Path, now: int, size: Size = Size()) -> Seeded:
+async def seed(file: Path, now: int, size: Size = WHOLE) -> Seeded:
     """Makes the ledger in `file`; `now` is Unix ms."""
     drawn = random.Random(11)
     clock = [now - SPAN]

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 360, 140
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 4, 8, 20
+_RIGHT, _TOP, _BOTTOM = 4, 8, 20
+_LETTER = 5.6
+"""How wide a letter of a mark is, at most."""
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -52,7 +54,7 @@ class Chart(NamedTuple):
     empty: bool
     width: int = WIDTH
     height: int = HEIGHT
-    left: int = _LEFT
+    left: float = 0.0
     right: int = WIDTH - _RIGHT
     floor: int = HEIGHT - _BOTTOM
 
@@ -63,20 +65,24 @@ def chart(
     series: Sequence[Series],
     tell: Callable[[float | None], str],
     *,
-    stacked: bool = True,
+    units: Sequence[float] = (1.0,),
 ) -> Chart:
-    """`places` are the names along the axis (days, say). Series stand on each other, or beside each other."""
+    """`places` are the names along the axis (days, say). Series stand on each other. `units` are what the axis may
+    be counted in, the smallest first (for milliseconds those of seconds, minutes, hours)."""
     columns = [[one.values[index] for one in series] for index in range(len(places))]
-    heights = [_highest(values, stacked=stacked) for values in columns]
+    heights = [sum(one for one in values if one is not None) for values in columns]
     most = max(heights, default=0.0)
-    top = nice(most) or 1.0
-    step = (WIDTH - _LEFT - _RIGHT) / max(len(places), 1)
+    unit = max((one for one in units if one <= most), default=units[0])
+    top = nice(most / unit) * unit or 1.0
+    marks = [(share * top, tell(share * top) if share else "0") for share in (0.0, 0.5, 1.0)]
+    left = 10 + _LETTER * max(len(said) for _, said in marks)
+    step = (WIDTH - left - _RIGHT) / max(len(places), 1)
     drawn = tuple(
         Column(
-            round(_LEFT + index * step, 2),
+            round(left + index * step, 2),
             round(step, 2),
             _said(places[index], series, values, tell),
-            tuple(_bars(_LEFT + index * step, step, values, series, top, stacked=stacked)),
+            tuple(_bars(left + index * step, step, values, series, top)),
         )
         for index, values in enumerate(columns)
     )
@@ -85,9 +91,10 @@ def chart(
         _sentence(title, places, heights, most, tell),
         tuple((one.name, one.kind) for one in series) if len(series) > 1 else (),
         drawn,
-        tuple(Mark(round(_y(share * top, top), 2), tell(share * top)) for share in (0.0, 0.5, 1.0)),
-        tuple(_alongs(places, step)),
+        tuple(Mark(round(_y(value, top), 2), said) for value, said in marks),
+        tuple(_alongs(places, left, step)),
         not most,
+        left=left,
     )
 
 
@@ -99,38 +106,24 @@ def nice(value: float) -> float:
     return next(step * size for step in _STEPS if step * size >= value * 0.9999)
 
 
-def _highest(values: Sequence[float | None], *, stacked: bool) -> float:
-    there = [one for one in values if one is not None]
-    return (sum(there) if stacked else max(there, default=0.0)) or 0.0
-
-
 def _y(value: float, top: float) -> float:
     return HEIGHT - _BOTTOM - value / top * (HEIGHT - _TOP - _BOTTOM)
 
 
 def _bars(
-    x: float,
-    step: float,
-    values: Sequence[float | None],
-    series: Sequence[Series],
-    top: float,
-    *,
-    stacked: bool,
+    x: float, step: float, values: Sequence[float | None], series: Sequence[Series], top: float
 ) -> list[Bar]:
     gap = min(step * 0.2, 3.0)
-    room = (step - gap) / (1 if stacked else len(values))
     found: list[Bar] = []
     below = 0.0
-    for index, value in enumerate(values):
+    for one, value in zip(series, values, strict=True):
         if not value:
             continue
-        left = x + gap / 2 + (0 if stacked else index * room)
         upper = _y(below + value, top)
         height = max(_y(below, top) - upper, 0.75)  # what there is can be seen
-        found.append(
-            Bar(round(left, 2), round(upper, 2), round(room, 2), round(height, 2), series[index].kind)
-        )
-        below += value if stacked else 0
+        places = [round(number, 2) for number in (x + gap / 2, upper, step - gap, height)]
+        found.append(Bar(places[0], places[1], places[2], places[3], one.kind))
+        below += value
     return found
 
 
@@ -156,8 +149,8 @@ def _sentence(
     return f"{title} by day, {places[0]} to {places[-1]}; the most was {tell(most)}, on {where}."
 
 
-def _alongs(places: Sequence[str], step: float) -> list[Mark]:
+def _alongs(places: Sequence[str], left: float, step: float) -> list[Mark]:
     """Names of the first, the middle and the last place: more would not fit on a small screen."""
     last = len(places) - 1
     chosen = sorted({0, last // 2, last}) if last > 1 else list(range(len(places)))
-    return [Mark(round(_LEFT + (index + 0.5) * step, 2), places[index][5:]) for index in chosen]
+    return [Mark(round(left + (index + 0.5) * step, 2), places[index][5:]) for index in chosen]

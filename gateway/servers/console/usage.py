@@ -107,16 +107,23 @@ def charts_of(usage: Usage) -> list[Chart]:
             [Series("fine", "allow", values(0)), Series("errors", "deny", values(1)),
              Series("denied", "ask", values(2))], _count,
         ),
-        chart("Model replies, 95 % within", places, [Series("p95", "one", [one.took.p95 for one in models])], _ms),
+        chart(
+            "Model replies, 95 % within", places,
+            [Series("p95", "one", [one.took.p95 for one in models])], _ms, units=_TIMES,
+        ),
         chart(
             "Tool calls, 95 % within", places,
-            [Series("p95", "two", [one.calls.took.p95 for one in days if one.calls])], _ms,
+            [Series("p95", "two", [one.calls.took.p95 for one in days if one.calls])], _ms, units=_TIMES,
         ),
         chart(
             "People, half within", places,
-            [Series("p50", "ask", [one.people.took.p50 for one in days if one.people])], _ms,
+            [Series("p50", "ask", [one.people.took.p50 for one in days if one.people])], _ms, units=_TIMES,
         ),
     ]  # fmt: skip
+
+
+_TIMES = (1.0, 1_000.0, 60_000.0, 3_600_000.0)
+"""Milliseconds that people count in."""
 
 
 def _money(value: float | None) -> str:
