@@ -17,7 +17,7 @@ FIRST: tuple[Whose, ...] = ("model", "tool", "person", "pause", "idle", "gateway
 """Whose a moment is of which several are under way: the first one's."""
 
 WIDTH = 1000.0
-_FOLDED = 0.15
+_FOLDED = 0.5
 """What a wait takes of the axis at most, as a part of the time of work."""
 _NICE = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0)
 
