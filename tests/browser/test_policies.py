@@ -4,7 +4,6 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.accessible import assert_accessible
-from tests.browser.seeded import Seeded
 from tests.browser.visiting import COLOURS, NARROW, WIDE, Colours, Visitor
 
 pytestmark = pytest.mark.usefixtures("seeded")
@@ -12,14 +11,14 @@ pytestmark = pytest.mark.usefixtures("seeded")
 
 @pytest.mark.parametrize("colours", COLOURS)
 async def test_from_a_denial_to_what_a_change_would_do_in_three_clicks(
-    visitor: Visitor, seeded: Seeded, colours: Colours
+    visitor: Visitor, colours: Colours
 ) -> None:
     size = WIDE if colours == "light" else NARROW
     page = await visitor.opens("/policies", size=size, colours=colours, javascript=colours == "light")
     if colours == "light":
         await assert_accessible(page)
-    call = page.locator("#rule-no-large-refunds")
-    await expect(call).to_contain_text("ago")
+    denied = page.locator("#rule-no-large-refunds")
+    await expect(denied).to_contain_text("ago")
     await page.goto(
         "/policies/why?tool=crm.refund_payment&arguments="
         "%7B%22payment_id%22%3A%22PAY-5007%22%2C%22amount_minor%22%3A250000%2C%22reason%22%3A%22goodwill%22%7D"
