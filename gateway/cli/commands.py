@@ -77,6 +77,15 @@ _LOOK_AFTER = (
         "Example: toolward doctor\n"
         "Example: toolward doctor --offline --json",
     ),
+    Command(
+        "completion",
+        "gateway.cli.completion:completion",
+        "Print the script that lets a shell complete commands, options, and names of tools, runs and requests.\n\n"
+        'In ~/.bashrc: eval "$(toolward completion bash)". The script itself says how for each shell.\n\n'
+        "Example: toolward completion bash\n"
+        "Example: toolward completion zsh\n"
+        "Example: toolward completion fish",
+    ),
     Command("version", "gateway.cli.about:version", "Print the version.\n\nExample: toolward version --json"),
 )
 ALONE: dict[str, tuple[Command, ...]] = {"Begin": _BEGIN, "Look after it": _LOOK_AFTER}
@@ -413,6 +422,12 @@ GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
             "gateway.cli.run_control:send",
             "Go on with the conversation of a run, and watch it to its answer, as ask does.\n\n"
             'Example: toolward run send run_1m7w… "And when does it arrive?"',
+        ),
+        Command(
+            "erase",
+            "gateway.cli.ledger:erase_run",
+            "Erase what was said in a run that is over, with its calls and input requests; their records stay.\n\n"
+            'Example: toolward run erase run_1m7w… --reason "asked for by ada"',
         ),
         Command(
             "rate",
