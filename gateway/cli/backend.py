@@ -18,7 +18,7 @@ from gateway.config.backends_file import add_backend, remove_backend
 from gateway.config.find import find_config, make_home, user_config
 from gateway.config.settings import Settings
 from gateway.config.source import shown
-from gateway.config.starting import starting_file
+from gateway.config.starting_file import starting_file
 from gateway.config.trust import trust
 from gateway.config.whole_files import put
 from gateway.core.spec import GrpcSpec, StdioSpec

@@ -370,6 +370,39 @@ GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
             "Example: toolward agent check agents/mine.yaml",
         ),
     ),
+    ("client", "Desktop clients: this gateway in their files."): (
+        Command(
+            "list",
+            "gateway.cli.client:list_clients",
+            "List the desktop clients that we know, with their files, and which are connected.\n\n"
+            "Example: toolward client list\n"
+            "Example: toolward client list --project . --json",
+        ),
+        Command(
+            "connect",
+            "gateway.cli.client:connect",
+            "Put this gateway, or one tool server, into a client's file; the rest of it stays byte for byte.\n\n"
+            "What changes is shown; --dry-run only shows it. Where the file cannot be read, nothing is written,\n"
+            "and you get what to put into it. No secret is written: over stdio none is needed, and for --http\n"
+            "the client takes its key from its environment.\n\n"
+            "Example: toolward client connect claude-desktop --dry-run\n"
+            "Example: toolward client connect vscode --project . --http\n"
+            "Example: toolward client connect cursor --server files --env TOOLWARD_FILES_ROOT=/srv/notes",
+        ),
+        Command(
+            "disconnect",
+            "gateway.cli.client:disconnect",
+            "Take it out again: the file as it was before if nothing else has changed, else all but our entry.\n\n"
+            "Example: toolward client disconnect claude-desktop",
+        ),
+        Command(
+            "print",
+            "gateway.cli.client:print_client",
+            "Print what belongs into a client's file, with a link that opens the client where it has one.\n\n"
+            "Example: toolward client print codex\n"
+            "Example: toolward client print zed --http",
+        ),
+    ),
     ("run", "Runs of agents."): (
         Command(
             "list",

@@ -1,48 +1,44 @@
-"""A `toolward.yaml` to begin with: what holds where there is none, written out."""
+"""How another program starts what we have installed: with absolute paths, since a desktop program has neither our
+folder nor our PATH."""
 
-import json
+import shutil
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.config.builtin import FACTS, builtin_settings
-from gateway.core.spec import GrpcSpec, Launch, Spec, StdioSpec
-from toolward.types import Json
+from gateway.config.builtin import SOURCE
+from gateway.config.find import HOME
+from gateway.config.settings import Settings
+from gateway.desktop.entries import Server
+from toolward.errors import ConfigurationError
+
+NAME = "toolward"
+"""What the gateway is called among a client's servers."""
 
 
-def starting_file(home: Path) -> str:
-    """The tool servers that come along, as this installation starts them; models, agents and policies are left to
-    the built-in ones."""
-    rows = ["# Made by toolward. What may stand here: docs/configuration.md", "version: 1", "backends:"]
-    for spec in builtin_settings(home).backends:
-        rows.append(f"  {spec.name}:")
-        rows += [f"    {key}: {json.dumps(value)}" for key, value in _entry(spec).items()]
-        rows.append("    facts:")
-        rows += [
-            f"      {json.dumps(tool)}: {json.dumps(facts)}" for tool, facts in _facts(spec.name).items()
-        ]
-    rows += ["principals:", "  - {id: local, roles: [operator]}", ""]
-    return "\n".join(rows)
+def gateway_server(
+    settings: Settings, home: Path, environment: Mapping[str, str], name: str = NAME
+) -> Server:
+    """This gateway over stdio, with the configuration and the home that are in force here. Raises
+    ConfigurationError."""
+    config = None if settings.source == SOURCE else settings.watched[0].absolute()
+    words = (program("toolward"), "mcp", *(() if config is None else ("--config", str(config))))
+    return Server(name, words, {HOME: str(home)} if HOME in environment else {})
 
 
-def _entry(spec: Spec) -> dict[str, Json]:
-    if isinstance(spec, StdioSpec):
-        reached: dict[str, Json] = {"command": list(spec.launch.command)}
-        launch: Launch | None = spec.launch
-    else:
-        launch = spec.start
-        reached = {"grpc": spec.target} if isinstance(spec, GrpcSpec) else {"url": spec.url}
-        reached["start"] = [] if launch is None else list(launch.command)
-    if launch is not None and launch.env:
-        reached["env"] = dict(launch.env)
-    return {**reached, "on_behalf_of": spec.on_behalf_of}
+def tool_server(server: str, name: str) -> Server:
+    """One of the installed tool servers alone, over stdio. Raises ConfigurationError."""
+    return Server(name, (program("toolserver"), server))
 
 
-def _facts(backend: str) -> dict[str, Json]:
-    return {
-        name.partition(".")[2]: {
-            "changes": one.changes,
-            "idempotent": one.idempotent,
-            "keeps_keys": one.keeps_keys,
-        }
-        for name, one in FACTS.items()
-        if name.partition(".")[0] == backend
-    }
+def program(name: str) -> str:
+    """The absolute path of one of our commands: beside the Python that runs, or else on the PATH. Raises
+    ConfigurationError."""
+    beside = Path(sys.executable).absolute().parent / name
+    found = str(beside) if beside.is_file() else shutil.which(name)
+    if found is None:
+        raise ConfigurationError(
+            f"The command {name} is not found beside {sys.executable}, nor on the PATH.",
+            hint="Install Toolward with its commands.",
+        )
+    return str(Path(found).absolute())

@@ -40,6 +40,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "tool",
     ),  # accepting a changed tool; of how a backend is started, `tool` is empty
     "policy.read": (),
+    "policy.write": (),  # changing the text of a policy file: whoever may can allow themselves everything
     "policy.reload": (),
     "key.read": ("owner",),
     "key.create": ("owner",),

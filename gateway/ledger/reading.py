@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from gateway.core.ports import CallOutcome, CallRecord
+from gateway.core.ports import CallOutcome, CallRecord, RecordedCall
 from gateway.ledger.run_events import read_events
 from gateway.ledger.tables import call_outcomes, call_payloads, call_records
 from toolward.errors import NotFound
@@ -16,18 +16,6 @@ from toolward.types import RunEvent
 
 _FIELDS = CallRecord.__struct_fields__
 _AT_ONCE = 500  # calls that one look at the file gives
-
-
-class RecordedCall(msgspec.Struct, frozen=True):
-    """A call as the ledger has it. Without an outcome it is under way, or how it ended is not known; without
-    arguments or a result they were erased (a result may also never have been). Digests are salted."""
-
-    record: CallRecord
-    arguments_digest: str
-    outcome: CallOutcome | None = None
-    result_digest: str = ""
-    arguments_json: bytes | None = None
-    result_json: bytes | None = None
 
 
 def recorded_calls(

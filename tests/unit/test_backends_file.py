@@ -10,7 +10,7 @@ from gateway.config.backends_file import add_backend, remove_backend, with_backe
 from gateway.config.builtin import builtin_settings
 from gateway.config.parse import read_settings
 from gateway.config.source import parse_yaml
-from gateway.config.starting import starting_file
+from gateway.config.starting_file import starting_file
 from gateway.core.spec import HttpSpec, StdioSpec
 from tests.examples import examples
 from toolward.errors import ConfigurationError, Conflict, NotFound
