@@ -3,8 +3,8 @@
 import os
 
 from gateway.bootstrap.house import Gateway
-from gateway.bootstrap.policies import policies_of
 from gateway.bootstrap.identity import local_person
+from gateway.bootstrap.policies import policies_of
 from gateway.bootstrap.system import SystemClock
 from gateway.config.starting import gateway_server
 from gateway.oversight import Oversight

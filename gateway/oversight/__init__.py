@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from gateway.oversight.calls import Calls
 from gateway.oversight.catalog import Health
-from gateway.oversight.policies import Policies
 from gateway.oversight.connecting import Connecting
+from gateway.oversight.policies import Policies
 from gateway.oversight.usage import UsageView
 
 
