@@ -44,6 +44,12 @@ def main() -> None:
     # for that, nor to say of it. It reads this when it is loaded.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
+        if words[:1] == ["__complete"]:
+            from gateway.cli.completing import possibilities
+
+            for line in possibilities(words[1:]):
+                print(line)
+            raise SystemExit(0)
         if (page := asked(words)) is not None:
             show(page, as_json=as_json)
             raise SystemExit(0)

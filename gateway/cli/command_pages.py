@@ -74,6 +74,7 @@ def _argument(found: Any) -> Argument:
     return Argument(
         name=found.names[0].lstrip("-").replace("-", "_").upper(),
         help=found.parameter.help or "",
+        choices=list(found.get_choices() or ()),
         required=found.required,
         repeated=found.token_count()[1],
     )

@@ -77,6 +77,33 @@ _LOOK_AFTER = (
         "Example: toolward doctor\n"
         "Example: toolward doctor --offline --json",
     ),
+    Command(
+        "backup",
+        "gateway.cli.backup:backup",
+        "Copy all that this installation keeps into a new folder, also while a gateway runs.\n\n"
+        "Ledger, checkpoints, keys and secrets, pins, configuration and policies, and what the tool servers that\n"
+        "come along keep in the home directory; with a manifest of digests. It holds secrets: keep it safe.\n\n"
+        "Example: toolward backup /mnt/backups/toolward-monday",
+    ),
+    Command(
+        "restore",
+        "gateway.cli.backup:restore",
+        "Put a backup in place, where no gateway runs.\n\n"
+        "What happened after the backup is on nobody's record then. So open approvals are void, and runs that\n"
+        "were not over are paused: run resume lets one go on, and asks about calls that were under way.\n"
+        "With --replace what is in the home directory now is moved aside. Configuration files stay as they are.\n\n"
+        "Example: toolward restore /mnt/backups/toolward-monday\n"
+        "Example: toolward restore /mnt/backups/toolward-monday --replace",
+    ),
+    Command(
+        "completion",
+        "gateway.cli.completion:completion",
+        "Print the script that lets a shell complete commands, options, and names of tools, runs and requests.\n\n"
+        'In ~/.bashrc: eval "$(toolward completion bash)". The script itself says how for each shell.\n\n'
+        "Example: toolward completion bash\n"
+        "Example: toolward completion zsh\n"
+        "Example: toolward completion fish",
+    ),
     Command("version", "gateway.cli.about:version", "Print the version.\n\nExample: toolward version --json"),
 )
 ALONE: dict[str, tuple[Command, ...]] = {"Begin": _BEGIN, "Look after it": _LOOK_AFTER}
@@ -193,7 +220,10 @@ GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
         Command(
             "path",
             "gateway.cli.config:path",
-            "Say which configuration is in force, and why.\n\nExample: toolward config path",
+            "Say which configuration is in force, and why.\n\n"
+            "With --all every place where Toolward keeps something on this computer, and what goes with it.\n\n"
+            "Example: toolward config path\n"
+            "Example: toolward config path --all",
         ),
         Command(
             "show",
@@ -446,6 +476,12 @@ GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
             "gateway.cli.run_control:send",
             "Go on with the conversation of a run, and watch it to its answer, as ask does.\n\n"
             'Example: toolward run send run_1m7w… "And when does it arrive?"',
+        ),
+        Command(
+            "erase",
+            "gateway.cli.ledger:erase_run",
+            "Erase what was said in a run that is over, with its calls and input requests; their records stay.\n\n"
+            'Example: toolward run erase run_1m7w… --reason "asked for by ada"',
         ),
         Command(
             "rate",

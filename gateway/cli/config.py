@@ -2,16 +2,18 @@
 
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 from cyclopts import Parameter
 from ruamel.yaml import YAML
 
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table
 from gateway.cli.session import Common
-from gateway.config.find import NAME, Found, find_config, home_directory, make_home, read_found
+from gateway.config.find import NAME, Found, find_config, home_directory, make_home, read_found, user_config
+from gateway.config.lockfile import lock_path
 from gateway.config.models import prices
 from gateway.config.secrets import Substituted, as_written
 from gateway.config.settings import Settings
@@ -20,20 +22,46 @@ from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as,
 from gateway.core.model_spec import BILLION, ModelSpec
 from gateway.core.spec import GrpcSpec, Launch, OAuthSpec, ReminderSpec, Spec, StdioSpec
 from toolward.auth.jwt_settings import SignIn
+from toolward.errors import ConfigurationError
 from toolward.printable import printable, printable_lines
 
 _IN_FILE = "(in the file)"
 
 
-def path(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
+def path(
+    *,
+    all: Annotated[  # noqa: A002 -- the option's name
+        bool, Parameter(name="--all", help="every place where something is kept", negative=())
+    ] = False,
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
     """Say which configuration is in force, and why."""
     found, home = find_config(common.config), home_directory()
+    places = [*_places(found, home)] if all else []
     if common.json:
         at = None if found.path is None else str(found.path)
-        print_json({"path": at, "origin": found.origin, "why": found.why, "home": str(home)})
+        told = {"path": at, "origin": found.origin, "why": found.why, "home": str(home)}
+        listed = [{"path": str(one), "is_there": one.exists(), "holds": holds} for one, holds in places]
+        print_json(told | ({"places": listed} if all else {}))
+    elif all:
+        rows = [(str(one), "yes" if one.exists() else "no", holds) for one, holds in places]
+        print_table(("place", "is there", "holds"), rows)
     else:
         print(printable(found.why))
     return EXIT_OK
+
+
+def _places(found: Found, home: Path) -> Iterator[tuple[Path, str]]:
+    """What to remove to leave no trace, beside the program itself and what desktop clients were told of it."""
+    yield home, "all state: ledger, checkpoints, keys, secret, logs, the data of the servers that come along"
+    yield user_config(), "your configuration"
+    if found.path is not None and found.path != user_config():
+        yield found.path.absolute(), "the configuration in force"
+    with suppress(ConfigurationError):
+        settings = read_found(found, home)
+        yield lock_path(settings.lock_file, home), "the tools as they were pinned"
+        if settings.checkpoints is not None:
+            yield settings.checkpoints, "the ledger's checkpoints, kept elsewhere"
 
 
 def show(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen

@@ -153,6 +153,23 @@ def erase(
             "Name calls, or one run, or one principal.", hint="toolward ledger erase call_1m7w…"
         )
 
+    return _erase(common, calls, run=run, principal=principal, tenant=tenant, reason=reason)
+
+
+def erase_run(
+    run_id: str,
+    /,
+    *,
+    reason: Annotated[str, Parameter(help="why; it goes on record")] = "",
+    common: Common = Common(),  # noqa: B008 -- frozen
+) -> int:
+    """Erase what was said in one run."""
+    return _erase(common, (), run=run_id, principal="", tenant="", reason=reason)
+
+
+def _erase(
+    common: Common, calls: Sequence[str], *, run: str, principal: str, tenant: str, reason: str
+) -> int:
     async def work(ledger: Ledger) -> Any:
         return await ledger.erase(calls, run=run, principal=principal, tenant=tenant, reason=reason)
 

@@ -35,6 +35,7 @@ class Option(TypedDict):
 class Argument(TypedDict):
     name: str
     help: str
+    choices: list[str]
     required: bool
     repeated: bool
 
@@ -93,7 +94,7 @@ def lines(name: str, page: Page, width: int) -> Iterator[str]:
         yield from _columns(commands, width)
     if page["arguments"]:
         yield from _headed("Arguments")
-        yield from _columns([(one["name"], one["help"]) for one in page["arguments"]], width)
+        yield from _columns([(one["name"], _chosen(one)) for one in page["arguments"]], width)
     if page["options"]:
         yield from _headed("Options")
         yield from _columns([(_option(one), _said(one)) for one in page["options"]], width)
@@ -122,10 +123,12 @@ def _option(one: Option) -> str:
     return f"{names} {one['value']}" if one["value"] else names
 
 
+def _chosen(one: Option | Argument) -> str:
+    return f"{one['help']}: {', '.join(one['choices'])}" if one["choices"] else one["help"]
+
+
 def _said(one: Option) -> str:
-    said = one["help"]
-    if one["choices"]:
-        said += f": {', '.join(one['choices'])}"
+    said = _chosen(one)
     return f"{said} (default: {one['default']})" if one["default"] else said
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.core.ports import Lease, RunAppend, RunRecord, StoredEvent, Taken
 from gateway.ledger import budgets, leases, listing, run_events, runs
 from gateway.ledger.batch import Batch
+from gateway.ledger.unfinished import unfinished
 from toolward.store import Writer, closed, explain, place, read_transaction
 from toolward.types import RunEvent, RunFilter, RunPage
 
@@ -78,6 +79,10 @@ class RunLog:
 
     async def bury(self, holder: str) -> None:
         await self._writer.write(lambda connection: leases.bury(connection, holder))
+
+    async def not_over(self) -> tuple[str, ...]:
+        """Every run that has not ended, and those with whose events they begin; of all tenants."""
+        return await self._read(lambda connection: tuple(sorted(unfinished(connection))))
 
     async def lengths(self, run_ids: Sequence[str]) -> Mapping[str, int]:
         return await self._read(lambda connection: runs.lengths(connection, run_ids))

@@ -31,6 +31,12 @@ class Presence:
         return True
 
 
+def any_present(folder: Path) -> bool:
+    """Whether a gateway of this home is there."""
+    found = Presence(folder, "")
+    return folder.is_dir() and any(not found.gone(one.name) for one in folder.iterdir())
+
+
 @asynccontextmanager
 async def present(folder: Path) -> AsyncGenerator[Presence]:
     """While this is open, others see that this gateway is there. Raises OSError."""

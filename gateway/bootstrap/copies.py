@@ -1,0 +1,219 @@
+"""A copy of all that an installation keeps, and the way back.
+
+A copy is a folder: `manifest.json`, the home directory under `home/`, the configuration and what it names under
+`config/` (for people: a restore leaves the configuration where it is alone). Databases are copied by SQLite's own
+means, so that each is of one moment while others write. The ledger's checkpoints are copied before it: what they
+cover is in it.
+
+What comes back knows nothing of what happened since. So on the way back every approval that was open or not used is
+void, and every run that was not over is paused: a person lets it go on, and then calls that were under way are made
+again only where that cannot do a thing twice; of the others a person is asked whether they happened.
+"""
+
+import asyncio
+import hashlib
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.agent import events as ev
+from gateway.agent.state import RunStateData
+from gateway.bootstrap.house import ledger_file
+from gateway.bootstrap.system import SystemClock
+from gateway.config.settings import Settings
+from gateway.core.requests import voided
+from gateway.ledger.ledger import Ledger
+from gateway.runs.feed import Feed
+from gateway.runs.journal import Journals
+from gateway.runs.presence import any_present
+from toolward.errors import ConfigurationError, Conflict
+from toolward.types import RequestKind, RunState
+
+VERSION = 1
+MANIFEST = "manifest.json"
+_HOME = "home"
+_PASSING = ("gateways", "sign-in", "logs", "demo")
+"""Of the home directory what is good for this moment alone."""
+
+_SQLITE = b"SQLite format 3\x00"
+_BESIDE = ("-wal", "-shm", "-journal")
+_MAX_MANIFEST = 64 * 1024 * 1024
+_BY = "restore"
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`files` are the SHA-256 of each, by its path in the copy; `at` is in Unix ms."""
+
+    version: int
+    program: str
+    at: int
+    files: dict[str, str]
+
+
+class Restored(NamedTuple):
+    voided: int
+    paused: int
+    kept: Path | None
+
+
+def back_up(settings: Settings, home: Path, to: Path, program: str) -> Manifest:
+    """Into a folder that is not there yet, or is empty; for its owner's eyes alone. Raises ConfigurationError, and
+    Conflict for a folder that holds something."""
+    if not home.is_dir():
+        raise ConfigurationError(f"There is nothing to copy: {home} is not there.", hint="Set TOOLWARD_HOME.")
+    if to.resolve().is_relative_to(home.resolve()):
+        raise Conflict(f"{to} lies in what is to be copied.", hint="Name a folder elsewhere.")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise Conflict(f"{to} is there already and not empty.", hint="Name a folder that is not there yet.")
+    at = time.time_ns() // 1_000_000
+    try:
+        to.mkdir(parents=True, exist_ok=True, mode=0o700)
+        to.chmod(0o700)
+        for file, inside in _to_copy(settings, home):
+            _copy(file, to / inside)
+        files = {str(one.relative_to(to)): _digest(one) for one in _files(to)}
+        manifest = Manifest(VERSION, program, at, files)
+        (to / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigurationError(
+            f"The copy in {to} is not whole: {error}.", hint="Mend that, and copy anew."
+        ) from None
+    return manifest
+
+
+def read_copy(folder: Path) -> Manifest:
+    """Raises ConfigurationError for what is no copy, or is not as it was written."""
+    try:
+        with (folder / MANIFEST).open("rb") as file:
+            manifest = msgspec.json.decode(file.read(_MAX_MANIFEST), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ConfigurationError(
+            f"{folder} is no backup: {error}.", hint="Name what `toolward backup` made."
+        ) from None
+    if manifest.version != VERSION:
+        raise ConfigurationError(
+            f"{folder} is of another version of Toolward.", hint=f"It was made by {manifest.program}."
+        )
+    there = {str(one.relative_to(folder)): one for one in _files(folder)}
+    wrong = [
+        name for name, digest in manifest.files.items() if name not in there or _digest(there[name]) != digest
+    ]
+    wrong += [name for name in there if name not in manifest.files and name != MANIFEST]
+    if wrong:
+        raise ConfigurationError(
+            f"The backup {folder} is not as it was written: {wrong[0]} is missing, changed or new.",
+            hint="Take another one.",
+        )
+    return manifest
+
+
+def put_back(home: Path, folder: Path, *, replace: bool) -> Restored:
+    """What is there is moved aside with `replace`, else it raises Conflict; also where a gateway runs on it."""
+    if any_present(home / "gateways"):
+        raise Conflict(f"A gateway runs in {home}.", hint="Stop it first.")
+    manifest = read_copy(folder)
+    there = home.exists() and any(home.iterdir())
+    if there and not replace:
+        raise Conflict(
+            f"{home} holds an installation.", hint="Add --replace: it is moved aside, not removed."
+        )
+    fresh, kept = home.with_name(f".{home.name}.restoring"), None
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(folder / _HOME, fresh)
+        fresh.chmod(0o700)
+        made_void, paused = asyncio.run(_safely(fresh, manifest.at))
+        if there:
+            kept = home.with_name(f"{home.name}-before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
+            home.replace(kept)
+        elif home.exists():
+            home.rmdir()
+        fresh.replace(home)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The backup could not be put in place: {error}.", hint=f"Look at {home} and {fresh}."
+        ) from None
+    return Restored(made_void, paused, kept)
+
+
+async def _safely(home: Path, at: int) -> tuple[int, int]:
+    """How many approvals are void now, and how many runs are paused."""
+    file = ledger_file(home)
+    if not file.exists():
+        return 0, 0
+    clock = SystemClock()
+    reason = f"the gateway was put back to {time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(at / 1000))}"
+    made_void = paused = 0
+    # Checkpoints outside the home stay as they are: they cover what came after the copy.
+    async with Ledger.open(file) as ledger:
+        for spec in await ledger.live_requests():
+            if spec.request.kind in (RequestKind.APPROVAL, RequestKind.PLAN_REVIEW):
+                await ledger.close_request(
+                    spec.request.id, voided(spec.request, reason, clock.now_ms(), by=_BY), _BY
+                )
+                made_void += 1
+        journals = Journals(ledger, clock, Feed())
+        for run_id in await ledger.not_over():
+            journal = await journals.take(run_id)
+            before = journal.state.seq
+            await journal.amend(lambda state: _pause(state, reason))
+            paused += journal.state.seq > before
+            journals.release(journal)
+    return made_void, paused
+
+
+def _pause(state: RunStateData, reason: str) -> tuple[ev.Event, ...]:
+    if state.run.state.ended or state.run.state is RunState.PAUSED:
+        return ()
+    return (ev.RunPaused(by=_BY, reason=reason),)
+
+
+def _to_copy(settings: Settings, home: Path) -> Iterator[tuple[Path, Path]]:
+    """In the order in which it is safe: checkpoints before the ledger."""
+    inside = [one for one in _files(home) if one.relative_to(home).parts[0] not in _PASSING]
+    for file in sorted(inside, key=lambda one: one.name != "checkpoints.jsonl"):
+        if not file.name.endswith(_BESIDE):
+            yield file, Path(_HOME) / file.relative_to(home)
+    number = 0
+    for file in dict.fromkeys((*settings.watched, *settings.policies, *settings.agents)):
+        if file.is_file() and not file.resolve().is_relative_to(home.resolve()):
+            number += 1
+            yield file, Path("config") / f"{number}-{file.name}"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        for name in sorted(names):
+            file = Path(parent, name)
+            if file.is_file() and not file.is_symlink():
+                yield file
+
+
+def _copy(file: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with file.open("rb") as opened:
+        is_database = opened.read(len(_SQLITE)) == _SQLITE
+    if not is_database:
+        shutil.copy2(file, to)
+        return
+    to.touch(mode=0o600)
+    with (
+        closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(to)) as target,
+    ):
+        source.backup(target)
+        target.execute("PRAGMA journal_mode=DELETE")
+    shutil.copystat(file, to)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

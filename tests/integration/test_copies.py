@@ -1,0 +1,110 @@
+"""Backup while a gateway writes, and the way back: nothing is done twice that was done since."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.agent.events import RunResumed
+from gateway.bootstrap import local_person, open_gateway
+from gateway.bootstrap.copies import MANIFEST, back_up, put_back, read_copy
+from gateway.bootstrap.ledger import verify_ledger
+from gateway.bootstrap.system import SystemClock
+from gateway.config.parse import read_settings
+from gateway.config.settings import Settings
+from gateway.core.digests import arguments_digest
+from gateway.core.ports import RequestSpec
+from gateway.ledger.ledger import Ledger
+from gateway.runs.feed import Feed
+from gateway.runs.journal import Journals
+from toolward.errors import ConfigurationError, Conflict
+from toolward.types import InputRequest, RequestKind, RequestState, RunState
+
+
+def request(number: int, kind: RequestKind) -> RequestSpec:
+    asked = InputRequest(
+        id=f"req_{number}",
+        kind=kind,
+        state=RequestState.OPEN,
+        prompt="May it?",
+        run_id="",
+        detail={"principal": "local", "tenant": "default"},
+        approvers=("self",),
+        created_at=1,
+        expires_at=0,
+    )
+    return RequestSpec(asked, "local", "default", "crm.refund", arguments_digest({"n": number}))
+
+
+async def _wake(ledger: Ledger, run_id: str) -> None:
+    journal = await Journals(ledger, SystemClock(), Feed()).take(run_id)
+    await journal.amend(lambda _: (RunResumed(by="local"),))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    path = tmp_path / "toolward.yaml"
+    path.write_text("version: 1\nbackends: {}\n")
+    return read_settings(path, {})
+
+
+async def test_what_was_copied_while_a_gateway_ran_comes_back_safely(
+    settings: Settings, tmp_path: Path
+) -> None:
+    home, copy, other = tmp_path / "home", tmp_path / "copy", tmp_path / "other"
+    async with open_gateway(settings, home, environment={}) as gateway:
+        person = local_person(settings)
+        run = await gateway.runs.start_run(person, "support", "Where is ORD-1003?")
+        await gateway.runs.pause_run(person, run.id)
+        for number, kind in enumerate((RequestKind.APPROVAL, RequestKind.QUESTION)):
+            await gateway.ledger.open_request(request(number, kind))
+        await _wake(gateway.ledger, run.id)  # as if work on it stood still in this moment
+        manifest = await asyncio.to_thread(back_up, settings, home, copy, "0")
+        with pytest.raises(Conflict, match="A gateway runs"):
+            put_back(home, copy, replace=True)
+        secret = (home / "secret").read_text()
+    assert {"home/ledger.db", "home/secret", "config/1-toolward.yaml"} <= set(manifest.files)
+    assert copy.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(Conflict, match="holds an installation"):
+        put_back(home, copy, replace=False)
+    done = await asyncio.to_thread(put_back, other, copy, replace=False)
+    assert (done.voided, done.paused, done.kept) == (1, 1, None)
+    assert (other / "secret").read_text() == secret
+    assert (other / "secret").stat().st_mode & 0o777 == 0o600
+    assert verify_ledger(settings, other, lambda _: None).is_whole
+    async with Ledger.open(other / "ledger.db") as ledger:
+        states = [(await ledger.get_request(f"req_{number}")).request.state for number in range(2)]
+        assert states == [RequestState.VOID, RequestState.OPEN]
+        assert [(await ledger.get(one)).run.state for one in await ledger.not_over()] == [RunState.PAUSED]
+    again = await asyncio.to_thread(put_back, home, copy, replace=True)
+    assert again.kept is not None
+    assert (again.kept / "ledger.db").exists()
+    assert (home / "ledger.db").exists()
+
+
+async def test_a_copy_that_was_changed_is_refused_and_changes_nothing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    home.mkdir(mode=0o700)
+    (home / "secret").write_text("first")
+    back_up(settings, home, copy, "0")
+    with pytest.raises(Conflict, match="not empty"):
+        back_up(settings, home, copy, "0")
+    with pytest.raises(Conflict, match="lies in what is to be copied"):
+        back_up(settings, home, home / "copy", "0")
+    (copy / "home" / "secret").write_text("other")
+    with pytest.raises(ConfigurationError, match="not as it was written: home/secret"):
+        put_back(home, copy, replace=True)
+    (copy / "home" / "secret").write_text("first")
+    (copy / "home" / "new").touch()
+    with pytest.raises(ConfigurationError, match="home/new"):
+        read_copy(copy)
+    manifest = json.loads((copy / MANIFEST).read_text())
+    (copy / MANIFEST).write_text(json.dumps(manifest | {"version": 2}))
+    with pytest.raises(ConfigurationError, match="another version"):
+        read_copy(copy)
+    with pytest.raises(ConfigurationError, match="is no backup"):
+        read_copy(home)
+    assert (home / "secret").read_text() == "first"
