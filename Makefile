@@ -5,9 +5,8 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
-	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
-	bundles check docs format proto proto-check readme strace clean
+# Every target is a name, none a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:/{print $$1}' $(MAKEFILE_LIST))
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +37,10 @@ test: install  ## run the tests (no Node needed)
 strace:  ## install strace where apt can: with it a test sees that intents are on disk before calls are sent
 	@command -v strace >/dev/null || apt-get install -y --no-install-recommends strace >/dev/null 2>&1 \
 		|| (apt-get update >/dev/null 2>&1 && apt-get install -y --no-install-recommends strace >/dev/null 2>&1)
+
+browser:  ## install chromium where apt can: the tests of the console's pages look at them with it
+	@command -v chromium >/dev/null || apt-get install -y --no-install-recommends chromium >/dev/null 2>&1 \
+		|| (apt-get update >/dev/null 2>&1 && apt-get install -y --no-install-recommends chromium >/dev/null 2>&1)
 
 conformance: install  ## run the official MCP conformance suites against a server on the kit (needs npm's registry)
 	@$(BIN)/python -m tests.conformance.run
@@ -129,13 +132,12 @@ proto: install  ## generate toolward/v1 from proto/
 proto-check: install
 	@$(BIN)/python proto/generate.py --check
 
-# The extra `docs` is installed once, beside the rest: see docs/decisions/0035.
-.venv/docs-installed: .venv/installed
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev,docs]'
-	@touch $@
+help-pages: install  ## write the help pages anew, after a command has changed
+	@$(BIN)/python -m gateway.cli.command_pages
 
-docs: .venv/docs-installed  ## dist/docs: the documentation as a site; a link that leads nowhere is an error
-	@$(BIN)/python -m docs.site
+pictures: install browser  ## the drawings and screenshots of docs/pictures (needs chromium: make browser)
+	@$(BIN)/python -m docs.site.drawings
+	@$(BIN)/python -m docs.site.screenshots
 
 readme: install  ## put the demo's real output into README.md
 	@$(BIN)/python docs/readme_demo.py

@@ -36,6 +36,11 @@ def local_person(settings: Settings) -> Principal:
     return _principal(alone[0])
 
 
+def one_of_ours(settings: Settings, name: str) -> Principal | None:
+    """The configured principal of this id."""
+    return next((_principal(one) for one in settings.principals if one.id == name), None)
+
+
 def authentication(gateway: "Gateway") -> Authenticate:
     """By what is in force when somebody calls. One for all doors: what it remembers of providers serves all."""
     secret = local_secret(secret_file(gateway.home))

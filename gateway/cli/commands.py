@@ -1,4 +1,4 @@
-"""Every command by its name, where it is, and its help text: `--help` answers without loading any of them."""
+"""Every command by its name, where it is, and its help text. After a change: `make help-pages`."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,15 @@ class Command(NamedTuple):
     help: str
 
 
-ALONE = (
+TITLE = """Tools for agents without giving up control.
+
+Example: toolward demo
+Example: toolward ask "Where is ORD-1003?"
+Example: toolward up"""
+
+ENDING = "Exit codes: 0 ok, 1 failed, 2 usage, 3 denied, 4 sign-in needed, 5 waiting for a person, 130 interrupted."
+
+_BEGIN = (
     Command(
         "demo",
         "gateway.cli.demo:demo",
@@ -39,9 +47,41 @@ ALONE = (
         "gateway.cli.mcp:mcp",
         "Serve the gateway over MCP on stdio, for a desktop client.\n\n"
         "It uses the gateway that runs on this computer, or starts the configured servers itself.\n\n"
-        'Example, in the client\'s file: {"command": "toolward", "args": ["mcp"]}',
+        'In the client\'s file: {"command": "toolward", "args": ["mcp"]}\n\n'
+        "Example: toolward mcp",
+    ),
+    Command(
+        "console",
+        "gateway.cli.console:console",
+        "Print a link that signs you in to the console of the gateway that runs here: once, within ten minutes.\n\n"
+        "Example: toolward console\n"
+        "Example: toolward console --open",
     ),
 )
+_LOOK_AFTER = (
+    Command(
+        "status",
+        "gateway.cli.status:status",
+        "Say how the gateway is that runs here: its backends, models, policy, and what waits for a person.\n\n"
+        "The exit code is 1 where none runs, or something of it is down.\n\n"
+        "Example: toolward status\n"
+        "Example: toolward status --json",
+    ),
+    Command(
+        "doctor",
+        "gateway.cli.doctor:doctor",
+        "Check everything that Toolward needs, and say of each finding what to do.\n\n"
+        "Python, packages, home, disk, clock, configuration, policy, agents, keys, the running gateway, ports,\n"
+        "backends, models, ledger. Tool servers that no gateway has started are started for it and stopped again;\n"
+        "--offline starts and reaches nothing. The exit code is 1 where something must be mended.\n\n"
+        "Example: toolward doctor\n"
+        "Example: toolward doctor --offline --json",
+    ),
+    Command("version", "gateway.cli.about:version", "Print the version.\n\nExample: toolward version --json"),
+)
+ALONE: dict[str, tuple[Command, ...]] = {"Begin": _BEGIN, "Look after it": _LOOK_AFTER}
+"""By their headings on the first page."""
+
 GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
     ("tool", "Tools that you may use."): (
         Command(

@@ -19,6 +19,7 @@ from gateway.config.source import shown
 from gateway.config.trust import REMEDY, changes, is_trusted, trust, trusted_as, would_start
 from gateway.core.model_spec import BILLION, ModelSpec
 from gateway.core.spec import GrpcSpec, Launch, OAuthSpec, ReminderSpec, Spec, StdioSpec
+from toolward.auth.jwt_settings import SignIn
 from toolward.printable import printable, printable_lines
 
 _IN_FILE = "(in the file)"
@@ -165,7 +166,7 @@ def _tls(settings: Settings) -> dict[str, Any]:
 
 
 def _identity(settings: Settings) -> dict[str, Any]:
-    """Nothing in it is a secret."""
+    """Without the secrets of `sign_in`."""
     if not settings.identity:
         return {}
     providers = [
@@ -176,6 +177,8 @@ def _identity(settings: Settings) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> Any:
+    if isinstance(value, SignIn):
+        return _filled(client_id=value.client_id, auth=value.auth, name=value.name, scope=value.scope)
     if isinstance(value, tuple):
         return [_shown(one) for one in cast(tuple[Any, ...], value)]
     if isinstance(value, Mapping):

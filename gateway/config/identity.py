@@ -8,6 +8,7 @@ identity:
       roles: {support-team: support}
       tenant: acme
       scopes: {crm.read: ["crm.get_*", "crm.find_*"]}
+      sign_in: {client_id: toolward, client_secret: "${env:CORP_SECRET}", name: Corp}
 """
 
 import importlib.util
@@ -15,20 +16,21 @@ import re
 from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from gateway.config.convert import networks, url
 from gateway.config.principals import flaw_in_word
 from gateway.config.reader import Section
 from gateway.core.globs import flaw_in_glob
 from toolward.auth.discovery import metadata_addresses
-from toolward.auth.jwt_settings import JwtSettings
+from toolward.auth.jwt_settings import JwtSettings, SignIn
 from toolward.auth.on_behalf import SKEW
 from toolward.auth.published import check_address
 from toolward.errors import ConfigurationError
 
 MOST_PROVIDERS = 20
 LONGEST_SKEW = 600
+LONGEST_NAME = 60
 
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:|/-]{0,63}")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")  # RFC 6749, section 3.3
@@ -73,7 +75,7 @@ def _check_apart(found: tuple[JwtSettings, ...], sections: list[Section]) -> Non
 def _provider(at: Section, resource: str, directory: Path) -> JwtSettings:
     at.only(
         "issuer", "audience", "keys", "networks", "id_claim", "prefix", "roles_claim", "roles",
-        "tenant_claim", "tenant", "scopes", "skew",
+        "tenant_claim", "tenant", "scopes", "skew", "sign_in",
     )  # fmt: skip
     if "audience" not in at and not resource:
         at.missing("audience", "audience: toolward (or `resource` beside `providers`)")
@@ -85,7 +87,7 @@ def _provider(at: Section, resource: str, directory: Path) -> JwtSettings:
         at.wrong("prefix", "must begin with a letter or number; use A-Z, a-z, 0-9 and _.@:|/-, at most 64")
     keys = _keys(at, directory)
     return JwtSettings(
-        issuer=_issuer(at, by_metadata=not keys),
+        issuer=_issuer(at, by_metadata=not keys or "sign_in" in at),
         audience=at.names("audience", resource or "-"),
         keys=keys,
         networks=networks(at),
@@ -97,6 +99,33 @@ def _provider(at: Section, resource: str, directory: Path) -> JwtSettings:
         tenant=tenant or ("" if "tenant_claim" in at else "default"),
         scopes=_scopes(at),
         skew=at.count("skew", SKEW, least=0, most=LONGEST_SKEW),
+        sign_in=_sign_in(at),
+    )
+
+
+def _sign_in(at: Section) -> SignIn | None:
+    """How people sign in to the console with a browser; None where they cannot."""
+    if "sign_in" not in at:
+        return None
+    inner = at.section("sign_in")
+    inner.only("client_id", "client_secret", "auth", "name", "scope")
+    secret = inner.text("client_secret", secret=True)
+    if "client_secret" in inner and not secret:
+        inner.wrong("client_secret", "is empty; leave it out for a client without one")
+    scope = inner.text("scope", "openid")
+    if "openid" not in scope.split() or not all(map(_SCOPE.fullmatch, scope.split())):
+        inner.wrong("scope", 'must be scopes with `openid` among them: "openid profile"')
+    name = inner.text("name")
+    if name and (len(name) > LONGEST_NAME or not name.isprintable()):
+        inner.wrong("name", f"must be a few words that can be read, at most {LONGEST_NAME} characters")
+    return SignIn(
+        client_id=inner.needed_text("client_id", "client_id: toolward"),
+        client_secret=secret,
+        auth=cast(
+            Literal["basic", "post"], inner.one_of("auth", "basic", "post") if "auth" in inner else "basic"
+        ),
+        name=name,
+        scope=scope,
     )
 
 
@@ -107,7 +136,10 @@ def _issuer(at: Section, *, by_metadata: bool) -> str:
     try:
         check_address(metadata_addresses(issuer)[0], "What is known of")
     except ConfigurationError:
-        at.wrong("issuer", "must be an https URL, for its keys are looked for there; or write `keys`")
+        at.wrong(
+            "issuer",
+            "must be an https URL, for its keys are looked for there; or write `keys`, and no `sign_in`",
+        )
     if "?" in issuer or "#" in issuer:
         at.wrong("issuer", "has a query or a fragment, and no issuer has one; write it as tokens do")
     return issuer

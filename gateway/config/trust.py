@@ -64,13 +64,17 @@ def would_start(settings: Settings) -> tuple[str, ...]:
         f"model {one.name}: connects to {as_written(one.base_url)}" for one in settings.models if one.base_url
     ]
     lines += [f"reminders: connects to {as_written(one.url).partition('?')[0]}" for one in settings.reminders]
-    lines += [f"identity: connects to {as_written(one.keys or one.issuer)}" for one in _reached(settings)]
+    lines += [f"identity: connects to {as_written(_asked(one))}" for one in _reached(settings)]
     return tuple(lines)
+
+
+def _asked(one: JwtSettings) -> str:
+    return one.issuer if one.sign_in else one.keys or one.issuer
 
 
 def _reached(settings: Settings) -> list[JwtSettings]:
     """Identity providers whose keys come over the network."""
-    return [one for one in settings.identity if not one.keys or "://" in one.keys]
+    return [one for one in settings.identity if not one.keys or "://" in one.keys or one.sign_in]
 
 
 def trusted_file(home: Path) -> Path:

@@ -1,6 +1,7 @@
 """Pictures of the console's pages, to be looked at: `python -m tests.browser.shots FOLDER PATH…`.
 
-A gateway is started, and each path is pictured at 1280 and 390 px, light and dark.
+A gateway is started, and each path is pictured at 1280 and 390 px, light and dark. With `--seeded` it has something
+behind it, and paths may name that: `/runs/{completed}`, `/inbox/{approval}` (`tests.browser.seeded.Seeded`).
 `--at URL --home HOME` takes pictures of a gateway that runs.
 """
 
@@ -11,9 +12,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.seeded import seed
 from tests.browser.started import Started, started
+from tests.browser.visiting import CHROMIUM
 
-CHROMIUM = "/usr/bin/chromium"
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 
 
@@ -23,6 +25,7 @@ def main() -> None:
     said.add_argument("paths", nargs="*", default=["/"])
     said.add_argument("--at", default="")
     said.add_argument("--home", type=Path, default=Path())
+    said.add_argument("--seeded", action="store_true")
     said.add_argument("--only", default="", help="of wide-light, wide-dark, narrow-light, narrow-dark")
     options = said.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -31,13 +34,15 @@ def main() -> None:
             at = Started(options.at, options.home)
         else:
             at = stack.enter_context(started(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        made = seed(at)._asdict() if options.seeded else {}
+        paths = [path.format_map(made) for path in options.paths]
         browser = stack.enter_context(sync_playwright()).chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox"]
         )
         for size in SIZES:
             for theme in ("light", "dark"):
                 if options.only in f"{size}-{theme}":
-                    _take(browser, at, options.paths, options.folder, size, theme)
+                    _take(browser, at, paths, options.folder, size, theme)
 
 
 def _take(browser: Browser, at: Started, paths: list[str], folder: Path, size: str, theme: str) -> None:

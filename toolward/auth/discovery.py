@@ -18,9 +18,14 @@ FRESH = 3600.0
 """Seconds after which the metadata is asked for again, together with the keys."""
 
 
-class _Metadata(msgspec.Struct, frozen=True):
+class Metadata(msgspec.Struct, frozen=True):
+    """What is needed of it (OpenID Connect Discovery 1.0, section 3; RFC 9207, section 3)."""
+
     issuer: str
     jwks_uri: str
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    authorization_response_iss_parameter_supported: bool = False
 
 
 def metadata_addresses(issuer: str) -> tuple[str, str]:
@@ -48,41 +53,53 @@ class Discovered:
                 hint="Write it as it stands in the tokens' `iss`.",
             )
         self._issuer, self._reach, self._clock = issuer, reach, clock
-        self._keys_at, self._found_at = "", float("-inf")
+        self._found: Metadata | None = None
+        self._found_at = float("-inf")
 
     async def __call__(self) -> bytes:
         """Raises Unavailable and what else a Pool raises."""
-        if not self._keys_at or self._clock() - self._found_at > FRESH:
-            self._keys_at = self._checked(await self._metadata())
-            self._found_at = self._clock()
+        found = await self.metadata()
         try:
-            return await get(self._keys_at, self._reach)
+            return await get(found.jwks_uri, self._reach)
         except ToolwardError:
-            self._keys_at = ""  # they may have moved
+            self._found = None  # they may have moved
             raise
 
-    async def _metadata(self) -> bytes:
+    async def metadata(self) -> Metadata:
+        """Whose address of keys may be asked. Raises Unavailable and what else a Pool raises."""
+        found = self._found
+        if found is None or self._clock() - self._found_at > FRESH:
+            found = self._found = self._checked(await self._asked())
+            self._found_at = self._clock()
+        return found
+
+    def check(self, address: str, what: str) -> None:
+        """Whether we may send a request to what the metadata names; `what` begins the sentence. Raises
+        Unavailable."""
+        try:
+            host = check_address(address, what).host
+        except ConfigurationError as error:
+            raise Unavailable(f"its metadata cannot be taken: {error.message}") from None
+        # An address that an operator writes out says by itself that it is meant. Here a provider writes it.
+        if host != self._host and (is_literal(host) or is_localhost(host)):
+            raise Unavailable(f"{what} is at {host} by its metadata, which is no name of a provider's")
+
+    async def _asked(self) -> bytes:
         first, second = metadata_addresses(self._issuer)
         try:
             return await get(first, self._reach)
         except Missing:
             return await get(second, self._reach)
 
-    def _checked(self, raw: bytes) -> str:
-        """The keys' address. Raises Unavailable for what must not be believed: it may be mended at any time."""
+    def _checked(self, raw: bytes) -> Metadata:
+        """Raises Unavailable for what must not be believed: it may be mended at any time."""
         try:
-            found = msgspec.json.decode(raw, type=_Metadata)
+            found = msgspec.json.decode(raw, type=Metadata)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise Unavailable("its metadata cannot be read, or lacks `issuer` or `jwks_uri`") from None
         if found.issuer != self._issuer:  # OpenID Connect Discovery, 4.3; RFC 8414, 3.3
             raise Unavailable(
                 f"its metadata is that of the issuer {shown(found.issuer)!r}, to the letter; write it so"
             )
-        try:
-            host = check_address(found.jwks_uri, "The keys at").host
-        except ConfigurationError as error:
-            raise Unavailable(f"its metadata names keys that cannot be taken: {error.message}") from None
-        # An address that an operator writes out says by itself that it is meant. Here a provider writes it.
-        if host != self._host and (is_literal(host) or is_localhost(host)):
-            raise Unavailable(f"its metadata has its keys at {host}, which is no name of a provider's")
-        return found.jwks_uri
+        self.check(found.jwks_uri, "The keys")
+        return found

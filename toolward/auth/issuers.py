@@ -26,11 +26,14 @@ class _Where(NamedTuple):
     networks: tuple[str, ...]
 
 
-class _Payload(msgspec.Struct):
+class Word(msgspec.Struct):
+    """What a token says of itself: whose it is, and until when it is good, in Unix seconds."""
+
     iss: str = ""
+    exp: float = 0.0
 
 
-_decode = msgspec.json.Decoder(_Payload).decode
+_decode = msgspec.json.Decoder(Word).decode
 
 
 class Issuers:
@@ -61,17 +64,17 @@ class Issuers:
     def __call__(self, token: str) -> Principal | Awaitable[Principal]:
         """Raises Unauthenticated."""
         check_form(token)
-        verify = self._by_name.get(_issuer(token))
+        verify = self._by_name.get(word_of(token).iss)
         if verify is None:
             raise refused("is of an issuer that is not known here")
         return verify(token)
 
 
-def _issuer(token: str) -> str:
-    """Whose a token says it is; nothing is believed yet. Raises Unauthenticated."""
+def word_of(token: str) -> Word:
+    """By the token itself; nothing is believed yet. Raises Unauthenticated."""
     payload = token.split(".")[1]
     try:
-        return _decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).iss
+        return _decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (ValueError, msgspec.DecodeError):
         raise refused("cannot be read") from None
 

@@ -12,7 +12,7 @@ from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jws import extract_compact
 
-from toolward.auth.claims import principal_of, refused
+from toolward.auth.claims import Claims, principal_of, refused
 from toolward.auth.jwt_settings import JwtSettings
 from toolward.auth.keys import Keys, PublicKey, keys_at, keys_of
 from toolward.auth.tokens import Verify
@@ -93,13 +93,27 @@ class Jwt:
         key = self._keys.find(kid)
         return self._looked_up(token, kid) if key is None else self._principal(token, kid, key)
 
+    async def claims(self, token: str) -> Claims:
+        """What a token says that holds, whoever it is of. Raises Unauthenticated."""
+        kid = _kid(token)
+        key = self._keys.find(kid) or await self._keys.look(kid)
+        if key is None:
+            raise _not_published()
+        return self._read(token, key)
+
     async def _looked_up(self, token: str, kid: str | None) -> Principal:
         key = await self._keys.look(kid)
         if key is None:
-            raise refused("is signed with a key that its issuer does not publish")
+            raise _not_published()
         return self._principal(token, kid, key)
 
     def _principal(self, token: str, kid: str | None, key: PublicKey) -> Principal:
+        claims = self._read(token, key)
+        principal = principal_of(claims, self._settings)
+        self._keep(token, _Verified(principal, kid, key, claims["exp"] + self._settings.skew))
+        return principal
+
+    def _read(self, token: str, key: PublicKey) -> Claims:
         try:
             claims = jwt.decode(token, key, algorithms=ALGORITHMS).claims
             self._claims.validate(claims)
@@ -109,15 +123,17 @@ class Jwt:
             raise refused(f"does not hold: {error.description or error.error}") from None
         except ValueError:
             raise refused("cannot be read") from None
-        principal = principal_of(claims, self._settings)
-        self._keep(token, _Verified(principal, kid, key, claims["exp"] + self._settings.skew))
-        return principal
+        return claims
 
     def _keep(self, token: str, verified: "_Verified") -> None:
         """A signature is checked once, as long as its key is published: that takes longer than many a call."""
         while len(self._verified) >= MOST_KEPT:
             del self._verified[next(iter(self._verified))]
         self._verified[sha256(token.encode()).digest()] = verified
+
+
+def _not_published() -> Unauthenticated:
+    return refused("is signed with a key that its issuer does not publish")
 
 
 def check_form(token: str) -> None:

@@ -2,10 +2,25 @@
 reading a configuration loads no cryptography."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
 from toolward.auth.on_behalf import SKEW
+
+
+class SignIn(msgspec.Struct, frozen=True):
+    """As which client of the provider's we let people sign in with a browser. Without a secret it is a public
+    client; `name` is what people read; `scope` is what is asked for."""
+
+    client_id: str
+    client_secret: str = ""
+    auth: Literal["basic", "post"] = "basic"
+    name: str = ""
+    scope: str = "openid"
+
+    def __repr__(self) -> str:  # it holds a secret
+        return f"SignIn({self.client_id!r})"
 
 
 class JwtSettings(msgspec.Struct, frozen=True):
@@ -33,3 +48,4 @@ class JwtSettings(msgspec.Struct, frozen=True):
     roles: Mapping[str, str] | None = None
     scopes: Mapping[str, tuple[str, ...]] | None = None
     skew: int = SKEW
+    sign_in: SignIn | None = None

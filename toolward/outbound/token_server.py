@@ -32,6 +32,9 @@ MAX_REPLY = 64 * 1024
 CLIENT_CREDENTIALS = "client_credentials"
 """RFC 6749, 4.4."""
 
+AUTHORIZATION_CODE = "authorization_code"
+"""RFC 6749, 4.1.3."""
+
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 -- a name
 """RFC 8693, 2.1."""
 
@@ -42,14 +45,18 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _ERROR = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")  # narrower than RFC 6749, 5.2: what codes are made of
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 
-ClientAuth = Literal["basic", "post"]
+ClientAuth = Literal["basic", "post", "none"]
+"""`none` is a public client's, which has no secret."""
 
 
 class Granted(NamedTuple):
-    """A bearer token, and for how many seconds it is good."""
+    """A bearer token, and for how many seconds it is good; beside it what came with it: an ID token of OpenID
+    Connect, and the scopes where they are others than were asked for."""
 
     token: str
     lifetime: float
+    id_token: str = ""
+    scope: str = ""
 
 
 class GrantRefused(Unavailable):
@@ -64,6 +71,8 @@ class _Reply(msgspec.Struct):
     access_token: str
     token_type: str = ""
     expires_in: Any = None  # a number, by the RFC; some say it as text
+    id_token: str = ""
+    scope: str | None = None
 
 
 class _Refusal(msgspec.Struct):
@@ -95,7 +104,9 @@ class TokenServer:
         self._pool = Pool(url, limit=4, max_body=MAX_REPLY, reach=reach)
         self._headers = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded"}
         self._client: dict[str, str] = {}
-        if auth == "post":
+        if auth == "none":
+            self._client = {"client_id": client_id}
+        elif auth == "post":
             self._client = {"client_id": client_id, "client_secret": client_secret}
         else:
             pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"  # RFC 6749, 2.3.1: encoded first
@@ -132,7 +143,7 @@ def _granted(reply: Response) -> Granted:
         raise Unavailable("it answers a token that is no bearer token")
     if not _TOKEN.fullmatch(said.access_token):
         raise Unavailable("it answers a token that no header can hold")
-    return Granted(said.access_token, _lifetime(said.expires_in))
+    return Granted(said.access_token, _lifetime(said.expires_in), said.id_token, said.scope or "")
 
 
 def _lifetime(said: Any) -> float:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -12,21 +12,23 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from gateway.servers.console.origins import came_from_us
 from gateway.servers.console.pages import HEADERS, static_file
 from gateway.servers.console.parts import Parts
+from gateway.servers.console.provider_sign_in import provider_routes
 from gateway.servers.console.signing_in import sign_in_routes
 from gateway.servers.console.visits import Shown, Visit, read_form
 from gateway.servers.sse import Message, Receive
 from gateway.servers.surface import Surface
 from toolward.doors.limits import BODY_BYTES
-from toolward.errors import Denied, Internal, InvalidRequest, NotFound, ToolwardError, Unauthenticated
+from toolward.errors import Internal, InvalidRequest, NotFound, ToolwardError, Unauthenticated
 
 log = logging.getLogger(__name__)
 
 ROOMS = frozenset(
     (
         *("sign-in", "sign-out", "theme", "static", "help"),
-        *("inbox", "talk", "runs", "calls", "tools", "policies", "usage", "connect"),
+        *("now", "inbox", "talk", "runs", "calls", "tools", "policies", "usage", "connect"),
     )
 )
 """The first parts of the console's addresses; `/` is its, too. All else belongs to REST."""
@@ -41,6 +43,7 @@ def console_app(parts: Parts, shown: Iterable[Shown], *, max_body: int = BODY_BY
     routes = [
         Route("/static/{digest}/{name}", _static, methods=["GET"]),
         *sign_in_routes(parts),
+        *provider_routes(parts),
         *(Route(one.path, _endpoint(parts, one), methods=[one.method]) for one in shown),
     ]
     app = Starlette(routes=routes, exception_handlers=_handlers(parts))
@@ -53,12 +56,12 @@ def _endpoint(parts: Parts, shown: Shown) -> Callable[[Request], Awaitable[Respo
         try:
             session = parts.sessions.read(request.cookies.get(parts.cookie, ""))
             principal = parts.proofs.principal_of(session)
-        except Unauthenticated as error:
+        except Unauthenticated:
             if request.method != "GET":
                 raise
             later = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-            said = "" if parts.cookie not in request.cookies else f"&said={quote(error.message)}"
-            return RedirectResponse(f"/sign-in?next={quote(later, safe='')}{said}", 303)
+            ended = "&ended=1" if parts.cookie in request.cookies else ""
+            return RedirectResponse(f"/sign-in?next={quote(later, safe='')}{ended}", 303)
         visit = Visit(request, principal, session)
         try:
             parts.ask(principal)
@@ -71,16 +74,6 @@ def _endpoint(parts: Parts, shown: Shown) -> Callable[[Request], Awaitable[Respo
             return parts.pages.problem(request, error, visit)
 
     return endpoint
-
-
-def came_from_us(request: Request) -> None:
-    """Raises Denied for a form that another site's page sent: browsers say so. The token of the session is checked
-    beside it."""
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    origin = request.headers.get("origin")
-    ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    if site not in ("same-origin", "none") or not ours:
-        raise Denied("The form was sent by another site's page.", hint="Use the page's own form.")
 
 
 async def _static(request: Request) -> Response:

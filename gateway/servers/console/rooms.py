@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gateway.servers.console import keys_page, now
+from gateway.servers.console import inbox, keys_page, now, talk, tools
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.visits import Shown
 
-ROOMS = (now, keys_page)
+ROOMS = (now, inbox, talk, tools, keys_page)
 
 
 def all_rooms(parts: Parts) -> Iterator[Shown]:

@@ -10,7 +10,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -20,12 +20,17 @@ from toolward.types import Principal
 LASTS = 12 * 3600
 """Seconds that a session lasts at most."""
 
+LONGEST_COOKIE = 8 * 1024
+"""Characters; what is longer is none of ours."""
+
 ProvenBy = Literal["principal", "key", "provider"]
+
+SignedT = TypeVar("SignedT")
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
-    """`subject` is a configured principal's id, or a key's prefix; of an identity provider's `principal` is who it
-    said that it is. Times are Unix seconds."""
+    """`subject` is a configured principal's id, a key's prefix, or a provider's issuer; of an identity provider's
+    `principal` is who it said that it is. Times are Unix seconds."""
 
     by: ProvenBy
     subject: str
@@ -38,13 +43,13 @@ class Sessions:
     """Makes and reads the cookie, and the token that forms carry."""
 
     def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
-        self._key, self._clock = key, clock
+        self._key, self.clock = key, clock
 
     def begin(
         self, by: ProvenBy, subject: str, *, principal: Principal | None = None, ends: float | None = None
     ) -> Session:
         """`ends`, where what proves the person ends earlier than a session would."""
-        latest = self._clock() + LASTS
+        latest = self.clock() + LASTS
         return Session(
             by,
             subject,
@@ -54,22 +59,24 @@ class Sessions:
         )
 
     def written(self, session: Session) -> str:
-        body = base64.urlsafe_b64encode(msgspec.json.encode(session)).decode().rstrip("=")
-        return f"{body}.{self._sign('session', body)}"
+        return self.signed("session", session)
 
     def read(self, cookie: str) -> Session:
         """Raises Unauthenticated."""
-        body, _, signature = cookie.rpartition(".")
-        if not body or not hmac.compare_digest(self._sign("session", body).encode(), signature.encode()):
+        session = self.unsigned("session", cookie, Session)
+        if session is None:
             raise Unauthenticated("You are not signed in.", hint="Sign in.")
-        session = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=Session)
-        if session.ends <= self._clock():
-            raise Unauthenticated("Your session is over.", hint="Sign in again.")
+        self.check(session)
         return session
+
+    def check(self, session: Session) -> None:
+        """Raises Unauthenticated where it is over: of what goes on for longer than a request."""
+        if session.ends <= self.clock():
+            raise Unauthenticated("Your session is over.", hint="Sign in again.")
 
     def token(self, session: Session) -> str:
         """What every form of this session carries, and no other site can know."""
-        return self._sign("form", session.nonce)
+        return self.secret("form", session.nonce)
 
     def check_token(self, session: Session, token: str) -> None:
         """Raises Denied."""
@@ -79,6 +86,21 @@ class Sessions:
                 hint="Load the page again, and send its form once more.",
             )
 
-    def _sign(self, what: str, text: str) -> str:
-        made = hmac.new(self._key, f"{what}:{text}".encode(), hashlib.sha256).digest()
+    def signed(self, what: str, value: Any) -> str:
+        """A text that anybody can read, and nobody else can make; for this purpose only."""
+        body = base64.urlsafe_b64encode(msgspec.json.encode(value)).decode().rstrip("=")
+        return f"{body}.{self.secret(what, body)}"
+
+    def unsigned(self, what: str, text: str, kind: type[SignedT]) -> SignedT | None:
+        """None for what was not made here, or for another purpose."""
+        body, _, signature = text.rpartition(".")
+        if len(text) > LONGEST_COOKIE or not hmac.compare_digest(
+            self.secret(what, body).encode(), signature.encode(errors="replace")
+        ):
+            return None
+        return msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=kind)
+
+    def secret(self, what: str, text: str) -> str:
+        """43 characters that follow from the text, which nobody else can know. Another `what`, another secret."""
+        made = hmac.new(self._key, f"{what}:{text}".encode(errors="replace"), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(made).decode().rstrip("=")

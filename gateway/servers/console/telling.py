@@ -44,6 +44,7 @@ def filters(clock: Callable[[], int]) -> dict[str, Callable[..., Any]]:
         "count": count,
         "pretty": pretty,
         "compact": compact,
+        "readable": readable,
         "words": words,
     }
 
@@ -121,6 +122,14 @@ def pretty(value: Any) -> Markup:
 def compact(value: Any) -> Markup:
     """The same in one line."""
     return Markup.escape(_escaped(json.dumps(_plain(value), ensure_ascii=False)))
+
+
+def readable(text: str) -> str:
+    """A text that should be JSON: over several lines where it is, and otherwise as it is."""
+    try:
+        return pretty(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
 
 
 def _plain(value: Any) -> Any:
