@@ -87,7 +87,7 @@ bench-search-quality: install weights  ## how well the search finds, by each of 
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults
 
-bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
+bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server and the gateway
 	@$(BIN)/python deploy/bundles/build.py
 
 chaos-kit: install  ## kill two tool servers 200 times each in keyed calls, and the files server's changes at every step
@@ -134,6 +134,13 @@ proto-check: install
 
 help-pages: install  ## write the help pages anew, after a command has changed
 	@$(BIN)/python -m gateway.cli.command_pages
+# The extra `docs` is installed once, beside the rest: see docs/decisions/0035.
+.venv/docs-installed: .venv/installed
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev,docs]'
+	@touch $@
+
+docs: .venv/docs-installed  ## dist/docs: the documentation as a site; a link that leads nowhere is an error
+	@$(BIN)/python -m docs.site
 
 pictures: install browser  ## the drawings and screenshots of docs/pictures (needs chromium: make browser)
 	@$(BIN)/python -m docs.site.drawings

@@ -1,7 +1,7 @@
 """Put the real output of `toolward demo` into the README, or with --check say whether it still stands there.
 
-Paths, times, token counts and run ids differ from run to run; they are written as `…` in both. Long lines are cut there,
-and what comes next is told by the README itself.
+Paths, times, token counts and run ids differ from run to run; they are written as `…` in both. Long lines are cut
+there, and what comes next is told by the README itself.
 """
 
 import os

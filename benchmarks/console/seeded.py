@@ -93,7 +93,7 @@ class Seeded(NamedTuple):
 
 async def seed(file: Path, now: int, size: Size = Size()) -> Seeded:
     """Makes the ledger in `file`; `now` is Unix ms."""
-    drawn = random.Random(11)  # noqa: S311 -- nothing secret
+    drawn = random.Random(11)
     clock = [now - SPAN]
     run = denied = ""
     step, direct = SPAN // (size.runs + 1), max(size.calls // max(size.runs, 1) - CALLS_OF_RUN, 0)

@@ -143,6 +143,36 @@ GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
             "Example: toolward policy replay policies/mine.yaml --since 7d",
         ),
     ),
+    ("backend", "Tool servers behind the gateway."): (
+        Command(
+            "list",
+            "gateway.cli.backend:list_backends",
+            "List the configured tool servers: how each is reached, and where a gateway runs, how it is.\n\n"
+            "Example: toolward backend list",
+        ),
+        Command(
+            "add",
+            "gateway.cli.backend:add",
+            "Write a tool server into the configuration; a gateway that runs takes it up by itself.\n\n"
+            "Nothing else in the file changes. Where there is no file, one is made in your user directory, with\n"
+            "the servers that come along.\n\n"
+            "Example: toolward backend add notes -- notes-server --stdio\n"
+            "Example: toolward backend add hr --url https://hr.example/mcp --token '${env:HR_TOKEN}'",
+        ),
+        Command(
+            "remove",
+            "gateway.cli.backend:remove",
+            "Take a tool server out of the configuration; a gateway that runs lets go of it by itself.\n\n"
+            "What is on record of its tools stays.\n\n"
+            "Example: toolward backend remove notes",
+        ),
+        Command(
+            "logs",
+            "gateway.cli.backend:logs",
+            "Show what a server that the gateway starts wrote to its standard error.\n\n"
+            "Example: toolward backend logs crm --follow",
+        ),
+    ),
     ("model", "Model endpoints."): (
         Command(
             "list",
@@ -308,6 +338,39 @@ GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
             "gateway.cli.agent:check",
             "Read agents' files and say what is wrong, with file and line. Nothing is started.\n\n"
             "Example: toolward agent check agents/mine.yaml",
+        ),
+    ),
+    ("client", "Desktop clients: this gateway in their files."): (
+        Command(
+            "list",
+            "gateway.cli.client:list_clients",
+            "List the desktop clients that we know, with their files, and which are connected.\n\n"
+            "Example: toolward client list\n"
+            "Example: toolward client list --project . --json",
+        ),
+        Command(
+            "connect",
+            "gateway.cli.client:connect",
+            "Put this gateway, or one tool server, into a client's file; the rest of it stays byte for byte.\n\n"
+            "What changes is shown; --dry-run only shows it. Where the file cannot be read, nothing is written,\n"
+            "and you get what to put into it. No secret is written: over stdio none is needed, and for --http\n"
+            "the client takes its key from its environment.\n\n"
+            "Example: toolward client connect claude-desktop --dry-run\n"
+            "Example: toolward client connect vscode --project . --http\n"
+            "Example: toolward client connect cursor --server files --env TOOLWARD_FILES_ROOT=/srv/notes",
+        ),
+        Command(
+            "disconnect",
+            "gateway.cli.client:disconnect",
+            "Take it out again: the file as it was before if nothing else has changed, else all but our entry.\n\n"
+            "Example: toolward client disconnect claude-desktop",
+        ),
+        Command(
+            "print",
+            "gateway.cli.client:print_client",
+            "Print what belongs into a client's file, with a link that opens the client where it has one.\n\n"
+            "Example: toolward client print codex\n"
+            "Example: toolward client print zed --http",
         ),
     ),
     ("run", "Runs of agents."): (

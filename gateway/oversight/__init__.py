@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from gateway.oversight.calls import Calls
 from gateway.oversight.catalog import Health
+from gateway.oversight.policies import Policies
+from gateway.oversight.connecting import Connecting
 from gateway.oversight.usage import UsageView
 
 
@@ -18,3 +20,5 @@ class Oversight(NamedTuple):
     health: Health
     calls: Calls
     usage: UsageView
+    policies: Policies
+    connecting: Connecting

@@ -9,7 +9,7 @@
 - A second word that names a file saves the block there first.
 - `toolward …` in any of them, and in the text, is taken by the command line: it has those commands and options.
 - What is not run has the comment `<!-- not run: why -->` above it, or a test of its page's own, which
-is named below. """
+is named below."""
 
 import json
 import os

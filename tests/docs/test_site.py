@@ -26,7 +26,10 @@ def _paths() -> list[str]:
 @pytest.mark.parametrize(
     ("written", "named"),
     [
-        (commands.commands_page, lambda: [" ".join(("# toolward", *words)) for words, _ in commands.commands()]),
+        (
+            commands.commands_page,
+            lambda: [" ".join(("# toolward", *words)) for words, _ in commands.commands()],
+        ),
         (errors.errors_page, lambda: [f"`{code}`" for code in BY_CODE]),
         (policy.policy_page, lambda: [f"`{name}`" for name in OPERATIONS]),
         (protos.protos_page, protos.words),
@@ -58,7 +61,9 @@ def test_what_code_says_is_no_markdown() -> None:
 
 def test_the_front_page_leads_to_every_page() -> None:
     listed = {link for links in contents().values() for link in links}
-    wanted = {path for path in pages() if not path.startswith(("decisions/", "benchmarks/")) and path != "index.md"}
+    wanted = {
+        path for path in pages() if not path.startswith(("decisions/", "benchmarks/")) and path != "index.md"
+    }
     assert wanted | set(REFERENCE) <= listed
 
 
@@ -70,7 +75,9 @@ def test_a_drawing_is_what_the_script_draws(name: str) -> None:
 @cache
 def anchors(path: str) -> frozenset[str]:
     """As MyST and the usual web views make them of headings."""
-    text = re.sub(r"^```.*?^```", "", (DOCS / path).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(
+        r"^```.*?^```", "", (DOCS / path).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
     heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return frozenset(re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads)
 
@@ -82,7 +89,10 @@ def test_links_and_anchors_lead_somewhere(page: str) -> None:
     for _, link in LINK.findall(text):
         path, _, anchor = link.partition("#")
         file = (DOCS / page).parent / path if path else DOCS / page
-        if "://" in link or file.resolve().relative_to(DOCS.parent).as_posix().removeprefix("docs/") in REFERENCE:
+        if (
+            "://" in link
+            or file.resolve().relative_to(DOCS.parent).as_posix().removeprefix("docs/") in REFERENCE
+        ):
             continue
         inside = file.suffix == ".md" and file.resolve().is_relative_to(DOCS)
         known = not anchor or (inside and anchor in anchors(file.resolve().relative_to(DOCS).as_posix()))

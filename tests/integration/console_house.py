@@ -1,6 +1,7 @@
 """The console of a real gateway, visited without sockets: pages are read as a browser would read them, and forms
 are sent with what stands in them."""
 
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -93,6 +94,10 @@ class Visitor:
         page = await self.get(f"/sign-in?code={make_link(gateway.home)}")
         assert (await self.send(page, 'form[action="/sign-in"]')).status == 200
 
+    async def sign_in_by(self, token: str) -> None:
+        page = await self.send(await self.get("/sign-in"), 'form[action="/sign-in"]', token=token)
+        assert page.status == 200
+
 
 @asynccontextmanager
 async def gateway_with(
@@ -101,6 +106,7 @@ async def gateway_with(
     """A gateway with the fixture server of the contract tests, whose policy and agents are in `folder`."""
     for name, text in (("policy.yaml", policy), ("clerk.yaml", AGENT), ("toolward.yaml", config)):
         made = text.replace("COMMAND", ", ".join(FIXTURE)).replace("ROOT", str(Path.cwd()))
+        made = made.replace("PYTHON,", f"{sys.executable},")
         (folder / name).write_text(made, encoding="utf-8")
     settings = read_settings(folder / "toolward.yaml")
     async with open_gateway(settings, folder / "home", environment=environment or {}) as gateway:

@@ -35,7 +35,9 @@ ROOMS = frozenset(
 
 
 def is_of_console(path: str) -> bool:
-    return path == "/" or path[1:].partition("/")[0] in ROOMS
+    """A room's list as a file (`/calls.csv`) is of the room, too."""
+    room = path[1:].partition("/")[0].removesuffix(".json").removesuffix(".csv")
+    return path == "/" or room in ROOMS
 
 
 def console_app(parts: Parts, shown: Iterable[Shown], *, max_body: int = BODY_BYTES) -> Any:

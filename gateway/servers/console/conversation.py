@@ -12,7 +12,7 @@ import msgspec
 from gateway.agent import events as ev
 from gateway.agent.stored import decode
 from gateway.core.people import PEOPLE
-from toolward.types import AgentProvider, Json, Principal, Run, RunEvent
+from toolward.types import AgentProvider, Json, Principal, Run, RunEvent, TextDelta
 
 
 class Spoke(NamedTuple):
@@ -36,7 +36,7 @@ class Replied(NamedTuple):
 
 
 class Called(NamedTuple):
-    """`arguments` as the model wrote them. `code` is empty while the call is under way or waits."""
+    """`arguments` as the model wrote them. `code` is empty while the call is under way, or `waits` for a person."""
 
     id: str
     at: int
@@ -50,6 +50,7 @@ class Called(NamedTuple):
     text: str = ""
     structured: bool = False
     duration_ms: int = 0
+    waits: bool = False
     kind: str = "called"
 
 
@@ -95,7 +96,6 @@ class Conversation:
 
     def __init__(self, events: Iterable[RunEvent] = ()) -> None:
         self.lines: dict[str, Line] = {}
-        self.owner = ""
         self._last_text = ""
         for event in events:
             self.take(event)
@@ -116,7 +116,6 @@ class Conversation:
     def _lines_of(self, event: ev.Event, seq: int, at: int) -> list[Line]:
         match event:
             case ev.RunStarted():
-                self.owner = event.owner
                 said = enumerate(event.before)
                 before = [
                     Spoke(
@@ -161,11 +160,17 @@ class Conversation:
     def _asking(self, event: ev.InputRequested | ev.InputAnswered, at: int) -> list[Line]:
         name = f"asked-{event.request_id}"
         if isinstance(event, ev.InputRequested):
-            return [Asked(name, at, event.request_id, event.call_id, event.kind.value, event.prompt)]
+            asked = Asked(name, at, event.request_id, event.call_id, event.kind.value, event.prompt)
+            return [*self._waits(asked, True), asked]
         known = self.lines.get(name)
         if not isinstance(known, Asked):
             return []
-        return [known._replace(answer=_answer(event), by=event.by, said=_words(event))]
+        asked = known._replace(answer=_answer(event), by=event.by, said=_words(event))
+        return [*self._waits(asked, False), asked]
+
+    def _waits(self, asked: Asked, waits: bool) -> list[Line]:
+        call = self.lines.get(f"call-{asked.call_id}")
+        return [call._replace(waits=waits)] if isinstance(call, Called) else []
 
     def _rest(self, event: ev.Event, seq: int, at: int) -> list[Line]:
         match event:
@@ -181,6 +186,26 @@ class Conversation:
                 pass
         text = _note(event)
         return [Noted(f"note-{seq}", at, text)] if text else []
+
+
+class Writing:
+    """What the model says while it says it: the beginning of a reply as a line, and what follows as text that is
+    added to it."""
+
+    def __init__(self) -> None:
+        self._turn, self._length = 0, 0
+
+    def take(self, piece: TextDelta) -> Replied | str | None:
+        """A line where the turn's text begins, also once more; where the reader missed some of it, that is marked,
+        and the whole reply comes later. None for what is no text."""
+        if piece.kind != "text":
+            return None
+        goes_on = piece.turn == self._turn and 0 < piece.offset == self._length
+        self._turn, self._length = piece.turn, piece.offset + len(piece.text)
+        if goes_on:
+            return piece.text
+        gap = "… " if piece.offset else ""
+        return Replied(f"turn-{piece.turn}", 0, gap + piece.text, partly=True)
 
 
 async def conversation(agents: AgentProvider, principal: Principal, run: Run) -> Conversation:

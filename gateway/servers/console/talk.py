@@ -10,7 +10,14 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from gateway.servers.console.conversation import Asked, Conversation, Line, Replied, conversation
+from gateway.servers.console.conversation import (
+    Asked,
+    Conversation,
+    Line,
+    Replied,
+    Writing,
+    conversation,
+)
 from gateway.servers.console.events import digest, end, grow, put, said, while_signed_in
 from gateway.servers.console.inbox.case import rights_of
 from gateway.servers.console.parts import Parts
@@ -96,15 +103,17 @@ class _Talk:
         known = await self._agents.list_agents(visit.principal)
         wanted = visit.form.get("agent") or visit.query.get("agent", "")
         names = [one.name for one in known]
+        runs = (await self._agents.list_runs(visit.principal, size=ROWS)).runs
+        likely = [name for name in (wanted, *(run.agent for run in runs), *names) if name in names]
         return self._parts.pages.render(
             visit,
             "talk/start.html",
             status=200 if error is None else to_problem(error)[0],
             here="talk",
             agents=known,
-            chosen=wanted if wanted in names else "".join(names[:1]),
+            chosen=likely[0] if likely else "",
             text=visit.form.get("text") or visit.query.get("text", ""),
-            runs=(await self._agents.list_runs(visit.principal, size=ROWS)).runs,
+            runs=runs,
             key=secrets.token_urlsafe(12),
             error=error,
         )
@@ -133,8 +142,7 @@ class _Live:
 
     def __init__(self, parts: Parts, visit: Visit) -> None:
         self._parts, self._visit = parts, visit
-        self._told = Conversation()
-        self._turn, self._length = 0, 0  # how much of which turn was sent
+        self._told, self._writing = Conversation(), Writing()
 
     async def news(self, run_id: str, after: int) -> AsyncGenerator[bytes]:
         """What is behind `after`, and each new thing as it comes, to the end of the run."""
@@ -156,15 +164,10 @@ class _Live:
         yield end()
 
     def _said(self, piece: TextDelta) -> list[bytes]:
-        """A piece of the answer; what the reader missed of it comes with the whole reply."""
-        if piece.kind != "text":
-            return []
-        if piece.turn == self._turn and 0 < piece.offset == self._length:
-            self._length += len(piece.text)
-            return [grow(f"turn-{piece.turn}-text", visible(piece.text))]
-        gap = "… " if piece.offset else ""
-        self._turn, self._length = piece.turn, piece.offset + len(piece.text)
-        return [self._line(Replied(f"turn-{piece.turn}", 0, gap + piece.text, partly=True))]
+        said_now = self._writing.take(piece)
+        if isinstance(said_now, str):
+            return [grow(f"turn-{piece.turn}-text", visible(said_now))]
+        return [] if said_now is None else [self._line(said_now)]
 
     async def _happened(self, event: RunEvent, made: tuple[Line, ...]) -> list[bytes]:
         found = [self._line(line, event.seq) for line in made]

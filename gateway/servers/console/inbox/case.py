@@ -12,7 +12,7 @@ from gateway.servers.console.events import digest
 from gateway.servers.console.inbox.preview import Change, Preview, differences, preview
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.visits import Visit
-from toolward.errors import ToolwardError
+from toolward.errors import Denied, Internal, NotFound
 from toolward.types import InputRequest, JsonObject, Principal, RequestKind, RequestState, Run
 
 STEPS = 30
@@ -108,7 +108,7 @@ def _edits(request: InputRequest) -> tuple[Change, ...]:
 
 def tool_of(parts: Parts, who: Principal, request: InputRequest) -> CatalogTool | None:
     """None where the tool is not there, or this person may not call it."""
-    with suppress(ToolwardError):
+    with suppress(NotFound):
         return parts.oversight.health.tool(who, str(request.detail.get("tool", "")))
     return None
 
@@ -119,6 +119,9 @@ async def _of_run(parts: Parts, who: Principal, request: InputRequest) -> tuple[
         return None, []
     try:
         run = await parts.agents.get_run(who, request.run_id)
-        return run, (await conversation(parts.agents, who, run)).before(request.id)
-    except ToolwardError:
+    except (NotFound, Denied):
         return None, []
+    try:
+        return run, (await conversation(parts.agents, who, run)).before(request.id)
+    except Internal:  # a damaged log is no reason to leave the request unanswered
+        return run, []

@@ -31,6 +31,11 @@ class Edit(NamedTuple):
     checked: bool = False
     reason: str = ""
 
+    @property
+    def in_sight(self) -> frozenset[str]:
+        """The fields that one sees at once: what must be given, is given, or is wrong."""
+        return frozenset(one.name for one in self.fields if one.required or one.typed or one.problem)
+
 
 def edit_of(tool: CatalogTool | None, arguments: JsonObject) -> Edit:
     if tool is None or not _fits_fields(tool.tool.input_schema, arguments):

@@ -22,6 +22,9 @@ from toolward.schema import check_arguments
 from toolward.types import Answer, InputRequest, RequestKind
 from toolward.wire.errors import to_problem
 
+ROWS = 100
+"""Of each list on the page; the search finds the others."""
+
 _APPROVALS = (RequestKind.APPROVAL, RequestKind.PLAN_REVIEW)
 
 
@@ -52,10 +55,11 @@ class _Inbox:
             return await self._parts.agents.list_input_requests(visit.principal)
 
         def changed(requests: tuple[InputRequest, ...]) -> list[bytes]:
-            count = len(requests)
+            found = _list(visit, requests)
+            waiting = found["waiting"]
             return [
-                put(self._parts.pages.text(visit, "inbox/table.html", **_list(visit, requests))),
-                said(f"{count} request{'' if count == 1 else 's'} in the inbox"),
+                put(self._parts.pages.text(visit, "inbox/table.html", **found)),
+                said("Nothing waits for you." if not waiting else f"{waiting} wait for you."),
             ]
 
         news = as_it_changes(visit.query.get("seen", ""), read, changed)
@@ -139,7 +143,29 @@ class _Inbox:
 
 
 def _list(visit: Visit, requests: tuple[InputRequest, ...]) -> Mapping[str, Any]:
-    """What one can do something about first, the oldest of it first."""
-    mine = [one for one in requests if rights_of(visit.principal, one).answer]
+    """What one can do something about first, the oldest of it first; of that what the address asks for."""
+    wanted, kind = visit.query.get("q", "").strip(), visit.query.get("kind", "")
+    found = [one for one in requests if kind in ("", one.kind) and _fits(one, wanted)]
+    mine = [one for one in found if rights_of(visit.principal, one).answer]
     names = {one.id for one in mine}
-    return {"mine": mine, "others": [one for one in requests if one.id not in names]}
+    others = [one for one in found if one.id not in names]
+    return {
+        "mine": mine[:ROWS],
+        "waiting": len(mine),
+        "others": others[:ROWS],
+        "others_waiting": len(others),
+        "q": wanted,
+        "of_kind": kind,
+        "kinds": list(RequestKind),
+    }
+
+
+def _fits(request: InputRequest, wanted: str) -> bool:
+    """By words of what is asked, for whom, with which arguments."""
+    if not wanted:
+        return True
+    detail = request.detail
+    said_now = [request.id, request.prompt, request.run_id, str(detail.get("principal", ""))]
+    said_now += [str(detail.get("tool", "")), msgspec.json.encode(detail.get("arguments")).decode()]
+    text = " ".join(said_now).lower()
+    return all(word in text for word in wanted.lower().split())
