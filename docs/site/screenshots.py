@@ -10,7 +10,6 @@ from tests.browser.shots import CHROMIUM, sign_in
 from tests.browser.started import started
 
 FOLDER = Path(__file__).parents[1] / "pictures"
-SIZE = {"width": 1180, "height": 820}
 
 
 def main() -> None:
@@ -22,7 +21,9 @@ def main() -> None:
         request = seed(at).approval
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for theme in ("light", "dark"):
-            page = browser.new_page(viewport=SIZE, color_scheme="dark" if theme == "dark" else "light")
+            page = browser.new_page(
+                viewport={"width": 1180, "height": 820}, color_scheme="dark" if theme == "dark" else "light"
+            )
             sign_in(page, at)
             page.goto(f"{at.url}/inbox/{request}")
             page.screenshot(path=FOLDER / f"console-{theme}.png")
