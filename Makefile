@@ -150,6 +150,10 @@ help-pages: install  ## write the help pages anew, after a command has changed
 docs: .venv/docs-installed  ## dist/docs: the documentation as a site; a link that leads nowhere is an error
 	@$(BIN)/python -m docs.site
 
+pictures: install browser  ## the drawings and screenshots of docs/pictures (needs chromium: make browser)
+	@$(BIN)/python -m docs.site.drawings
+	@$(BIN)/python -m docs.site.screenshots
+
 readme: install  ## put the demo's real output into README.md
 	@$(BIN)/python docs/readme_demo.py
 

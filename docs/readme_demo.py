@@ -1,6 +1,7 @@
 """Put the real output of `toolward demo` into the README, or with --check say whether it still stands there.
 
-Paths, times, token counts and run ids differ from run to run; they are written as `…` in both.
+Paths, times, token counts and run ids differ from run to run; they are written as `…` in both. Long lines are cut
+there, and what comes next is told by the README itself.
 """
 
 import os
@@ -8,13 +9,12 @@ import re
 import subprocess
 import sys
 import tempfile
-import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 BEGIN, END = "<!-- demo: begin -->\n", "<!-- demo: end -->\n"
-WIDTH = 116
+WIDTH = 100
 
 _VARYING = (
     (re.compile(r"run_[0-9a-z]{20}"), "run_…"),
@@ -39,19 +39,19 @@ def output() -> str:
     text = done.stdout
     for pattern, shown in _VARYING:
         text = pattern.sub(shown, text)
-    return "\n".join(_wrapped(line) for line in text.rstrip().splitlines())
+    shown = text.partition("\nNext:\n")[0]
+    return "\n".join(_cut(line) for line in shown.rstrip().splitlines())
 
 
-def _wrapped(line: str) -> str:
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent=indent)) if len(line) > WIDTH else line
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 2].rpartition(' ')[0]} …"
 
 
 def main() -> None:
     text = README.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    fresh = f"{before}{BEGIN}```\n{output()}\n```\n{END}{after}"
+    fresh = f"{before}{BEGIN}```text\n{output()}\n```\n{END}{after}"
     if "--check" not in sys.argv[1:]:
         README.write_text(fresh, encoding="utf-8")
     elif sorted(fresh.splitlines()) != sorted(text.splitlines()):  # calls made together end in any order

@@ -8,7 +8,8 @@ from cyclopts import App
 from cyclopts.argument import Argument
 
 from docs.site.markdown import code, fenced, page, prose, table
-from gateway.cli import EXAMPLES, EXIT_CODES, make_app
+from gateway.cli import make_app
+from gateway.cli.commands import ENDING, TITLE
 
 _SHARED = ("--config", "--json")
 _EXAMPLE = "Example"
@@ -54,7 +55,8 @@ def commands_page() -> str:
         "Every command "
         "takes `--json`, which prints JSON, and `--config FILE`, a configuration instead of the one that is found, "
         "unless its usage says otherwise.",
-        fenced("text", f"{EXAMPLES}\n\n{EXIT_CODES}"),
+        fenced("sh", "\n".join(examples(TITLE))),
+        prose(ENDING),
     ]
     app, group = make_app(), ""
     for words, command in commands():

@@ -1,7 +1,7 @@
 """`python -m docs.site.drawings [--check]`: the drawings of docs/architecture.md, as SVG in docs/pictures.
 
-A drawing is boxes, notes and arrows with attributes and classes only. Its own style, light and dark, is for where the
-file is shown alone; in the site it is left out, and site.css gives the same classes the page's colours.
+A drawing is boxes, notes and arrows with attributes and classes only. Its own style, light and dark, is for where
+the file is shown alone; in the site it is left out, and site.css gives the same classes the page's colours.
 """
 
 import sys
@@ -32,7 +32,7 @@ class Drawing:
         self._parts: list[str] = []
 
     def box(self, x: int, y: int, w: int, h: int, title: str, *lines: str, kind: str = "box") -> None:
-        """A box with its title and lines of text in its middle; a `ground` has its title at the top, and holds others."""
+        """A box with its title and lines of text in its middle; a `ground` has its title at the top."""
         self._parts.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{w}" height="{h}" rx="6"/>')
         top = y + 20 if kind == "ground" else y + h // 2 - (len(lines) * _LINE) // 2 + 5
         self.text(x + w // 2, top, title, "title")

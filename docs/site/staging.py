@@ -79,7 +79,7 @@ def _with_pictures(text: str, page: Path) -> str:
         words, file = found.groups()
         svg = (page.parent / file).read_text(encoding="utf-8")
         svg = re.sub(r"<style>.*?</style>", "", svg, flags=re.DOTALL).replace("\n", "")
-        return f'<figure class="drawing" role="img" aria-label="{words}">{svg}</figure>'
+        return f'<figure class="drawing" tabindex="0" role="img" aria-label="{words}">{svg}</figure>'
 
     return _PICTURE.sub(drawn, text)
 
