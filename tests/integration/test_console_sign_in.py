@@ -1,6 +1,8 @@
 """Signing in to the console by key, token and one-time link, at a gateway; and what its forms and answers guard."""
 
 import asyncio
+import html
+import re
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,7 +110,7 @@ async def test_no_other_site_signs_anybody_in_or_out(
 async def test_every_answer_tells_the_browser_what_it_may_do(house: ConsoleHouse) -> None:
     async with house.browser() as browser:
         await signs_in(browser, token=ADA)
-        for path in ("/", "/help", "/sign-in", "/runs/none", "/static/x/none", "/talk/no/such"):
+        for path in ("/", "/help", "/sign-in", "/runs/none", "/static/x/none", "/talk/no/such", "/docs"):
             answer = await browser.get(path)
             told = {name: answer.headers.get(name) for name in HEADERS}
             assert told == dict(HEADERS), path
@@ -156,3 +158,18 @@ async def test_a_form_that_cannot_be_read_is_told(house: ConsoleHouse, body: byt
     async with house.browser() as browser:
         answer: httpx.Response = await browser.post("/sign-in", content=body, headers=headers)
         assert (answer.status_code, "cannot be read" in answer.text) == (400, True)
+
+
+async def test_the_rest_interface_is_read_without_signing_in_and_loads_nothing_from_elsewhere(
+    house: ConsoleHouse,
+) -> None:
+    async with house.browser() as browser:
+        page = await browser.get("/docs")
+        document = (await browser.get("/openapi.json")).json()
+        operations = [(m.upper(), path) for path, item in document["paths"].items() for m in item]
+        for method, path in operations:
+            assert f">{method}</code> <code>{html.escape(path)}</code>" in page.text
+        assert page.text.count('class="operation"') == len(operations) > 15
+        assert not re.search(r'(?:src|href)="(?!/|#)', page.text)
+        await signs_in(browser, token=ADA)
+        assert 'href="/inbox"' in (await browser.get("/docs")).text
