@@ -5,9 +5,11 @@ BIN := .venv/bin
 # Bytecode is kept, whatever the environment says: without it every command and server starts twice as slowly.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
+# Every target is a name, none a file.
+.PHONY: $(shell awk -F: '/^[a-z-]+:/{print $$1}' $(MAKEFILE_LIST))
 .PHONY: help install weights demo up test fuzz fuzz-calculator conformance chaos chaos-kit chaos-search race properties interop bench-doors bench-policy bench-catalog \
 	bench-faults bench-runs bench-loop bench-gateway bench-tool-search bench-crm bench-files bench-calculator bench-search-quality bench-search-speed \
-	bundles check format proto proto-check readme strace browser clean
+	bundles check docs format proto proto-check readme strace clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,7 +90,7 @@ bench-search-quality: install weights  ## how well the search finds, by each of 
 bench-faults: install  ## what one backend's faults cost the calls of the others
 	@$(BIN)/python -m benchmarks.faults
 
-bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server
+bundles: install  ## dist/bundles: a desktop bundle and a registry entry for each tool server and the gateway
 	@$(BIN)/python deploy/bundles/build.py
 
 chaos-kit: install  ## kill two tool servers 200 times each in keyed calls, and the files server's changes at every step
@@ -132,6 +134,16 @@ proto: install  ## generate toolward/v1 from proto/
 
 proto-check: install
 	@$(BIN)/python proto/generate.py --check
+
+help-pages: install  ## write the help pages anew, after a command has changed
+	@$(BIN)/python -m gateway.cli.command_pages
+# The extra `docs` is installed once, beside the rest: see docs/decisions/0035.
+.venv/docs-installed: .venv/installed
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev,docs]'
+	@touch $@
+
+docs: .venv/docs-installed  ## dist/docs: the documentation as a site; a link that leads nowhere is an error
+	@$(BIN)/python -m docs.site
 
 readme: install  ## put the demo's real output into README.md
 	@$(BIN)/python docs/readme_demo.py

@@ -1,4 +1,5 @@
-"""Build dist/bundles: an MCPB bundle for each tool server, and the entry for the MCP registry that points to it.
+"""Build dist/bundles: MCPB bundles of each tool server and of the gateway, and the entries for the MCP registry
+that point to them.
 
     python deploy/bundles/build.py
 
@@ -31,11 +32,19 @@ from toolward.kit.command import run
 run(server)
 """
 
+GATEWAY = """import sys
+
+from gateway.cli import main
+
+sys.argv[1:] = ["mcp"]
+main()
+"""
+
 PROJECT = """[project]
 name = "{bundle}"
 version = "{version}"
 requires-python = ">=3.11"
-dependencies = ["toolward[{name}]"]
+dependencies = ["toolward[{extras}]"]
 
 [tool.uv]
 constraint-dependencies = {constraints}
@@ -64,9 +73,11 @@ def pack(manifest: Path, wheel: Path) -> Path:
     shutil.copy(manifest, folder)
     shutil.copy(wheel, folder)
     shutil.copy(ROOT / "LICENSE", folder)
-    (folder / "server.py").write_text(SERVER.format(name=name), encoding="utf-8")
+    extras = "gateway,calculator,search,files,crm" if name == "gateway" else name
+    started = GATEWAY if name == "gateway" else SERVER.format(name=name)
+    (folder / "server.py").write_text(started, encoding="utf-8")
     project = PROJECT.format(
-        bundle=bundle, version=version, name=name, constraints=json.dumps(constraints()), wheel=wheel.name
+        bundle=bundle, version=version, extras=extras, constraints=json.dumps(constraints()), wheel=wheel.name
     )
     (folder / "pyproject.toml").write_text(project, encoding="utf-8")
     packed = OUT / f"{bundle}-{version}.mcpb"

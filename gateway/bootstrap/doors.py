@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import authentication, secret_file
+from gateway.bootstrap.oversight import oversight_of
 from gateway.bootstrap.peers import PeersInForce
 from gateway.bootstrap.searching import over_http
 from gateway.core.scopes import within
@@ -95,6 +96,7 @@ def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate, at: A
         authenticate,
         partial(_status, gateway),
         terms.challenge,
+        oversight=oversight_of(gateway),
         max_body=terms.limits.body_bytes,
     )
     # Metrics name tools of every tenant and every backend.

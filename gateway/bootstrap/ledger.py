@@ -6,8 +6,9 @@ from pathlib import Path
 
 from gateway.bootstrap.house import ledger_file
 from gateway.config.settings import Settings
+from gateway.core.ports import RecordedCall
 from gateway.ledger.ledger import Ledger, keys_beside, outside
-from gateway.ledger.reading import RecordedCall, recorded_calls
+from gateway.ledger.reading import recorded_calls
 from gateway.ledger.verify import Progress, Verified, verify
 
 __all__ = ["Ledger", "Progress", "RecordedCall", "Verified", "open_ledger", "recorded_calls", "verify_ledger"]

@@ -8,28 +8,15 @@ from gateway.agent.sources import RunSources, so_far
 from gateway.agent.state import RunStateData, fold
 from gateway.core.ports import ERASED
 from gateway.core.provenance import Sources
-from gateway.core.replaying import PastCall
+from gateway.core.replaying import PastCall, past
 from gateway.ledger.reading import recorded_calls, recorded_events
 from toolward.errors import Internal
-from toolward.types import Principal
 
 
 def past_calls(ledger: Path, since: int = 0) -> Iterator[PastCall]:
     """The newest first, from `since` on (Unix ms); a gateway may write meanwhile. Raises ConfigurationError when
     there is no ledger."""
-    for call in recorded_calls(ledger, since=since):
-        record = call.record
-        yield PastCall(
-            id=record.id,
-            at=record.at,
-            principal=Principal(record.principal, record.roles, record.tenant),
-            tool=record.tool,
-            effect=record.effect,
-            rule=record.rule,
-            arguments_json=call.arguments_json,
-            run_id=record.run_id,
-            agent=record.agent,
-        )
+    return map(past, recorded_calls(ledger, since=since))
 
 
 class PastRuns:

@@ -1,58 +1,84 @@
-"""The `toolward` command. Commands are loaded when they are called, so that `--help` answers at once."""
+"""The `toolward` command. Nothing is loaded before it is needed: a help page is read from a file, the module of a
+command when that is called."""
 
 import os
 import sys
-from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError
+from gateway.cli.pages import asked, show
 
-from gateway.cli.commands import ALONE, GROUPS
-from gateway.cli.output import EXIT_INTERRUPTED, EXIT_USAGE, exit_code, print_error
-from toolward.errors import ToolwardError
+if TYPE_CHECKING:
+    from cyclopts import App, CycloptsError
 
-EXAMPLES = """Examples:
-  toolward demo                          the main job, shown step by step
-  toolward ask "Where is ORD-1003?"      one question to the support agent
-  toolward up                            start the gateway and its servers"""
-
-EXIT_CODES = """Exit codes: 0 ok, 1 failed, 2 usage, 3 denied, 4 sign-in needed, 5 waiting for a person,
-130 interrupted."""
+EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
 
 
-def make_app() -> App:
-    app = App(
-        name="toolward",
-        help="Tools for agents without giving up control.",
-        help_epilogue=f"{EXAMPLES}\n\n{EXIT_CODES}",
-        help_format="plaintext",
-        version=version("toolward"),
-        result_action="return_value",
-    )
-    for one in ALONE:
-        app.command(one.where, name=one.name, help=one.help, help_epilogue="")
+def make_app() -> "App":
+    from cyclopts import App
+
+    from gateway.cli.commands import ALONE, GROUPS
+
+    app = App(name="toolward", help_format="plaintext", result_action="return_value", version=our_version)
+    for commands in ALONE.values():
+        for one in commands:
+            app.command(one.where, name=one.name, help=one.help)
     for (name, help_text), commands in GROUPS.items():
-        group = App(name=name, help=help_text, help_format="plaintext", help_epilogue="")
+        group = App(name=name, help=help_text, help_format="plaintext")
         for one in commands:
             group.command(one.where, name=one.name, help=one.help)
         app.command(group)
     return app
 
 
+def our_version() -> str:
+    from importlib.metadata import version
+
+    return version("toolward")
+
+
 def main() -> None:
-    """Runs the command line; exits with the codes of `EXIT_CODES`."""
-    as_json = "--json" in sys.argv
+    """Runs the command line; exits with the codes that `toolward --help` names."""
+    words = sys.argv[1:]
+    as_json = "--json" in words
     # uvloop starts processes by forking, with nothing of ours before the other program: gRPC has nothing to prepare
     # for that, nor to say of it. It reads this when it is loaded.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
-        raise SystemExit(make_app()(exit_on_error=False) or 0)
-    except CycloptsError:  # cyclopts has said what is wrong
-        raise SystemExit(EXIT_USAGE) from None
-    except ToolwardError as error:
-        print_error(error, as_json=as_json)
-        raise SystemExit(exit_code(error)) from None
+        if (page := asked(words)) is not None:
+            show(page, as_json=as_json)
+            raise SystemExit(0)
+        raise SystemExit(_run(words, as_json=as_json))
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:  # the reader of our output has enough
         sys.stderr.close()
         raise SystemExit(0) from None
+
+
+def _run(words: list[str], *, as_json: bool) -> int:
+    from cyclopts import CycloptsError
+
+    from gateway.cli.output import exit_code, print_error
+    from toolward.errors import ToolwardError
+
+    try:
+        return make_app()(words, exit_on_error=False, print_error=False) or 0
+    except CycloptsError as error:
+        _say_usage(error, as_json=as_json)
+        return EXIT_USAGE
+    except ToolwardError as error:
+        print_error(error, as_json=as_json)
+        return exit_code(error)
+
+
+def _say_usage(error: "CycloptsError", *, as_json: bool) -> None:
+    from gateway.cli.output import note, print_json
+    from toolward.printable import printable_lines
+
+    chain = [word for word in error.command_chain or () if not word.startswith("-")]
+    hint = f"See: {' '.join(('toolward', *chain, '--help'))}"
+    said = " ".join(str(error).split())
+    if as_json:
+        print_json({"error": {"code": "usage", "message": said, "hint": hint}})
+    else:
+        note(f"toolward: {printable_lines(said)}\n  {hint}")

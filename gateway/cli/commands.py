@@ -1,4 +1,4 @@
-"""Every command by its name, where it is, and its help text: `--help` answers without loading any of them."""
+"""Every command by its name, where it is, and its help text. After a change: `make help-pages`."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,15 @@ class Command(NamedTuple):
     help: str
 
 
-ALONE = (
+TITLE = """Tools for agents without giving up control.
+
+Example: toolward demo
+Example: toolward ask "Where is ORD-1003?"
+Example: toolward up"""
+
+ENDING = "Exit codes: 0 ok, 1 failed, 2 usage, 3 denied, 4 sign-in needed, 5 waiting for a person, 130 interrupted."
+
+_BEGIN = (
     Command(
         "demo",
         "gateway.cli.demo:demo",
@@ -39,9 +47,41 @@ ALONE = (
         "gateway.cli.mcp:mcp",
         "Serve the gateway over MCP on stdio, for a desktop client.\n\n"
         "It uses the gateway that runs on this computer, or starts the configured servers itself.\n\n"
-        'Example, in the client\'s file: {"command": "toolward", "args": ["mcp"]}',
+        'In the client\'s file: {"command": "toolward", "args": ["mcp"]}\n\n'
+        "Example: toolward mcp",
+    ),
+    Command(
+        "console",
+        "gateway.cli.console:console",
+        "Print a link that signs you in to the console of the gateway that runs here: once, within ten minutes.\n\n"
+        "Example: toolward console\n"
+        "Example: toolward console --open",
     ),
 )
+_LOOK_AFTER = (
+    Command(
+        "status",
+        "gateway.cli.status:status",
+        "Say how the gateway is that runs here: its backends, models, policy, and what waits for a person.\n\n"
+        "The exit code is 1 where none runs, or something of it is down.\n\n"
+        "Example: toolward status\n"
+        "Example: toolward status --json",
+    ),
+    Command(
+        "doctor",
+        "gateway.cli.doctor:doctor",
+        "Check everything that Toolward needs, and say of each finding what to do.\n\n"
+        "Python, packages, home, disk, clock, configuration, policy, agents, keys, the running gateway, ports,\n"
+        "backends, models, ledger. Tool servers that no gateway has started are started for it and stopped again;\n"
+        "--offline starts and reaches nothing. The exit code is 1 where something must be mended.\n\n"
+        "Example: toolward doctor\n"
+        "Example: toolward doctor --offline --json",
+    ),
+    Command("version", "gateway.cli.about:version", "Print the version.\n\nExample: toolward version --json"),
+)
+ALONE: dict[str, tuple[Command, ...]] = {"Begin": _BEGIN, "Look after it": _LOOK_AFTER}
+"""By their headings on the first page."""
+
 GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
     ("tool", "Tools that you may use."): (
         Command(
@@ -101,6 +141,36 @@ GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
             "It says nothing of operations (runs, the inbox, the ledger): they are not recorded. That is\n"
             "what policy test is for. Policy must allow you ledger.read, since it shows what is on record.\n\n"
             "Example: toolward policy replay policies/mine.yaml --since 7d",
+        ),
+    ),
+    ("backend", "Tool servers behind the gateway."): (
+        Command(
+            "list",
+            "gateway.cli.backend:list_backends",
+            "List the configured tool servers: how each is reached, and where a gateway runs, how it is.\n\n"
+            "Example: toolward backend list",
+        ),
+        Command(
+            "add",
+            "gateway.cli.backend:add",
+            "Write a tool server into the configuration; a gateway that runs takes it up by itself.\n\n"
+            "Nothing else in the file changes. Where there is no file, one is made in your user directory, with\n"
+            "the servers that come along.\n\n"
+            "Example: toolward backend add notes -- notes-server --stdio\n"
+            "Example: toolward backend add hr --url https://hr.example/mcp --token '${env:HR_TOKEN}'",
+        ),
+        Command(
+            "remove",
+            "gateway.cli.backend:remove",
+            "Take a tool server out of the configuration; a gateway that runs lets go of it by itself.\n\n"
+            "What is on record of its tools stays.\n\n"
+            "Example: toolward backend remove notes",
+        ),
+        Command(
+            "logs",
+            "gateway.cli.backend:logs",
+            "Show what a server that the gateway starts wrote to its standard error.\n\n"
+            "Example: toolward backend logs crm --follow",
         ),
     ),
     ("model", "Model endpoints."): (
@@ -268,6 +338,39 @@ GROUPS: dict[tuple[str, str], tuple[Command, ...]] = {
             "gateway.cli.agent:check",
             "Read agents' files and say what is wrong, with file and line. Nothing is started.\n\n"
             "Example: toolward agent check agents/mine.yaml",
+        ),
+    ),
+    ("client", "Desktop clients: this gateway in their files."): (
+        Command(
+            "list",
+            "gateway.cli.client:list_clients",
+            "List the desktop clients that we know, with their files, and which are connected.\n\n"
+            "Example: toolward client list\n"
+            "Example: toolward client list --project . --json",
+        ),
+        Command(
+            "connect",
+            "gateway.cli.client:connect",
+            "Put this gateway, or one tool server, into a client's file; the rest of it stays byte for byte.\n\n"
+            "What changes is shown; --dry-run only shows it. Where the file cannot be read, nothing is written,\n"
+            "and you get what to put into it. No secret is written: over stdio none is needed, and for --http\n"
+            "the client takes its key from its environment.\n\n"
+            "Example: toolward client connect claude-desktop --dry-run\n"
+            "Example: toolward client connect vscode --project . --http\n"
+            "Example: toolward client connect cursor --server files --env TOOLWARD_FILES_ROOT=/srv/notes",
+        ),
+        Command(
+            "disconnect",
+            "gateway.cli.client:disconnect",
+            "Take it out again: the file as it was before if nothing else has changed, else all but our entry.\n\n"
+            "Example: toolward client disconnect claude-desktop",
+        ),
+        Command(
+            "print",
+            "gateway.cli.client:print_client",
+            "Print what belongs into a client's file, with a link that opens the client where it has one.\n\n"
+            "Example: toolward client print codex\n"
+            "Example: toolward client print zed --http",
         ),
     ),
     ("run", "Runs of agents."): (

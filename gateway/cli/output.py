@@ -1,12 +1,12 @@
 """What commands print: tables for people, tab-separated lines for pipes, JSON where asked; errors on stderr."""
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 
+from gateway.cli.colours import coloured
 from toolward.errors import ToolwardError
 from toolward.printable import printable, printable_lines
 from toolward.wire.errors import details
@@ -22,15 +22,6 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_DENIED, EXIT_SIGN_IN, EXIT_WAITING, EXIT_
 )
 
 _EXITS = {"denied": EXIT_DENIED, "unauthenticated": EXIT_SIGN_IN, "approval_required": EXIT_WAITING}
-
-_COLOURS = {"allow": "32", "ask": "33", "deny": "31", "ok": "32", "failed": "31", "dim": "2", "bold": "1"}
-
-
-def coloured(text: str, colour: str, stream: TextIO | None = None) -> str:
-    """`text` in a colour where `stream` (stderr) is a terminal and NO_COLOR is not set."""
-    if not (stream or sys.stderr).isatty() or os.environ.get("NO_COLOR"):
-        return text
-    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 
 
 def print_json(value: Any) -> None:

@@ -9,16 +9,19 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
 
-from gateway.bootstrap import Gateway, local_person, open_gateway, secret_file
+from gateway.bootstrap import local_person, secret_file
 from gateway.cli.output import note
 from gateway.config.find import find_config, home_directory, load_settings
 from gateway.config.settings import Settings
 from toolward.errors import ToolwardError, Unauthenticated
 from toolward.types import AgentProvider, Principal, ServerInfo, ToolProvider
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Gateway
 
 
 @Parameter(name="*")
@@ -39,7 +42,7 @@ class Session(NamedTuple):
     agents: AgentProvider
     principal: Principal
     info: ServerInfo
-    own: Gateway | None
+    own: "Gateway | None"
 
 
 def settings_of(common: Common, *, free_ports: bool = False) -> tuple[Settings, Path]:
@@ -80,8 +83,12 @@ async def open_session(common: Common, *, patient: bool = True) -> AsyncGenerato
 
 
 @asynccontextmanager
-async def open_own(common: Common, *, patient: bool = True) -> AsyncGenerator[Gateway, None]:
+async def open_own(common: Common, *, patient: bool = True) -> AsyncGenerator["Gateway", None]:
     """A gateway for this command alone, with its own servers on free ports."""
+    from gateway.bootstrap import (
+        open_gateway,
+    )  # a second, which a command that finds one running does not need
+
     home = home_directory()
     load = loading(common, home, free_ports=True)
     async with open_gateway(load(), home, load=load, patient=patient) as gateway:
@@ -91,7 +98,7 @@ async def open_own(common: Common, *, patient: bool = True) -> AsyncGenerator[Ga
 
 @contextmanager
 def reloading_at_hangup(
-    gateway: Gateway, lost: Callable[[], None] | None = None
+    gateway: "Gateway", lost: Callable[[], None] | None = None
 ) -> Generator[None, None, None]:
     """SIGHUP reads the configuration again, as services expect. Where it says that our terminal is gone, `lost`
     is called instead, or without it, the process ends as ever."""

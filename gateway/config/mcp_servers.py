@@ -5,16 +5,16 @@
   "docs":   {"type": "http", "url": "https://docs.example/mcp", "headers": {"X-Key": "${KEY}"}}
 }}
 
-VS Code's `servers`, Windsurf's `serverUrl` and Gemini's `httpUrl` are understood. A file that cannot be read is an
-error. An entry that cannot be used is left out and noted, because such a file is another program's, and the rest of
-it is still good. What is known of the tools of these servers stays unknown.
+What each client calls its servers and their URLs is understood (`gateway.desktop.clients`), and so are comments. A
+file that cannot be read is an error. An entry that cannot be used is left out and noted, because such a file is
+another program's, and the rest of it is still good. What is known of the tools of these servers stays unknown.
 """
 
 import hashlib
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from gateway.config.convert import url
 from gateway.config.json_source import load_json
@@ -22,12 +22,11 @@ from gateway.config.reader import Problems, Section, said_of
 from gateway.config.secrets import Substituted, as_written, substitute_as_clients_do
 from gateway.config.source import YamlSource
 from gateway.core.spec import HttpSpec, Launch, Spec, StdioSpec
+from gateway.desktop.clients import SERVER_KEYS, URL_KEYS, starts_this_gateway
 from toolward.errors import ConfigurationError
 from toolward.names import BACKEND_NAME
 from toolward.types import Json
 
-KEYS = ("mcpServers", "servers")
-URLS = ("httpUrl", "serverUrl", "url")
 MAX_SERVERS = 200
 """Entries of one file."""
 
@@ -111,7 +110,7 @@ def _servers(source: YamlSource) -> tuple[str, Iterable[tuple[str, Json]]]:
     problems = Problems(source)
     root = Section(problems, (), source.data)
     problems.raise_any()
-    key = next((key for key in KEYS if key in root), "")
+    key = next((key for key in SERVER_KEYS if key in root), "")
     if not key:
         raise ConfigurationError(
             f"{source.file}: there is no 'mcpServers' in it, and no 'servers'.",
@@ -130,7 +129,7 @@ def _on_stdio(name: str, at: Section, directory: Path) -> Spec | None:
     if "envFile" in at:
         at.wrong("envFile", "is not supported; name the variables in 'env', as ${env:NAME} or ${file:PATH}")
     command = (at.needed_text("command", '"command": "npx"'), *at.texts("args"))
-    if _is_this_gateway(command):
+    if starts_this_gateway(command):
         at.wrong("command", "starts this gateway itself, which would start itself again")
     env, cwd = at.text_map("env"), at.text("cwd")
     for key, words in (("command", command), ("env", (*env, *env.values())), ("cwd", (cwd,))):
@@ -148,7 +147,7 @@ def _on_stdio(name: str, at: Section, directory: Path) -> Spec | None:
 
 
 def _over_http(name: str, at: Section) -> Spec | None:
-    key = next((key for key in URLS if key in at), "")
+    key = next((key for key in URL_KEYS if key in at), "")
     if at.raw("type") == "sse":
         at.wrong("type", "is 'sse', a transport that MCP has given up; use the server's Streamable HTTP URL")
     elif "type" in at and at.raw("type") not in _HTTP:
@@ -164,9 +163,3 @@ def _over_http(name: str, at: Section) -> Spec | None:
         url=found,
         headers=at.text_map("headers"),
     )
-
-
-def _is_this_gateway(command: tuple[str, ...]) -> bool:
-    """`toolward mcp`, however it is started: a client's file has it, once the client is connected to us."""
-    words = [PurePath(word).name.removesuffix(".exe") for word in command]
-    return "mcp" in words and any(word in ("toolward", "gateway.cli") for word in words)

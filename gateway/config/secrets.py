@@ -1,17 +1,19 @@
-"""`${env:NAME}` and `${file:PATH}` in the values of a configuration."""
+"""`${env:NAME}`, `${file:PATH}` and `${keychain:NAME}` in the values of a configuration."""
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from gateway.config.keychain import from_keychain
 from gateway.config.source import Place, YamlSource
+from toolward.errors import ConfigurationError
 from toolward.types import Json, JsonObject
 
 MAX_SECRET_BYTES = 64 * 1024
 
 _REFERENCE = re.compile(r"(\$?)\$\{([^{}]*)\}")
-_KINDS = "write ${env:NAME} or ${file:PATH}, or $${...} for the plain text"
+_KINDS = "write ${env:NAME}, ${file:PATH} or ${keychain:NAME}, or $${...} for the plain text"
 _PLAIN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _OF_EDITORS = (
     "workspaceFolder",
@@ -114,6 +116,8 @@ class _Filler:
             return self._variable(name, place)
         if kind == "file" and name:
             return self._file(name, place)
+        if kind == "keychain" and name:
+            return self._kept(name, place)
         return self._wrong(place, f"holds ${{{reference}}}, which is no reference: {_KINDS}")
 
     def _wrong(self, place: Place, said: str) -> str:
@@ -143,6 +147,14 @@ class _Filler:
         except UnicodeDecodeError:
             said = f"needs the file {path}, which is not UTF-8 text"
         return self._wrong(place, said)
+
+    def _kept(self, name: str, place: Place) -> str:
+        try:
+            return from_keychain(name)
+        except ConfigurationError as error:
+            return self._wrong(
+                place, f"needs {name[:60]!r} of the system's keychain: {error.message} {error.hint}"
+            )
 
 
 class _ClientFiller(_Filler):

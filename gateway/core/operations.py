@@ -32,16 +32,21 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "ledger.prune": (),
     "ledger.rotate-key": (),
     "backend.read": ("backend",),  # `*` is all of them at once, as in the gateway's status
+    "backend.add": ("backend",),
+    "backend.remove": ("backend",),
     "backend.restart": ("backend",),
     "tool.review": (
         "backend",
         "tool",
     ),  # accepting a changed tool; of how a backend is started, `tool` is empty
     "policy.read": (),
+    "policy.write": (),  # changing the text of a policy file: whoever may can allow themselves everything
     "policy.reload": (),
     "key.read": ("owner",),
     "key.create": ("owner",),
     "key.revoke": ("owner",),
+    "home.backup": (),  # all that there is, keys and secrets included
+    "home.restore": (),
 }
 
 

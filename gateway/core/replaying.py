@@ -2,13 +2,14 @@
 called."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
-from gateway.core.catalog import Catalog
+from gateway.core.catalog import Catalog, CatalogTool
 from gateway.core.offering import operation_of, resource_of
 from gateway.core.policy import BoundPolicy
+from gateway.core.ports import RecordedCall
 from gateway.core.provenance import Sources
 from gateway.core.rules import Effect
 from toolward.errors import ToolwardError
@@ -44,6 +45,31 @@ class PastCall(msgspec.Struct, frozen=True):
     arguments_json: bytes | None = None
     run_id: str = ""
     agent: str = ""
+
+
+def past(call: RecordedCall) -> PastCall:
+    """As it is decided once more."""
+    record = call.record
+    return PastCall(
+        id=record.id,
+        at=record.at,
+        principal=Principal(record.principal, record.roles, record.tenant),
+        tool=record.tool,
+        effect=record.effect,
+        rule=record.rule,
+        arguments_json=call.arguments_json,
+        run_id=record.run_id,
+        agent=record.agent,
+    )
+
+
+class Recast(NamedTuple):
+    """What the policy is asked once more, besides who calls (`BoundPolicy.decide`)."""
+
+    tool: CatalogTool
+    arguments: JsonObject
+    run: RunScope | None = None
+    origins: Sources | None = None
 
 
 class Flip(msgspec.Struct, frozen=True):
@@ -108,6 +134,23 @@ def _again(
 ) -> Flip | Lost | Literal["moved"] | None:
     if (operation := operation_of(call.tool)) is not None:
         return _read_again(call, operation, policy)
+    found = recast(call, policy, catalog, agent_tools, sources)
+    if not isinstance(found, Recast):
+        return found
+    decision = policy.decide(call.principal, *found)
+    if decision.effect != call.effect:
+        return Flip(call, decision.effect, decision.rule, decision.reason, found.tool.facts.changes)
+    return None if decision.rule == call.rule else "moved"
+
+
+def recast(
+    call: PastCall,
+    policy: BoundPolicy,
+    catalog: Catalog,
+    agent_tools: AgentTools,
+    sources: SourcesOf = lambda _call: None,
+) -> Recast | Lost:
+    """What `policy` is asked of a recorded call of a tool, or why it cannot be asked."""
     tool = catalog.find(call.tool)
     if tool is None:
         backend = catalog.backend_of(call.tool)
@@ -117,19 +160,15 @@ def _again(
     arguments = _arguments(call.arguments_json)
     if arguments is None or not tool.input_schema.accepts(arguments):
         return "its arguments do not fit the tool any more"
-    run, known = None, None
-    if call.agent:
-        if (tools := agent_tools(call.agent)) is None:
-            return "its agent is gone"
-        run = RunScope(call.run_id, call.agent, tools)
-        if policy.asks_for_origins(tool):
-            if (known := sources(call)) is None:
-                return "where its values came from is not on record"
-            run = RunScope(call.run_id, call.agent, tools, untrusted=known.untrusted)
-    decision = policy.decide(call.principal, tool, arguments, run, known)
-    if decision.effect != call.effect:
-        return Flip(call, decision.effect, decision.rule, decision.reason, tool.facts.changes)
-    return None if decision.rule == call.rule else "moved"
+    if not call.agent:
+        return Recast(tool, arguments)
+    if (tools := agent_tools(call.agent)) is None:
+        return "its agent is gone"
+    if not policy.asks_for_origins(tool):
+        return Recast(tool, arguments, RunScope(call.run_id, call.agent, tools))
+    if (known := sources(call)) is None:
+        return "where its values came from is not on record"
+    return Recast(tool, arguments, RunScope(call.run_id, call.agent, tools, untrusted=known.untrusted), known)
 
 
 def _read_again(call: PastCall, operation: str, policy: BoundPolicy) -> Flip | Lost | Literal["moved"] | None:

@@ -14,20 +14,27 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.core.ports import (
     Binding,
+    CallCount,
+    CallFilter,
     CallOutcome,
+    CallPage,
     CallRecord,
+    RecordedCall,
     RequestSpec,
+    RuleHits,
     RunAppend,
     Spend,
+    Used,
 )
-from gateway.ledger import budgets, calls, erasable, leases, reminders, requests, runs
+from gateway.ledger import budgets, calls, erasable, leases, looking, reminders, requests, runs, usage
 from gateway.ledger.acts import RemovedSegment
 from gateway.ledger.batch import Batch
 from gateway.ledger.chain import Chain
 from gateway.ledger.checkpoints import Checkpoints
+from gateway.ledger.days import Days
 from gateway.ledger.erasure import Erased, Eraser, What, slices
 from gateway.ledger.keys import Keys
-from gateway.ledger.reading import RecordedCall, recorded_call
+from gateway.ledger.reading import recorded_call
 from gateway.ledger.run_log import RunLog
 from gateway.ledger.schema import prepare
 from gateway.ledger.transitions import watch_requests
@@ -92,6 +99,7 @@ class Ledger(RunLog):
         self._checkpoints = Checkpoints(keys, checkpoints)
         self._signed = 0  # the chain's growth that checkpoints know
         self._now = now
+        self._days = Days(now)
 
     @classmethod
     @asynccontextmanager
@@ -199,6 +207,22 @@ class Ledger(RunLog):
         """Raises NotFound. Goes through the writer, so that it sees what was recorded a moment ago."""
         await self._writer.write(lambda _: None)
         return await self._read(lambda connection: recorded_call(connection, call_id))
+
+    # --- looking back
+
+    async def find_calls(self, tenant: str, only: CallFilter, *, size: int, cursor: str | None) -> CallPage:
+        return await self._read(
+            lambda connection: looking.find_calls(connection, tenant, only, size=size, cursor=cursor)
+        )
+
+    async def count_calls(self, tenant: str, only: CallFilter) -> tuple[CallCount, ...]:
+        return await self._read(lambda connection: looking.count_calls(connection, self._days, tenant, only))
+
+    async def rule_hits(self, tenant: str, since: int, until: int = 0) -> dict[str, RuleHits]:
+        return await self._read(lambda connection: looking.rule_hits(connection, tenant, since, until))
+
+    async def used(self, tenant: str, since: int, until: int) -> Used:
+        return await self._read(lambda connection: usage.used(connection, self._days, tenant, since, until))
 
     # --- upkeep
 

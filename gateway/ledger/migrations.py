@@ -51,5 +51,13 @@ _TO_4 = (
     "ALTER TABLE runs ADD COLUMN unpriced BOOLEAN DEFAULT '0' NOT NULL",
 )
 
-STEPS: Mapping[int, tuple[str, ...]] = {3: _TO_3, 4: _TO_4}
+_TO_5 = (  # what people look at afterwards: calls, how they ended, what models said, by their time
+    "CREATE INDEX call_records_of_tenant ON call_records (tenant, at, id, tool, principal, effect, rule)",
+    "DROP INDEX call_outcomes_by_call",
+    "CREATE INDEX call_outcomes_by_call ON call_outcomes (call_id, id, code, duration_us)",
+    "CREATE INDEX run_events_of_models ON run_events (at)"
+    " WHERE type IN ('model_replied', 'turns_summarised', 'input_classified')",
+)
+
+STEPS: Mapping[int, tuple[str, ...]] = {3: _TO_3, 4: _TO_4, 5: _TO_5}
 """The statements that lead to each schema."""

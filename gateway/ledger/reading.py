@@ -7,57 +7,37 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, select
 
-from gateway.core.ports import CallOutcome, CallRecord
+from gateway.core.ports import CallOutcome, CallRecord, RecordedCall
 from gateway.ledger.run_events import read_events
 from gateway.ledger.tables import call_outcomes, call_payloads, call_records
 from toolward.errors import NotFound
-from toolward.store import open_reading
+from toolward.store import reading
 from toolward.types import RunEvent
 
 _FIELDS = CallRecord.__struct_fields__
 _AT_ONCE = 500  # calls that one look at the file gives
 
 
-class RecordedCall(msgspec.Struct, frozen=True):
-    """A call as the ledger has it. Without an outcome it is under way, or how it ended is not known; without
-    arguments or a result they were erased (a result may also never have been). Digests are salted."""
-
-    record: CallRecord
-    arguments_digest: str
-    outcome: CallOutcome | None = None
-    result_digest: str = ""
-    arguments_json: bytes | None = None
-    result_json: bytes | None = None
-
-
 def recorded_calls(
     where: Path, *, since: int = 0, until: int | None = None, newest_first: bool = True, payloads: bool = True
 ) -> Iterator[RecordedCall]:
     """The calls of the ledger in this file, `since <= at < until` in Unix ms; a gateway may write meanwhile. Raises
-    ConfigurationError when there is no such file."""
-    engine = open_reading(where)
+    ConfigurationError when there is no such file, Unavailable when it cannot be read."""
     columns = call_records.c
     order = (columns.at.desc(), columns.id.desc()) if newest_first else (columns.at, columns.id)
     query = select(call_records).where(columns.at >= since).order_by(*order)
     if until is not None:
         query = query.where(columns.at < until)
-    try:
-        with engine.connect() as connection:
-            for rows in connection.execute(query).partitions(_AT_ONCE):
-                yield from _with_ends(connection, rows, payloads=payloads)
-    finally:
-        engine.dispose()
+    with reading(where) as connection:
+        for rows in connection.execute(query).partitions(_AT_ONCE):
+            yield from _with_ends(connection, rows, payloads=payloads)
 
 
 def recorded_events(where: Path, run_id: str) -> tuple[RunEvent, ...]:
     """The log of a run in this file; empty where there is no such run. Raises ConfigurationError when there is no
-    such file, Damaged."""
-    engine = open_reading(where)
-    try:
-        with engine.connect() as connection:
-            return read_events(connection, run_id, 0)
-    finally:
-        engine.dispose()
+    such file, Unavailable when it cannot be read, Damaged."""
+    with reading(where) as connection:
+        return read_events(connection, run_id, 0)
 
 
 def recorded_call(connection: Connection, call_id: str) -> RecordedCall:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -48,6 +49,8 @@ call_records = Table(
     Column("trace_id", Text, nullable=False),
     Column("arguments_digest", Text, nullable=False),  # salted
     Index("call_records_by_time", "at", "id"),
+    # Lists with filters, and counts of what is alike, are read out of it alone.
+    Index("call_records_of_tenant", "tenant", "at", "id", "tool", "principal", "effect", "rule"),
     Index("call_records_by_run", "run_id", "tool"),
 )
 
@@ -72,7 +75,7 @@ call_outcomes = Table(
     Column("duration_us", BigInteger, nullable=False),
     Column("message", Text, nullable=False),
     Column("result_digest", Text, nullable=False),  # salted; empty = there was no result
-    Index("call_outcomes_by_call", "call_id", "id"),
+    Index("call_outcomes_by_call", "call_id", "id", "code", "duration_us"),
 )
 
 runs = Table(
@@ -122,6 +125,13 @@ run_events = Table(
     Column("data", Text, nullable=False),  # JSON; `words.py` says how it names texts
     Column("data_digest", Text, nullable=False),  # salted
 )
+
+is_of_model = run_events.c.type.in_(
+    [literal_column(f"'{name}'") for name in ("model_replied", "turns_summarised", "input_classified")]
+)
+"""Whether an event says what a model took. In words of SQL, or the index would not be used."""
+
+Index("run_events_of_models", run_events.c.at, sqlite_where=is_of_model, postgresql_where=is_of_model)
 
 run_texts = Table(
     "run_texts",

@@ -20,7 +20,7 @@ from gateway.ledger.checkpoints import Checkpoint, Line, body_digest, read_file
 from gateway.ledger.keys import Keys, Signed
 from gateway.ledger.schema import check_current
 from toolward.errors import NotFound
-from toolward.store import open_reading, place
+from toolward.store import reading
 
 _TOO_LARGE = 2**63  # for a number in a database
 _AT_ONCE = 500
@@ -50,15 +50,11 @@ Progress = Callable[[int], None]
 
 def verify(where: Path, keys: Keys, outside: Path, progress: Progress = lambda _: None) -> Verified:
     """Findings come in the order of the segments; `progress` is told how many entries were looked at. Raises
-    ConfigurationError when there is no such file."""
-    engine = open_reading(where)
+    ConfigurationError when there is no such file, Unavailable when it cannot be read."""
     lines = list(read_file(outside))  # before the moment that is looked at: each is in the database by then
-    try:
-        with engine.connect() as connection, connection.begin():  # one moment, whoever writes
-            check_current(connection, place(engine))
-            return _Check(connection, keys, outside.name, lines, progress).made()
-    finally:
-        engine.dispose()
+    with reading(where) as connection, connection.begin():  # one moment, whoever writes
+        check_current(connection, str(where))
+        return _Check(connection, keys, outside.name, lines, progress).made()
 
 
 class _Check:

@@ -7,6 +7,18 @@ Nothing here does I/O of its own: the ledger, files and processes are reached by
 
 from typing import NamedTuple
 
+from gateway.oversight.calls import Calls
+from gateway.oversight.catalog import Health
+from gateway.oversight.connecting import Connecting
+from gateway.oversight.policies import Policies
+from gateway.oversight.usage import UsageView
+
 
 class Oversight(NamedTuple):
     """One for a gateway, handed to its doors."""
+
+    health: Health
+    calls: Calls
+    usage: UsageView
+    policies: Policies
+    connecting: Connecting

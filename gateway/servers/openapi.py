@@ -5,6 +5,9 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from gateway.core.ports import CallPage
+from gateway.oversight.calls import CallDetail
+from gateway.oversight.usage import Usage
 from gateway.servers.chat_completions_openapi import chat_schemas
 from toolward.types import (
     Agent,
@@ -30,6 +33,8 @@ class CallResult(msgspec.Struct):
 
 _TYPES = (
     Agent,
+    CallDetail,
+    CallPage,
     CallResult,
     InputRequest,
     Run,
@@ -39,6 +44,7 @@ _TYPES = (
     Tool,
     ToolPage,
     TurnRequest,
+    Usage,
 )
 _REFERENCE = "#/components/schemas/{name}"
 _PROBLEM: JsonObject = {

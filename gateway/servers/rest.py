@@ -9,11 +9,13 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from gateway.oversight import Oversight
 from gateway.servers.chat_completions import chat_routes
 from gateway.servers.openapi import described, describing
 from gateway.servers.rest_bodies import answer
 from gateway.servers.rest_errors import map_errors
 from gateway.servers.rest_inbox import inbox_routes
+from gateway.servers.rest_records import record_routes
 from gateway.servers.rest_runs import run_routes
 from gateway.servers.rest_tools import tool_routes
 from gateway.servers.surface import Surface
@@ -31,10 +33,12 @@ def rest_app(
     status: Callable[[Principal], Mapping[str, Any]],
     challenge: Callable[[Headers], str] = lambda headers: "Bearer",
     *,
+    oversight: Oversight | None = None,
     max_body: int = BODY_BYTES,
 ) -> FastAPI:
     """The application; hosts and origins are checked before it (`gateway.servers.front`). `status` says to a caller
-    how the gateway is; it raises Denied. `challenge` is the `WWW-Authenticate` of a 401."""
+    how the gateway is; it raises Denied. `challenge` is the `WWW-Authenticate` of a 401. Without `oversight` there
+    are no routes for what is on record."""
     app = FastAPI(
         title=info.title or info.name,
         version=info.version,
@@ -54,6 +58,8 @@ def rest_app(
     app.include_router(tool_routes(tools, who), tags=["tools"])
     app.include_router(run_routes(agents, who), tags=["runs"])
     app.include_router(inbox_routes(agents, who), tags=["input requests"])
+    if oversight is not None:
+        app.include_router(record_routes(oversight, who), tags=["records"])
     app.include_router(chat_routes(agents, who), tags=["OpenAI clients"])
     app.include_router(_status(status, who), tags=["operation"])
     map_errors(app, challenge)

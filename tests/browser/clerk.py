@@ -31,7 +31,7 @@ model: counter
 """
 
 
-def _answered(request: Request) -> Step:
+def answered(request: Request) -> Step:
     """`which` asks a person back, `hand` hands the case over, `break` fails; what came back ends the run."""
     messages: list[Any] = request.json["messages"]
     place = max(at for at, one in enumerate(messages) if one["role"] == "user")
@@ -62,5 +62,5 @@ def clerks_model() -> Generator[str]:
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(scripted_endpoint()) as endpoint,
     ):
-        endpoint.answer_with(_answered)
+        endpoint.answer_with(answered)
         yield endpoint.url

@@ -1,91 +1,126 @@
-"""A gateway with its HTTP door on loopback, and browsers without JavaScript that come to its console."""
+"""The console of a real gateway, visited without sockets: pages are read as a browser would read them, and forms
+are sent with what stands in them."""
 
-import base64
-import html
-import json
-import re
-from collections.abc import AsyncGenerator
+import sys
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from gateway.bootstrap import Gateway, make_link, open_doors, open_gateway
+from gateway.bootstrap import Gateway, make_link, open_gateway
+from gateway.bootstrap.console import make_console
+from gateway.bootstrap.identity import authentication
 from gateway.config.parse import read_settings
+from tests.contract.drivers import FIXTURE
+from toolward.doors.entrance import Entrance
 
 CONFIG = """
 version: 1
 http: 127.0.0.1:0
 grpc: 127.0.0.1:0
-models: {default: {wire: offline}}
-principals:
-  - {id: local, roles: [operator]}
-  - {id: ada, roles: [support], token: adas-token-0123456789}
+backends:
+  fixture: {command: [COMMAND], env: {PYTHONPATH: ROOT}}
+policies: [policy.yaml]
+agents: [clerk.yaml]
+"""
+AGENT = "{name: clerk, instructions: You help., description: Answers by itself., model: offline}"
+POLICY = """
+version: 1
+rules:
+  - {id: everything, principals: ["role:operator"], tools: ["fixture.*"], effect: allow}
+  - id: no-thirteen
+    description: Thirteen is not added.
+    tools: [fixture.add]
+    when: given.b && args.b == 13
+    effect: deny
+  - {id: echo-asks, tools: [fixture.echo], effect: ask, approvers: [self]}
+  - {id: at-home, principals: ["role:operator"], operations: ["*"], effect: allow}
 """
 
 
-class ConsoleHouse:
-    def __init__(self, gateway: Gateway, url: str) -> None:
-        self.gateway, self.url = gateway, url
+class Page:
+    """What a browser was given."""
 
-    def browser(self) -> httpx.AsyncClient:
-        """With cookies of its own; it follows no redirect by itself."""
-        return httpx.AsyncClient(base_url=self.url, timeout=30)
+    def __init__(self, answer: httpx.Response) -> None:
+        self.status, self.url, self.headers = answer.status_code, answer.url, answer.headers
+        self.html = LexborHTMLParser(answer.text)
 
-    def link(self) -> str:
-        return make_link(self.gateway.home)
+    @property
+    def text(self) -> str:
+        """Of the main part, with single spaces."""
+        main = self.html.css_first("main")
+        return " ".join((main.text() if main else "").split())
+
+    def one(self, selector: str) -> LexborNode:
+        found = self.html.css(selector)
+        assert len(found) == 1, f"{len(found)} of {selector}"
+        return found[0]
+
+    def links(self) -> list[str]:
+        return [one.attributes.get("href") or "" for one in self.html.css("main a")]
+
+    def fields(self, form: str) -> dict[str, str]:
+        """What a form would send, as it stands."""
+        found: dict[str, str] = {}
+        for one in self.one(form).css("input[name], textarea[name], select[name]"):
+            name, value = one.attributes["name"] or "", one.attributes.get("value")
+            if one.tag == "textarea":
+                value = one.text().removeprefix("\n")
+            elif one.tag == "select":
+                chosen = one.css_first("option[selected]") or one.css_first("option")
+                value = chosen.attributes.get("value") if chosen else ""
+            found[name] = value or ""
+        return found
+
+
+class Visitor:
+    """A browser, without its window."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+
+    async def get(self, path: str) -> Page:
+        return Page(await self.client.get(path, follow_redirects=True))
+
+    async def send(self, page: Page, form: str, **typed: str) -> Page:
+        """The form of a page (a selector), with this typed into it, or pressed."""
+        fields = page.fields(form) | {name.replace("__", "."): value for name, value in typed.items()}
+        to = page.one(form).attributes.get("action") or str(page.url)
+        return Page(await self.client.post(to, data=fields, follow_redirects=True))
+
+    async def sign_in(self, gateway: Gateway) -> None:
+        page = await self.get(f"/sign-in?code={make_link(gateway.home)}")
+        assert (await self.send(page, 'form[action="/sign-in"]')).status == 200
+
+    async def sign_in_by(self, token: str) -> None:
+        page = await self.send(await self.get("/sign-in"), 'form[action="/sign-in"]', token=token)
+        assert page.status == 200
 
 
 @asynccontextmanager
-async def console_house(folder: Path, more: str = "") -> AsyncGenerator[ConsoleHouse]:
-    """With this beside the usual configuration."""
-    config = folder / "toolward.yaml"
-    config.write_text(CONFIG + more)
-    async with (
-        open_gateway(read_settings(config), folder / "home", environment={}) as gateway,
-        open_doors(gateway) as at,
-    ):
-        yield ConsoleHouse(gateway, f"http://{at.http}")
+async def gateway_with(
+    folder: Path, *, config: str = CONFIG, policy: str = POLICY, environment: Mapping[str, str] | None = None
+) -> AsyncGenerator[Gateway]:
+    """A gateway with the fixture server of the contract tests, whose policy and agents are in `folder`."""
+    for name, text in (("policy.yaml", policy), ("clerk.yaml", AGENT), ("toolward.yaml", config)):
+        made = text.replace("COMMAND", ", ".join(FIXTURE)).replace("ROOT", str(Path.cwd()))
+        made = made.replace("PYTHON,", f"{sys.executable},")
+        (folder / name).write_text(made, encoding="utf-8")
+    settings = read_settings(folder / "toolward.yaml")
+    async with open_gateway(settings, folder / "home", environment=environment or {}) as gateway:
+        yield gateway
 
 
-async def signs_in(browser: httpx.AsyncClient, **form: str) -> httpx.Response:
-    """By `token` or `code`."""
-    return await browser.post("/sign-in", data=form)
-
-
-async def who(browser: httpx.AsyncClient) -> str:
-    """As whom the pages know this browser; empty where they know it not."""
-    answer = await browser.get("/help")
-    found = re.search(r"<b>([^<]*)</b>", answer.text)
-    return html.unescape(found[1]) if answer.status_code == 200 and found else ""
-
-
-async def token_of(browser: httpx.AsyncClient) -> str:
-    """What this session's forms carry."""
-    page = await browser.get("/help")
-    found = re.search(r'name="csrf" value="([^"]+)"', page.text)
-    assert found is not None, page.text
-    return found[1]
-
-
-async def follows(browser: httpx.AsyncClient, answer: httpx.Response) -> httpx.Response:
-    """As far as redirects lead, also to other places."""
-    for _ in range(5):
-        if answer.status_code != 303:
-            return answer
-        answer = await browser.get(httpx.URL(str(answer.url)).join(answer.headers["location"]))
-    raise AssertionError(f"too many redirects: {answer.headers}")
-
-
-def cookie_of(browser: httpx.AsyncClient) -> Any:
-    """Of the session: name and value."""
-    return next(
-        (one.name, one.value) for one in browser.cookies.jar if re.fullmatch(r"toolward-\d+", one.name)
-    )
-
-
-def session_of(browser: httpx.AsyncClient) -> Any:
-    """What is in it, as anybody can read it: by what, of whom, until when."""
-    body = cookie_of(browser)[1].partition(".")[0]
-    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+@asynccontextmanager
+async def visiting(gateway: Gateway, *, signed_in: bool = True) -> AsyncGenerator[Visitor]:
+    """Somebody who looks at the console of this gateway: the person at this computer, unless they are not signed
+    in."""
+    app = make_console(gateway, Entrance(), authentication(gateway), port=8700, secure=False)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8700") as client:
+        visitor = Visitor(client)
+        if signed_in:
+            await visitor.sign_in(gateway)
+        yield visitor

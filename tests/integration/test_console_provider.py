@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.integration.console_house import ConsoleHouse, console_house, cookie_of, follows, session_of, who
+from tests.integration.console_door import ConsoleHouse, console_house, cookie_of, follows, session_of, who
 from tests.integration.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
 
 CONFIG = """

@@ -12,7 +12,7 @@ import pytest
 
 from gateway.config.keys import change_keys
 from gateway.servers.console.pages import HEADERS
-from tests.integration.console_house import ConsoleHouse, console_house, cookie_of, signs_in, token_of, who
+from tests.integration.console_door import ConsoleHouse, console_house, cookie_of, signs_in, token_of, who
 from toolward.auth.api_keys import ApiKey, mint
 
 ADA = "adas-token-0123456789"

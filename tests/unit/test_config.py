@@ -302,8 +302,8 @@ BAD = [
     ),
     (
         "version: 1\nhttp: ${HOME}",
-        f"{AT}2: http holds ${{HOME}}, which is no reference: write ${{env:NAME}} or ${{file:PATH}}, "
-        "or $${...} for the plain text",
+        f"{AT}2: http holds ${{HOME}}, which is no reference: write ${{env:NAME}}, "
+        f"${{file:PATH}} or ${{keychain:NAME}}, or $${{...}} for the plain text",
     ),
 ]
 

@@ -46,6 +46,7 @@ def test_law_what_was_not_made_here_is_nobodys(cookie: str) -> None:
         "." + COOKIE.partition(".")[2],
         COOKIE + "A" * 10_000,
     ],
+    ids=["another key", "another purpose", "cut off", "no body", "too long"],
 )
 def test_another_installations_key_or_purpose_is_not_taken(cookie: str) -> None:
     with pytest.raises(Unauthenticated):

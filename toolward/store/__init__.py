@@ -3,7 +3,14 @@
 Imported by those who need a database, never by `import toolward`: SQLAlchemy costs a third of a second.
 """
 
-from toolward.store.connections import WRITES, open_reading, open_store, read_transaction, write_transaction
+from toolward.store.connections import (
+    WRITES,
+    open_reading,
+    open_store,
+    read_transaction,
+    reading,
+    write_transaction,
+)
 from toolward.store.failures import closed, explain, place
 from toolward.store.prepared import Prepared
 from toolward.store.writer import Finish, Work, Writer
@@ -20,5 +27,6 @@ __all__ = [
     "open_store",
     "place",
     "read_transaction",
+    "reading",
     "write_transaction",
 ]

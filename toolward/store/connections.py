@@ -9,12 +9,10 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-)
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from toolward.errors import ConfigurationError, ToolwardError
-from toolward.store.failures import HOW_TO_CHOOSE, reason_of
+from toolward.store.failures import HOW_TO_CHOOSE, explain, reason_of
 from toolward.store.prepared import Prepared
 
 WRITES = "toolward_writes"
@@ -64,6 +62,20 @@ def open_reading(path: Path) -> Engine:
     engine = sqlalchemy.create_engine(f"sqlite:///{path}", creator=connect, hide_parameters=True)
     event.listen(engine, "begin", _begin)  # a transaction sees one moment of the file
     return engine
+
+
+@contextmanager
+def reading(path: Path) -> Generator[Connection]:
+    """A connection to such a file. Raises ConfigurationError where there is none, Unavailable where it cannot be
+    read."""
+    engine = open_reading(path)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise explain(error, str(path)) from error
+    finally:
+        engine.dispose()
 
 
 @contextmanager

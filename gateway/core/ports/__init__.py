@@ -2,6 +2,17 @@
 in-memory twin in `tests/twins.py`; neither this module nor anything in `core` or `agent` does I/O itself.
 """
 
+from gateway.core.ports.calls import (
+    SEARCHED,
+    UNDER_WAY,
+    CallCount,
+    CallFilter,
+    CallLine,
+    CallPage,
+    CallsPort,
+    RecordedCall,
+    RuleHits,
+)
 from gateway.core.ports.clock import Clock, Ids
 from gateway.core.ports.ledger import LedgerPort
 from gateway.core.ports.models import (
@@ -38,21 +49,41 @@ from gateway.core.ports.records import (
 )
 from gateway.core.ports.runs import RunLogPort
 from gateway.core.ports.tools import Authorize, BackendPort, Called, Caller, Joining, Listing, Store
+from gateway.core.ports.usage import (
+    CallKind,
+    DayUsed,
+    HumanWait,
+    Replies,
+    ReplyKind,
+    RunKind,
+    UsagePort,
+    Used,
+)
 
 __all__ = [
     "ERASED",
+    "SEARCHED",
+    "UNDER_WAY",
     "UNREADABLE",
     "ApprovalGone",
     "Authorize",
     "BackendPort",
     "Binding",
+    "CallCount",
+    "CallFilter",
+    "CallKind",
+    "CallLine",
     "CallOutcome",
+    "CallPage",
     "CallRecord",
     "Called",
     "Caller",
+    "CallsPort",
     "Clock",
     "ContextExceeded",
+    "DayUsed",
     "EndpointFacts",
+    "HumanWait",
     "Ids",
     "Joining",
     "Lease",
@@ -67,8 +98,13 @@ __all__ = [
     "Native",
     "OnPiece",
     "Piece",
+    "RecordedCall",
+    "Replies",
+    "ReplyKind",
     "RequestSpec",
+    "RuleHits",
     "RunAppend",
+    "RunKind",
     "RunLogPort",
     "RunRecord",
     "Spend",
@@ -79,4 +115,6 @@ __all__ = [
     "Taken",
     "ToolUse",
     "Usage",
+    "UsagePort",
+    "Used",
 ]

@@ -29,14 +29,16 @@ log = logging.getLogger(__name__)
 ROOMS = frozenset(
     (
         *("sign-in", "sign-out", "theme", "static", "help", "docs"),
-        *("inbox", "talk", "runs", "calls", "tools", "policies", "usage", "connect"),
+        *("now", "inbox", "talk", "runs", "calls", "tools", "policies", "usage", "connect"),
     )
 )
 """The first parts of the console's addresses; `/` is its, too. All else belongs to REST."""
 
 
 def is_of_console(path: str) -> bool:
-    return path == "/" or path[1:].partition("/")[0] in ROOMS
+    """A room's list as a file (`/calls.csv`) is of the room, too."""
+    room = path[1:].partition("/")[0].removesuffix(".json").removesuffix(".csv")
+    return path == "/" or room in ROOMS
 
 
 def console_app(parts: Parts, shown: Iterable[Shown], *, max_body: int = BODY_BYTES) -> Any:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from gateway.servers.console import keys_page, now
+from gateway.servers.console import calls, connect, inbox, keys_page, now, policies, runs, talk, tools, usage
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.visits import Shown
 
-ROOMS = (now, keys_page)
+ROOMS = (now, inbox, talk, runs, calls, tools, policies, usage, connect, keys_page)
 
 
 def all_rooms(parts: Parts) -> Iterator[Shown]:

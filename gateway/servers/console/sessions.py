@@ -66,9 +66,13 @@ class Sessions:
         session = self.unsigned("session", cookie, Session)
         if session is None:
             raise Unauthenticated("You are not signed in.", hint="Sign in.")
+        self.check(session)
+        return session
+
+    def check(self, session: Session) -> None:
+        """Raises Unauthenticated where it is over: of what goes on for longer than a request."""
         if session.ends <= self.clock():
             raise Unauthenticated("Your session is over.", hint="Sign in again.")
-        return session
 
     def token(self, session: Session) -> str:
         """What every form of this session carries, and no other site can know."""

@@ -44,6 +44,8 @@ def filters(clock: Callable[[], int]) -> dict[str, Callable[..., Any]]:
         "count": count,
         "pretty": pretty,
         "compact": compact,
+        "brief": brief,
+        "readable": readable,
         "words": words,
     }
 
@@ -121,6 +123,20 @@ def pretty(value: Any) -> Markup:
 def compact(value: Any) -> Markup:
     """The same in one line."""
     return Markup.escape(_escaped(json.dumps(_plain(value), ensure_ascii=False)))
+
+
+def brief(value: Any, most: int = 160) -> Markup:
+    """The beginning of it in one line; that it is cut is seen."""
+    text = _escaped(json.dumps(_plain(value), ensure_ascii=False))
+    return Markup.escape(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
+def readable(text: str) -> str:
+    """A text that should be JSON: over several lines where it is, and otherwise as it is."""
+    try:
+        return pretty(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
 
 
 def _plain(value: Any) -> Any:

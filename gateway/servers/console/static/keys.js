@@ -1,5 +1,5 @@
 // Keys: `/` to the search, j and k through what is listed, Enter opens, ? shows the help, a/d/e put the focus on what
-// an element offers as data-key. None decides by itself: Enter on the focused button does. They can be switched off,
+// an element offers as data-key (of several fields on the first of them). None decides by itself: Enter on the focused button does. They can be switched off,
 // since a person who dictates would press them by speaking (WCAG 2.1.4).
 
 const OFF = "toolward-keys-off";
@@ -38,7 +38,8 @@ function move(document, by) {
 function focus(element) {
   if (!element) return false;
   element.closest("details")?.setAttribute("open", "");
-  element.focus();
+  const inside = element.querySelector("input:not([type=hidden]), select, textarea");
+  (inside ?? element).focus();
   element.scrollIntoView({ block: "nearest" });
   return true;
 }

@@ -2,7 +2,8 @@
 //
 // Each event `put` is HTML that the server has rendered. An element whose id is on the page takes that one's place;
 // another is added to the element that its data-into names. The reader's place does not move: what comes below the
-// screen is counted on a button. An event `end` says that no more will come, `go` that the page is to be loaded anew.
+// screen is counted on a button. `grow` adds text to an element that is there. An event `end` says that no more will
+// come, `go` that the page is to be loaded anew.
 
 export function live(place) {
   const state = place.querySelector(".live-state");
@@ -17,7 +18,10 @@ export function live(place) {
     }
   };
   source.addEventListener("open", () => tell("open", "live"));
-  source.addEventListener("error", () => tell("lost", "reconnecting …"));
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) tell("lost", "not live any more: load the page again");
+    else tell("lost", "reconnecting …");
+  });
   source.addEventListener("put", (event) => {
     const before = atEnd();
     const added = put(place, event.data);
@@ -29,6 +33,12 @@ export function live(place) {
       news.textContent = `${unseen} new ↓`;
       news.hidden = atEnd();
     }
+  });
+  source.addEventListener("grow", (event) => {
+    const before = atEnd();
+    const { id, text } = JSON.parse(event.data);
+    document.getElementById(id)?.append(text);
+    if (before && place.dataset.follow !== undefined) window.scrollTo({ top: document.body.scrollHeight });
   });
   source.addEventListener("said", (event) => say(event.data));
   source.addEventListener("go", () => window.location.reload());
@@ -53,6 +63,7 @@ function put(place, html) {
   for (const fresh of [...holder.content.children]) {
     const old = fresh.id ? document.getElementById(fresh.id) : null;
     if (old) {
+      if (old.isEqualNode(fresh)) continue; // what somebody is typing there stays
       const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
       old.replaceWith(fresh);
       if (focused) document.getElementById(focused)?.focus();

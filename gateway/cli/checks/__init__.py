@@ -1,0 +1,1 @@
+"""What `toolward doctor` looks at."""

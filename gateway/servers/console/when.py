@@ -1,0 +1,44 @@
+"""Times as an address or a form has them."""
+
+import re
+from datetime import UTC, datetime
+
+from toolward.errors import InvalidRequest
+
+DAY = 24 * 3_600_000
+
+_UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+_AGE = re.compile(r"(\d{1,6})([mhdw])")
+_MS = re.compile(r"\d{10,15}")
+
+
+def midnight(at: int) -> int:
+    """The beginning of that day, UTC; Unix ms."""
+    return at // DAY * DAY
+
+
+def moment(text: str, name: str, now: int) -> int:
+    """`today`, `yesterday`, how long ago (`90m`, `24h`, `7d`), a date or time (UTC where it names no zone) or Unix
+    milliseconds, in Unix milliseconds; empty is 0. Raises InvalidRequest, which names the field."""
+    text = text.strip()
+    if not text:
+        return 0
+    if text in ("today", "yesterday"):
+        return midnight(now) - (DAY if text == "yesterday" else 0)
+    if found := _AGE.fullmatch(text):
+        return max(now - int(found[1]) * _UNITS[found[2]] * 1000, 0)
+    if _MS.fullmatch(text):
+        return int(text)
+    try:
+        said = datetime.fromisoformat(text)
+        return max(round((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1000), 0)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(
+            f"{name} is {text[:40]!r}, which is no time.",
+            hint="Write today, how long ago (90m, 24h, 7d), or a time (2026-11-25, 2026-11-25T10:00).",
+        ) from None
+
+
+def written(at: int) -> str:
+    """For files: `2026-11-26T20:41:03.120+00:00`."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,75 @@
+"""`${keychain:NAME}`: a secret of the system's keychain, by a keychain of the test's own."""
+
+import threading
+from collections.abc import Generator
+from pathlib import Path
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.backends.fail import Keyring as NoKeyring
+
+from gateway.config.keychain import from_keychain
+from gateway.config.parse import read_settings
+from gateway.config.secrets import Substituted
+from toolward.errors import ConfigurationError
+
+CONFIG = """
+version: 1
+backends: {}
+principals: [{id: ada, roles: [support], token: "${keychain:ada}"}]
+"""
+
+
+class Kept(KeyringBackend):
+    """In memory; what is called `locked` waits for ever."""
+
+    priority = 1  # pyright: ignore -- the package computes it by a property of classes
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def get_password(self, service: str, username: str) -> str | None:
+        if username == "locked":
+            threading.Event().wait()
+        return self.kept.get((service, username))
+
+
+@pytest.fixture
+def keychain() -> Generator[Kept]:
+    before, ours = keyring.get_keyring(), Kept()
+    keyring.set_keyring(ours)
+    yield ours
+    keyring.set_keyring(before)
+
+
+def read(tmp_path: Path) -> str:
+    (tmp_path / "toolward.yaml").write_text(CONFIG)
+    return read_settings(tmp_path / "toolward.yaml", {}).principals[0].token
+
+
+def test_a_secret_comes_from_it_and_never_shows(tmp_path: Path, keychain: Kept) -> None:
+    keychain.kept["toolward", "ada"] = "a-secret-of-adas"
+    token = read(tmp_path)
+    assert token == "a-secret-of-adas"
+    assert isinstance(token, Substituted)
+    assert repr(token) == "'${keychain:ada}'"
+
+
+def test_what_is_missing_is_told_with_the_remedy(tmp_path: Path, keychain: Kept) -> None:
+    keychain.kept["another", "ada"] = "not-ours"
+    with pytest.raises(ConfigurationError, match="needs 'ada' of the system's keychain") as caught:
+        read(tmp_path)
+    assert "keyring set toolward ada" in caught.value.text
+
+
+def test_one_that_does_not_answer_or_is_not_there_is_an_error(keychain: Kept) -> None:
+    with pytest.raises(ConfigurationError, match=r"has not answered in 0\.01 s"):
+        from_keychain("locked", seconds=0.01)
+    keyring.set_keyring(NoKeyring())
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        from_keychain("ada")
