@@ -26,7 +26,7 @@ def make_console(
     *,
     port: int,
     secure: bool,
-    document: Document,
+    document: Document = dict,
 ) -> Any:
     """The ASGI application of the console."""
     from gateway.servers.console.app import console_app
