@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,17 @@ from gateway.servers.console.parts import Parts
 from gateway.servers.console.sessions import Sessions
 from toolward.auth import Authenticate, local_secret
 
+Document = Callable[[], Mapping[str, Any]]
+
 
 def make_console(
-    gateway: Gateway, entrance: Any, authenticate: Authenticate, *, port: int, secure: bool
+    gateway: Gateway,
+    entrance: Any,
+    authenticate: Authenticate,
+    *,
+    port: int,
+    secure: bool,
+    document: Document = dict,
 ) -> Any:
     """The ASGI application of the console."""
     from gateway.servers.console.app import console_app
@@ -36,6 +45,7 @@ def make_console(
         partial(entrance.ask, "http"),
         cookie=f"toolward-{port}",
         secure=secure,
+        document=document,
         outside=_outside(gateway.settings.resource),
     )
     return console_app(parts, all_rooms(parts), max_body=gateway.settings.limits.of_doors.body_bytes)

@@ -103,7 +103,14 @@ def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate, at: A
     probes = Probes(
         terms, authenticate, origins, role="operator", may=lambda who: within(who, "backend.read")
     )
-    console = make_console(gateway, entrance, authenticate, port=at.port, secure=settings.tls is not None)
+    console = make_console(
+        gateway,
+        entrance,
+        authenticate,
+        port=at.port,
+        secure=settings.tls is not None,
+        document=rest.openapi,
+    )
     return front(mcp, rest, console, origins, probes), mcp
 
 

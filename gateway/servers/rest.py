@@ -43,7 +43,7 @@ def rest_app(
         title=info.title or info.name,
         version=info.version,
         description=info.instructions,
-        docs_url="/docs",
+        docs_url=None,  # the console shows it: FastAPI's page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # a redirect would send a body, and who sent it, twice
     )

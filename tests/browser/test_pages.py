@@ -8,7 +8,7 @@ from tests.browser.accessible import assert_accessible
 from tests.browser.seeded import Seeded
 from tests.browser.visiting import COLOURS, NARROW, WIDE, Visitor
 
-READY = ("/", "/help", "/sign-in")
+READY = ("/", "/help", "/sign-in", "/docs")
 
 
 @pytest.mark.parametrize("path", READY)

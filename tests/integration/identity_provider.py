@@ -1,5 +1,5 @@
-"""An identity provider on loopback: its metadata, its keys, the tokens that it signs, and a page to sign in at where
-everybody is grace and says yes at once."""
+"""An identity provider on loopback: its metadata, its keys, the tokens that it signs, and a page to sign in at,
+where everybody is grace and says yes at once."""
 
 import base64
 import hashlib

@@ -16,6 +16,7 @@ from gateway.servers.console.origins import came_from_us
 from gateway.servers.console.pages import HEADERS, static_file
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.provider_sign_in import provider_routes
+from gateway.servers.console.rest_reference import reference_route
 from gateway.servers.console.signing_in import sign_in_routes
 from gateway.servers.console.visits import Shown, Visit, read_form
 from gateway.servers.sse import Message, Receive
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 ROOMS = frozenset(
     (
-        *("sign-in", "sign-out", "theme", "static", "help"),
+        *("sign-in", "sign-out", "theme", "static", "help", "docs"),
         *("now", "inbox", "talk", "runs", "calls", "tools", "policies", "usage", "connect"),
     )
 )
@@ -46,6 +47,7 @@ def console_app(parts: Parts, shown: Iterable[Shown], *, max_body: int = BODY_BY
         Route("/static/{digest}/{name}", _static, methods=["GET"]),
         *sign_in_routes(parts),
         *provider_routes(parts),
+        reference_route(parts),
         *(Route(one.path, _endpoint(parts, one), methods=[one.method]) for one in shown),
     ]
     app = Starlette(routes=routes, exception_handlers=_handlers(parts))

@@ -1,7 +1,7 @@
 """What the console is made of: the providers behind every door, and how people prove who they are."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.oversight import Oversight
 from gateway.servers.console.pages import Pages
@@ -65,5 +65,7 @@ class Parts(NamedTuple):
     """The cookie's name. Browsers send the cookies of a host to all its ports, so it has this door's in it."""
     secure: bool = False
     """Whether the door speaks TLS: then the cookie goes over nothing else."""
+    document: Callable[[], Mapping[str, Any]] = dict
+    """Of REST, by OpenAPI."""
     outside: str = ""
     """The origin as browsers know it that come by a proxy, `https://tools.example`; empty where there is none."""
