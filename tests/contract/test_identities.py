@@ -100,7 +100,7 @@ BO = ApiKey(
     tenant="acme",
     created=datetime.now(UTC),
 )
-STAFF = {"realm_access": {"roles": ["staff", "unknown"]}}
+STAFF: dict[str, Any] = {"realm_access": {"roles": ["staff", "unknown"]}}
 
 TOKENS: dict[str, Callable[[IdentityProvider], str]] = {
     "nothing": lambda _: "",
