@@ -1,6 +1,7 @@
 """`toolward policy replay`."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -48,7 +49,7 @@ async def _replay(policy: Policy, age: int | None, limit: int, common: Common) -
     bound = bind(policy, around.catalog)
     began = 0 if age is None else round((datetime.now(UTC).timestamp() - age) * 1000)
     ledger = ledger_file(around.home)
-    calls = islice(past_calls(ledger, began), limit)
+    calls = islice(past_calls(ledger, began), min(limit, sys.maxsize))
     found = decide_again(calls, bound, around.catalog, around.agents.get, PastRuns(ledger).sources)
     for problem in bound.problems:
         note(f"{coloured('problem', 'failed')}  {problem}")
