@@ -121,8 +121,8 @@ async def _asking(question: Question, settings: Settings, common: Common) -> Ask
     """Rules over operations need no tools: for them no server is started."""
     name = question.name
     if question.operation or (name in OPERATIONS and not _is_of_a_backend(name, settings)):
-        nothing = build_catalog(())
-        return Asking(bind(load_policy(settings.policies), nothing), nothing, lambda _: None)
+        nothing, no_agents = build_catalog(()), dict[str, tuple[str, ...]]()
+        return Asking(bind(load_policy(settings.policies), nothing), nothing, no_agents.get)
     found = await surroundings(common)
     bound = bind(load_policy(found.settings.policies), found.catalog)
     return Asking(bound, found.catalog, found.agents.get, PastRuns(ledger_file(found.home)).run)
