@@ -3,19 +3,25 @@ it, for who may read it."""
 
 import time
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from benchmarks.console.pages import console_over
 from benchmarks.console.seeded import SMALL, SPAN, Seeded, seed
 from gateway.core.ports import CallFilter, CallOutcome, CallRecord
 from gateway.ledger.ledger import Ledger
 from gateway.oversight import Oversight
 from gateway.oversight.calls import Calls
 from gateway.oversight.usage import UsageView
+from gateway.servers.console import calls, usage
+from gateway.servers.console.app import console_app
+from gateway.servers.console.pages import Pages
+from gateway.servers.console.parts import Parts
+from gateway.servers.console.sessions import Sessions
 from gateway.servers.rest import rest_app
 from tests.integration.scripted_tools import Tools
 from toolward.auth import bearer
@@ -41,6 +47,21 @@ class Place:
         self.usage = UsageView(ledger, may, lambda: now)
         unused: Any = None  # neither room asks for it
         self.oversight = Oversight(unused, self.calls, self.usage, unused, unused)
+
+
+@asynccontextmanager
+async def console_over(oversight: Oversight, principal: Principal) -> AsyncGenerator[httpx.AsyncClient]:
+    """The rooms that stand on what is on record, for somebody who is signed in."""
+    sessions = Sessions(b"k" * 32)
+    nobody: Any = None  # neither room calls tools or agents
+    info = ServerInfo("toolward", "1")
+    known: Any = SimpleNamespace(principal_of=lambda session: principal)  # pyright: ignore[reportUnknownLambdaType]
+    parts = Parts(info, Pages(sessions, "1"), sessions, known, nobody, nobody, oversight)
+    app = console_app(parts, [*calls.shown(parts), *usage.shown(parts)])
+    cookies = {"toolward": sessions.written(sessions.begin("principal", principal.id))}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", cookies=cookies) as client:
+        yield client
 
 
 @pytest.fixture
