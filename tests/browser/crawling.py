@@ -10,7 +10,7 @@ import httpx
 
 _IDS = re.compile(r"\b(run|call|req)_[0-9a-z]{8,}|(?<=/requests/)\d+|(?<=^/tools/)[\w.]+")
 
-OF_A_KIND, OF_A_PATH = 2, 8
+OF_A_KIND, OF_A_PATH = 4, 12
 """Filters may be put together in hundreds of ways."""
 
 
