@@ -13,10 +13,12 @@ import pytest
 
 from benchmarks.console.seeded import SMALL, SPAN, Seeded, seed
 from gateway.core.ports import CallFilter, CallOutcome, CallRecord
+from gateway.ledger import days
 from gateway.ledger.ledger import Ledger
 from gateway.oversight import Oversight
+from gateway.oversight import usage as usage_oversight
 from gateway.oversight.calls import Calls
-from gateway.oversight.usage import UsageView
+from gateway.oversight.usage import UsageView, count_ahead
 from gateway.servers.console import calls, usage
 from gateway.servers.console.app import console_app
 from gateway.servers.console.pages import Pages
@@ -221,3 +223,20 @@ async def test_pages_and_files_of_calls_and_usage(place: Place):
             assert 'role="alert"' in wrong.text
     async with console_over(place.oversight, BOB) as pages:
         assert (await pages.get("/calls")).status_code == (await pages.get("/usage.csv")).status_code == 403
+
+
+async def test_days_are_counted_before_anybody_looks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_oversight, "AHEAD_AFTER", 0)
+    monkeypatch.setattr(usage_oversight, "AHEAD_PAUSE", 0)
+    await count_ahead(place.ledger, [ADA.tenant], lambda: place.now)
+    read: list[int] = []
+    really = days.read_days
+
+    def counted(connection: Any, tenant: str, since: int, until: int) -> Any:
+        read.append((until - since) // DAY)
+        return really(connection, tenant, since, until)
+
+    monkeypatch.setattr(days, "read_days", counted)
+    shown = await place.usage.of(ADA, place.now - 20 * DAY)
+    assert shown.total.calls is not None
+    assert not any(read)  # the ends of the time, and no whole day
