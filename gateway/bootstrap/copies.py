@@ -57,9 +57,20 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: dict[str, str]
 
 
+class Paused(NamedTuple):
+    """A run that was not over. `under_way` are the tools of its calls of which nobody knows what became."""
+
+    run: str
+    agent: str
+    owner: str
+    under_way: tuple[str, ...] = ()
+
+
 class Restored(NamedTuple):
+    """`voided` counts approvals; `kept` is where what was there lies now."""
+
     voided: int
-    paused: int
+    paused: tuple[Paused, ...]
     kept: Path | None
 
 
@@ -144,14 +155,14 @@ def put_back(home: Path, folder: Path, *, replace: bool) -> Restored:
     return Restored(made_void, paused, kept)
 
 
-async def _safely(home: Path, at: int) -> tuple[int, int]:
-    """How many approvals are void now, and how many runs are paused."""
+async def _safely(home: Path, at: int) -> tuple[int, tuple[Paused, ...]]:
+    """How many approvals are void now, and the runs that are paused."""
     file = ledger_file(home)
     if not file.exists():
-        return 0, 0
+        return 0, ()
     clock = SystemClock()
     reason = f"the gateway was put back to {time.strftime('%Y-%m-%d %H:%M:%SZ', time.gmtime(at / 1000))}"
-    made_void = paused = 0
+    made_void, paused = 0, list[Paused]()
     # Checkpoints outside the home stay as they are: they cover what came after the copy.
     async with Ledger.open(file) as ledger:
         for spec in await ledger.live_requests():
@@ -160,14 +171,21 @@ async def _safely(home: Path, at: int) -> tuple[int, int]:
                     spec.request.id, voided(spec.request, reason, clock.now_ms(), by=_BY), _BY
                 )
                 made_void += 1
+        for holder in await ledger.holders():  # who worked on a run when it was copied does not here
+            await ledger.bury(holder)
         journals = Journals(ledger, clock, Feed())
         for run_id in await ledger.not_over():
             journal = await journals.take(run_id)
-            before = journal.state.seq
             await journal.amend(lambda state: _pause(state, reason))
-            paused += journal.state.seq > before
+            if journal.state.run.state is RunState.PAUSED:
+                paused.append(_paused(journal.state))
             journals.release(journal)
-    return made_void, paused
+    return made_void, tuple(paused)
+
+
+def _paused(state: RunStateData) -> Paused:
+    under_way = tuple(call.tool for call in state.calls() if call.in_flight)
+    return Paused(state.run.id, state.run.agent, state.run.owner, under_way)
 
 
 def _pause(state: RunStateData, reason: str) -> tuple[ev.Event, ...]:

@@ -10,6 +10,7 @@ from gateway.core.ports import ERASED
 from gateway.core.provenance import Sources
 from gateway.core.replaying import PastCall, past
 from gateway.ledger.reading import recorded_calls, recorded_events
+from gateway.oversight.policies.files import RunOnRecord
 from toolward.errors import Internal
 
 
@@ -42,9 +43,10 @@ class PastRuns:
         turn = next((made.turn for made in state.calls() if made.id == call.id), None)
         return None if turn is None else RunSources().before(state, turn)
 
-    def so_far(self, state: RunStateData) -> Sources:
-        """What the model has seen when it writes next."""
-        return so_far(state)
+    def run(self, run_id: str) -> RunOnRecord | None:
+        """With what the model has seen when it writes next. None and raises as `state`."""
+        state = self._state(run_id)
+        return None if state is None else RunOnRecord(state.tenant, state.run.agent, so_far(state))
 
     def _folded(self, run_id: str) -> RunStateData | None:
         events = recorded_events(self._ledger, run_id)

@@ -17,7 +17,7 @@ from gateway.core.provenance import Sources
 from gateway.core.replaying import PastCall
 from gateway.core.tables import CaseResult
 from gateway.oversight.calls import Calls
-from gateway.oversight.policies import Policies, PolicyFile, TableSummary, World
+from gateway.oversight.policies import Policies, PolicyFile, RunOnRecord, TableSummary, World
 from toolward.errors import ConfigurationError, NotFound
 from toolward.types import Principal
 
@@ -114,6 +114,9 @@ class Recorded:
 
     def sources(self, call: PastCall) -> Sources | None:
         return self._runs.sources(call)
+
+    def run(self, run_id: str) -> RunOnRecord | None:
+        return self._runs.run(run_id)
 
 
 def _failure(result: CaseResult) -> Iterator[str]:

@@ -39,7 +39,7 @@ def our_version() -> str:
 def main() -> None:
     """Runs the command line; exits with the codes that `toolward --help` names."""
     words = sys.argv[1:]
-    as_json = "--json" in words
+    as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
     # uvloop starts processes by forking, with nothing of ours before the other program: gRPC has nothing to prepare
     # for that, nor to say of it. It reads this when it is loaded.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -65,8 +65,12 @@ def _run(words: list[str], *, as_json: bool) -> int:
     from cyclopts import CycloptsError
 
     from gateway.cli.output import exit_code, print_error
-    from toolward.errors import ToolwardError
+    from toolward.errors import ConfigurationError, InvalidRequest, ToolwardError
 
+    if (number := _not_text(words)) is not None:
+        said = f"Word {number} of the command is not UTF-8."
+        print_error(InvalidRequest(said, hint="Write it in UTF-8, or rename the file."), as_json=as_json)
+        return EXIT_USAGE
     try:
         return make_app()(words, exit_on_error=False, print_error=False) or 0
     except CycloptsError as error:
@@ -75,6 +79,25 @@ def _run(words: list[str], *, as_json: bool) -> int:
     except ToolwardError as error:
         print_error(error, as_json=as_json)
         return exit_code(error)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # of a file that was named, or the disk: what the commands did not foresee
+        about = f": {error.filename}" if error.filename else ""
+        said = ConfigurationError(
+            f"{error.strerror or error}{about}.", hint="Look at that file, its rights and the disk."
+        )
+        print_error(said, as_json=as_json)
+        return exit_code(said)
+
+
+def _not_text(words: list[str]) -> int | None:
+    """Which one, counted from 1: bytes that are no UTF-8 could not be said again, in JSON or elsewhere."""
+    for number, word in enumerate(words, 1):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            return number
+    return None
 
 
 def _say_usage(error: "CycloptsError", *, as_json: bool) -> None:

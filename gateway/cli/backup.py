@@ -5,11 +5,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.bootstrap.copies import back_up, put_back
+from gateway.bootstrap.copies import Restored, back_up, put_back
 from gateway.cli import our_version
 from gateway.cli.output import EXIT_OK, note, print_json
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, settings_of
+from toolward.printable import printable
+
+_SHOWN = 20  # runs that are named
 
 
 def backup(
@@ -48,13 +51,37 @@ def restore(
             {
                 "home": str(home),
                 "voided": done.voided,
-                "paused": done.paused,
+                "paused": [one._asdict() for one in done.paused],
                 "kept": None if done.kept is None else str(done.kept),
             }
         )
         return EXIT_OK
     print(f"{home} is as it was when {folder} was made")
-    note(f"{done.voided} approvals are void, {done.paused} runs are paused: toolward run list --state paused")
+    _say_what_to_do(done)
     if done.kept is not None:
         note(f"What was there before is in {done.kept}; remove it when you are content.")
     return EXIT_OK
+
+
+def _say_what_to_do(done: Restored) -> None:
+    """About what was going on when the backup was taken."""
+    if done.voided:
+        note(f"{_counted(done.voided, 'approval')} void: who wants the call asks again.")
+    if not done.paused:
+        return
+    note(f"{_counted(len(done.paused), 'run')} paused:")
+    for one in done.paused[:_SHOWN]:
+        calls = f"; under way: {', '.join(one.under_way)}" if one.under_way else ""
+        note(f"  {printable(f'{one.run}  {one.agent}, of {one.owner}{calls}')}")
+    if len(done.paused) > _SHOWN:
+        note("  … and more: toolward run list --state paused --owner '*'")
+    note("Start the gateway (toolward up), and let one go on: toolward run resume RUN")
+    if any(one.under_way for one in done.paused):
+        note(
+            "A call that was under way is made again only where that cannot do a thing twice; of another you are"
+            " asked\nwhat became of it: toolward inbox list"
+        )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"1 {what} is" if count == 1 else f"{count:,} {what}s are"

@@ -1,6 +1,7 @@
 """`toolward doctor`: everything that Toolward needs, looked at, each finding with its remedy."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,6 @@ from gateway.config.find import home_directory
 from gateway.config.settings import Settings
 from toolward.printable import printable
 
-_WORDS = {"ok": "ok     ", "warn": "warn   ", "failed": "failed ", "skipped": "skipped"}
 _COLOURS = {"ok": "ok", "warn": "ask", "failed": "failed", "skipped": "dim"}
 _LONG = 400
 
@@ -96,7 +96,11 @@ async def _at_work(
 
 
 def _say(one: Finding) -> None:
-    word = coloured(_WORDS[one.state], _COLOURS[one.state])
+    """In a pipe: state, check, what was found and the remedy, with tabs."""
+    if not sys.stdout.isatty():
+        print("\t".join(map(printable, (one.state, one.check, one.said, one.remedy))), flush=True)
+        return
+    word = coloured(f"{one.state:<7}", _COLOURS[one.state], sys.stdout)
     first, *rest = one.said.split("\n")
     print(f"{word}  {one.check:<13}  {shorten(first, _LONG)}", flush=True)
     for line in rest:

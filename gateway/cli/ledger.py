@@ -1,6 +1,7 @@
 """`toolward ledger tail|verify|export|erase|prune|rotate-key`."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ def tail(
     permit(settings, "ledger.read")
     file = ledger_file(home)
     newest_first = recorded_calls(file, payloads=False)
-    shown = list(islice(newest_first, max(limit, 0)))[::-1]
+    shown = list(islice(newest_first, min(max(limit, 0), sys.maxsize)))[::-1]
     _show(shown, common)
     if follow:
         newest = shown[-1].record.at if shown else 0

@@ -1,33 +1,34 @@
 """`toolward policy check|explain`."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
-from gateway.bootstrap import Gateway, ledger_file
+from gateway.bootstrap import ledger_file, local_person
+from gateway.bootstrap.past import PastRuns
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table
-from gateway.cli.permitted import operation_policy, permit
-from gateway.cli.policy_sources import Asked, scope_of
-from gateway.cli.session import Common, open_own, settings_of
-from gateway.config.agents import load_agents
+from gateway.cli.permitted import permit
+from gateway.cli.policy_sources import Asked, read_sources
+from gateway.cli.running import is_running, running
+from gateway.cli.session import Common, settings_of
+from gateway.cli.surrounding import surroundings
 from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
-from gateway.core.callers import EXAMPLE, principal_of
-from gateway.core.catalog import CatalogTool
-from gateway.core.operations import OPERATIONS, flaw_in_resource, no_operation
-from gateway.core.policy import BoundPolicy, Decision, Explained, Policy, bind
-from gateway.core.provenance import record
+from gateway.core.binding import Decision
+from gateway.core.catalog import build_catalog
+from gateway.core.operations import OPERATIONS
+from gateway.core.policy import BoundPolicy, Policy, bind
 from gateway.core.rules import SELF
-from toolward.errors import InvalidRequest, Unavailable, UnknownTool
-from toolward.names import closest
+from gateway.oversight.policies.told import PolicyWhy, TriedRule, why_told
+from gateway.oversight.policies.why import Asking, Question, named_principal
 from toolward.printable import printable
-from toolward.schema import check_arguments, parse_object
-from toolward.types import JsonObject, Origin, Principal
+from toolward.schema import parse_object
+from toolward.types import JsonObject, Principal
 
 
 def check(
@@ -43,11 +44,9 @@ def check(
 
 
 async def _check(files: Sequence[Path], common: Common) -> int:
-    if files:
-        load_policy(files)  # before any server is started: most mistakes are found here
-    async with open_own(common) as gateway:
-        policy = load_policy(files) if files else gateway.policy
-        bound = bind(policy, gateway.dispatch.catalog)
+    # The files come first: most mistakes are found in them, before any server is started.
+    policy = load_policy(files or settings_of(common)[0].policies)
+    bound = bind(policy, (await surroundings(common)).catalog)
     return _say(policy, bound, common)
 
 
@@ -89,87 +88,81 @@ def explain(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Say which rule decides a call or an operation, and why the others do not."""
-    settings, _ = settings_of(common)
     asked = Asked(run, agent, source)
     asked.check()
-    if operation or (name in OPERATIONS and not _is_of_a_backend(name, settings)):
-        return _explain_operation(principal, name, arguments.encode(), settings, common)
-    if run:
-        permit(settings, "ledger.read")
-    return asyncio.run(_explain(principal, name, arguments.encode(), asked, common))
+    raw = arguments.encode()
+    parse_object(raw, f"arguments of {name[:128]}")  # before anything is asked or started
+    sources = tuple(read_sources(source))
+    settings, home = settings_of(common)
+    question = Question(local_person(settings), name, raw, agent, sources, run, operation)
+    _print(asyncio.run(_explain(principal, question, common, settings, home)), common)
+    return EXIT_OK
 
 
 def _is_of_a_backend(name: str, settings: Settings) -> bool:
     return name.partition(".")[0] in {one.name for one in settings.backends}
 
 
-def _explain_operation(who: str, name: str, raw: bytes, settings: Settings, common: Common) -> int:
-    """No server is started: rules over operations need no tools."""
-    if name not in OPERATIONS:
-        raise InvalidRequest(_ended(f"{name[:128]!r} {no_operation(name)}"))
-    principal = _principal(who, settings)
-    resource = _resource(name, parse_object(raw, f"resource of {name}"))
-    policy = operation_policy(settings)
-    decision, rules = policy.decide(principal, name, resource), policy.explain(principal, name, resource)
-    about = " on this resource" if resource else ""
-    _print(_sentence(principal, f"do {name}{about}", decision), decision, rules, "operations", common)
-    return EXIT_OK
+async def _explain(who: str, question: Question, common: Common, settings: Settings, home: Path) -> PolicyWhy:
+    """`question` is of the person at this computer, in place of `who`."""
+    if is_running(settings):
+        async with running(settings, home) as gateway:
+            return msgspec.convert(
+                await gateway.post("/v1/policies/explain", _body(who, question)), PolicyWhy
+            )
+    known = [Principal(one.id, one.roles, one.tenant) for one in settings.principals]
+    question = question._replace(principal=named_principal(who, known, question.principal))
+    if question.run:
+        permit(settings, "ledger.read")
+    return why_told((await _asking(question, settings, common)).why(question))
 
 
-def _resource(operation: str, found: JsonObject) -> dict[str, str]:
-    wanted = json.dumps(dict.fromkeys(OPERATIONS[operation], "…"), ensure_ascii=False)
-    if flaw := flaw_in_resource(operation, found):
-        raise InvalidRequest(_ended(f"The resource of {operation} {flaw}"), hint=f"Write {wanted}.")
-    texts = {name: value for name, value in found.items() if isinstance(value, str)}
-    if len(texts) < len(found):
-        raise InvalidRequest(f"The attributes of {operation} are texts.", hint=f"Write {wanted}.")
-    return texts
+async def _asking(question: Question, settings: Settings, common: Common) -> Asking:
+    """Rules over operations need no tools: for them no server is started."""
+    name = question.name
+    if question.operation or (name in OPERATIONS and not _is_of_a_backend(name, settings)):
+        nothing = build_catalog(())
+        return Asking(bind(load_policy(settings.policies), nothing), nothing, lambda _: None)
+    found = await surroundings(common)
+    bound = bind(load_policy(found.settings.policies), found.catalog)
+    return Asking(bound, found.catalog, found.agents.get, PastRuns(ledger_file(found.home)).run)
 
 
-def _ended(said: str) -> str:
-    return said if said.endswith("?") else f"{said}."
+def _body(who: str, question: Question) -> JsonObject:
+    return {
+        "principal": who,
+        "name": question.name,
+        "arguments": msgspec.Raw(question.arguments_json),
+        "operation": question.operation,
+        "run": question.run,
+        "agent": question.agent,
+        "sources": [{"label": one.label, "text": one.text} for one in question.sources],
+    }
 
 
-async def _explain(who: str, name: str, raw: bytes, asked: Asked, common: Common) -> int:
-    if name in OPERATIONS:
-        note(
-            f"A backend is called like that, so this is about its tool. For the operation {name}: --operation"
-        )
-    async with open_own(common) as gateway:
-        principal = _principal(who, gateway.settings)
-        tool = _tool(name, gateway)
-        arguments = parse_object(raw, f"arguments of {tool.name}")
-        check_arguments(tool.input_schema, arguments, tool.name)
-        agents = {one.name: one.tools for one in load_agents(gateway.settings.agents)}
-        scope, sources = scope_of(asked, agents, ledger_file(gateway.home))
-        decision = gateway.dispatch.policy.decide(principal, tool, arguments, scope, sources)
-        rules = gateway.dispatch.policy.explain(principal, tool, arguments, scope, sources)
-    origins = () if sources is None else record(arguments, sources)
-    through = f" through the agent {scope.agent}" if scope else ""
-    said = _sentence(principal, f"call {name} with these arguments{through}", decision)
-    _print(said, decision, rules, "tools", common, origins)
-    return EXIT_OK
-
-
-def _print(
-    sentence: str,
-    decision: Decision,
-    rules: Sequence[Explained],
-    others_are: str,
-    common: Common,
-    origins: Sequence[Origin] = (),
-) -> None:
+def _print(why: PolicyWhy, common: Common) -> None:
     if common.json:
-        said = {"decision": decision, "rules": [one._asdict() for one in rules]}
-        print_json(said | ({"origins": origins} if origins else {}))
+        print_json(why)
         return
-    print(sentence)
-    for one in origins:
+    if why.name in OPERATIONS and not why.is_operation:
+        note(
+            f"A backend is called like that, so this is about its tool. For the operation {why.name}: --operation"
+        )
+    print(_sentence(why.principal, _what(why), why.decision))
+    for one in why.origins:
         print(f"{printable(one.path)} came from {printable(one.where)}: {one.label}")
-    about, others = [one for one in rules if one.concerns], sum(not one.concerns for one in rules)
-    print_table(("rule", "effect", "decided", "where", "why"), [_row(one) for one in about])
+    about, others = [one for one in why.rules if one.concerns], sum(not one.concerns for one in why.rules)
+    print_table(("rule", "effect", "decided", "where", "why"), map(_row, about))
     if others:
-        note(f"{others} more {'rule is' if others == 1 else 'rules are'} for other {others_are}.")
+        which = "operations" if why.is_operation else "tools"
+        note(f"{others} more {'rule is' if others == 1 else 'rules are'} for other {which}.")
+
+
+def _what(why: PolicyWhy) -> str:
+    if why.is_operation:
+        return f"do {why.name}{' on this resource' if OPERATIONS[why.name] else ''}"
+    through = f" through the agent {why.agent}" if why.agent else ""
+    return f"call {why.name} with these arguments{through}"
 
 
 def _sentence(principal: Principal, what: str, decision: Decision) -> str:
@@ -190,30 +183,5 @@ def _or(approvers: Sequence[str]) -> str:
     return " or ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
 
 
-def _row(one: Explained) -> tuple[str, ...]:
+def _row(one: TriedRule) -> tuple[str, ...]:
     return one.rule, one.effect, "yes" if one.decided else "", one.where, one.why
-
-
-def _tool(name: str, gateway: Gateway) -> CatalogTool:
-    catalog = gateway.dispatch.catalog
-    if (tool := catalog.find(name)) is not None:
-        return tool
-    if (backend := catalog.backend_of(name)) is not None and backend.problem:
-        raise Unavailable(
-            f"The backend {backend.complaint}.", hint="Its tools are not known until it answers."
-        )
-    near = closest(name, [*(entry.name for entry in catalog.tools), *OPERATIONS])
-    hint = f"Did you mean {near}?" if near else "`toolward tool list` shows them."
-    raise UnknownTool(f"There is no tool named {name[:128]!r}.", hint=hint)
-
-
-def _principal(text: str, settings: Settings) -> Principal:
-    """`ada` as configured, or labels as policy writes them."""
-    for one in settings.principals:
-        if one.id == text:
-            return Principal(one.id, one.roles, one.tenant)
-    try:
-        return principal_of(text)
-    except InvalidRequest as error:
-        known = ", ".join(one.id for one in settings.principals)
-        raise InvalidRequest(error.message, hint=f"Use one of {known}, or labels: {EXAMPLE}.") from None

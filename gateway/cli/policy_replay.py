@@ -1,6 +1,7 @@
 """`toolward policy replay`."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -10,13 +11,13 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from gateway.bootstrap import Gateway, ledger_file
+from gateway.bootstrap import ledger_file
 from gateway.bootstrap.past import PastRuns, past_calls
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
 from gateway.cli.permitted import permit
-from gateway.cli.session import Common, open_own, settings_of
+from gateway.cli.session import Common, settings_of
+from gateway.cli.surrounding import surroundings
 from gateway.cli.times import age_seconds
-from gateway.config.agents import load_agents
 from gateway.config.policies import load_policy
 from gateway.core.policy import Policy, bind
 from gateway.core.replaying import Flip, Replayed
@@ -44,12 +45,12 @@ def replay(
 
 
 async def _replay(policy: Policy, age: int | None, limit: int, common: Common) -> int:
-    async with open_own(common) as gateway:
-        bound = bind(policy, gateway.dispatch.catalog)
-        began = 0 if age is None else round((datetime.now(UTC).timestamp() - age) * 1000)
-        calls = islice(past_calls(ledger_file(gateway.home), began), limit)
-        runs = PastRuns(ledger_file(gateway.home))
-        found = decide_again(calls, bound, gateway.dispatch.catalog, _agents(gateway).get, runs.sources)
+    around = await surroundings(common)
+    bound = bind(policy, around.catalog)
+    began = 0 if age is None else round((datetime.now(UTC).timestamp() - age) * 1000)
+    ledger = ledger_file(around.home)
+    calls = islice(past_calls(ledger, began), min(limit, sys.maxsize))
+    found = decide_again(calls, bound, around.catalog, around.agents.get, PastRuns(ledger).sources)
     for problem in bound.problems:
         note(f"{coloured('problem', 'failed')}  {problem}")
     if common.json:
@@ -57,10 +58,6 @@ async def _replay(policy: Policy, age: int | None, limit: int, common: Common) -
     else:
         _print(found)
     return EXIT_FAILED if found.flips or bound.problems else EXIT_OK
-
-
-def _agents(gateway: Gateway) -> dict[str, tuple[str, ...]]:
-    return {agent.name: agent.tools for agent in load_agents(gateway.settings.agents)}
 
 
 def _print(found: Replayed) -> None:

@@ -1,5 +1,6 @@
 """`toolward policy test`."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,8 +63,9 @@ def _print(one: TableResult, least: float) -> None:
         note(f"{coloured('not covered', 'ask')}  {rule.where}: the rule {rule.rule} decides no case")
     word = "ok" if _passes(one, least) else "failed"
     covered = one.rules - len(one.uncovered)
+    passing = len(one.results) - one.failed
     print(
-        f"{coloured(word, word)}  {one.file}: {len(one.results) - one.failed} of {len(one.results)} cases pass,"
+        f"{coloured(word, word, sys.stdout)}  {one.file}: {passing} of {len(one.results)} cases pass,"
         f" {covered} of {one.rules} rules decide one"
     )
 
@@ -76,7 +78,7 @@ def _lines(result: CaseResult) -> Iterator[str]:
     name, about = case.subject.values()
     call = f"{name} {shorten(msgspec.json.encode(about).decode(), 200)}"
     who = ",".join(case.principal.labels) + (f",agent:{case.agent}" if case.agent else "")
-    yield f"{coloured('FAILED', 'failed')}  {case.where}: {printable(call)} by {printable(who)}"
+    yield f"{coloured('FAILED', 'failed', sys.stdout)}  {case.where}: {printable(call)} by {printable(who)}"
     yield from (f"    {printable(said)}" for said in result.wrong)
     for one in result.rules:
         if one.matched or one.rule == case.expected.rule:

@@ -122,6 +122,8 @@ def _writing(out: Path | None) -> Generator[Callable[[bytes], None], None, None]
     if out is None:
         yield _to_stdout
         return
+    if not out.name:
+        raise InvalidRequest("--out names no file.", hint="toolward run export --out runs.jsonl")
     part = out.with_name(f"{out.name}.part")
     try:
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

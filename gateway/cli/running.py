@@ -1,5 +1,6 @@
 """The gateway that runs at the configured address, asked over HTTP for what only its operator wants to know."""
 
+import socket
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,13 +11,18 @@ import msgspec
 
 from gateway.bootstrap.identity import secret_file
 from gateway.config.settings import Settings
+from gateway.core.ports import Listing
 from toolward.doors.tls import Tls
 from toolward.errors import ConfigurationError, InvalidResult, ToolwardError, Unauthenticated, Unavailable
 from toolward.outbound.pool import Pool
+from toolward.outbound.replies import Response
 from toolward.wire.errors import from_problem
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 -- no addresses to go to
 _SECONDS = 10.0
+_MOST_LISTED = (
+    256 * 1024 * 1024
+)  # bytes of all that backends list: the largest catalogs have some tens of MiB
 
 
 class Running(NamedTuple):
@@ -26,17 +32,35 @@ class Running(NamedTuple):
     pool: Pool
     secret: str
 
-    async def get(self, path: str) -> Any:
-        """What its JSON says. Raises Unavailable where nothing answers, Unauthenticated where it is the gateway of
-        another home, and what the gateway raises."""
+    async def get(self, path: str, *, most: int | None = None) -> Any:
+        """What its JSON says, of at most `most` bytes. Raises Unavailable where nothing answers, Unauthenticated
+        where it is the gateway of another home, and what the gateway raises."""
+        return await self._ask("GET", path, b"", most)
+
+    async def post(self, path: str, body: Any) -> Any:
+        """Likewise, of something that changes nothing."""
+        return await self._ask("POST", path, msgspec.json.encode(body), None)
+
+    async def listings(self) -> tuple[Listing, ...]:
+        """What every backend says of itself. Raises as `get`."""
+        said = await self.get("/v1/backends", most=_MOST_LISTED)
+        return msgspec.convert(said["backends"], tuple[Listing, ...])
+
+    async def _ask(self, method: str, path: str, body: bytes, most: int | None) -> Any:
+        headers = {"authorization": f"Bearer {self.secret}"}
+        if body:
+            headers["content-type"] = "application/json"
         try:
             reply = await self.pool.request(
-                "GET", path, {"authorization": f"Bearer {self.secret}"}, timeout=_SECONDS
+                method, path, headers, body, timeout=_SECONDS, idempotent=True, max_body=most
             )
         except Unavailable:
             raise Unavailable(
                 f"No gateway answers at {self.address}.", hint="Start it: toolward up"
             ) from None
+        return self._read(reply)
+
+    def _read(self, reply: Response) -> Any:
         try:
             said = msgspec.json.decode(reply.body)
         except msgspec.DecodeError:
@@ -52,6 +76,16 @@ class Running(NamedTuple):
         if isinstance(error, Unauthenticated):
             raise _of_another_home(self.address)
         raise error
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether something answers at the gateway's HTTP address."""
+    host = _EVERYWHERE.get(settings.http.host, settings.http.host).strip("[]")
+    try:
+        socket.create_connection((host, settings.http.port), timeout=0.3).close()
+    except OSError:
+        return False
+    return True
 
 
 @asynccontextmanager

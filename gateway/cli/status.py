@@ -1,6 +1,7 @@
 """`toolward status`: how the gateway is that runs here."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from gateway.cli.session import Common, settings_of
 from toolward.printable import printable
 
 _LONG = 200
+_NAME = 14  # characters of the first column on a terminal
+_BACKEND = (5, 12, 6)
 _STATES = ("running", "waiting", "input_required", "paused")
 
 
@@ -38,8 +41,8 @@ def status(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
             }
         )
         return EXIT_FAILED if wrong else EXIT_OK
-    for line in _lines(told):
-        print(line)
+    for row in _rows(told):
+        _say(row)
     for line in wrong:
         note(f"{coloured('problem', 'failed')}  {shorten(line, 400)}")
     if told.requests:
@@ -69,36 +72,39 @@ def problems(status: dict[str, Any]) -> Iterator[str]:
         yield status["keys"]["problem"]
 
 
-def _lines(told: Told) -> Iterator[str]:
+def _say(row: tuple[str, ...]) -> None:
+    """In columns on a terminal, in a pipe with tabs."""
+    cells = [printable(cell) for cell in row]
+    if not sys.stdout.isatty():
+        print("\t".join(cells))
+        return
+    widths = (_NAME, *_BACKEND) if len(cells) > 2 else (_NAME,)
+    padded = [f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=False)]
+    print(" ".join([*padded, *cells[len(widths) :]]))
+
+
+def _rows(told: Told) -> Iterator[tuple[str, ...]]:
+    """What it is about, and what is said of it; of backends in more columns: state, name, transport."""
     status = told.status
-    yield _row("gateway", f"{told.address} (process {status['process']})")
-    yield _row("configuration", status["configuration"])
-    yield _row("policy", f"{status['policy']['version']}{_counted(status['policy']['warnings'])}")
+    yield "gateway", f"{told.address} (process {status['process']})"
+    yield "configuration", str(status["configuration"])
+    yield "policy", f"{status['policy']['version']}{_counted(status['policy']['warnings'])}"
     for one in status["backends"]:
         said = one["problem"] or f"{one['tools']} tools{'; ' if one['warning'] else ''}{one['warning']}"
-        yield _row(
-            "backend", f"{_state(one)}  {one['name']:<12} {one['transport']:<5}  {shorten(said, _LONG)}"
-        )
+        yield "backend", _state(one), one["name"], one["transport"], shorten(said, _LONG)
     for one in status["models"]:
         said = f": {one['problem']}" if one["problem"] else ""
-        yield _row("model", f"{one['name']} ({one['model']}){shorten(said, _LONG)}")
-    yield _row("API keys", str(status["keys"]["count"]))
-    yield _row(
-        "your runs",
-        ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in told.runs.items() if count)
-        or "none at work",
-    )
-    yield _row("inbox", f"{told.requests} wait for an answer" if told.requests else "nothing waits for you")
+        yield "model", f"{one['name']} ({one['model']}){shorten(said, _LONG)}"
+    yield "API keys", str(status["keys"]["count"])
+    runs = (f"{count} {state.replace('_', ' ')}" for state, count in told.runs.items() if count)
+    yield "your runs", ", ".join(runs) or "none at work"
+    yield "inbox", f"{told.requests} wait for an answer" if told.requests else "nothing waits for you"
     if status["restart_for"]:
-        yield _row("restart", f"to put in force: {', '.join(status['restart_for'])}")
-
-
-def _row(name: str, said: str) -> str:
-    return f"{name:<14} {printable(said)}"
+        yield "restart", f"to put in force: {', '.join(status['restart_for'])}"
 
 
 def _state(backend: dict[str, Any]) -> str:
-    return "down" if backend["problem"] else "warn" if backend["warning"] else "ok  "
+    return "down" if backend["problem"] else "warn" if backend["warning"] else "ok"
 
 
 def _counted(warnings: list[str]) -> str:

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from gateway.bootstrap import Gateway
+from gateway.bootstrap.surroundings import Surroundings
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
 from gateway.cli.permitted import permit
-from gateway.cli.session import Common, open_own
+from gateway.cli.session import Common
+from gateway.cli.surrounding import surroundings
 from gateway.core.lock import Change, ToolsLock, accept, changes, changes_digest
 from toolward.errors import Conflict, UnknownTool
 from toolward.names import closest
@@ -35,64 +36,61 @@ def review(
 
 
 async def _review(names: Sequence[str], digest: str, common: Common) -> int:
-    async with open_own(common) as gateway:
-        if gateway.settings.lock == "off":
-            note("Nothing is pinned: the configuration says `lock: off`.")
-            return EXIT_OK
-        asked = {name.partition(".")[0] for name in names}
-        down = [
-            one for one in gateway.backends.listings() if one.problem and (not asked or one.backend in asked)
-        ]
-        found = _selected(gateway, gateway.upkeep.lock, names)
-        shown = changes_digest(found)[:_DIGITS]
-        if digest and digest != shown:
-            raise Conflict(
-                "What differs now is not what was shown with that digest.",
-                hint="Look at it again: toolward tool review",
-            )
+    around = await surroundings(common)
+    if around.settings.lock == "off":
         if common.json:
-            print_json({"changes": [_as_json(one) for one in found], "digest": shown if found else ""})
-        elif not digest and (found or not down):
-            _show(found)
-        for one in down:
-            note(
-                f"{one.backend} does not answer, so its tools were not compared: {shorten(one.problem, 200)}"
-            )
-        if not found:  # of what did not answer nobody knows
-            return EXIT_FAILED if down else EXIT_OK
-        if digest or (not common.json and _can_be_asked()):
-            permit(gateway.settings, "tool.review", map(_reviewed, found))
-        if digest or (not common.json and _agreed()):
-            return await _accept(gateway, names, shown)
+            print_json({"changes": [], "digest": ""})
+        note("Nothing is pinned: the configuration says `lock: off`.")
+        return EXIT_OK
+    asked = {name.partition(".")[0] for name in names}
+    down = [one for one in around.listings if one.problem and (not asked or one.backend in asked)]
+    found = _selected(around, around.lock, names)
+    shown = changes_digest(found)[:_DIGITS]
+    if digest and digest != shown:
+        raise Conflict(
+            "What differs now is not what was shown with that digest.",
+            hint="Look at it again: toolward tool review",
+        )
+    if common.json:
+        print_json({"changes": [_as_json(one) for one in found], "digest": shown if found else ""})
+    elif not digest and (found or not down):
+        _show(found)
+    for one in down:
+        note(f"{one.backend} does not answer, so its tools were not compared: {shorten(one.problem, 200)}")
+    if not found:  # of what did not answer nobody knows
+        return EXIT_FAILED if down else EXIT_OK
+    if digest or (not common.json and _can_be_asked()):
+        permit(around.settings, "tool.review", map(_reviewed, found))
+    if digest or (not common.json and _agreed()):
+        return _accept(around, names, shown)
     command = " ".join(["toolward tool review", *names, "--accept", shown])
     note(f"\n{_counted(found)}. To accept exactly this: {command}")
     return EXIT_FAILED
 
 
-async def _accept(gateway: Gateway, names: Sequence[str], shown: str) -> int:
+def _accept(around: Surroundings, names: Sequence[str], shown: str) -> int:
     def accepted(lock: ToolsLock) -> ToolsLock:
-        found = _selected(gateway, lock, names)
+        found = _selected(around, lock, names)
         if changes_digest(found)[:_DIGITS] != shown:  # another process wrote the file in the meantime
             raise Conflict("tools.lock was changed meanwhile.", hint="Look again: toolward tool review")
-        return accept(lock, found, gateway.upkeep.origins)
+        return accept(lock, found, around.origins)
 
-    await asyncio.to_thread(gateway.upkeep.lock_file.update, accepted)
-    note(f"Accepted, and pinned in {gateway.upkeep.lock_file.path}. A gateway that runs takes it at once.")
+    around.lock_file.update(accepted)
+    note(f"Accepted, and pinned in {around.lock_file.path}. A gateway that runs takes it at once.")
     return EXIT_OK
 
 
-def _selected(gateway: Gateway, lock: ToolsLock, names: Sequence[str]) -> tuple[Change, ...]:
+def _selected(around: Surroundings, lock: ToolsLock, names: Sequence[str]) -> tuple[Change, ...]:
     """The differences of these backends and tools; with a tool of a backend that is started or reached in another
     way, that too. Raises UnknownTool for a name that is none."""
-    upkeep = gateway.upkeep
-    known = {*upkeep.whole.backends, *(tool.name for tool in upkeep.whole.tools)}
+    known = {*around.whole.backends, *(tool.name for tool in around.whole.tools)}
     known |= {f"{backend}.{own}" for backend, pins in lock.backends.items() for own in pins.tools}
     for name in names:
         if name not in known:
             near = closest(name, known)
             hint = f"Did you mean {near}?" if near else "`toolward tool list` shows them."
             raise UnknownTool(f"There is no backend and no tool named {name[:128]!r}.", hint=hint)
-    every = changes(upkeep.whole, lock, upkeep.origins)
+    every = changes(around.whole, lock, around.origins)
     if not names:
         return every
     backends = {name.partition(".")[0] for name in names}

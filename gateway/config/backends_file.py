@@ -129,7 +129,9 @@ def _put(path: Path, text: str, before: Settings, changed: set[str]) -> Settings
             after = read_settings(trial)
         except ConfigurationError as error:
             said = error.message.replace(shown(trial), shown(path))
-            raise ConfigurationError(f"It was not written: {said}", hint=error.hint) from None
+            raise ConfigurationError(
+                f"It was not written: {said}", hint=error.hint or "Nothing was changed."
+            ) from None
         if _rest(before, changed) != _rest(after, changed):
             raise ConfigurationError(
                 f"{shown(path)} would say more than that differently, so it was not written.",

@@ -78,6 +78,14 @@ class Health:
             and self._dispatch.authorize(principal, "backend.read", {"backend": backend.name}) is None
         )
 
+    def listings(self, principal: Principal) -> tuple[Listing, ...]:
+        """What every backend says of itself, also what is withheld: for who may read each. Raises Denied."""
+        found = self._backends.listings()
+        for backend in ("*", *(one.backend for one in found)):
+            if denied := self._dispatch.authorize(principal, "backend.read", {"backend": backend}):
+                raise denied
+        return found
+
     def tools(self, principal: Principal) -> tuple[CatalogTool, ...]:
         """Those of which the caller may make, or ask for, some call."""
         return tuple(self._dispatch.visible(principal))

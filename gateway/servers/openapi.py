@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
-from gateway.core.ports import CallPage
+from gateway.core.ports import CallPage, Listing
 from gateway.oversight.calls import CallDetail
+from gateway.oversight.policies.told import PolicyRules, PolicyWhy
 from gateway.oversight.usage import Usage
 from gateway.servers.chat_completions_openapi import chat_schemas
 from toolward.types import (
@@ -37,6 +38,9 @@ _TYPES = (
     CallPage,
     CallResult,
     InputRequest,
+    Listing,
+    PolicyRules,
+    PolicyWhy,
     Run,
     RunEvent,
     RunPage,

@@ -12,9 +12,11 @@ from fastapi.responses import JSONResponse
 from gateway.oversight import Oversight
 from gateway.servers.chat_completions import chat_routes
 from gateway.servers.openapi import described, describing
+from gateway.servers.rest_backends import backend_routes
 from gateway.servers.rest_bodies import answer
 from gateway.servers.rest_errors import map_errors
 from gateway.servers.rest_inbox import inbox_routes
+from gateway.servers.rest_policies import policy_routes
 from gateway.servers.rest_records import record_routes
 from gateway.servers.rest_runs import run_routes
 from gateway.servers.rest_tools import tool_routes
@@ -60,6 +62,8 @@ def rest_app(
     app.include_router(inbox_routes(agents, who), tags=["input requests"])
     if oversight is not None:
         app.include_router(record_routes(oversight, who), tags=["records"])
+        app.include_router(policy_routes(oversight.policies, who), tags=["policies"])
+        app.include_router(backend_routes(oversight.health, who), tags=["operation"])
     app.include_router(chat_routes(agents, who), tags=["OpenAI clients"])
     app.include_router(_status(status, who), tags=["operation"])
     map_errors(app, challenge)

@@ -88,7 +88,7 @@ async def test_what_is_down_is_told_with_the_exit_code(
     async with up(common, home):
         assert await asyncio.to_thread(lambda: status(common=Common(common.config))) == 1
         said = capsys.readouterr()
-        assert "down  lost" in said.out
+        assert "backend\tdown\tlost\tstdio\t" in said.out
         assert "The backend lost is not running" in said.err
         assert await asyncio.to_thread(lambda: doctor(common=common)) == 1
         found = json.loads(capsys.readouterr().out)

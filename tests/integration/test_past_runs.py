@@ -10,13 +10,14 @@ import pytest
 from gateway.agent import events as ev
 from gateway.agent.stored import encode
 from gateway.bootstrap.past import PastRuns, past_calls
-from gateway.cli.policy_sources import Asked, read_sources, scope_of
+from gateway.cli.policy_sources import Asked, read_sources
 from gateway.core.catalog import build_catalog
 from gateway.core.dispatch import Dispatch
 from gateway.core.policy import bind
 from gateway.core.ports import RunRecord
 from gateway.core.replaying import Replayed, SourcesOf, replay
 from gateway.ledger.ledger import Ledger
+from gateway.oversight.policies.why import Asking, Question
 from tests.policies import policy
 from tests.run_logs import STARTED, called, reply, returned, use
 from tests.twins import TwinBackends, TwinClock, TwinIds, listing
@@ -87,29 +88,36 @@ def test_calls_are_decided_again_by_what_had_entered_their_runs(ledger: Path) ->
     assert replayed(ledger, reading).lost == {"where its values came from is not on record": 1}
 
 
+def asking(ledger: Path, **agents: tuple[str, ...]) -> Asking:
+    catalog = build_catalog([TOOLS])
+    return Asking(bind(policy(OPEN), catalog), catalog, agents.get, PastRuns(ledger).run)
+
+
 def test_a_run_on_record_is_explained_as_if_it_made_the_call_now(ledger: Path) -> None:
-    scope, sources = scope_of(Asked(run="run_1"), {"clerk": ("crm.*",)}, ledger)
+    scope, sources = asking(ledger, clerk=("crm.*",)).scope(Question(ADA, "crm.refund", run="run_1"))
     assert scope == RunScope("run_1", "clerk", ("crm.*",), untrusted=True)
     assert sources is not None
     assert [sources.of("/id", value).label for value in ("PAY-1", "PAY-2", "PAY-3")] == [
         *("user", "untrusted", "model"),
     ]
     with pytest.raises(NotFound, match="no run 'run_7' on record"):
-        scope_of(Asked(run="run_7"), {}, ledger)
+        asking(ledger).scope(Question(ADA, "crm.refund", run="run_7"))
     with pytest.raises(NotFound, match="no agent 'clerk'"):
-        scope_of(Asked(run="run_1"), {}, ledger)
+        asking(ledger).scope(Question(ADA, "crm.refund", run="run_1"))
 
 
-def test_what_has_entered_a_run_can_be_said_on_the_command_line(tmp_path: Path) -> None:
+def test_what_has_entered_a_run_can_be_said_on_the_command_line(ledger: Path) -> None:
     asked = Asked(agent="clerk", sources=("user=Refund PAY-1", "untrusted=a=b PAY-2"))
     asked.check()
-    scope, sources = scope_of(asked, {"clerk": ("*",)}, tmp_path)
+    question = Question(ADA, "crm.refund", agent="clerk", sources=tuple(read_sources(asked.sources)))
+    of_clerk = asking(ledger, clerk=("*",))
+    scope, sources = of_clerk.scope(question)
     assert scope is not None
     assert sources is not None
     assert scope.run_id
     assert (scope.untrusted, sources.of("/id", "PAY-2").where) == (True, "--source untrusted")
-    assert scope_of(Asked(agent="clerk"), {"clerk": ("*",)}, tmp_path)[1] is None
-    assert scope_of(Asked(), {}, tmp_path) == (None, None)
+    assert of_clerk.scope(question._replace(sources=()))[1] is None
+    assert of_clerk.scope(question._replace(agent="")) == (None, None)
 
 
 @pytest.mark.parametrize(

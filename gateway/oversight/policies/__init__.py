@@ -1,7 +1,7 @@
 """The rules in force: which there are and how often each decided, why a call was decided as it was, and what a
 change of a file would do before it is made."""
 
-from gateway.oversight.policies.files import Past, PolicyFile, PolicyFiles, TableSummary
+from gateway.oversight.policies.files import Past, PolicyFile, PolicyFiles, RunOnRecord, TableSummary
 from gateway.oversight.policies.filling import Filled
 from gateway.oversight.policies.listing import RuleShown, RulesShown
 from gateway.oversight.policies.policies import About, Policies, Saved, World
@@ -18,6 +18,7 @@ __all__ = [
     "Question",
     "RuleShown",
     "RulesShown",
+    "RunOnRecord",
     "Saved",
     "TableSummary",
     "Trial",

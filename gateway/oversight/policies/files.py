@@ -29,6 +29,14 @@ class TableSummary(NamedTuple):
     problem: str = ""
 
 
+class RunOnRecord(NamedTuple):
+    """Whose run it is, and what has entered it until now."""
+
+    tenant: str
+    agent: str
+    sources: Sources
+
+
 class PolicyFiles(Protocol):
     """The configured policy files. All but `taken_up` block, and are called beside the event loop."""
 
@@ -72,4 +80,8 @@ class Past(Protocol):
 
     def sources(self, call: PastCall) -> Sources | None:
         """What had entered a call's run when it was written; None where that is not on record."""
+        ...
+
+    def run(self, run_id: str) -> RunOnRecord | None:
+        """None where there is no such run, or its words were erased."""
         ...

@@ -15,7 +15,7 @@ from gateway.core.ports import Clock, RequestSpec
 from gateway.core.replaying import PastCall, past, replay
 from gateway.core.snapshot import Snapshot
 from gateway.oversight.calls import Calls
-from gateway.oversight.policies.files import Past, PolicyFile, PolicyFiles, TableSummary
+from gateway.oversight.policies.files import Past, PolicyFile, PolicyFiles, RunOnRecord, TableSummary
 from gateway.oversight.policies.filling import Filled, fill
 from gateway.oversight.policies.listing import RulesShown, rules_shown
 from gateway.oversight.policies.trying import (
@@ -26,7 +26,15 @@ from gateway.oversight.policies.trying import (
     flaw_in_text,
     problems_that_are_new,
 )
-from gateway.oversight.policies.why import AgentsNow, Asking, Question, Verdict, Why, named_principal
+from gateway.oversight.policies.why import (
+    AgentsNow,
+    Asking,
+    Question,
+    RunsOnRecord,
+    Verdict,
+    Why,
+    named_principal,
+)
 from toolward.errors import ConfigurationError, InvalidArguments, InvalidRequest, NotFound, ToolwardError
 from toolward.names import closest
 from toolward.types import Principal
@@ -102,16 +110,23 @@ class Policies:
         async with self._trying:
             return await asyncio.to_thread(self._world.files.run_table, name)
 
+    def named(self, principal: Principal, who: str) -> Principal:
+        """Somebody as a person writes it: empty for the one who asks. Raises InvalidRequest."""
+        return named_principal(who, self._world.principals(), principal)
+
     def asked(self, principal: Principal, name: str, arguments: str, who: str, agent: str) -> Question:
-        """A question as a person writes it: `who` is empty for the one who asks. Raises InvalidRequest."""
-        known = self._world.principals()
-        caller = named_principal(who, known, principal)
+        """A question as a person writes it. Raises InvalidRequest."""
+        caller = self.named(principal, who)
         return Question(caller, name.strip(), arguments.strip().encode(), agent.strip())
 
     async def why(self, principal: Principal, about: About) -> Why:
-        """By the policy in force. Raises Denied, NotFound, and what `Asking.why` raises."""
+        """By the policy in force; a question about a run on record needs `ledger.read`, too. Raises Denied,
+        NotFound, and what `Asking.why` raises."""
         self._may(principal, "policy.read")
         asking = self._asking(self._world.dispatch.in_force)
+        if about.question is not None and about.question.run:
+            self._may(principal, "ledger.read")
+            asking = asking._replace(runs=self._runs_of(principal))
         about, call = await self._found(principal, about)
         return await asyncio.to_thread(self._answer, asking, about, call)
 
@@ -183,6 +198,15 @@ class Policies:
 
     def _asking(self, snapshot: Snapshot) -> Asking:
         return Asking(snapshot.policy, snapshot.catalog, self._world.agents().get)
+
+    def _runs_of(self, principal: Principal) -> RunsOnRecord:
+        """Those of the asker's tenant."""
+
+        def found(run_id: str) -> RunOnRecord | None:
+            run = self._world.past.run(run_id)
+            return run if run is not None and run.tenant == principal.tenant else None
+
+        return found
 
     async def _found(self, principal: Principal, about: About) -> tuple[About, PastCall | None]:
         """With the call on record, or the request's call as a question. Raises Denied, NotFound also for what is
