@@ -1,46 +1,39 @@
-"""The console's pages in process: what a browser would be sent, without a socket."""
+"""The console of a gateway in process: what a browser would be sent, without a socket."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from typing import NamedTuple
 
 import httpx
+from msgspec.structs import replace
 
-from gateway.oversight import Oversight
-from gateway.servers.console import calls, usage
-from gateway.servers.console.app import console_app
-from gateway.servers.console.pages import Pages
-from gateway.servers.console.parts import Parts
-from gateway.servers.console.sessions import Session, Sessions
-from toolward.types import Headers, Principal, ServerInfo
+from gateway.bootstrap import make_link, open_gateway
+from gateway.bootstrap.console import make_console
+from gateway.bootstrap.identity import authentication
+from gateway.config.builtin import builtin_settings
+from toolward.doors.entrance import Entrance
+
+_HERE = "http://127.0.0.1:8700"
 
 
-class _Known:
-    """The one person there is."""
+class Console(NamedTuple):
+    """A browser without its window, signed in as the person at this computer."""
 
-    def __init__(self, principal: Principal) -> None:
-        self._principal = principal
+    client: httpx.AsyncClient
 
-    async def by_token(self, headers: Headers, token: str) -> Session:
-        raise NotImplementedError
-
-    async def by_link(self, code: str) -> Session:
-        raise NotImplementedError
-
-    def principal_of(self, session: Session) -> Principal:
-        return self._principal
+    async def get(self, path: str) -> None:
+        (await self.client.get(path)).raise_for_status()
 
 
 @asynccontextmanager
-async def console_over(oversight: Oversight, principal: Principal) -> AsyncGenerator[httpx.AsyncClient]:
-    """The rooms that stand on what is on record, for somebody who is signed in."""
-    sessions = Sessions(b"k" * 32)
-    nobody: Any = None  # neither room calls tools or agents
-    info = ServerInfo("toolward", "1")
-    known = _Known(principal)
-    parts = Parts(info, Pages(sessions, "1"), sessions, known, nobody, nobody, oversight)
-    app = console_app(parts, [*calls.shown(parts), *usage.shown(parts)])
-    cookies = {"toolward": sessions.written(sessions.begin("principal", principal.id))}
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://x", cookies=cookies) as client:
-        yield client
+async def console_over(home: Path) -> AsyncGenerator[Console]:
+    """The console of a gateway without tool servers, whose home this is."""
+    settings = replace(builtin_settings(home), backends=())
+    async with open_gateway(settings, home, environment={}) as gateway:
+        app = make_console(gateway, Entrance(), authentication(gateway), port=8700, secure=False)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=_HERE) as client:
+            sent = {"code": make_link(home), "next": "/help"}
+            answer = await client.post("/sign-in", data=sent)
+            assert answer.is_redirect, answer.text
+            yield Console(client)

@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from gateway.bootstrap.house import Gateway
+from gateway.bootstrap.house import Gateway, beside
 from gateway.bootstrap.identity import authentication, secret_file
 from gateway.bootstrap.oversight import oversight_of
 from gateway.bootstrap.peers import PeersInForce
 from gateway.bootstrap.searching import over_http
+from gateway.bootstrap.system import SystemClock
+from gateway.config.settings import Settings
 from gateway.core.scopes import within
+from gateway.oversight.usage import count_ahead
 from toolward.auth import Authenticate, local_secret
 from toolward.doors.address import Address, allowed_names
 from toolward.doors.entrance import Entrance
@@ -65,6 +68,7 @@ async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGen
             tls=settings.tls,
             shared=terms.shared,
         ) as grpc,
+        beside(count_ahead(gateway.ledger, _tenants(settings), SystemClock().now_ms)),
     ):
         terms.readiness.state = "ready"
         try:
@@ -76,6 +80,11 @@ async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGen
             gateway.runs.stop_watching()  # else the doors would wait for runs to end
             await entrance.stop(gateway.info.name, settings.limits.drain)
             await mcp.aclose()
+
+
+def _tenants(settings: Settings) -> tuple[str, ...]:
+    """Of those who are configured."""
+    return tuple(dict.fromkeys(one.tenant for one in settings.principals))
 
 
 def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate, at: Address) -> tuple[Any, Any]:

@@ -151,9 +151,9 @@ async def open_gateway(
             AgentTools(runs) as agents,
             reload.watching(),
             keys.watching(),
-            _beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
-            _beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
-            _beside(reminders.keep_looking(REMINDER_CHECK)),
+            beside(runs.inbox.keep_expiring(EXPIRY_CHECK)),
+            beside(keep_erasing(ledger, clock.now_ms, lambda: reload.now.settings.keep_words_days)),
+            beside(reminders.keep_looking(REMINDER_CHECK)),
         ):
             backends_and_agents.open(agents)
             yield Gateway(
@@ -179,7 +179,7 @@ def _agents(reload: Reload) -> Listing:
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
     """While this is open, `work` goes on."""
     task = asyncio.create_task(work)
     try:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import msgspec
 from gateway.core.latencies import Latencies
 from gateway.core.ports import UNDER_WAY, Authorize, DayUsed, Replies, UsagePort, Used
 from gateway.oversight.calls import READ
+from toolward.errors import ToolwardError
 from toolward.types import Principal, RunState
 
 DAY = 24 * 3_600_000
@@ -89,6 +91,11 @@ MAX_DAYS = 400
 """Days that are told of at once: of a longer time the last ones."""
 
 
+DAYS_AHEAD = 31
+AHEAD_AFTER, AHEAD_PAUSE = 3.0, 0.05
+"""Seconds after the start, and between two days."""
+
+
 class UsageView:
     """Raises Denied for who may not read the ledger."""
 
@@ -103,6 +110,19 @@ class UsageView:
         since = max(since, (until // DAY - MAX_DAYS + 1) * DAY)
         used = await self._ledger.used(principal.tenant, since, until)
         return await asyncio.to_thread(usage_of, used, since, until)  # a month takes a twentieth of a second
+
+
+async def count_ahead(ledger: UsagePort, tenants: Iterable[str], now: Callable[[], int]) -> None:
+    """Has the ledger count the days that the page shows at first, so that whoever looks first need not wait for it:
+    the newest first, one after the other, and with pauses in which others work. What goes wrong is told to who
+    looks."""
+    today = now() // DAY
+    await asyncio.sleep(AHEAD_AFTER)
+    for tenant in tenants:
+        for day in range(today - 1, today - DAYS_AHEAD, -1):
+            with suppress(ToolwardError):
+                await ledger.used(tenant, day * DAY, (day + 1) * DAY)
+            await asyncio.sleep(AHEAD_PAUSE)
 
 
 def usage_of(used: Used, since: int, until: int) -> Usage:

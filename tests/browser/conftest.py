@@ -1,67 +1,38 @@
-"""One browser and one gateway for all tests of a worker. They are asynchronous: playwright's other interface keeps
-an event loop running, beside which no other test could run its own.
+"""Where a browser or what steers it is missing, the tests of this folder are skipped, and say so. Their fixtures
+are in `tests.browser.fixtures`."""
 
-    async def test_the_page(visitor: Visitor, seeded: Seeded) -> None:
-        page = await visitor.opens(f"/runs/{seeded.completed}", size=NARROW, colours="dark")
-        await expect(page.get_by_role("heading", level=1)).to_have_text("…")
-        await assert_accessible(page)
-"""
-
-from collections.abc import AsyncGenerator, Generator
+import importlib.util
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
-from playwright.async_api import Browser, StorageState, async_playwright
 
-from tests.browser.seeded import Seeded, seed
-from tests.browser.started import Started, started
-from tests.browser.visiting import CHROMIUM, Visitor, signs_in
+_CHROMIUM = Path("/usr/bin/chromium")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where there is no browser the tests say so."""
-    if not Path(CHROMIUM).is_file():
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(pytest.mark.skip(reason="Debian's chromium is missing: make browser"))
+def _missing() -> str:
+    for package in ("playwright", "axe_playwright_python"):
+        if importlib.util.find_spec(package) is None:
+            return f"the package {package} is missing: make install"
+    return "" if _CHROMIUM.is_file() else "Debian's chromium is missing: make browser"
 
 
-@pytest.fixture(scope="session")
-def gateway_at(tmp_path_factory: pytest.TempPathFactory) -> Generator[Started]:
-    """A gateway that nobody has used. It is shared: tests look for what they made themselves."""
-    with started(tmp_path_factory.mktemp("console")) as at:
-        yield at
+MISSING = _missing()
+
+if not MISSING:
+    from tests.browser.fixtures import browser, gateway_at, seeded, signed_in, visitor
+
+    __all__ = ["browser", "gateway_at", "seeded", "signed_in", "visitor"]
 
 
-@pytest.fixture(scope="session")
-def seeded(gateway_at: Started) -> Seeded:
-    """What was done with it before, the same for all: a test that changes something makes its own
-    (`tests.browser.seeded.seed` shows how)."""
-    return seed(gateway_at)
+class _NotImported(pytest.Module):
+    """A module of tests that could not be imported without what is missing."""
+
+    def collect(self) -> NoReturn:
+        raise pytest.skip.Exception(MISSING, allow_module_level=True)
 
 
-@pytest.fixture(scope="session")
-async def browser() -> AsyncGenerator[Browser]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        await launched.close()
-
-
-@pytest.fixture(scope="session")
-async def signed_in(browser: Browser, gateway_at: Started) -> StorageState:
-    """The cookie of the person at this computer."""
-    context = await browser.new_context()
-    await signs_in(await context.new_page(), gateway_at)
-    state = await context.storage_state()
-    await context.close()
-    return state
-
-
-@pytest.fixture
-async def visitor(browser: Browser, gateway_at: Started, signed_in: StorageState) -> AsyncGenerator[Visitor]:
-    """Opens pages; at the end none of them may have complained."""
-    one = Visitor(browser, gateway_at, signed_in)
-    yield one
-    await one.leave()
-    assert not one.complaints, "\n".join(one.complaints)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    if not MISSING:
+        return None
+    return _NotImported.from_parent(parent, path=module_path)  # pyright: ignore[reportUnknownMemberType] -- pytest's

@@ -30,6 +30,8 @@ class Seeded(NamedTuple):
     question: str
     question_run: str
     escalation: str
+    call: str
+    """a call that was denied, by the rule no-large-refunds"""
 
 
 class _Person:
@@ -51,6 +53,11 @@ class _Person:
         """Whatever comes of it: it may well be a refusal."""
         self._client.post(f"/v1/tools/{tool}/calls", json=arguments)
 
+    def denied(self) -> str:
+        """The first of the calls that a rule denied."""
+        found = self._client.get("/v1/calls", params={"effect": "deny"}).raise_for_status().json()
+        return found["calls"][-1]["id"]
+
     def request_of(self, run: str) -> str:
         found = self._client.get("/v1/input-requests", params={"run_id": run}).raise_for_status().json()
         return found["input_requests"][0]["id"]
@@ -64,17 +71,6 @@ def seed(at: Started) -> Seeded:
     with at.client() as client:
         me = _Person(client)
         approval_run, question_run = me.asks(REFUND), me.asks("Which order is late?", "clerk")
-        made = Seeded(
-            completed=me.asks("What is 12.5% of 249.90?"),
-            priced=me.asks("Good day", "clerk"),
-            failed=me.asks("Break down", "clerk"),
-            hostile=me.asks(HOSTILE),
-            approval=me.request_of(approval_run),
-            approval_run=approval_run,
-            question=me.request_of(question_run),
-            question_run=question_run,
-            escalation=me.request_of(me.asks("Hand this over: 600.00 EUR for ORD-1007", "clerk")),
-        )
         for tool, arguments in (
             ("crm.refund_payment", DENIED),  # by the rule no-large-refunds
             ("crm.refund_payment", ALSO_DENIED),
@@ -85,4 +81,15 @@ def seed(at: Started) -> Seeded:
             ("calculator.no_such_tool", {}),
         ):
             me.calls(tool, arguments)
-        return made
+        return Seeded(
+            completed=me.asks("What is 12.5% of 249.90?"),
+            priced=me.asks("Good day", "clerk"),
+            failed=me.asks("Break down", "clerk"),
+            hostile=me.asks(HOSTILE),
+            approval=me.request_of(approval_run),
+            approval_run=approval_run,
+            question=me.request_of(question_run),
+            question_run=question_run,
+            escalation=me.request_of(me.asks("Hand this over: 600.00 EUR for ORD-1007", "clerk")),
+            call=me.denied(),
+        )

@@ -31,21 +31,14 @@ async def tabs_to(place: Locator) -> None:
         await place.page.keyboard.press("Tab")
 
 
-async def test_pages_of_inbox_and_talk_are_accessible(visitor: Visitor, seeded: Seeded) -> None:
-    change = asks_for(visitor, "to be looked at")
-    for path in (
-        change,
-        f"/inbox/{seeded.question}",
-        f"/inbox/{seeded.escalation}",
-        f"/talk/{seeded.approval_run}",
-    ):
-        page = await visitor.opens(path)
-        await page.evaluate("document.querySelectorAll('main details').forEach((one) => one.open = true)")
-        for size, colours in LOOKS:
-            await page.set_viewport_size(size)
-            await page.emulate_media(color_scheme=colours)
-            await assert_accessible(page)
-            assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+async def test_a_request_that_can_be_previewed_is_accessible(visitor: Visitor) -> None:
+    page = await visitor.opens(asks_for(visitor, "to be looked at"))
+    await page.evaluate("document.querySelectorAll('main details').forEach((one) => one.open = true)")
+    for size, colours in LOOKS:
+        await page.set_viewport_size(size)
+        await page.emulate_media(color_scheme=colours)
+        await assert_accessible(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
 async def test_a_request_is_edited_looked_at_and_approved_by_keys_alone(visitor: Visitor) -> None:

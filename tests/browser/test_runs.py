@@ -1,25 +1,9 @@
 """A run in a browser: watched while it goes on, looked through by keys alone, and without a script."""
 
-import pytest
 from playwright.async_api import expect
 
-from tests.browser.accessible import assert_accessible
 from tests.browser.seeded import Seeded
-from tests.browser.visiting import COLOURS, NARROW, WIDE, Visitor
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/runs?owner=*&since=7d", "/runs/{completed}?step=3", "/runs/{approval_run}"],
-)
-async def test_axe_finds_nothing(visitor: Visitor, seeded: Seeded, path: str) -> None:
-    page = await visitor.opens(path.format_map(seeded._asdict()))
-    for size in (WIDE, NARROW):
-        await page.set_viewport_size(size)
-        for colours in COLOURS:
-            await page.emulate_media(color_scheme=colours)
-            await assert_accessible(page)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+from tests.browser.visiting import Visitor
 
 
 async def test_a_run_is_watched_as_it_goes_on_and_loading_it_anew_shows_the_same(

@@ -3,19 +3,27 @@ it, for who may read it."""
 
 import time
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from benchmarks.console.pages import console_over
 from benchmarks.console.seeded import SMALL, SPAN, Seeded, seed
 from gateway.core.ports import CallFilter, CallOutcome, CallRecord
+from gateway.ledger import days
 from gateway.ledger.ledger import Ledger
 from gateway.oversight import Oversight
+from gateway.oversight import usage as usage_oversight
 from gateway.oversight.calls import Calls
-from gateway.oversight.usage import UsageView
+from gateway.oversight.usage import UsageView, count_ahead
+from gateway.servers.console import calls, usage
+from gateway.servers.console.app import console_app
+from gateway.servers.console.pages import Pages
+from gateway.servers.console.parts import Parts
+from gateway.servers.console.sessions import Sessions
 from gateway.servers.rest import rest_app
 from tests.integration.scripted_tools import Tools
 from toolward.auth import bearer
@@ -41,6 +49,21 @@ class Place:
         self.usage = UsageView(ledger, may, lambda: now)
         unused: Any = None  # neither room asks for it
         self.oversight = Oversight(unused, self.calls, self.usage, unused, unused)
+
+
+@asynccontextmanager
+async def console_over(oversight: Oversight, principal: Principal) -> AsyncGenerator[httpx.AsyncClient]:
+    """The rooms that stand on what is on record, for somebody who is signed in."""
+    sessions = Sessions(b"k" * 32)
+    nobody: Any = None  # neither room calls tools or agents
+    info = ServerInfo("toolward", "1")
+    known: Any = SimpleNamespace(principal_of=lambda session: principal)  # pyright: ignore[reportUnknownLambdaType]
+    parts = Parts(info, Pages(sessions, "1"), sessions, known, nobody, nobody, oversight)
+    app = console_app(parts, [*calls.shown(parts), *usage.shown(parts)])
+    cookies = {"toolward": sessions.written(sessions.begin("principal", principal.id))}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", cookies=cookies) as client:
+        yield client
 
 
 @pytest.fixture
@@ -200,3 +223,20 @@ async def test_pages_and_files_of_calls_and_usage(place: Place):
             assert 'role="alert"' in wrong.text
     async with console_over(place.oversight, BOB) as pages:
         assert (await pages.get("/calls")).status_code == (await pages.get("/usage.csv")).status_code == 403
+
+
+async def test_days_are_counted_before_anybody_looks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_oversight, "AHEAD_AFTER", 0)
+    monkeypatch.setattr(usage_oversight, "AHEAD_PAUSE", 0)
+    await count_ahead(place.ledger, [ADA.tenant], lambda: place.now)
+    read: list[int] = []
+    really = days.read_days
+
+    def counted(connection: Any, tenant: str, since: int, until: int) -> Any:
+        read.append((until - since) // DAY)
+        return really(connection, tenant, since, until)
+
+    monkeypatch.setattr(days, "read_days", counted)
+    shown = await place.usage.of(ADA, place.now - 20 * DAY)
+    assert shown.total.calls is not None
+    assert not any(read)  # the ends of the time, and no whole day

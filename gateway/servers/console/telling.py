@@ -41,6 +41,7 @@ def filters(clock: Callable[[], int]) -> dict[str, Callable[..., Any]]:
         "moment": moment,
         "duration": duration,
         "money": money,
+        "share_of": share_of,
         "count": count,
         "pretty": pretty,
         "compact": compact,
@@ -108,6 +109,11 @@ def money(billionths: int | None, unpriced: bool = False) -> str:
         return "unpriced"
     told = f"${_digits(billionths / 1e9, 4)}"
     return f"{told} + unpriced" if unpriced else told
+
+
+def share_of(part: int, whole: int) -> str:
+    """`22 %`, `0.4 %`; of nothing there are no shares."""
+    return f"{_digits(100 * part / whole, 2)} %" if whole else NOTHING
 
 
 def count(value: int | None) -> str:
