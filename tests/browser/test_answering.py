@@ -3,13 +3,12 @@
 import re
 
 import pytest
-from playwright.async_api import Locator, ViewportSize, expect
+from playwright.async_api import Locator, expect
 
 from tests.browser.accessible import assert_accessible
 from tests.browser.seeded import Seeded
-from tests.browser.visiting import NARROW, WIDE, Colours, Visitor
+from tests.browser.visiting import LOOKS, Visitor
 
-LOOKS: tuple[tuple[ViewportSize, Colours], ...] = ((WIDE, "light"), (NARROW, "dark"))
 CANCEL = {"order_id": "ORD-1017", "change": "cancel"}
 
 

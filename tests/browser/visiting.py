@@ -10,6 +10,7 @@ CHROMIUM = "/usr/bin/chromium"
 WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
 Colours = Literal["light", "dark"]
 COLOURS: tuple[Colours, ...] = get_args(Colours)
+LOOKS: tuple[tuple[ViewportSize, Colours], ...] = ((WIDE, "light"), (NARROW, "dark"))
 
 
 class Visitor:
