@@ -6,6 +6,7 @@ import sys
 import tempfile
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Kept, as `make test` keeps it: without bytecode each of the hundreds of processes here starts twice as slowly.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -18,6 +19,11 @@ os.environ.setdefault("TOOLWARD_SEARCH_EMBEDDINGS", "none")
 # The search server's index is there, made once for all tests of a worker.
 os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="toolward-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)
+
+
+# How long an example takes says how busy the machine is, and is no finding.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

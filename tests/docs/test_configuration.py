@@ -11,7 +11,17 @@ from gateway.config.reader import Section
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 ENVIRONMENT = dict.fromkeys(
-    ("KEY", "ADA_TOKEN", "DOCS_TOKEN", "FILES_TOKEN", "GITHUB_TOKEN", "DOCS_KEY", "STRONG_KEY", "ERP_SECRET"),
+    [
+        "KEY",
+        "ADA_TOKEN",
+        "DOCS_TOKEN",
+        "FILES_TOKEN",
+        "GITHUB_TOKEN",
+        "DOCS_KEY",
+        "STRONG_KEY",
+        "ERP_SECRET",
+        "CONSOLE_SECRET",
+    ],
     "x",
 ) | {"PRINCIPAL_KEY": "k" * 40, "EAST_KEY": "e" * 40, "WEBHOOK_SECRET": "w" * 40}
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OWN = {"toolward", "gateway", "toolservers", "tests", "benchmarks", "deploy"}
+OWN = {"toolward", "gateway", "toolservers", "tests", "benchmarks", "deploy", "docs"}
 
 EXTRAS = {
     "toolward": ("jwt", "otel"),
@@ -26,8 +26,9 @@ LENT = {
     "toolward/store/postgres.py": ("postgres", "psycopg"),
     "toolward/store": ("crm", "sqlalchemy"),
     "toolward/kit/effects/sqlalchemy_store.py": ("crm", "sqlalchemy"),
+    "gateway/config/keychain.py": ("keychain", "keyring"),
 }
-"""Modules and packages of the SDK that are imported only by those who have the extra: where, extra, package."""
+"""Modules and packages that are imported only by those who have the extra: where, extra, package."""
 
 
 def lent(where: str) -> set[str]:
