@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from gateway.bootstrap import make_link, open_gateway
 from gateway.bootstrap.console import make_console
 from gateway.bootstrap.identity import authentication
+from gateway.bootstrap.oversight import oversight_of
 from gateway.config.builtin import builtin_settings
 from toolward.doors.entrance import Entrance
 
@@ -31,7 +32,9 @@ async def console_over(home: Path) -> AsyncGenerator[Console]:
     """The console of a gateway without tool servers, whose home this is."""
     settings = replace(builtin_settings(home), backends=())
     async with open_gateway(settings, home, environment={}) as gateway:
-        app = make_console(gateway, Entrance(), authentication(gateway), port=8700, secure=False)
+        app = make_console(
+            gateway, Entrance(), authentication(gateway), oversight_of(gateway), port=8700, secure=False
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=_HERE) as client:
             sent = {"code": make_link(home), "next": "/help"}
             answer = await client.post("/sign-in", data=sent)

@@ -154,6 +154,7 @@ async def _run(ledger: Ledger, drawn: random.Random, clock: list[int], run_id: s
         await _approval(ledger, drawn, clock, records[0])
 
 
+# Long because it is one story: a run from its start to its end.
 def _events(
     drawn: random.Random, endpoint: tuple[str, str, int | None], records: list[CallRecord]
 ) -> Iterator[ev.Event]:

@@ -15,6 +15,7 @@ GRPC = (
 )  # fmt: skip
 
 
+# Long because it is one page.
 def errors_page() -> str:
     tree, _, more = inspect.cleandoc(toolward.errors.__doc__ or "").partition("\n\nA failure")
     rows = [

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import secret_file
-from gateway.bootstrap.oversight import oversight_of
 from gateway.bootstrap.proofs import Proofs
+from gateway.oversight import Oversight
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.sessions import Sessions
 from toolward.auth import Authenticate, local_secret
@@ -23,6 +23,7 @@ def make_console(
     gateway: Gateway,
     entrance: Any,
     authenticate: Authenticate,
+    oversight: Oversight,
     *,
     port: int,
     secure: bool,
@@ -41,7 +42,7 @@ def make_console(
         Proofs(gateway, entrance, authenticate, sessions),
         entrance.to(gateway.dispatch, "http"),
         entrance.to_agents(gateway.runs, "http"),
-        oversight_of(gateway),
+        oversight,
         partial(entrance.ask, "http"),
         cookie=f"toolward-{port}",
         secure=secure,

@@ -27,6 +27,7 @@ LAST_WORDS = 1
 """Seconds that what is no tool call has to end, when all calls have ended or their time is over."""
 
 
+# Long because opening and closing are one story.
 @asynccontextmanager
 async def open_doors(gateway: Gateway, shared: Opened | None = None) -> AsyncGenerator[Opened, None]:
     """Serve over HTTP and gRPC at the configured addresses, or at the `shared` ones, where other workers of this
@@ -98,6 +99,7 @@ def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate, at: A
     settings, info, entrance = gateway.settings, gateway.info, terms.entrance
     origins = allowed_names(settings.http, _names(settings.http, terms.protected))
     mcp = McpHttpDoor(over_http(gateway, entrance), info, authenticate, origins, terms)
+    oversight = oversight_of(gateway)
     rest = rest_app(
         info,
         entrance.to(gateway.dispatch, "http"),
@@ -105,7 +107,7 @@ def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate, at: A
         authenticate,
         partial(_status, gateway),
         terms.challenge,
-        oversight=oversight_of(gateway),
+        oversight=oversight,
         max_body=terms.limits.body_bytes,
     )
     # Metrics name tools of every tenant and every backend.
@@ -116,6 +118,7 @@ def _over_http(gateway: Gateway, terms: Terms, authenticate: Authenticate, at: A
         gateway,
         entrance,
         authenticate,
+        oversight,
         port=at.port,
         secure=settings.tls is not None,
         document=rest.openapi,

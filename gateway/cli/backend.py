@@ -47,6 +47,7 @@ def list_backends(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
     return EXIT_OK
 
 
+# Long by its options.
 def add(
     name: Annotated[str, Parameter(help="its name: tools are called NAME.TOOL")],
     command: Annotated[

@@ -1,4 +1,6 @@
-"""Every command by its name, where it is, and its help text. After a change: `make help-pages`."""
+"""Every command by its name, where it is, and its help text. After a change: `make help-pages`.
+
+Long because it is one table."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
 """A run as data: its events, and the lists of tools that its model was offered, from anything that runs agents."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, NamedTuple, cast
 
@@ -10,6 +10,7 @@ from gateway.agent.events import NAMES, ModelReplied
 from gateway.agent.trajectory import TrajectoryLine
 from gateway.agent.trajectory_of import added, trajectory_of
 from gateway.core.ports import ERASED
+from gateway.runs.so_far import log_so_far
 from toolward.errors import Conflict, NotFound
 from toolward.types import AgentProvider, Principal, Run, RunEvent, TurnMessage, TurnTool
 
@@ -32,13 +33,7 @@ class Trajectory(NamedTuple):
 async def trajectory(agents: AgentProvider, principal: Principal, run_id: str) -> Trajectory:
     """Raises NotFound and Denied, as `run.read` is decided."""
     run = await agents.get_run(principal, run_id)
-    events: list[RunEvent] = []
-    async with aclosing(cast(Any, agents.watch_run(principal, run_id))) as watched:
-        async for event in watched:
-            if isinstance(event, RunEvent):
-                events.append(event)
-            if events and events[-1].seq >= run.last_seq:  # one in work goes on
-                break
+    events = await log_so_far(agents, principal, run)
     lists: dict[str, tuple[TurnTool, ...]] = {}
     for digest, turn in _first_turns(events).items():
         with suppress(NotFound):

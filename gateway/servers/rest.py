@@ -27,6 +27,7 @@ from toolward.doors.limits import BODY_BYTES
 from toolward.types import AgentProvider, Headers, Principal, ServerInfo, ToolProvider
 
 
+# Long because it is one list of what the application has.
 def rest_app(
     info: ServerInfo,
     tools: ToolProvider,

@@ -12,6 +12,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from gateway.bootstrap import Gateway, make_link, open_gateway
 from gateway.bootstrap.console import make_console
 from gateway.bootstrap.identity import authentication
+from gateway.bootstrap.oversight import oversight_of
 from gateway.config.parse import read_settings
 from tests.contract.drivers import FIXTURE
 from toolward.doors.entrance import Entrance
@@ -117,7 +118,9 @@ async def gateway_with(
 async def visiting(gateway: Gateway, *, signed_in: bool = True) -> AsyncGenerator[Visitor]:
     """Somebody who looks at the console of this gateway: the person at this computer, unless they are not signed
     in."""
-    app = make_console(gateway, Entrance(), authentication(gateway), port=8700, secure=False)
+    app = make_console(
+        gateway, Entrance(), authentication(gateway), oversight_of(gateway), port=8700, secure=False
+    )
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8700") as client:
         visitor = Visitor(client)

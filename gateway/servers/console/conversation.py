@@ -5,13 +5,14 @@ Each line has an id, under which it stands in the page; a later event may change
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from gateway.agent import events as ev
 from gateway.agent.stored import decode
 from gateway.core.people import PEOPLE
+from gateway.runs.so_far import log_so_far
 from toolward.types import AgentProvider, Json, Principal, Run, RunEvent, TextDelta
 
 
@@ -211,15 +212,8 @@ class Writing:
 async def conversation(agents: AgentProvider, principal: Principal, run: Run) -> Conversation:
     """What there is of a run up to now. Raises what `watch_run` raises."""
     found = Conversation()
-    watched: Any = agents.watch_run(principal, run.id)
-    try:
-        async for event in watched:
-            if isinstance(event, RunEvent):
-                found.take(event)
-                if event.seq >= run.last_seq:  # one in work goes on
-                    break
-    finally:
-        await watched.aclose()
+    for event in await log_so_far(agents, principal, run):
+        found.take(event)
     return found
 
 

@@ -37,6 +37,7 @@ class Begun(msgspec.Struct, frozen=True, array_like=True):
     ends: int
 
 
+# Long because it is one list of pages, which share what they close over.
 def provider_routes(parts: Parts) -> list[Route]:
     cookie = f"{parts.cookie}-provider"
 

@@ -26,6 +26,7 @@ ENDED = "Your session is over, or what you signed in with is good no more. Sign 
 _THEME_DAYS = 365
 
 
+# Long because it is one list of pages, which share what they close over.
 def sign_in_routes(parts: Parts) -> list[Route]:
     async def show(request: Request) -> Response:
         query = request.query_params

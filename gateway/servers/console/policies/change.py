@@ -19,6 +19,7 @@ MINE = "policies/mine.yaml"
 """What a copy of a file that is not changed here is called."""
 
 
+# Long because it is one list of pages, which share what they close over.
 def change_pages(parts: Parts) -> list[Shown]:
     policies = parts.oversight.policies
 

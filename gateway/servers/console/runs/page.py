@@ -6,9 +6,10 @@ from collections.abc import Mapping
 import msgspec
 from starlette.responses import Response
 
+from gateway.runs.so_far import log_so_far
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.runs.detail import detail
-from gateway.servers.console.runs.view import View, read_log, read_steps
+from gateway.servers.console.runs.view import View, read_steps
 from gateway.servers.console.telling import now_ms
 from gateway.servers.console.visits import Shown, Visit
 from toolward.errors import InvalidRequest
@@ -31,7 +32,7 @@ def one_run(parts: Parts) -> list[Shown]:
 
     async def as_json(visit: Visit) -> Response:
         run = await agents.get_run(visit.principal, visit.path("id"))
-        return _json({"run": run, "events": await read_log(agents, visit.principal, run)})
+        return _json({"run": run, "events": await log_so_far(agents, visit.principal, run)})
 
     async def request(visit: Visit) -> Response:
         """What the model was asked in one turn, whole."""

@@ -2,13 +2,13 @@
 and what is sent to it later are made of the same values."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import aclosing
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
+from gateway.runs.so_far import log_so_far
 from gateway.servers.console.runs.steps import RunSteps, Span, Step
 from gateway.servers.console.runs.times import Axis, Bar, Part, Whose, bars, parts, shares, strip
-from toolward.types import AgentProvider, Principal, Run, RunEvent, RunState
+from toolward.types import AgentProvider, Principal, Run, RunState
 
 GROUPS = 50
 """Steps at the top (turns, messages …) on one page of a long run."""
@@ -157,21 +157,9 @@ def _sum(one: int | None, other: int | None) -> int | None:
     return sum(known) if known else None
 
 
-async def read_log(agents: AgentProvider, principal: Principal, run: Run) -> list[RunEvent]:
-    """The run's events up to `run.last_seq`. Raises as `watch_run`."""
-    log: list[RunEvent] = []
-    async with aclosing(cast(Any, agents.watch_run(principal, run.id))) as watched:
-        async for event in watched:
-            if isinstance(event, RunEvent):
-                log.append(event)
-            if log and log[-1].seq >= run.last_seq:  # one in work goes on
-                break
-    return log
-
-
 async def read_steps(agents: AgentProvider, principal: Principal, run: Run) -> RunSteps:
     """Those of the run's log. Raises as `watch_run`."""
     steps = RunSteps()
-    for event in await read_log(agents, principal, run):
+    for event in await log_so_far(agents, principal, run):
         steps.take(event)
     return steps
