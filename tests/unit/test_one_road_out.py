@@ -53,6 +53,7 @@ MAY = {
         "gateway/backends/opening.py",
         "open_connection",
     ): "asks whether a server that we start listens; sends nothing",
+    ("gateway/cli/running.py", "create_connection"): "the same, of its HTTP door",
     ("gateway/cli/session.py", "create_connection"): "asks whether our own gateway listens; sends nothing",
     (
         "toolward/telemetry/tracing.py",
