@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from difflib import unified_diff
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -54,9 +55,12 @@ def main() -> None:
     fresh = f"{before}{BEGIN}```text\n{output()}\n```\n{END}{after}"
     if "--check" not in sys.argv[1:]:
         README.write_text(fresh, encoding="utf-8")
-    elif sorted(fresh.splitlines()) != sorted(text.splitlines()):  # calls made together end in any order
+        return
+    # Calls made together end in any order.
+    differs = "\n".join(unified_diff(sorted(text.splitlines()), sorted(fresh.splitlines()), n=0, lineterm=""))
+    if differs:
         raise SystemExit(
-            "The demo's output in README.md is not what `toolward demo` prints. Run: make readme"
+            f"The demo's output in README.md is not what `toolward demo` prints. Run: make readme\n{differs}"
         )
 
 

@@ -13,7 +13,7 @@ from gateway.cli.ask import code_of, follow
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
 from gateway.cli.session import Common, Session
 from gateway.config.builtin import builtin_settings, workspace
-from gateway.config.find import home_directory
+from gateway.config.find import home_directory, make_home
 from toolward.errors import ConfigurationError, Denied
 from toolward.printable import printable_lines
 from toolward.types import NO_CONTEXT, ToolCall
@@ -37,7 +37,7 @@ def demo(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
 
 
 async def _demo(common: Common) -> int:
-    home = _fresh(home_directory() / "demo")
+    home = _fresh(make_home(home_directory()) / "demo")
     note("Starting four tool servers")
     settings = msgspec.structs.replace(
         builtin_settings(home, free_ports=True), lock="off"
@@ -77,7 +77,7 @@ def _fresh(home: Path) -> Path:
         )
     if home.exists():
         shutil.rmtree(home)
-    home.mkdir(parents=True, mode=0o700)
+    home.mkdir(mode=0o700)
     mark.touch()
     return home
 
@@ -102,7 +102,6 @@ async def _show_denial(session: Session) -> bool:
 
 def _say_next() -> None:
     command = str(Path(sys.argv[0]).absolute()) if sys.argv[0].endswith("toolward") else "toolward"
-    entry = {"mcpServers": {"toolward": {"command": command, "args": ["mcp"]}}}
     note("\nNext:")
-    note(f"  {command} up")
-    note(f"  in a desktop client's configuration: {json.dumps(entry)}")
+    note(f"  {command} up                    starts it, and prints a link to its console")
+    note(f"  {command} client list           the desktop clients that it can be put into")

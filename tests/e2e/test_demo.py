@@ -21,7 +21,8 @@ def test_the_demo_answers_saves_and_is_denied(tmp_path: Path) -> None:
     assert "84.80" in saved
     assert "the rule no-large-refunds denies it" in done.err
     assert "toolward up" in done.err
-    assert '"args": ["mcp"]' in done.err
+    assert "toolward client list" in done.err
+    assert home.stat().st_mode & 0o077 == 0
 
 
 def test_the_demo_can_be_run_again(tmp_path: Path) -> None:
