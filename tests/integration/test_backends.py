@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,10 @@ async def gone(*pids: int) -> None:
     """Wait until none of the processes runs."""
 
     def wait() -> list[psutil.Process]:
-        found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+        found: list[psutil.Process] = []
+        for pid in pids:
+            with suppress(psutil.NoSuchProcess):  # which ends while it is looked for, is gone
+                found.append(psutil.Process(pid))
         alive = psutil.wait_procs(found, timeout=15)[1]
         return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
