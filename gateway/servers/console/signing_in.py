@@ -2,6 +2,7 @@
 so that whatever looks at links in advance does not use it up."""
 
 import math
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from gateway.servers.console.parts import Parts
 from gateway.servers.console.sessions import Session
 from gateway.servers.console.visits import read_form
 from toolward.doors.admittance import PEER, address_of
-from toolward.errors import ToolwardError
+from toolward.errors import ToolwardError, Unauthenticated
 from toolward.types import Headers
 from toolward.wire.errors import to_problem
 
@@ -55,6 +56,10 @@ def sign_in_routes(parts: Parts) -> list[Route]:
 
     async def leave(request: Request) -> Response:
         came_from_us(request)
+        form = await read_form(request)
+        with suppress(Unauthenticated):  # who has no session that holds may leave all the same
+            session = parts.sessions.read(request.cookies.get(parts.cookie, ""))
+            parts.sessions.check_token(session, form.get("csrf"))
         answer = RedirectResponse(SIGN_IN, 303)
         answer.delete_cookie(parts.cookie, httponly=True, samesite="lax", secure=parts.secure)
         return answer
