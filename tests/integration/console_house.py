@@ -68,7 +68,7 @@ class Page:
         for one in self.one(form).css("input[name], textarea[name], select[name]"):
             name, value = one.attributes["name"] or "", one.attributes.get("value")
             if one.tag == "textarea":
-                value = one.text().removeprefix("\n")
+                value = one.text()
             elif one.tag == "select":
                 chosen = one.css_first("option[selected]") or one.css_first("option")
                 value = chosen.attributes.get("value") if chosen else ""

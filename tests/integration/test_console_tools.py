@@ -97,3 +97,10 @@ async def test_who_may_call_nothing_learns_of_no_tool(tmp_path: Path) -> None:
     async with gateway_with(tmp_path, policy=policy) as gateway, visiting(gateway) as visitor:
         assert "fixture.add" not in (await visitor.get("/tools")).text
         assert (await visitor.get("/tools/fixture.add")).status == 404
+
+
+async def test_a_text_that_begins_with_a_line_feed_keeps_it(visitor: Visitor) -> None:
+    echo = 'form[action="/tools/fixture.echo#call"]'
+    page = await visitor.send(await visitor.get("/tools/fixture.echo"), echo, arg__value="\n{", do="check")
+    assert "is not JSON" in page.text
+    assert page.fields(echo)["arg.value"] == "\n{"
