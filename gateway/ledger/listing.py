@@ -1,24 +1,16 @@
 """Lists of runs: by what they are filtered, in pages, newest first."""
 
-import base64
-
-import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, select, tuple_
 
 from gateway.core.ports import RunRecord
 from gateway.ledger import tables
+from gateway.ledger.cursors import read_cursor, write_cursor
 from gateway.ledger.runs import record_of
-from toolward.errors import InvalidRequest
-from toolward.types import Run, RunFilter, RunPage
+from toolward.types import RunFilter, RunPage
 
 MAX_PAGE = 200
 
 _runs = tables.runs.c
-
-
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    created_at: int
-    id: str
 
 
 def find(connection: Connection, tenant: str, only: RunFilter, *, size: int, cursor: str | None) -> RunPage:
@@ -28,14 +20,14 @@ def find(connection: Connection, tenant: str, only: RunFilter, *, size: int, cur
         record_of(row) for row in connection.execute(query(tenant, only, cursor).limit(size + 1))
     ]
     page = tuple(record.run for record in found[:size])
-    return RunPage(page, _write_cursor(page[-1]) if len(found) > size else None)
+    return RunPage(page, write_cursor(page[-1].created_at, page[-1].id) if len(found) > size else None)
 
 
 def query(tenant: str, only: RunFilter, cursor: str | None) -> Select[tuple[object, ...]]:
     chosen = and_(_runs.tenant == tenant, *_conditions(only))
     if cursor:
-        last = _read_cursor(cursor)
-        chosen = and_(chosen, tuple_(_runs.created_at, _runs.id) < tuple_(last.created_at, last.id))
+        last = read_cursor(cursor, "runs")
+        chosen = and_(chosen, tuple_(_runs.created_at, _runs.id) < tuple_(last.at, last.id))
     return select(tables.runs).where(chosen).order_by(_runs.created_at.desc(), _runs.id.desc())
 
 
@@ -58,16 +50,3 @@ def _conditions(only: RunFilter) -> list[ColumnElement[bool]]:
         called = and_(calls.run_id == _runs.id, calls.tool == only.tool, calls.effect != "deny")
         conditions.append(exists().where(called))
     return conditions
-
-
-def _write_cursor(run: Run) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(_Cursor(run.created_at, run.id))).decode()
-
-
-def _read_cursor(cursor: str) -> _Cursor:
-    try:
-        return msgspec.json.decode(base64.b64decode(cursor, altchars=b"-_", validate=True), type=_Cursor)
-    except (ValueError, msgspec.MsgspecError):  # binascii.Error is a ValueError
-        raise InvalidRequest(
-            "The cursor of the list of runs is none of ours.", hint="Take next_cursor as it was given."
-        ) from None

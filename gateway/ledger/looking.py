@@ -1,8 +1,5 @@
 """Calls on record as people look at them: lists in pages, newest first; how many are alike; what rules decided."""
 
-import base64
-
-import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, func, select, tuple_
 
 from gateway.core.ports import (
@@ -15,19 +12,14 @@ from gateway.core.ports import (
     CallPage,
     RuleHits,
 )
+from gateway.ledger.cursors import read_cursor, write_cursor
 from gateway.ledger.days import Days
 from gateway.ledger.tables import call_outcomes, call_payloads, call_records
-from toolward.errors import InvalidRequest
 
 MAX_PAGE = 1_000
 """Calls that one page has at most: pages for people have fewer, files more."""
 
 _calls, _ends, _kept = call_records.c, call_outcomes.c, call_payloads.c
-
-
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    at: int
-    id: str
 
 
 def find_calls(
@@ -37,7 +29,7 @@ def find_calls(
     size = min(max(size, 1), MAX_PAGE)
     chosen = [*_around(connection, tenant, only), *_facets(only)]
     if cursor:
-        last = _read_cursor(cursor)
+        last = read_cursor(cursor, "calls")
         chosen.append(tuple_(_calls.at, _calls.id) < tuple_(last.at, last.id))
     found = select(_calls.id).where(and_(*chosen)).order_by(_calls.at.desc(), _calls.id.desc())
     if only.outcome:
@@ -63,7 +55,7 @@ def find_calls(
         )
         for row in rows[:size]
     )
-    return CallPage(lines, _write_cursor(lines[-1]) if len(rows) > size else None)
+    return CallPage(lines, write_cursor(lines[-1].at, lines[-1].id) if len(rows) > size else None)
 
 
 def rule_hits(connection: Connection, tenant: str, since: int, until: int = 0) -> dict[str, RuleHits]:
@@ -133,16 +125,3 @@ def _facets(only: CallFilter) -> list[ColumnElement[bool]]:
     if only.rule is not None:
         conditions.append(_calls.rule == only.rule)
     return conditions
-
-
-def _write_cursor(last: CallLine) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(_Cursor(last.at, last.id))).decode()
-
-
-def _read_cursor(cursor: str) -> _Cursor:
-    try:
-        return msgspec.json.decode(base64.b64decode(cursor, altchars=b"-_", validate=True), type=_Cursor)
-    except (ValueError, msgspec.MsgspecError):  # binascii.Error is a ValueError
-        raise InvalidRequest(
-            "The cursor of the list of calls is none of ours.", hint="Take next_cursor as it was given."
-        ) from None
