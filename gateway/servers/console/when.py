@@ -4,11 +4,10 @@ import re
 from datetime import UTC, datetime
 
 from toolward.errors import InvalidRequest
+from toolward.moments import age_seconds, moment_ms
 
 DAY = 24 * 3_600_000
 
-_UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-_AGE = re.compile(r"(\d{1,6})([mhdw])")
 _MS = re.compile(r"\d{10,15}")
 
 
@@ -25,18 +24,16 @@ def moment(text: str, name: str, now: int) -> int:
         return 0
     if text in ("today", "yesterday"):
         return midnight(now) - (DAY if text == "yesterday" else 0)
-    if found := _AGE.fullmatch(text):
-        return max(now - int(found[1]) * _UNITS[found[2]] * 1000, 0)
+    if (age := age_seconds(text)) is not None:
+        return max(now - age * 1000, 0)
     if _MS.fullmatch(text):
         return int(text)
-    try:
-        said = datetime.fromisoformat(text)
-        return max(round((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1000), 0)
-    except (ValueError, OverflowError):
+    if (said := moment_ms(text)) is None:
         raise InvalidRequest(
             f"{name} is {text[:40]!r}, which is no time.",
             hint="Write today, how long ago (90m, 24h, 7d), or a time (2026-11-25, 2026-11-25T10:00).",
-        ) from None
+        )
+    return said
 
 
 def written(at: int) -> str:
