@@ -22,9 +22,9 @@ from gateway.config.settings import Settings
 from gateway.core.binding import Decision
 from gateway.core.catalog import build_catalog
 from gateway.core.operations import OPERATIONS
-from gateway.core.policy import BoundPolicy, Policy, bind
+from gateway.core.policy import BoundPolicy, Explained, Policy, bind
 from gateway.core.rules import SELF
-from gateway.oversight.policies.told import PolicyWhy, TriedRule, why_told
+from gateway.oversight.policies.told import PolicyWhy, why_told
 from gateway.oversight.policies.why import Asking, Question, named_principal
 from toolward.printable import printable
 from toolward.schema import parse_object
@@ -183,5 +183,5 @@ def _or(approvers: Sequence[str]) -> str:
     return " or ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
 
 
-def _row(one: TriedRule) -> tuple[str, ...]:
+def _row(one: Explained) -> tuple[str, ...]:
     return one.rule, one.effect, "yes" if one.decided else "", one.where, one.why

@@ -1,7 +1,7 @@
 """`toolward policy test`."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,9 +106,5 @@ def _failure(result: CaseResult) -> dict[str, Any]:
         "effect": result.effect,
         "rule": result.rule,
         "wrong": result.wrong,
-        "rules": _explained(result),
+        "rules": result.rules,
     }
-
-
-def _explained(result: CaseResult) -> Iterable[dict[str, Any]]:
-    return [one._asdict() for one in result.rules]

@@ -1,7 +1,8 @@
 """What policy says of operations: deny beats allow, and what no rule speaks of, or no scope matches, is denied."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+import msgspec
 
 from gateway.core.binding import Decision
 from gateway.core.conditions import Failed, operation_values
@@ -13,7 +14,7 @@ from toolward.errors import Denied
 from toolward.types import Principal
 
 
-class Explained(NamedTuple):
+class Explained(msgspec.Struct, frozen=True):
     """One rule and one call or operation: whether it matched, whether it decided, and why (not). `concerns`: the
     rule names the tool or the operation."""
 

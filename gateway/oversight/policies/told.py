@@ -3,6 +3,7 @@
 import msgspec
 
 from gateway.core.binding import Decision
+from gateway.core.operation_policy import Explained
 from gateway.core.rules import Effect
 from gateway.oversight.policies.listing import RuleShown, RulesShown
 from gateway.oversight.policies.why import Why
@@ -51,18 +52,6 @@ class PolicyRules(msgspec.Struct, frozen=True):
     problem: str
 
 
-class TriedRule(msgspec.Struct, frozen=True):
-    """One rule and the call: whether it names that (`concerns`), whether it matched and decided, and why (not)."""
-
-    rule: str
-    where: str  # file:line
-    effect: Effect
-    matched: bool
-    decided: bool
-    why: str
-    concerns: bool
-
-
 class PolicyWhy(msgspec.Struct, frozen=True):
     """How a call, or an operation, is decided, and why. `agent` is whose run it would be made in; `origins` are
     where its values would come from, as far as that is known."""
@@ -73,7 +62,7 @@ class PolicyWhy(msgspec.Struct, frozen=True):
     agent: str
     sentence: str
     decision: Decision
-    rules: tuple[TriedRule, ...]
+    rules: tuple[Explained, ...]
     origins: tuple[Origin, ...] = ()
 
 
@@ -90,7 +79,6 @@ def why_told(why: Why) -> PolicyWhy:
     if why.verdict is None:
         raise ValueError("a call on record may have none")
     question = why.question
-    rules = tuple(TriedRule(*one) for one in why.rules)
     decided = why.verdict
     return PolicyWhy(
         principal=question.principal,
@@ -99,7 +87,7 @@ def why_told(why: Why) -> PolicyWhy:
         agent=why.agent,
         sentence=decided.sentence,
         decision=decided.decision,
-        rules=rules,
+        rules=why.rules,
         origins=why.origins,
     )
 
