@@ -36,6 +36,11 @@ def said(words: str) -> bytes:
     return _event("said", words)
 
 
+def go() -> bytes:
+    """The page is to be loaded anew."""
+    return _event("go", "")
+
+
 def end() -> bytes:
     """No more will come."""
     return _event("end", "")

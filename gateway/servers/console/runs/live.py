@@ -26,8 +26,6 @@ QUIET, MOST = 0.1, 0.4
 LONGEST_TEXT = 2_000
 """Characters, the last ones, of what the model says while it says it."""
 
-_GO = b"event: go\ndata:\n\n"
-
 
 class Reading(NamedTuple):
     """What a page shows of a run: see `page.py`."""
@@ -98,7 +96,7 @@ class _Writer:
             view = View(run, self._steps, now_ms(), page=reading.page, chosen=reading.step)
             if reading.follows and view.pages > reading.page:
                 self.left = True
-                yield _GO
+                yield events.go()
                 return
             async for piece in self._pieces(view):
                 yield piece
