@@ -70,6 +70,7 @@ def _child(work: Callable[[], Coroutine[Any, Any, None]], log: Path) -> NoReturn
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
         sys.stderr = sys.stdout = os.fdopen(2, "w", buffering=1, closefd=False)
+        faulthandler.enable(file=2)
         faulthandler.dump_traceback_later(LONGEST, exit=True, file=2)
         asyncio.run(work())
         status = 0

@@ -15,6 +15,7 @@ import pytest
 from tests.unit.files_changes import Folder, Tree, quick_folder
 from toolservers.files.changes import Changed, journal, own_folder, quota, renames, trees, writing
 from toolservers.files.changes.outcome import not_told
+from toolservers.files.paths.refusals import explained
 from toolservers.files.text.encodings import MAX_FILE, etag_of
 from toolward.errors import ConfigurationError, ToolError
 
@@ -248,6 +249,31 @@ def test_what_cannot_be_copied_is_named(folder: Folder) -> None:
     gone = folder.changes.delete(folder("c"))
     folder.changes.undo(gone.change)
     assert (folder.path / "c/hard").stat().st_nlink == 2
+
+
+def nothing(_path: Path) -> None:
+    """What takes the place of a file that is removed."""
+
+
+@pytest.mark.parametrize("becomes", [os.mkfifo, Path.mkdir, partial(os.symlink, "b"), nothing])
+def test_a_file_that_is_replaced_while_it_is_looked_at_is_not_changed(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, becomes: Callable[[Path], None]
+) -> None:
+    fill(folder, {"a": b"a", "b": b"b"})
+    path, stat_of = folder.path / "a", os.stat
+
+    def replaced(name: str, *, dir_fd: int, follow_symlinks: bool) -> os.stat_result:
+        status = stat_of(name, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        path.unlink()
+        becomes(path)
+        return status
+
+    at = renames.At(os.open(folder.path, os.O_RDONLY), "a")
+    monkeypatch.setattr(trees.os, "stat", replaced)
+    with pytest.raises(ToolError, match=r"not exist|deleted or replaced|symbolic link"), explained("a"):
+        trees.survey(at)
+    monkeypatch.undo()
+    os.close(at.folder)
 
 
 def test_a_folder_with_too_much_in_it_is_refused(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Walking what is in a folder by descriptors, in bounded time and memory, never through a link."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -102,7 +103,7 @@ class _Folder:
 
 
 def survey(at: At, check: Callable[[Entry], None] = lambda _entry: None) -> Survey:
-    """`check` is asked for each thing in a folder, and may raise. Raises FileNotFoundError, ToolError."""
+    """`check` is asked for each thing in a folder, and may raise. Raises OSError, ToolError."""
     status = os.stat(at.name, dir_fd=at.folder, follow_symlinks=False)
     if stat.S_ISDIR(status.st_mode):
         return _of_folder(at, status, check)
@@ -117,6 +118,8 @@ def survey(at: At, check: Callable[[Entry], None] = lambda _entry: None) -> Surv
         return Survey(large_mark(status), status.st_size, size_on_disk(status))
     file = os.open(at.name, READ, dir_fd=at.folder)
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.ESTALE, "it was replaced that moment", at.name)
         data = read_whole(file)
         now = os.fstat(file)
         mark = large_mark(now) if data is None else file_mark(etag_of(data))
