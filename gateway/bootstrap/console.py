@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from gateway.bootstrap.house import Gateway
 from gateway.bootstrap.identity import secret_file
 from gateway.bootstrap.proofs import Proofs
+from gateway.bootstrap.signed_out import SignedOutFiles
 from gateway.oversight import Oversight
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.sessions import Sessions
@@ -34,7 +35,7 @@ def make_console(
     from gateway.servers.console.pages import Pages
     from gateway.servers.console.rooms import all_rooms
 
-    sessions = Sessions(_session_key(gateway.home))
+    sessions = Sessions(_session_key(gateway.home), signed_out=SignedOutFiles(gateway.home))
     parts = Parts(
         gateway.info,
         Pages(sessions, gateway.info.version),

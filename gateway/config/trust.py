@@ -11,9 +11,7 @@ themselves, nor agents and policies: they start nothing.
 
 import difflib
 import os
-import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +20,7 @@ import msgspec
 from gateway.config.secrets import Substituted, as_written
 from gateway.config.settings import Settings
 from gateway.config.source import YamlSource, shown
+from gateway.config.whole_files import put
 from gateway.core.digests import digest
 from gateway.core.spec import GrpcSpec, HttpSpec, Launch, Spec, StdioSpec
 from toolward.auth.jwt_settings import JwtSettings
@@ -149,17 +148,7 @@ def _write(home: Path, content: _File) -> None:
     path = trusted_file(home)
     text = msgspec.json.format(msgspec.json.encode(content), indent=2)
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=home, prefix=f"{FILE}.")  # made with mode 0600
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            raise
+        put(path, text, mode=0o600)
     except OSError as error:
         said = f"{path} cannot be written: {error.strerror or error}."
         raise ConfigurationError(said, hint="Check the folder and who may write to it.") from None

@@ -45,11 +45,15 @@ async def test_a_token_signs_in_is_nowhere_in_the_cookie_and_signing_out_ends_it
         assert await who(browser) == "ada"
         refused = await browser.post("/sign-out", data={"csrf": "made up"})
         assert (refused.status_code, await who(browser)) == (403, "ada")
+        copied = dict(browser.cookies)
         await browser.post("/sign-out", data={"csrf": await token_of(browser)})
         assert await who(browser) == ""
         assert (
             await browser.post("/sign-out", data={"csrf": ""})
         ).status_code == 303  # nobody may leave, too
+    async with house.browser() as thief:
+        thief.cookies.update(copied)
+        assert await who(thief) == ""
 
 
 async def test_a_link_is_good_once_also_for_two_at_once(house: ConsoleHouse) -> None:

@@ -1,13 +1,16 @@
 """The console's cookie: whatever is changed in it, whoever made it, it is ours as it was or nobody's."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.servers.console.sessions import LASTS, Session, Sessions
+from gateway.bootstrap.signed_out import SignedOutFiles
+from gateway.servers.console.sessions import LASTS, Session, Sessions, SignedOut, SignedOutHere
 from gateway.servers.console.signing_in import inside
 from tests.examples import examples
-from toolward.errors import Denied, Unauthenticated
+from toolward.errors import Denied, Unauthenticated, Unavailable
 from toolward.types import Principal
 
 NOW = 1_790_000_000.0
@@ -63,6 +66,43 @@ def test_it_ends_with_what_proves_the_person_and_after_twelve_hours(ends: float 
     now = NOW + lasts
     with pytest.raises(Unauthenticated, match="over"):
         sessions.read(cookie)
+
+
+@pytest.fixture(params=["here", "files"])
+def signed_out(request: pytest.FixtureRequest, tmp_path: Path) -> SignedOut:
+    return SignedOutHere() if request.param == "here" else SignedOutFiles(tmp_path)
+
+
+def test_who_signs_out_ends_that_session_and_no_other(signed_out: SignedOut) -> None:
+    sessions = Sessions(b"our key", lambda: NOW, signed_out)
+    one, other = (sessions.begin("principal", "ada") for _ in range(2))
+    for _ in range(2):  # twice ends it once
+        sessions.end(one)
+        with pytest.raises(Unauthenticated, match="over"):
+            sessions.read(sessions.written(one))
+    assert sessions.read(sessions.written(other)) == other
+
+
+def test_what_was_signed_out_holds_in_every_worker_until_it_would_be_over(tmp_path: Path) -> None:
+    now = NOW
+    workers = [Sessions(b"our key", lambda: now, SignedOutFiles(tmp_path, lambda: now)) for _ in range(2)]
+    session = workers[0].begin("principal", "ada")
+    workers[0].end(session)
+    with pytest.raises(Unauthenticated, match="over"):
+        workers[1].read(workers[1].written(session))
+    folder = tmp_path / "signed-out"
+    assert [(file.name, file.stat().st_mode & 0o777) for file in folder.iterdir()] == [(session.nonce, 0o600)]
+    now += LASTS
+    after = workers[1].begin("principal", "ada")
+    workers[1].end(after)
+    assert [file.name for file in folder.iterdir()] == [after.nonce]
+
+
+def test_what_cannot_be_noted_says_that_you_are_signed_in_still(tmp_path: Path) -> None:
+    (tmp_path / "signed-out").write_text("no folder")
+    sessions = Sessions(b"our key", lambda: NOW, SignedOutFiles(tmp_path))
+    with pytest.raises(Unavailable, match="signed in still"):
+        sessions.end(SESSION)
 
 
 def test_a_forms_token_is_of_one_session() -> None:

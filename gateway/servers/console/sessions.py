@@ -10,7 +10,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -39,11 +39,37 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     principal: Principal | None = None
 
 
+class SignedOut(Protocol):
+    """Sessions that people ended before their time, by their nonces: a copy of their cookie is good no more."""
+
+    def add(self, nonce: str, ends: int) -> None:
+        """`ends` is when it would be over by itself, in Unix seconds. Raises Unavailable."""
+        ...
+
+    def __contains__(self, nonce: str, /) -> bool: ...
+
+
+class SignedOutHere:
+    """Of this process alone."""
+
+    def __init__(self) -> None:
+        self._nonces: set[str] = set()
+
+    def add(self, nonce: str, ends: int) -> None:
+        self._nonces.add(nonce)
+
+    def __contains__(self, nonce: str, /) -> bool:
+        return nonce in self._nonces
+
+
 class Sessions:
     """Makes and reads the cookie, and the token that forms carry."""
 
-    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, key: bytes, clock: Callable[[], float] = time.time, signed_out: SignedOut | None = None
+    ) -> None:
         self._key, self.clock = key, clock
+        self._signed_out = SignedOutHere() if signed_out is None else signed_out
 
     def begin(
         self, by: ProvenBy, subject: str, *, principal: Principal | None = None, ends: float | None = None
@@ -71,8 +97,12 @@ class Sessions:
 
     def check(self, session: Session) -> None:
         """Raises Unauthenticated where it is over: of what goes on for longer than a request."""
-        if session.ends <= self.clock():
+        if session.ends <= self.clock() or session.nonce in self._signed_out:
             raise Unauthenticated("Your session is over.", hint="Sign in again.")
+
+    def end(self, session: Session) -> None:
+        """Before its time. Raises Unavailable."""
+        self._signed_out.add(session.nonce, session.ends)
 
     def token(self, session: Session) -> str:
         """What every form of this session carries, and no other site can know."""

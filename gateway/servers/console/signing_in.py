@@ -60,6 +60,7 @@ def sign_in_routes(parts: Parts) -> list[Route]:
         with suppress(Unauthenticated):  # who has no session that holds may leave all the same
             session = parts.sessions.read(request.cookies.get(parts.cookie, ""))
             parts.sessions.check_token(session, form.get("csrf"))
+            parts.sessions.end(session)
         answer = RedirectResponse(SIGN_IN, 303)
         answer.delete_cookie(parts.cookie, httponly=True, samesite="lax", secure=parts.secure)
         return answer
