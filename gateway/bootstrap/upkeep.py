@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from gateway.config import builtin
 from gateway.config.lockfile import LockFile, lock_path
 from gateway.config.origins import origins
 from gateway.config.settings import Settings
@@ -146,7 +147,8 @@ class Upkeep:
                     log.warning("%s", problem)
 
     async def _pin(self, places: Origins) -> None:
-        """Trust on first use: what has no pins yet is pinned as it is."""
+        """Trust on first use: what has no pins yet is pinned as it is. People are told, unless it is this program's
+        own."""
         before = self.lock
 
         def pinned(lock: ToolsLock) -> ToolsLock:
@@ -159,10 +161,12 @@ class Upkeep:
         except ConfigurationError as error:
             self.lock = pinned(before)
             log.warning("%s Until this process ends, its tools are as they were first seen.", error.text)
+        shipped = self._settings.source == builtin.SOURCE
         for name in self.lock.backends.keys() - before.backends.keys():
             tools = sorted(self.lock.backends[name].tools)
             shown = ", ".join(tools[:_SHOWN]) + (", …" if len(tools) > _SHOWN else "")
-            log.warning(
+            log.log(
+                logging.INFO if shipped else logging.WARNING,
                 "%s: seen for the first time, so pinned in %s as it is: %s",
                 *(name, self.lock_file.path, shown),
             )

@@ -61,6 +61,12 @@ def test_a_policy_with_a_typo_is_told_with_file_and_line(home: Path, tmp_path: P
     assert "did you mean 'effect'" in done.err
 
 
+def test_the_first_command_of_an_installation_has_nothing_to_warn_of(home: Path) -> None:
+    done = toolward(home, "tool", "list")
+    assert "calculator.calculate" in done.out
+    assert done.err == ""
+
+
 def test_a_dead_backend_is_told_and_hides_nothing(home: Path, tmp_path: Path) -> None:
     config = minimal(tmp_path, f"backends:\n  gone: {{grpc: '127.0.0.1:{free_port()}'}}\n")
     done = toolward(home, "tool", "list", *config)
