@@ -34,13 +34,18 @@ up: install  ## start the gateway and its tool servers; Ctrl-C stops all
 test: install  ## run the tests (no Node needed)
 	@$(BIN)/pytest
 
+# What apt can install; whatever cannot be, its tests are skipped, and say so.
+apt = command -v $(firstword $(1)) >/dev/null || apt-get install -y --no-install-recommends $(1) >/dev/null 2>&1 \
+	|| (apt-get update >/dev/null 2>&1 && apt-get install -y --no-install-recommends $(1) >/dev/null 2>&1)
+
 strace:  ## install strace where apt can: with it a test sees that intents are on disk before calls are sent
-	@command -v strace >/dev/null || apt-get install -y --no-install-recommends strace >/dev/null 2>&1 \
-		|| (apt-get update >/dev/null 2>&1 && apt-get install -y --no-install-recommends strace >/dev/null 2>&1)
+	@$(call apt,strace)
 
 browser:  ## install chromium where apt can: the tests of the console's pages look at them with it
-	@command -v chromium >/dev/null || apt-get install -y --no-install-recommends chromium >/dev/null 2>&1 \
-		|| (apt-get update >/dev/null 2>&1 && apt-get install -y --no-install-recommends chromium >/dev/null 2>&1)
+	@$(call apt,chromium)
+
+shells:  ## install fish and zsh where apt can: the tests of completion ask them
+	@$(call apt,fish zsh)
 
 conformance: install  ## run the official MCP conformance suites against a server on the kit (needs npm's registry)
 	@$(BIN)/python -m tests.conformance.run
