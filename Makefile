@@ -35,7 +35,7 @@ test: install  ## run the tests (no Node needed)
 	@$(BIN)/pytest
 
 # What apt can install; whatever cannot be, its tests are skipped, and say so.
-apt = command -v $(firstword $(1)) >/dev/null || apt-get install -y --no-install-recommends $(1) >/dev/null 2>&1 \
+apt = which $(1) >/dev/null 2>&1 || apt-get install -y --no-install-recommends $(1) >/dev/null 2>&1 \
 	|| (apt-get update >/dev/null 2>&1 && apt-get install -y --no-install-recommends $(1) >/dev/null 2>&1)
 
 strace:  ## install strace where apt can: with it a test sees that intents are on disk before calls are sent
