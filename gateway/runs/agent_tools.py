@@ -183,8 +183,8 @@ class AgentTools:
                         context.progress(Progress(event.seq, message=said))
                     if event.seq > run.last_seq:
                         run = await self._runs.get_run(principal, run.id)
-                        if rests(run):
-                            return run
+                    if event.seq == run.last_seq and rests(run):
+                        return run
         except TimeoutError:
             if not deadline.expired():
                 raise

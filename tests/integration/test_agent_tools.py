@@ -1,6 +1,7 @@
 """Agents as tools: a call starts a run as the caller, and answers with it, or says how to look again."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,8 +22,10 @@ from toolward.types import (
     JsonObject,
     Principal,
     Progress,
+    RunEvent,
     RunScope,
     RunState,
+    TextDelta,
     ToolCall,
     ToolResult,
 )
@@ -84,6 +87,27 @@ async def test_a_call_answers_with_what_the_agent_says(house: House) -> None:
     assert "input_requests" not in said
     assert [one.message for one in heard] == ["Turn 1", "Calls crm.get", "Turn 2"]
     assert [one.progress for one in heard] == sorted({one.progress for one in heard})
+
+
+async def test_whoever_hears_late_of_a_run_hears_all_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.script(calls(("get", "A")), says("It is on its way."))
+    heard: list[Progress] = []
+    watch_run = Runs.watch_run
+
+    async def late(
+        runs: Runs, principal: Principal, run_id: str, after: int = 0
+    ) -> AsyncGenerator[RunEvent | TextDelta]:
+        async for _ in watch_run(runs, principal, run_id):
+            pass  # until it has ended
+        async for event in watch_run(runs, principal, run_id, after):
+            yield event
+
+    monkeypatch.setattr(Runs, "watch_run", late)
+    async with house.open():
+        await ask(house, input="Where is A?", context=CallContext(progress=heard.append))
+    assert [one.message for one in heard] == ["Turn 1", "Calls crm.get", "Turn 2"]
 
 
 async def test_a_run_that_waits_for_a_person_answers_at_once_and_is_looked_at_again(house: House) -> None:
