@@ -1,18 +1,21 @@
 """A call by which an agent turns to people: instead of going to a backend it opens an input request, and the run
 waits for it. Whether policy says allow or ask, a person is asked; what it denies is denied before.
 
-A call asks once, however often it is made: its request is found again by its id, which follows from the call's, and
-another call that asks the same while the first is open shares its request.
+A call asks once, however often it is made: its request is found again by its id, which follows from the call's
+place in its run. Another call that asks the same while the first is open shares its request.
 """
 
 from gateway.core.admission import Admitted, Bounds
-from gateway.core.digests import arguments_digest
+from gateway.core.digests import arguments_digest, digest
 from gateway.core.people import ESCALATE
-from gateway.core.ports import Clock, Ids, LedgerPort, RequestSpec
+from gateway.core.ports import CallRecord, Clock, Ids, LedgerPort, RequestSpec
 from gateway.core.questions import escalation_request, question_request
 from gateway.core.recording import Recorder
 from toolward.errors import Internal, NotFound, ToolwardError
 from toolward.types import InputRequest, InputRequired, RunScope
+
+_DIGITS = 20
+"""Of a request's id, as many as those that are drawn have."""
 
 
 class Asking:
@@ -43,15 +46,15 @@ class Asking:
         return InputRequired((request,))
 
     async def _asked_before(self, admitted: Admitted, run: RunScope) -> tuple[InputRequest | None, str]:
-        """What this very call has asked; and the id for its request, if it has not. A run that retries another has
-        calls with the same ids, and asks for itself."""
-        request_id = f"req_{admitted.record.id.removeprefix('call_')}"
+        """What this very call has asked; and the id for its request, if it has not. A run that retries another asks
+        for itself, and so does a call whose run forgot in a crash what its model had said, and was told another."""
+        record, asked = admitted.record, arguments_digest(admitted.arguments)
+        request_id = _request_id(run.run_id, record)
         try:
             spec = await self._ledger.get_request(request_id)
         except NotFound:
             return None, request_id
-        record, digest = admitted.record, arguments_digest(admitted.arguments)
-        if spec.binding == (record.tenant, record.principal, record.tool, digest, run.run_id):
+        if spec.binding == (record.tenant, record.principal, record.tool, asked, run.run_id):
             return spec.request, request_id
         return None, self._ids.new("req")
 
@@ -69,3 +72,9 @@ class Asking:
             choices=arguments.get("choices", ()), tool=record.tool, call_id=record.id,
             arguments=arguments, rule=record.rule, now=now, lifetime=lifetime,
         )  # fmt: skip
+
+
+def _request_id(run_id: str, record: CallRecord) -> str:
+    """By the call's key, which says its place in the run: a crash may take the record that a call was made, and
+    made again it has another id."""
+    return f"req_{digest([run_id, record.idempotency_key or record.id])[:_DIGITS]}"

@@ -17,13 +17,17 @@ from toolward.errors import Conflict, Denied, InvalidRequest
 from toolward.names import alias
 from toolward.types import (
     Answer,
+    CallContext,
     InputRequest,
+    InputRequired,
     JsonObject,
     Principal,
     RequestKind,
     RequestState,
     Run,
+    RunScope,
     RunState,
+    ToolCall,
 )
 
 LEO = Principal("leo", ("lead",))
@@ -148,6 +152,27 @@ async def test_an_answer_that_came_while_nothing_ran_is_heard_after_a_restart(ho
         await runs.answer_input_request(LEAD, request.id, Answer(text="ORD-1007"))
         assert (await ended(runs, run)).state is RunState.COMPLETED
     assert told(model) == ("ORD-1007", False)
+
+
+async def test_a_call_asks_once_though_a_crash_took_the_record_that_it_was_made(house: House):
+    house.script(question("What else?"))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Which?")
+        await asked(runs, run)
+
+        async def ask(call_id: str, text: str = "Which one?") -> InputRequest:
+            call = ToolCall(ASK, msgspec.json.encode({"question": text}), call_id, f"{run.id}/1/1")
+            scope = RunScope(run.id, "support", CLERK.tools, people=CLERK.people)
+            outcome = await house.dispatch.call_tool(ADA, call, CallContext(run=scope))
+            assert isinstance(outcome, InputRequired)
+            return outcome.requests[0]
+
+        before = await ask("call_1")
+        await runs.answer_input_request(LEAD, before.id, Answer(text="The blue one."))
+        again = await ask("call_2")
+        assert (again.id, again.state) == (before.id, RequestState.ANSWERED)
+        other = await ask("call_3", "How many?")  # the model was asked again, and said something else
+        assert (other.id != before.id, other.state) == (True, RequestState.OPEN)
 
 
 async def test_calls_beside_a_question_are_made_and_the_rest_waits(house: House):
