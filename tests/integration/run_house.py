@@ -13,6 +13,7 @@ from gateway.core import agent_tools, built_in, people
 from gateway.core.budgets import Budget
 from gateway.core.catalog import UNKNOWN, ToolFacts, build_catalog
 from gateway.core.dispatch import Dispatch
+from gateway.core.neutral import unmarked
 from gateway.core.policy import bind
 from gateway.core.ports import ModelPort, ModelReply, RunRecord, ToolUse, Usage
 from gateway.ledger.leases import DATABASE_CLOCK
@@ -198,3 +199,12 @@ class Hanging:
             self.cancelled = True
             raise
         return text_result(f"{call.name} done")
+
+
+def told(model: TwinModel, request: int = -1) -> list[tuple[str, bool]]:
+    """What a request to the model says of calls: text, is_error."""
+    return [
+        (unmarked(message.text), message.is_error)
+        for message in model.requests[request].messages
+        if message.role == "tool"
+    ]
