@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from gateway.config.keys import change_keys
+from gateway.servers.console import events
 from gateway.servers.console.pages import HEADERS
 from tests.integration.console_door import ConsoleHouse, console_house, cookie_of, signs_in, token_of, who
 from toolward.auth.api_keys import ApiKey, mint
@@ -54,6 +56,43 @@ async def test_a_token_signs_in_is_nowhere_in_the_cookie_and_signing_out_ends_it
     async with house.browser() as thief:
         thief.cookies.update(copied)
         assert await who(thief) == ""
+
+
+async def test_signing_out_ends_what_is_live_though_nothing_happens(
+    house: ConsoleHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "CHECK_SECONDS", 0.05)
+    async with house.browser() as browser, house.browser() as another:
+        await signs_in(browser, token=ADA)
+        another.cookies.update(dict(browser.cookies))
+        async with asyncio.timeout(30), browser.stream("GET", "/inbox/live") as stream:
+            pieces = stream.aiter_text()
+            assert "event: put" in await anext(pieces)
+            await another.post("/sign-out", data={"csrf": await token_of(another)})
+            rest = "".join([piece async for piece in pieces])
+        assert "Your session is over" in rest
+        assert "event: put" not in rest
+
+
+async def test_rights_that_change_end_what_is_live_with_those_before(
+    house: ConsoleHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "CHECK_SECONDS", 0.05)
+    minted = mint()
+    key = ApiKey(
+        prefix=minted.prefix, sha256=minted.sha256, owner="ci", roles=("operator",), created=datetime.now(UTC)
+    )
+    less = msgspec.structs.replace(key, roles=("support",))
+    home = house.gateway.home
+    await after(house, lambda: change_keys(home, lambda known: (*known, key)))
+    async with house.browser() as browser:
+        await signs_in(browser, token=minted.text)
+        async with asyncio.timeout(30), browser.stream("GET", "/inbox/live") as stream:
+            pieces = stream.aiter_text()
+            await anext(pieces)
+            change_keys(home, lambda known: tuple(less if one == key else one for one in known))
+            assert "What you may do has changed" in "".join([piece async for piece in pieces])
+        assert await who(browser) == "ci"  # the session goes on, with the rights of now
 
 
 async def test_a_link_is_good_once_also_for_two_at_once(house: ConsoleHouse) -> None:
