@@ -155,6 +155,18 @@ async def test_no_other_site_signs_anybody_in_or_out(
         assert "set-cookie" not in answer.headers
 
 
+async def test_who_is_signed_in_stays_so_where_there_is_no_page(house: ConsoleHouse) -> None:
+    async with house.browser() as browser:
+        strange = await browser.get("/runs/one/two")
+        assert (strange.status_code, 'href="/sign-in"' in strange.text) == (404, True)
+        await signs_in(browser, token=ADA)
+        for path, status in (("/runs/one/two", 404), ("/inbox/", 404), ("/sign-out", 405)):
+            answer = await browser.get(path)
+            assert answer.status_code == status
+            assert "<b>ada</b>" in answer.text
+            assert 'href="/sign-in"' not in answer.text
+
+
 async def test_every_answer_tells_the_browser_what_it_may_do(house: ConsoleHouse) -> None:
     async with house.browser() as browser:
         await signs_in(browser, token=ADA)
