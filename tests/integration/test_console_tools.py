@@ -1,5 +1,6 @@
 """The room *Tools*: what is there, how it is, and a call that is decided before it is sent."""
 
+import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -104,3 +105,22 @@ async def test_a_text_that_begins_with_a_line_feed_keeps_it(visitor: Visitor) ->
     page = await visitor.send(await visitor.get("/tools/fixture.echo"), echo, arg__value="\n{", do="check")
     assert "is not JSON" in page.text
     assert page.fields(echo)["arg.value"] == "\n{"
+
+
+async def test_a_result_that_no_browser_would_bear_is_shown_by_its_beginning(tmp_path: Path) -> None:
+    echo = 'form[action="/tools/fixture.echo#call"]'
+    policy = POLICY.replace("effect: ask, approvers: [self]", "effect: allow")
+    long = json.dumps({"value": "\u202e" * 300_000}, ensure_ascii=False)
+    async with gateway_with(tmp_path, policy=policy) as gateway, visiting(gateway) as visitor:
+        page = await visitor.get("/tools/fixture.echo?as=json")
+        page = await visitor.send(page, echo, arguments=long, do="call")
+        shown = [one.text() for one in page.html.css("main pre") if "more is not shown" in one.text()]
+        assert shown
+        assert all(len(one) < 310_000 for one in shown)
+        await gateway.ledger.checkpoint()
+        calls = await visitor.get("/calls")
+        call = await visitor.get(next(link for link in calls.links() if link.startswith("/calls/call_")))
+        assert len(call.one("#came ~ pre").text()) < 310_000
+        assert len(call.one("#sent ~ dl dd").text()) < 310_000
+        whole = await visitor.client.get(f"{call.url.path}.json")
+        assert len(whole.json()["result"]["structured"]["value"]) == 300_000

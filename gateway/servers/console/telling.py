@@ -14,6 +14,9 @@ from toolward.printable import printable
 NOTHING = "—"
 """For what there is no value of: never 0, never 100 %."""
 
+LONG = 50_000
+"""Characters of a tool's result, or of what it was sent, that stand on a page."""
+
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
@@ -46,6 +49,7 @@ def filters(clock: Callable[[], int]) -> dict[str, Callable[..., Any]]:
         "pretty": pretty,
         "compact": compact,
         "brief": brief,
+        "beginning": beginning,
         "readable": readable,
         "words": words,
     }
@@ -135,6 +139,18 @@ def brief(value: Any, most: int = 160) -> Markup:
     """The beginning of it in one line; that it is cut is seen."""
     text = _escaped(json.dumps(_plain(value), ensure_ascii=False))
     return Markup.escape(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
+def beginning(value: Any, pieces: int = 1) -> Markup:
+    """A text as it is, JSON over several lines; of what is long the beginning, since no browser bears a megabyte in
+    one place. Of several pieces each has its share of the room."""
+    text = value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False, indent=2)
+    begins = text[: LONG // max(pieces, 1)]
+    shown = Markup.escape(visible(begins) if isinstance(value, str) else _escaped(begins))
+    if len(begins) == len(text):
+        return shown
+    said = Markup('{}\n<span class="muted">… The first {} of {} characters; more is not shown.</span>')
+    return said.format(shown, count(len(begins)), count(len(text)))
 
 
 def readable(text: str) -> str:
