@@ -58,11 +58,20 @@ def fields_of(schema: JsonObject, arguments: JsonObject | None = None) -> tuple[
 
 
 def has_form(schema: JsonObject, arguments: JsonObject | None = None) -> bool:
-    """Whether fields can say all of it: what they are filled with reads back as it was."""
-    if arguments is None:
-        return True
-    filled = [(f"{PREFIX}{one.name}", one.typed) for one in fields_of(schema, arguments)]
-    return typed_in(schema, Form(filled)) == (arguments, ())
+    """Whether fields can say all of it: what they are filled with reads back as it was, also from a page. That has
+    escapes in place of what cannot be seen, and its fields of one line lose their line feeds."""
+    fields = fields_of(schema, arguments)
+    if not all(map(_comes_back, fields)):
+        return False
+    filled = [(f"{PREFIX}{one.name}", one.typed) for one in fields]
+    return arguments is None or typed_in(schema, Form(filled)) == (arguments, ())
+
+
+def _comes_back(field: Field) -> bool:
+    typed = field.typed.replace("\t", "")
+    if field.kind in ("long", "lines", "json"):
+        typed = typed.replace("\n", "")
+    return all(one.isprintable() for one in (field.name, typed, *field.choices))
 
 
 def typed_in(schema: JsonObject, form: Form) -> Typed:
