@@ -70,6 +70,7 @@ async def test_signing_out_ends_what_is_live_though_nothing_happens(
             assert "event: put" in await anext(pieces)
             await another.post("/sign-out", data={"csrf": await token_of(another)})
             rest = "".join([piece async for piece in pieces])
+        assert "event: go" in rest  # the page is to be loaded anew, which is where one signs in
         assert "Your session is over" in rest
         assert "event: put" not in rest
 
@@ -91,7 +92,9 @@ async def test_rights_that_change_end_what_is_live_with_those_before(
             pieces = stream.aiter_text()
             await anext(pieces)
             change_keys(home, lambda known: tuple(less if one == key else one for one in known))
-            assert "What you may do has changed" in "".join([piece async for piece in pieces])
+            rest = "".join([piece async for piece in pieces])
+        assert "What you may do has changed" in rest
+        assert "event: go" not in rest  # the page comes back by itself
         assert await who(browser) == "ci"  # the session goes on, with the rights of now
 
 
