@@ -170,6 +170,20 @@ async def test_who_is_signed_in_stays_so_where_there_is_no_page(house: ConsoleHo
             assert 'href="/sign-in"' not in answer.text
 
 
+@pytest.mark.parametrize("path", POSTS)
+async def test_a_stranger_sends_no_form_that_takes_long_to_read(house: ConsoleHouse, path: str) -> None:
+    async def pieces() -> AsyncGenerator[bytes]:  # of a length that nobody is told before
+        yield b"token="
+        for _ in range(100):
+            yield b"%e2%80%ae" * 1_000
+
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    async with house.browser() as browser:
+        answer = await browser.post(path, content=pieces(), headers=kind)
+        assert answer.status_code == 413
+        assert "larger than 65,536 bytes" in answer.text
+
+
 async def test_every_answer_tells_the_browser_what_it_may_do(house: ConsoleHouse) -> None:
     async with house.browser() as browser:
         await signs_in(browser, token=ADA)

@@ -116,6 +116,7 @@ async def test_a_result_that_no_browser_would_bear_is_shown_by_its_beginning(tmp
         page = await visitor.send(page, echo, arguments=long, do="call")
         shown = [one.text() for one in page.html.css("main pre") if "more is not shown" in one.text()]
         assert shown
+        assert not page.html.css("#copies")  # which would be four times as much
         assert all(len(one) < 310_000 for one in shown)
         await gateway.ledger.checkpoint()
         calls = await visitor.get("/calls")

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -171,14 +172,16 @@ def _plain(value: Any) -> Any:
 
 
 def _escaped(text: str) -> str:
-    def one(char: str) -> str:
-        if char.isprintable() or char == "\n":
-            return char
-        return "".join(
-            f"\\u{unit:04x}" for unit in memoryview(char.encode("utf-16-le", "surrogatepass")).cast("H")
-        )
+    return text if text.replace("\n", "").isprintable() else "".join(map(_in_json, text))
 
-    return text if text.replace("\n", "").isprintable() else "".join(map(one, text))
+
+@lru_cache(4096)  # of a megabyte of such characters nearly all are one and the same
+def _in_json(char: str) -> str:
+    if char.isprintable() or char == "\n":
+        return char
+    return "".join(
+        f"\\u{unit:04x}" for unit in memoryview(char.encode("utf-16-le", "surrogatepass")).cast("H")
+    )
 
 
 def _digits(value: float, most: int) -> str:
