@@ -91,3 +91,17 @@ def test_times_are_told_by_how_long_ago_they_are(away: int, wanted: str) -> None
     told = telling.ago(1_000, 1_000 + away)
     assert f">{wanted}<" in told
     assert 'title="1970-01-01 00:00:01 UTC"' in told
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (24 * 3_600_000 - 900, "in 24 h"),
+        (7 * 86_400_000 - 25_000, "in 7 d"),
+        (100_000, "in 2 min"),
+        (30_000, "in 30 s"),
+        (0, "over"),
+    ],
+)
+def test_what_is_left_is_told_to_the_nearest(left: int, said: str) -> None:
+    assert f">{said}</time>" in telling.until(1_000 + left, 1_000)

@@ -37,7 +37,7 @@ class Origins:
             )
 
 
-_HOST = re.compile(r"(\[[^\]@/]*\]|[^:@/\[\]]*)(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(\[[^\]@/]*\]|[^:@/\[\]]*)(?::[0-9]{0,5})?")
 
 
 def _name(host: str) -> str:

@@ -92,7 +92,7 @@ def _handlers(parts: Parts) -> dict[Any, Any]:
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 -- likewise
         said = (
-            NotFound("There is no such page.", hint="Go to the start: /")
+            NotFound("There is no such page.")
             if error.status_code == 404
             else InvalidRequest(f"{error.detail}.")
         )

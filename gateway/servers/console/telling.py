@@ -72,8 +72,8 @@ def ago(at: int, now: int) -> Markup:
 
 
 def until(at: int, now: int) -> Markup:
-    """`in 3 min`, or that it is over."""
-    return _time(at, f"in {_span(at - now)}" if at > now else "over")
+    """`in 3 min`, to the nearest, or that it is over: of a day that was given a second ago 24 h are left."""
+    return _time(at, f"in {_span(at - now, 0.5)}" if at > now else "over")
 
 
 def _time(at: int, said: str) -> Markup:
@@ -83,11 +83,12 @@ def _time(at: int, said: str) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, moment(at), said)
 
 
-def _span(ms: int) -> str:
+def _span(ms: int, more: float = 0) -> str:
+    """Of the largest unit of which there are two, as many as have passed; with 0.5 `more` the nearest."""
     seconds = max(ms, 0) // 1000
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size or (unit == "min" and seconds >= size):
-            return f"{seconds // size} {unit}"
+            return f"{int(seconds / size + more)} {unit}"
     return f"{seconds} s"
 
 
