@@ -179,6 +179,9 @@ async def test_allow_like_this_fills_in_a_rule_and_saves_nothing(room: Room) -> 
     denied = await room.call("fixture.add", b'{"a": 4, "b": 13}')
     page = await room.visitor.get(f"/policies/change?call={denied}")
     assert "deny beats allow" in page.text
+    page = await room.visitor.get("/policies/change?tool=fixture.add&principal=role:support")
+    assert "names no user" in page.one("main [role=alert]").text()
+    assert "user:nobody" not in page.fields(CHANGE)["text"]
     page = await room.visitor.get("/policies/change?tool=fixture.nothing")
     assert page.status == 404
     page = await room.visitor.get("/policies/change?tool=ledger.read")
