@@ -204,6 +204,11 @@ async def test_what_came_with_toolward_is_tried_and_taken_away_as_a_file(tmp_pat
         assert answer.status_code == 403
 
 
+async def test_no_link_claims_that_something_was_saved(room: Room) -> None:
+    for claimed in (f"{room.policy}&taken=1", "eyJ9.abc", "WyJub25jZSIsInBvbGljeS55YW1sIix0cnVlXQ.abc"):
+        assert "was saved" not in (await room.visitor.get(f"/policies?saved={claimed}")).text
+
+
 async def test_who_may_only_read_policies_tries_and_does_not_save(tmp_path: Path) -> None:
     reading = POLICY.replace('operations: ["*"]', "operations: [policy.read]")
     async with gateway_with(tmp_path, policy=reading) as gateway, room_of(gateway, tmp_path) as room:

@@ -5,14 +5,13 @@ Nothing is saved that was not tried: the form carries the digest of the text who
 
 import hashlib
 from contextlib import suppress
-from urllib.parse import urlencode
 
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from gateway.oversight.policies import Filled, PolicyFile, Trial, flaw_in_text
 from gateway.servers.console.parts import Parts
-from gateway.servers.console.policies.asked import Asked, asked
+from gateway.servers.console.policies.asked import Asked, SavedNow, asked
 from gateway.servers.console.visits import Shown, Visit
 from toolward.errors import Conflict, InvalidRequest
 
@@ -51,8 +50,8 @@ def change_pages(parts: Parts) -> list[Shown]:
             unseen = False
             with suppress(Conflict):  # somebody else was faster: below it is told, and what was written stays
                 saved = await policies.save(visit.principal, name, text, form.get("digest"))
-                told = urlencode({"saved": saved.name, "taken": int(saved.in_force)})
-                return RedirectResponse(f"/policies?{told}", 303)
+                told = SavedNow(visit.session.nonce, saved.name, saved.in_force)
+                return RedirectResponse(f"/policies?saved={parts.sessions.signed('saved', told)}", 303)
         file = await policies.file(visit.principal, name)
         about = fields.about(policies, visit)
         trial = await policies.tried(visit.principal, file.name, text, about)
