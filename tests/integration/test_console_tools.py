@@ -30,6 +30,9 @@ async def test_a_dead_server_is_shown_with_its_reason_beside_the_others(tmp_path
         page = await visitor.get("/tools")
     assert "down" in page.one("#backend-dead").text()
     assert "127.0.0.1:1" in page.one("#backend-dead").text()
+    said = [one.text() for one in page.one("#backend-dead").css("p")]
+    assert said
+    assert not [one for one in said if any(one != other and one in other for other in said)], said
     assert "ok" in page.one("#backend-fixture").text()
     assert "/tools/fixture.add" in page.links()
 

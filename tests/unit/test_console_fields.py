@@ -16,7 +16,7 @@ from gateway.servers.console.tools.fields import (
     typed_in,
     with_problems,
 )
-from gateway.servers.console.visits import Form
+from gateway.servers.console.visits import MAX_FIELDS, Form
 from tests.examples import examples
 from toolward.errors import InvalidRequest
 
@@ -112,9 +112,12 @@ def test_what_fields_cannot_say_is_not_lost_in_them(arguments: dict[str, Any]) -
         {"properties": {"a\u202eb": {"type": "string"}}},
         {"properties": {"a": {"enum": ["x", "x\u200b"]}}},
         {"properties": {"a": {"type": "string", "default": "\u202ex"}}},
+        {
+            "properties": {f"p{number}": {"type": "string"} for number in range(MAX_FIELDS)}
+        },  # and the form's own
     ],
 )
-def test_a_schema_with_what_cannot_be_seen_has_no_form(schema: dict[str, Any]) -> None:
+def test_a_schema_that_no_form_could_send_has_none(schema: dict[str, Any]) -> None:
     assert not has_form(schema)
 
 
