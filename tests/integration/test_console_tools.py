@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,17 @@ async def test_what_is_wrong_is_told_and_nothing_typed_is_lost(
     page = await visitor.send(await visitor.get("/tools/fixture.add"), ADD, **typed, do="check")
     assert said in page.text
     assert page.fields(ADD)["arg.a"] == typed.get("arg__a", "")
+
+
+@pytest.mark.parametrize("long", ["\n" * 30, "x" * 3_000, list(range(40))])
+async def test_no_argument_hides_another_below_it(visitor: Visitor, long: Any) -> None:
+    echo = 'form[action="/tools/fixture.echo#call"]'
+    page = await visitor.get("/tools/fixture.echo?as=json")
+    page = await visitor.send(page, echo, arguments=json.dumps({"value": long}), do="call")
+    assert page.url.path.startswith("/inbox/req_")
+    assert (
+        page.one(".asked dl pre").attributes["tabindex"] == "0"
+    )  # it scrolls in a place of its own, also by keys
 
 
 async def test_form_and_json_are_two_ways_to_say_the_same(visitor: Visitor) -> None:

@@ -139,7 +139,7 @@ def compact(value: Any) -> Markup:
 
 def brief(value: Any, most: int = 160) -> Markup:
     """The beginning of it in one line; that it is cut is seen."""
-    text = _escaped(json.dumps(_plain(value), ensure_ascii=False))
+    text = _escaped(json.dumps(_plain(value), ensure_ascii=False)[: most + 1])
     return Markup.escape(text if len(text) <= most else f"{text[: most - 1]}…")
 
 
