@@ -4,6 +4,8 @@ from toolward.errors import InvalidRequest
 from toolward.types import Principal
 
 EXAMPLE = "user:ada,role:support"
+NOBODY = "nobody"
+"""The id of a caller of whom only roles are said."""
 
 
 def principal_of(text: str) -> Principal:
@@ -17,5 +19,5 @@ def principal_of(text: str) -> Principal:
     if len(found["user"]) > 1 or len(found["tenant"]) > 1:
         raise InvalidRequest(f"{text[:128]!r} is no principal.", hint="It has one user and one tenant.")
     return Principal(
-        (found["user"] or ["nobody"])[0], tuple(found["role"]), (found["tenant"] or ["default"])[0]
+        (found["user"] or [NOBODY])[0], tuple(found["role"]), (found["tenant"] or ["default"])[0]
     )

@@ -103,10 +103,11 @@ class UsageView:
         self._ledger, self._authorize, self._now = ledger, authorize, now
 
     async def of(self, principal: Principal, since: int, until: int = 0) -> Usage:
-        """From `since` on and before `until` (Unix ms; 0 = now)."""
+        """From `since` on and before `until` (Unix ms; 0 = now): of a time to come there is nothing."""
         if denied := self._authorize(principal, READ, {}):
             raise denied
-        until = until or self._now() + 1
+        now = self._now() + 1
+        until = min(until or now, now)
         since = max(since, (until // DAY - MAX_DAYS + 1) * DAY)
         used = await self._ledger.used(principal.tenant, since, until)
         return await asyncio.to_thread(usage_of, used, since, until)  # a month takes a twentieth of a second

@@ -179,6 +179,9 @@ async def test_allow_like_this_fills_in_a_rule_and_saves_nothing(room: Room) -> 
     denied = await room.call("fixture.add", b'{"a": 4, "b": 13}')
     page = await room.visitor.get(f"/policies/change?call={denied}")
     assert "deny beats allow" in page.text
+    page = await room.visitor.get("/policies/change?tool=fixture.add&principal=role:support")
+    assert "names no user" in page.one("main [role=alert]").text()
+    assert "user:nobody" not in page.fields(CHANGE)["text"]
     page = await room.visitor.get("/policies/change?tool=fixture.nothing")
     assert page.status == 404
     page = await room.visitor.get("/policies/change?tool=ledger.read")
@@ -201,6 +204,11 @@ async def test_what_came_with_toolward_is_tried_and_taken_away_as_a_file(tmp_pat
         assert answer.status_code == 403
 
 
+async def test_no_link_claims_that_something_was_saved(room: Room) -> None:
+    for claimed in (f"{room.policy}&taken=1", "eyJ9.abc", "WyJub25jZSIsInBvbGljeS55YW1sIix0cnVlXQ.abc"):
+        assert "was saved" not in (await room.visitor.get(f"/policies?saved={claimed}")).text
+
+
 async def test_who_may_only_read_policies_tries_and_does_not_save(tmp_path: Path) -> None:
     reading = POLICY.replace('operations: ["*"]', "operations: [policy.read]")
     async with gateway_with(tmp_path, policy=reading) as gateway, room_of(gateway, tmp_path) as room:
@@ -212,6 +220,16 @@ async def test_who_may_only_read_policies_tries_and_does_not_save(tmp_path: Path
         assert page.status == 403
         assert "policy.write" in page.text
         assert room.policy.read_text().endswith(reading[-40:])
+
+
+async def test_who_would_shut_themself_out_is_told_where_they_would_do_it(tmp_path: Path) -> None:
+    async with gateway_with(tmp_path) as gateway, room_of(gateway, tmp_path) as room:
+        start = await room.visitor.get("/policies/change")
+        page = await room.tries(start, POLICY + "# the same\n")
+        assert page.one(f"{CHANGE} button[value=save]").text().endswith("policy.yaml")
+        page = await room.tries(start, "version: 1\nrules: []\n")
+        assert "You could not change policies any more" in page.text
+        assert page.one(f"{CHANGE} button[value=save]").text().endswith("policy.yaml and shut yourself out")
 
 
 async def test_a_change_is_saved_as_it_was_tried_and_is_in_force_at_once(tmp_path: Path) -> None:
@@ -228,7 +246,8 @@ async def test_a_change_is_saved_as_it_was_tried_and_is_in_force_at_once(tmp_pat
         page = await room.visitor.send(page, CHANGE, text=before.replace("== 13", "== 15"), do="save")
         assert "nothing was saved" in page.text
         assert room.policy.read_text() == before
-        stale = page
+        stale, mine = page, before.replace("Thirteen is not added.", "No thirteen.")
+        other = await room.tries(page, mine)  # in another window
         page = await room.visitor.send(page, CHANGE, do="save")
         assert page.url.path == "/policies"
         assert "was saved and is in force" in page.text
@@ -236,9 +255,12 @@ async def test_a_change_is_saved_as_it_was_tried_and_is_in_force_at_once(tmp_pat
         (copy,) = (tmp_path / "home" / "policies-before").iterdir()
         assert copy.read_text() == before
         assert gateway.dispatch.policy.policy.rules[1].when.endswith("args.b == 15")
-        # The other window has the old file in it.
-        page = await room.visitor.send(stale, CHANGE, do="save")
+        # The other window has the old file in it: nothing is saved, and nothing of what was written there is lost.
+        page = await room.visitor.send(other, CHANGE, do="save")
         assert page.status == 409
-        assert "has changed since it was read" in page.text
+        assert "has changed since you began" in page.text
+        assert page.fields(CHANGE)["text"].removeprefix("\n") == mine
+        assert "args.b == 15" in page.one(".difference").text()  # what saving it now would undo
+        assert room.policy.read_text() == before.replace("== 13", "== 15")
         page = await room.tries(stale, before)
         assert "has changed since you began" in page.text

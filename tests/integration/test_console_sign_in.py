@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from gateway.config.keys import change_keys
+from gateway.servers.console import events
 from gateway.servers.console.pages import HEADERS
 from tests.integration.console_door import ConsoleHouse, console_house, cookie_of, signs_in, token_of, who
 from toolward.auth.api_keys import ApiKey, mint
@@ -54,6 +56,46 @@ async def test_a_token_signs_in_is_nowhere_in_the_cookie_and_signing_out_ends_it
     async with house.browser() as thief:
         thief.cookies.update(copied)
         assert await who(thief) == ""
+
+
+async def test_signing_out_ends_what_is_live_though_nothing_happens(
+    house: ConsoleHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "CHECK_SECONDS", 0.05)
+    async with house.browser() as browser, house.browser() as another:
+        await signs_in(browser, token=ADA)
+        another.cookies.update(dict(browser.cookies))
+        async with asyncio.timeout(30), browser.stream("GET", "/inbox/live") as stream:
+            pieces = stream.aiter_text()
+            assert "event: put" in await anext(pieces)
+            await another.post("/sign-out", data={"csrf": await token_of(another)})
+            rest = "".join([piece async for piece in pieces])
+        assert "event: go" in rest  # the page is to be loaded anew, which is where one signs in
+        assert "Your session is over" in rest
+        assert "event: put" not in rest
+
+
+async def test_rights_that_change_end_what_is_live_with_those_before(
+    house: ConsoleHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "CHECK_SECONDS", 0.05)
+    minted = mint()
+    key = ApiKey(
+        prefix=minted.prefix, sha256=minted.sha256, owner="ci", roles=("operator",), created=datetime.now(UTC)
+    )
+    less = msgspec.structs.replace(key, roles=("support",))
+    home = house.gateway.home
+    await after(house, lambda: change_keys(home, lambda known: (*known, key)))
+    async with house.browser() as browser:
+        await signs_in(browser, token=minted.text)
+        async with asyncio.timeout(30), browser.stream("GET", "/inbox/live") as stream:
+            pieces = stream.aiter_text()
+            await anext(pieces)
+            change_keys(home, lambda known: tuple(less if one == key else one for one in known))
+            rest = "".join([piece async for piece in pieces])
+        assert "What you may do has changed" in rest
+        assert "event: go" not in rest  # the page comes back by itself
+        assert await who(browser) == "ci"  # the session goes on, with the rights of now
 
 
 async def test_a_link_is_good_once_also_for_two_at_once(house: ConsoleHouse) -> None:
@@ -114,6 +156,32 @@ async def test_no_other_site_signs_anybody_in_or_out(
         answer = await browser.post(path, data={"token": ADA, "theme": "dark"}, headers=headers)
         assert answer.status_code == 403
         assert "set-cookie" not in answer.headers
+
+
+async def test_who_is_signed_in_stays_so_where_there_is_no_page(house: ConsoleHouse) -> None:
+    async with house.browser() as browser:
+        strange = await browser.get("/runs/one/two")
+        assert (strange.status_code, 'href="/sign-in"' in strange.text) == (404, True)
+        await signs_in(browser, token=ADA)
+        for path, status in (("/runs/one/two", 404), ("/inbox/", 404), ("/sign-out", 405)):
+            answer = await browser.get(path)
+            assert answer.status_code == status
+            assert "<b>ada</b>" in answer.text
+            assert 'href="/sign-in"' not in answer.text
+
+
+@pytest.mark.parametrize("path", POSTS)
+async def test_a_stranger_sends_no_form_that_takes_long_to_read(house: ConsoleHouse, path: str) -> None:
+    async def pieces() -> AsyncGenerator[bytes]:  # of a length that nobody is told before
+        yield b"token="
+        for _ in range(100):
+            yield b"%e2%80%ae" * 1_000
+
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    async with house.browser() as browser:
+        answer = await browser.post(path, content=pieces(), headers=kind)
+        assert answer.status_code == 413
+        assert "larger than 65,536 bytes" in answer.text
 
 
 async def test_every_answer_tells_the_browser_what_it_may_do(house: ConsoleHouse) -> None:

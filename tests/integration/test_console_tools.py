@@ -1,7 +1,9 @@
 """The room *Tools*: what is there, how it is, and a call that is decided before it is sent."""
 
+import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,9 @@ async def test_a_dead_server_is_shown_with_its_reason_beside_the_others(tmp_path
         page = await visitor.get("/tools")
     assert "down" in page.one("#backend-dead").text()
     assert "127.0.0.1:1" in page.one("#backend-dead").text()
+    said = [one.text() for one in page.one("#backend-dead").css("p")]
+    assert said
+    assert not [one for one in said if any(one != other and one in other for other in said)], said
     assert "ok" in page.one("#backend-fixture").text()
     assert "/tools/fixture.add" in page.links()
 
@@ -78,6 +83,17 @@ async def test_what_is_wrong_is_told_and_nothing_typed_is_lost(
     assert page.fields(ADD)["arg.a"] == typed.get("arg__a", "")
 
 
+@pytest.mark.parametrize("long", ["\n" * 30, "x" * 3_000, list(range(40))])
+async def test_no_argument_hides_another_below_it(visitor: Visitor, long: Any) -> None:
+    echo = 'form[action="/tools/fixture.echo#call"]'
+    page = await visitor.get("/tools/fixture.echo?as=json")
+    page = await visitor.send(page, echo, arguments=json.dumps({"value": long}), do="call")
+    assert page.url.path.startswith("/inbox/req_")
+    assert (
+        page.one(".asked dl pre").attributes["tabindex"] == "0"
+    )  # it scrolls in a place of its own, also by keys
+
+
 async def test_form_and_json_are_two_ways_to_say_the_same(visitor: Visitor) -> None:
     page = await visitor.get("/tools/fixture.add")
     page = await visitor.send(page, ADD, arg__a="2", do="json")
@@ -104,3 +120,23 @@ async def test_a_text_that_begins_with_a_line_feed_keeps_it(visitor: Visitor) ->
     page = await visitor.send(await visitor.get("/tools/fixture.echo"), echo, arg__value="\n{", do="check")
     assert "is not JSON" in page.text
     assert page.fields(echo)["arg.value"] == "\n{"
+
+
+async def test_a_result_that_no_browser_would_bear_is_shown_by_its_beginning(tmp_path: Path) -> None:
+    echo = 'form[action="/tools/fixture.echo#call"]'
+    policy = POLICY.replace("effect: ask, approvers: [self]", "effect: allow")
+    long = json.dumps({"value": "\u202e" * 300_000}, ensure_ascii=False)
+    async with gateway_with(tmp_path, policy=policy) as gateway, visiting(gateway) as visitor:
+        page = await visitor.get("/tools/fixture.echo?as=json")
+        page = await visitor.send(page, echo, arguments=long, do="call")
+        shown = [one.text() for one in page.html.css("main pre") if "more is not shown" in one.text()]
+        assert shown
+        assert not page.html.css("#copies")  # which would be four times as much
+        assert all(len(one) < 310_000 for one in shown)
+        await gateway.ledger.checkpoint()
+        calls = await visitor.get("/calls")
+        call = await visitor.get(next(link for link in calls.links() if link.startswith("/calls/call_")))
+        assert len(call.one("#came ~ pre").text()) < 310_000
+        assert len(call.one("#sent ~ dl dd").text()) < 310_000
+        whole = await visitor.client.get(f"{call.url.path}.json")
+        assert len(whole.json()["result"]["structured"]["value"]) == 300_000

@@ -225,6 +225,25 @@ async def test_pages_and_files_of_calls_and_usage(place: Place):
         assert (await pages.get("/calls")).status_code == (await pages.get("/usage.csv")).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["days=0399999999", "days=0399" + "9" * 5000, "days=401", "since=9" + "9" * 14, "until=9" + "9" * 14],
+)
+async def test_a_time_that_no_calendar_has_is_refused_with_words(place: Place, query: str) -> None:
+    async with console_over(place.oversight, ADA) as pages:
+        for path in ("/usage", "/usage.json", "/usage.csv"):
+            answer = await pages.get(f"{path}?{query}")
+            assert (answer.status_code, "is no" in answer.text) == (400, True), path
+        if not query.startswith("days"):
+            assert (await pages.get(f"/calls?{query}")).status_code == 400
+
+
+async def test_usage_ends_now_whatever_end_is_asked_for(place: Place) -> None:
+    found = await place.usage.of(ADA, place.now - DAY, 2**53)
+    assert found.days[-1].name == (await place.usage.of(ADA, place.now - DAY)).days[-1].name
+    assert await place.usage.of(ADA, 2**53 - 1, 2**53)  # of a time to come there is nothing
+
+
 async def test_days_are_counted_before_anybody_looks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage_oversight, "AHEAD_AFTER", 0)
     monkeypatch.setattr(usage_oversight, "AHEAD_PAUSE", 0)

@@ -1,11 +1,13 @@
 """Forms from schemas: what is filled in reads back as it was, and what cannot be read is told beside its field."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.servers.console.telling import visible
 from gateway.servers.console.tools.fields import (
     PREFIX,
     fields_of,
@@ -14,7 +16,7 @@ from gateway.servers.console.tools.fields import (
     typed_in,
     with_problems,
 )
-from gateway.servers.console.visits import Form
+from gateway.servers.console.visits import MAX_FIELDS, Form
 from tests.examples import examples
 from toolward.errors import InvalidRequest
 
@@ -48,7 +50,19 @@ SCHEMA: dict[str, Any] = {
 def test_what_is_filled_in_reads_back_as_it_was(arguments: dict[str, Any]) -> None:
     sent = [(f"{PREFIX}{one.name}", one.typed) for one in fields_of(SCHEMA, arguments)]
     assert typed_in(SCHEMA, Form(sent)) == (arguments, ())
-    assert has_form(SCHEMA, arguments)
+    if has_form(SCHEMA, arguments):
+        assert typed_in(SCHEMA, Form(list(by_a_browser(arguments)))) == (arguments, ())
+
+
+def by_a_browser(arguments: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields as a page shows them, and as they come back from it: a line of its own has no line feeds."""
+    for one in fields_of(SCHEMA, arguments):
+        shown = visible(one.typed)
+        yield f"{PREFIX}{one.name}", shown.replace("\n", "") if one.kind in ("text", "number") else shown
+
+
+def test_what_can_be_seen_has_fields() -> None:
+    assert has_form(SCHEMA, {"text": "a", "long": "two\nlines", "lines": ["é", "b"], "json": {"a": [1]}})
 
 
 def test_fields_follow_the_schema_and_the_required_ones_come_first() -> None:
@@ -82,10 +96,29 @@ def test_what_cannot_be_read_is_told_beside_its_field(name: str, text: str, said
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"other": 1}, {"lines": []}, {"text": 5}, {"text": ""}, {"maybe": None}]
+    "arguments",
+    [
+        *({"other": 1}, {"lines": []}, {"text": 5}, {"text": ""}, {"maybe": None}),
+        *({"text": "two\nlines"}, {"text": "\u202ea"}, {"long": "a\u200b"}, {"lines": ["a\u2066"]}),
+    ],
 )
 def test_what_fields_cannot_say_is_not_lost_in_them(arguments: dict[str, Any]) -> None:
     assert not has_form(SCHEMA, arguments)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a\u202eb": {"type": "string"}}},
+        {"properties": {"a": {"enum": ["x", "x\u200b"]}}},
+        {"properties": {"a": {"type": "string", "default": "\u202ex"}}},
+        {
+            "properties": {f"p{number}": {"type": "string"} for number in range(MAX_FIELDS)}
+        },  # and the form's own
+    ],
+)
+def test_a_schema_that_no_form_could_send_has_none(schema: dict[str, Any]) -> None:
+    assert not has_form(schema)
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"a": 1, "a": 2}', "[" * 900])

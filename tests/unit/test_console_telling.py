@@ -25,6 +25,22 @@ def test_what_is_shown_has_nothing_that_cannot_be_seen(text: str) -> None:
     assert shown.count("\n") == text.count("\n")
 
 
+@given(st.text() | JSON)
+def test_what_is_short_is_shown_whole(value: Any) -> None:
+    whole = telling.visible(value) if isinstance(value, str) else telling.pretty(value)
+    assert telling.beginning(value) == Markup.escape(whole)
+
+
+def test_of_what_is_long_the_beginning_is_shown_and_how_long_it_is() -> None:
+    long = "\u202e<b>" * 100_000
+    for value in (long, [long], json.dumps([long]).encode()):
+        shown = telling.beginning(value)
+        assert len(shown) < 400_000
+        assert "\\u202e&lt;b&gt;" in shown
+        assert "of 400,0" in shown or "of 900,0" in shown, shown[-200:]
+    assert len(telling.beginning(long, 10)) < 40_000  # of ten pieces each has its share
+
+
 def test_markup_is_ours_and_stays() -> None:
     assert telling.visible(Markup("<b>\u202e</b>")) == "<b>\u202e</b>"
 
@@ -75,3 +91,17 @@ def test_times_are_told_by_how_long_ago_they_are(away: int, wanted: str) -> None
     told = telling.ago(1_000, 1_000 + away)
     assert f">{wanted}<" in told
     assert 'title="1970-01-01 00:00:01 UTC"' in told
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (24 * 3_600_000 - 900, "in 24 h"),
+        (7 * 86_400_000 - 25_000, "in 7 d"),
+        (100_000, "in 2 min"),
+        (30_000, "in 30 s"),
+        (0, "over"),
+    ],
+)
+def test_what_is_left_is_told_to_the_nearest(left: int, said: str) -> None:
+    assert f">{said}</time>" in telling.until(1_000 + left, 1_000)

@@ -1,6 +1,8 @@
 """Which hosts and origins a door on HTTP answers: the guard against DNS rebinding (spec 2026-07-28,
 basic/transports/streamable-http, *Security Warning*)."""
 
+import re
+
 from toolward.errors import Denied
 from toolward.types import Headers
 
@@ -35,8 +37,10 @@ class Origins:
             )
 
 
+_HOST = re.compile(r"(\[[^\]@/]*\]|[^:@/\[\]]*)(?::[0-9]{0,5})?")
+
+
 def _name(host: str) -> str:
-    """`localhost:8700` -> `localhost`; `[::1]:8700` -> `[::1]`."""
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0].lower()
+    """`localhost:8700` -> `localhost`; `[::1]:8700` -> `[::1]`; of what is no host with its port, nothing."""
+    found = _HOST.fullmatch(host)
+    return found[1].lower() if found else ""

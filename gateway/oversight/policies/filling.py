@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway.core.arguments import declared_arguments
+from gateway.core.callers import NOBODY
 from gateway.core.catalog import Catalog
 from gateway.core.operations import OPERATIONS
 from gateway.core.policy import BoundPolicy
@@ -121,6 +122,11 @@ def _like(why: Why, catalog: Catalog) -> Like:
             )
         arguments = parse_object(question.arguments_json, f"arguments of {question.name}")
     name = question.name if tool is None else tool.name
+    if question.principal.id == NOBODY:
+        raise InvalidRequest(
+            "A rule like this is for just one caller, and what was asked about names no user.",
+            hint="Write one over roles, or ask about a user: user:ada,role:support.",
+        )
     like = Like(question.principal, name, arguments, question.agent, declared)
     if not can_be_written(like):
         raise InvalidRequest(

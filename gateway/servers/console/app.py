@@ -17,7 +17,7 @@ from gateway.servers.console.pages import HEADERS, static_file
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.provider_sign_in import provider_routes
 from gateway.servers.console.rest_reference import reference_route
-from gateway.servers.console.signing_in import sign_in_routes
+from gateway.servers.console.signing_in import sign_in_routes, visit_of
 from gateway.servers.console.visits import Shown, Visit, read_form
 from gateway.servers.sse import Message, Receive
 from gateway.servers.surface import Surface
@@ -91,9 +91,12 @@ def _handlers(parts: Parts) -> dict[Any, Any]:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 -- likewise
-        if error.status_code == 404:
-            return parts.pages.problem(request, NotFound("There is no such page.", hint="Go to the start: /"))
-        told = parts.pages.problem(request, InvalidRequest(f"{error.detail}."))
+        said = (
+            NotFound("There is no such page.")
+            if error.status_code == 404
+            else InvalidRequest(f"{error.detail}.")
+        )
+        told = parts.pages.problem(request, said, visit_of(parts, request))
         told.status_code = error.status_code
         told.headers.update(error.headers or {})
         return told

@@ -11,9 +11,13 @@ import msgspec
 
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.visits import Visit
+from toolward.errors import Conflict, Unauthenticated
 
 LOOK_SECONDS = 3.0
 """Between two looks at what nobody tells of."""
+
+CHECK_SECONDS = 3.0
+"""Between two looks at whether a session is over while nothing comes; before what comes it is looked at anyway."""
 
 _LINE_END = re.compile("\r\n|\r|\n")
 
@@ -66,13 +70,28 @@ async def as_it_changes(
 
 
 async def while_signed_in(parts: Parts, visit: Visit, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    """The same, as long as the session lasts and what it stands on holds. Raises Unauthenticated then."""
+    """The same, as long as the session lasts and what it stands on holds, whether anything happens or not. Then the
+    page is to be loaded anew, which leads to where one signs in. Raises Unauthenticated; Conflict where the rights
+    are others: whoever comes back has those of now."""
+    coming = asyncio.ensure_future(anext(events, None))
     try:
-        async for event in events:
+        while True:
+            done, _ = await asyncio.wait({coming}, timeout=CHECK_SECONDS)
             parts.sessions.check(visit.session)
-            parts.proofs.principal_of(visit.session)
+            if parts.proofs.principal_of(visit.session) != visit.principal:
+                raise Conflict("What you may do has changed.", hint="Load the page again.")
+            if not done:
+                continue
+            if (event := coming.result()) is None:
+                return
             yield event
+            coming = asyncio.ensure_future(anext(events, None))
+    except Unauthenticated:
+        yield go()
+        raise
     finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
         await events.aclose()
 
 

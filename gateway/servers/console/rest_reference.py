@@ -9,8 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.servers.console.parts import Parts
-from gateway.servers.console.visits import Visit
-from toolward.errors import ToolwardError
+from gateway.servers.console.signing_in import visit_of
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -39,10 +38,8 @@ class Operation(NamedTuple):
 def reference_route(parts: Parts) -> Route:
     async def reference(request: Request) -> Response:
         groups = operations_of(parts.document())
-        try:
-            session = parts.sessions.read(request.cookies.get(parts.cookie, ""))
-            visit = Visit(request, parts.proofs.principal_of(session), session)
-        except ToolwardError:
+        visit = visit_of(parts, request)
+        if visit is None:
             return parts.pages.stranger(request, "rest.html", groups=groups)
         return parts.pages.render(visit, "rest.html", here="docs", groups=groups)
 

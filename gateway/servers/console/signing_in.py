@@ -13,7 +13,7 @@ from gateway.servers.console.origins import came_from_us
 from gateway.servers.console.pages import THEMES
 from gateway.servers.console.parts import Parts
 from gateway.servers.console.sessions import Session
-from gateway.servers.console.visits import read_form
+from gateway.servers.console.visits import STRANGERS_BYTES, Visit, read_form
 from toolward.doors.admittance import PEER, address_of
 from toolward.errors import ToolwardError, Unauthenticated
 from toolward.types import Headers
@@ -42,7 +42,7 @@ def sign_in_routes(parts: Parts) -> list[Route]:
 
     async def take(request: Request) -> Response:
         came_from_us(request)  # else another site could sign people in as somebody of its choice
-        form = await read_form(request)
+        form = await read_form(request, STRANGERS_BYTES)
         after = inside(form.get("next", "/"))
         try:
             if code := form.get("code"):
@@ -56,7 +56,7 @@ def sign_in_routes(parts: Parts) -> list[Route]:
 
     async def leave(request: Request) -> Response:
         came_from_us(request)
-        form = await read_form(request)
+        form = await read_form(request, STRANGERS_BYTES)
         with suppress(Unauthenticated):  # who has no session that holds may leave all the same
             session = parts.sessions.read(request.cookies.get(parts.cookie, ""))
             parts.sessions.check_token(session, form.get("csrf"))
@@ -67,7 +67,7 @@ def sign_in_routes(parts: Parts) -> list[Route]:
 
     async def theme(request: Request) -> Response:
         came_from_us(request)
-        form = await read_form(request)
+        form = await read_form(request, STRANGERS_BYTES)
         answer = RedirectResponse(inside(form.get("next", "/")), 303)
         chosen = form.get("theme")
         if chosen in THEMES:
@@ -82,6 +82,15 @@ def sign_in_routes(parts: Parts) -> list[Route]:
         Route("/sign-out", leave, methods=["POST"]),
         Route("/theme", theme, methods=["POST"]),
     ]
+
+
+def visit_of(parts: Parts, request: Request) -> Visit | None:
+    """Of who is signed in; None for anybody else: for pages that both see."""
+    try:
+        session = parts.sessions.read(request.cookies.get(parts.cookie, ""))
+        return Visit(request, parts.proofs.principal_of(session), session)
+    except ToolwardError:
+        return None
 
 
 def signed_in(parts: Parts, request: Request, session: Session, after: str) -> Response:

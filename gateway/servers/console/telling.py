@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,6 +14,9 @@ from toolward.printable import printable
 
 NOTHING = "—"
 """For what there is no value of: never 0, never 100 %."""
+
+LONG = 50_000
+"""Characters of a tool's result, or of what it was sent, that stand on a page."""
 
 
 def now_ms() -> int:
@@ -46,6 +50,7 @@ def filters(clock: Callable[[], int]) -> dict[str, Callable[..., Any]]:
         "pretty": pretty,
         "compact": compact,
         "brief": brief,
+        "beginning": beginning,
         "readable": readable,
         "words": words,
     }
@@ -67,8 +72,8 @@ def ago(at: int, now: int) -> Markup:
 
 
 def until(at: int, now: int) -> Markup:
-    """`in 3 min`, or that it is over."""
-    return _time(at, f"in {_span(at - now)}" if at > now else "over")
+    """`in 3 min`, to the nearest, or that it is over: of a day that was given a second ago 24 h are left."""
+    return _time(at, f"in {_span(at - now, 0.5)}" if at > now else "over")
 
 
 def _time(at: int, said: str) -> Markup:
@@ -78,11 +83,12 @@ def _time(at: int, said: str) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, moment(at), said)
 
 
-def _span(ms: int) -> str:
+def _span(ms: int, more: float = 0) -> str:
+    """Of the largest unit of which there are two, as many as have passed; with 0.5 `more` the nearest."""
     seconds = max(ms, 0) // 1000
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * size or (unit == "min" and seconds >= size):
-            return f"{seconds // size} {unit}"
+            return f"{int(seconds / size + more)} {unit}"
     return f"{seconds} s"
 
 
@@ -133,8 +139,20 @@ def compact(value: Any) -> Markup:
 
 def brief(value: Any, most: int = 160) -> Markup:
     """The beginning of it in one line; that it is cut is seen."""
-    text = _escaped(json.dumps(_plain(value), ensure_ascii=False))
+    text = _escaped(json.dumps(_plain(value), ensure_ascii=False)[: most + 1])
     return Markup.escape(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
+def beginning(value: Any, pieces: int = 1) -> Markup:
+    """A text as it is, JSON over several lines; of what is long the beginning, since no browser bears a megabyte in
+    one place. Of several pieces each has its share of the room."""
+    text = value if isinstance(value, str) else json.dumps(_plain(value), ensure_ascii=False, indent=2)
+    begins = text[: LONG // max(pieces, 1)]
+    shown = Markup.escape(visible(begins) if isinstance(value, str) else _escaped(begins))
+    if len(begins) == len(text):
+        return shown
+    said = Markup('{}\n<span class="muted">… The first {} of {} characters; more is not shown.</span>')
+    return said.format(shown, count(len(begins)), count(len(text)))
 
 
 def readable(text: str) -> str:
@@ -155,14 +173,16 @@ def _plain(value: Any) -> Any:
 
 
 def _escaped(text: str) -> str:
-    def one(char: str) -> str:
-        if char.isprintable() or char == "\n":
-            return char
-        return "".join(
-            f"\\u{unit:04x}" for unit in memoryview(char.encode("utf-16-le", "surrogatepass")).cast("H")
-        )
+    return text if text.replace("\n", "").isprintable() else "".join(map(_in_json, text))
 
-    return text if text.replace("\n", "").isprintable() else "".join(map(one, text))
+
+@lru_cache(4096)  # of a megabyte of such characters nearly all are one and the same
+def _in_json(char: str) -> str:
+    if char.isprintable() or char == "\n":
+        return char
+    return "".join(
+        f"\\u{unit:04x}" for unit in memoryview(char.encode("utf-16-le", "surrogatepass")).cast("H")
+    )
 
 
 def _digits(value: float, most: int) -> str:

@@ -1,5 +1,6 @@
 """*Usage*: cost, tokens, calls, errors, latencies and people's time; as charts, tables and files."""
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -75,7 +76,7 @@ def _asked(visit: Visit, now: int) -> Asked:
         if asked.since >= (asked.until or now + 1):
             raise InvalidRequest("until is not after since.", hint="Let the time begin before it ends.")
         return asked
-    if days and not (days.isascii() and days.isdigit() and 1 <= int(days[:4]) <= 400):
+    if days and not (re.fullmatch("[0-9]{1,3}", days) and 1 <= int(days) <= 400):
         raise InvalidRequest(f"days is {days[:40]!r}, which is no number of days.", hint="Write 1 to 400.")
     return _of_days(int(days or USUAL), now)
 

@@ -9,6 +9,7 @@ from toolward.moments import age_seconds, moment_ms
 DAY = 24 * 3_600_000
 
 _MS = re.compile(r"\d{10,15}")
+_YEAR_10000 = 253_402_300_800_000  # from there on no calendar of ours can tell a time
 
 
 def midnight(at: int) -> int:
@@ -26,9 +27,8 @@ def moment(text: str, name: str, now: int) -> int:
         return midnight(now) - (DAY if text == "yesterday" else 0)
     if (age := age_seconds(text)) is not None:
         return max(now - age * 1000, 0)
-    if _MS.fullmatch(text):
-        return int(text)
-    if (said := moment_ms(text)) is None:
+    said = int(text) if _MS.fullmatch(text) else moment_ms(text)
+    if said is None or said >= _YEAR_10000:
         raise InvalidRequest(
             f"{name} is {text[:40]!r}, which is no time.",
             hint="Write today, how long ago (90m, 24h, 7d), or a time (2026-11-25, 2026-11-25T10:00).",

@@ -38,7 +38,7 @@ class Edit(NamedTuple):
 
 
 def edit_of(tool: CatalogTool | None, arguments: JsonObject) -> Edit:
-    if tool is None or not _fits_fields(tool.tool.input_schema, arguments):
+    if tool is None or not has_form(tool.tool.input_schema, arguments):
         return Edit(text=msgspec.json.encode(arguments).decode())
     return Edit(fields_of(tool.tool.input_schema, arguments))
 
@@ -69,12 +69,3 @@ def edited(tool: CatalogTool | None, form: Form) -> JsonObject:
         told = "; ".join(map(str, typed.problems))
         raise InvalidArguments(f"Not everything can be read: {told}.", violations=typed.problems)
     return typed.arguments
-
-
-def _fits_fields(schema: JsonObject, arguments: JsonObject) -> bool:
-    """Also that a page shows each text as it is: characters that cannot be seen are shown as escapes, and would be
-    sent back as such."""
-    seen = all(
-        one.typed.replace("\n", "").replace("\t", "").isprintable() for one in fields_of(schema, arguments)
-    )
-    return seen and has_form(schema, arguments)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+import msgspec
+
 from gateway.oversight.policies import About, Policies
 from gateway.servers.console.visits import Visit
 
@@ -34,6 +36,14 @@ class Asked(NamedTuple):
             return None
         question = policies.asked(visit.principal, self.tool, self.arguments, self.principal, self.agent)
         return About(question=question)
+
+
+class SavedNow(msgspec.Struct, frozen=True, array_like=True):
+    """What the list of rules is told of a file that was saved just now, in this session (`nonce`)."""
+
+    nonce: str
+    name: str
+    in_force: bool
 
 
 def asked(get: Callable[[str, str], str]) -> Asked:

@@ -4,16 +4,16 @@ Nothing is saved that was not tried: the form carries the digest of the text who
 """
 
 import hashlib
-from urllib.parse import urlencode
+from contextlib import suppress
 
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from gateway.oversight.policies import Filled, PolicyFile, Trial, flaw_in_text
 from gateway.servers.console.parts import Parts
-from gateway.servers.console.policies.asked import Asked, asked
+from gateway.servers.console.policies.asked import Asked, SavedNow, asked
 from gateway.servers.console.visits import Shown, Visit
-from toolward.errors import InvalidRequest
+from toolward.errors import Conflict, InvalidRequest
 
 MINE = "policies/mine.yaml"
 """What a copy of a file that is not changed here is called."""
@@ -45,15 +45,17 @@ def change_pages(parts: Parts) -> list[Shown]:
         if form.get("do") == "copy":
             headers = {"content-disposition": f'attachment; filename="{MINE.rpartition("/")[2]}"'}
             return Response(text, media_type="application/yaml", headers=headers)
-        if form.get("do") == "save" and form.get("tried") == _digest(text):
-            saved = await policies.save(visit.principal, name, text, form.get("digest"))
-            told = urlencode({"saved": saved.name, "taken": int(saved.in_force)})
-            return RedirectResponse(f"/policies?{told}", 303)
+        unseen = form.get("do") == "save"
+        if unseen and form.get("tried") == _digest(text):
+            unseen = False
+            with suppress(Conflict):  # somebody else was faster: below it is told, and what was written stays
+                saved = await policies.save(visit.principal, name, text, form.get("digest"))
+                told = SavedNow(visit.session.nonce, saved.name, saved.in_force)
+                return RedirectResponse(f"/policies?saved={parts.sessions.signed('saved', told)}", 303)
         file = await policies.file(visit.principal, name)
         about = fields.about(policies, visit)
         trial = await policies.tried(visit.principal, file.name, text, about)
         moved = form.get("digest") != file.digest
-        unseen = form.get("do") == "save"
         return _page(visit, file, fields, text, trial, seen=True, moved=moved, unseen=unseen)
 
     def _page(
@@ -75,6 +77,7 @@ def change_pages(parts: Parts) -> list[Shown]:
         return parts.pages.render(
             visit,
             "policies/change.html",
+            status=409 if moved else 200,
             here="policies",
             file=file,
             fields=fields,

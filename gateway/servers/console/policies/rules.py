@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from gateway.oversight.policies import RuleShown
 from gateway.servers.console.parts import Parts
+from gateway.servers.console.policies.asked import SavedNow
 from gateway.servers.console.visits import Shown, Visit
 
 STATES = ("", "never", "problem")
@@ -22,6 +23,7 @@ def rule_pages(parts: Parts) -> list[Shown]:
             if _fits(one, query.get("q", ""), query.get("effect", ""), query.get("state", ""))
             and (not query.get("tool") or one.rule.tools.matches(query.get("tool", "")))
         }
+        saved = parts.sessions.unsigned("saved", query.get("saved", ""), SavedNow)
         return parts.pages.render(
             visit,
             "policies/list.html",
@@ -29,7 +31,7 @@ def rule_pages(parts: Parts) -> list[Shown]:
             found=found,
             chosen=chosen,
             query=query,
-            saved=query.get("saved", "") in {one.file.name for one in found.files},
+            saved=saved if saved is not None and saved.nonce == visit.session.nonce else None,
         )
 
     async def table(visit: Visit) -> Response:

@@ -19,7 +19,7 @@ export function live(place) {
   };
   source.addEventListener("open", () => tell("open", "live"));
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) tell("lost", "not live any more: load the page again");
+    if (source.readyState === EventSource.CLOSED) tell("over", "not live any more: load the page again");
     else tell("lost", "reconnecting …");
   });
   source.addEventListener("put", (event) => {

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from toolward.types import JsonObject
 
+LONGEST = 20_000
+"""Characters of arguments; longer ones are not given to a command either."""
+
 
 class Copy(NamedTuple):
     name: str
@@ -13,8 +16,11 @@ class Copy(NamedTuple):
 
 
 def copies(tool: str, alias: str, arguments: JsonObject, url: str) -> tuple[Copy, ...]:
-    """`url` is the gateway's HTTP door; the token of whoever pastes it is in TOOLWARD_TOKEN."""
+    """`url` is the gateway's HTTP door; the token of whoever pastes it is in TOOLWARD_TOKEN. There are none
+    where nobody would paste that much."""
     body = json.dumps(arguments, ensure_ascii=False)
+    if len(body) > LONGEST:
+        return ()
     bearer = '-H "Authorization: Bearer $TOOLWARD_TOKEN"'
     asked = {"name": tool, "arguments_json": body}
     message = {

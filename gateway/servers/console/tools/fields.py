@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, cast
 
-from gateway.servers.console.visits import Form
+from gateway.servers.console.visits import MAX_FIELDS, Form
 from toolward.errors import InvalidRequest, Violation
 from toolward.schema import parse, parse_object, pointer_part
 from toolward.types import JsonObject
 
 PREFIX = "arg."
 _LONG = 200  # characters that a text may have, from which on it gets several lines
+_OF_THE_FORM = 20  # fields that a page adds, at most
 _HOPS = 8  # references that are followed, one after the other
 
 Kind = Literal["text", "long", "number", "choice", "boolean", "lines", "json"]
@@ -58,11 +59,20 @@ def fields_of(schema: JsonObject, arguments: JsonObject | None = None) -> tuple[
 
 
 def has_form(schema: JsonObject, arguments: JsonObject | None = None) -> bool:
-    """Whether fields can say all of it: what they are filled with reads back as it was."""
-    if arguments is None:
-        return True
-    filled = [(f"{PREFIX}{one.name}", one.typed) for one in fields_of(schema, arguments)]
-    return typed_in(schema, Form(filled)) == (arguments, ())
+    """Whether fields can say all of it: what they are filled with reads back as it was, also from a page. That has
+    escapes in place of what cannot be seen, and its fields of one line lose their line feeds."""
+    fields = fields_of(schema, arguments)
+    if len(fields) > MAX_FIELDS - _OF_THE_FORM or not all(map(_comes_back, fields)):
+        return False
+    filled = [(f"{PREFIX}{one.name}", one.typed) for one in fields]
+    return arguments is None or typed_in(schema, Form(filled)) == (arguments, ())
+
+
+def _comes_back(field: Field) -> bool:
+    typed = field.typed.replace("\t", "")
+    if field.kind in ("long", "lines", "json"):
+        typed = typed.replace("\n", "")
+    return all(one.isprintable() for one in (field.name, typed, *field.choices))
 
 
 def typed_in(schema: JsonObject, form: Form) -> Typed:
