@@ -140,6 +140,67 @@ def test_what_a_person_adds_to_our_entry_is_theirs(files: ClientFiles, file: Pat
     }
 
 
+def test_variables_that_a_person_adds_to_our_entry_are_theirs(files: ClientFiles, file: Path) -> None:
+    connect(files, CURSOR, file)
+    said = json.loads(file.read_text())
+    said["mcpServers"]["toolward"]["env"]["CRM_TOKEN"] = "${env:CRM_TOKEN}"
+    file.write_text(json.dumps(said))
+    assert connect(files, CURSOR, file) == "none"
+    assert connect(files, CURSOR, file, OURS._replace(env={})) == "change"
+    assert json.loads(file.read_text())["mcpServers"]["toolward"]["env"] == {"CRM_TOKEN": "${env:CRM_TOKEN}"}
+    assert connect(files, CURSOR, file) == "change"
+    assert list(json.loads(file.read_text())["mcpServers"]["toolward"]["env"]) == [
+        "CRM_TOKEN",
+        "TOOLWARD_HOME",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("client", "comment"),
+    [(CURSOR, '  // as slow as it is\n      "x": 1,'), (CODEX, "# as slow as it is\nx = 1")],
+)
+def test_comments_that_a_person_adds_to_our_entry_stay(
+    files: ClientFiles, file: Path, client: Client, comment: str
+) -> None:
+    connect(files, client, file)
+    key = '"args"' if client is CURSOR else "args"
+    file.write_text(file.read_text().replace(key, f"{comment}\n{key}"))
+    assert connect(files, client, file, OURS._replace(command=("/new/toolward", "mcp"), env={})) == "change"
+    said = file.read_text()
+    assert f"{comment}\n{key}" in said
+    assert "/new/toolward" in said
+    assert "TOOLWARD_HOME" not in said
+
+
+@pytest.mark.parametrize("kind", ["json", "before", "file"])
+def test_what_a_killed_connect_left_half_written_goes_with_the_next(
+    files: ClientFiles, file: Path, tmp_path: Path, kind: str
+) -> None:
+    file.parent.mkdir()
+    file.write_text("{}")
+    connect(files, CURSOR, file)
+    (record,) = (tmp_path / "home" / "clients").glob("*.json")
+    written = file if kind == "file" else record.with_suffix(f".{kind}")
+    left = written.with_name(f".{written.name}-0123456789abcdef.tmp")
+    theirs = written.with_name(f".{written.name}-mine.tmp")
+    for one in (left, theirs):
+        one.write_text("half a sec")
+    disconnect(files, CURSOR, file)
+    assert not left.exists()
+    assert theirs.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_file_keeps_its_owner_when_root_connects(files: ClientFiles, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("{}")
+    os.chown(file, 4711, 4712)
+    file.chmod(0o640)
+    connect(files, CURSOR, file)
+    found = file.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (4711, 4712, 0o640)
+
+
 def test_an_entry_of_somebody_elses_is_neither_replaced_nor_removed(files: ClientFiles, file: Path) -> None:
     file.parent.mkdir()
     theirs = '{"mcpServers": {"toolward": {"command": "mine"}}}'
@@ -193,6 +254,10 @@ def pipe(file: Path) -> None:
     os.mkfifo(file)
 
 
+def loop(file: Path) -> None:
+    file.symlink_to(file)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -201,6 +266,7 @@ def pipe(file: Path) -> None:
         (read_only, "is read-only"),
         (folder, "is no file"),
         (pipe, "is no file"),
+        (loop, "cannot be read: Too many levels of symbolic links"),
     ],
 )
 def test_what_cannot_be_changed_is_left_alone_and_the_text_is_offered(
