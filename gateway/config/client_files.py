@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Container, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
@@ -140,9 +140,12 @@ class ClientFiles:
             return
         adds = change.kind in ("add", "change")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folders = list(_make_folders(change.path.parent)) if adds else []
-            with one_writer(self._folder), one_writer(change.path.parent):
+            folders: list[Path] = []
+            if adds:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                folders += _make_folders(change.path.parent)
+            ours = one_writer(self._folder) if self._folder.is_dir() else nullcontext()
+            with ours, one_writer(change.path.parent):
                 sweep(self._folder, "*")
                 sweep(change.path.parent, change.path.name)
                 if _read(change.path) != change.before:
