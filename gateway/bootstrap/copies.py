@@ -27,7 +27,7 @@ from gateway.agent import events as ev
 from gateway.agent.state import RunStateData
 from gateway.bootstrap.house import ledger_file
 from gateway.bootstrap.system import SystemClock
-from gateway.config.exchange import content, exchange, finish, settle, staged
+from gateway.config.exchange import content, exchange, finish, is_begun, settle, staged
 from gateway.config.settings import Settings
 from gateway.config.whole_files import one_writer
 from gateway.core.requests import voided
@@ -35,7 +35,7 @@ from gateway.ledger.ledger import Ledger
 from gateway.runs.feed import Feed
 from gateway.runs.journal import Journals
 from gateway.runs.presence import any_present
-from toolward.errors import ConfigurationError, Conflict
+from toolward.errors import ConfigurationError, Conflict, Unavailable
 from toolward.types import RequestKind, RunState
 
 VERSION = 1
@@ -147,9 +147,9 @@ def put_back(home: Path, folder: Path, *, replace: bool) -> Restored:
                 )
             return _put_back(home, folder, manifest)
     except OSError as error:
+        hint = "the next start goes on with it" if is_begun(home) else "restore again: nothing was changed"
         raise ConfigurationError(
-            f"The backup could not be put in place: {_why(error)}.",
-            hint=f"Mend that, and restore again; {home} has nothing of it yet, or the next start goes on with it.",
+            f"The backup could not be put in place: {_why(error)}.", hint=f"Mend that; {hint}."
         ) from None
     finally:
         if made:
@@ -165,6 +165,11 @@ def _put_back(home: Path, folder: Path, manifest: Manifest) -> Restored:
         made_void, paused = asyncio.run(_safely(fresh, manifest.at))
         _not_at_work(home)  # still
         kept = exchange(home, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
+    except (ConfigurationError, Unavailable) as error:  # of the ledger in the copy
+        raise ConfigurationError(
+            f"The backup cannot be put back: {error.message.replace(str(fresh), str(folder / _HOME))}",
+            hint="Nothing was changed. Take another one.",
+        ) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     home.chmod(0o700)

@@ -35,12 +35,21 @@ def content(home: Path) -> Iterator[Path]:
 
 
 def exchange(home: Path, at: str) -> Path | None:
-    """Put in place what is staged -> where the content is now that was there, if there was any; `at` names that.
-    To be called as the one writer. Raises OSError."""
+    """Put in place what is staged -> where the content is now that was there, if there was any; `at` names that,
+    with a number where there is such a one. To be called as the one writer. Raises OSError."""
+    said, number = at, 1
+    while (home / f"{ASIDE}{at}").exists():
+        number += 1
+        at = f"{said}-{number}"
     staged(home).rename(home / f"{_OUT}{at}")  # from here on it is gone on with
     _go_on(home)
     aside = home / f"{ASIDE}{at}"
     return aside if aside.is_dir() else None
+
+
+def is_begun(home: Path) -> bool:
+    """Whether one is to be gone on with."""
+    return home.is_dir() and any(one.name.startswith((_OUT, _IN)) for one in home.iterdir())
 
 
 def finish(home: Path) -> None:

@@ -21,7 +21,7 @@ from gateway.ledger.ledger import Ledger
 from gateway.runs.feed import Feed
 from gateway.runs.journal import Journals
 from tests.integration.run_house import ADA, Hanging, House, calls, says, until
-from toolward.errors import ConfigurationError, Conflict, ToolwardError
+from toolward.errors import ConfigurationError, Conflict
 from toolward.types import Answer, InputRequest, RequestKind, RequestState, RunState
 
 
@@ -207,8 +207,9 @@ def test_where_it_cannot_be_put_back_all_is_as_it_was(settings: Settings, tmp_pa
     back_up(settings, home, copy, "0")
     (home / "secret").write_text("second")
     for at in (home, other):
-        with pytest.raises(ToolwardError):
+        with pytest.raises(ConfigurationError, match=f"{copy}/home/ledger.db") as caught:
             put_back(at, copy, replace=True)
+        assert caught.value.hint == "Nothing was changed. Take another one."
     assert sorted(one.name for one in home.iterdir()) == ["ledger.db", "secret"]
     assert (home / "secret").read_text() == "second"
     assert not other.exists()

@@ -54,6 +54,17 @@ def test_what_was_there_goes_aside(tmp_path: Path) -> None:
     assert read(aside) == OLD
 
 
+def test_two_in_one_second_have_places_of_their_own(tmp_path: Path) -> None:
+    home, third = written(tmp_path / "home", OLD), {"third": "3"}
+    written(staged(home), NEW)
+    exchange(home, "then")
+    written(staged(home), third)
+    aside = exchange(home, "then")
+    assert aside is not None
+    assert aside == home / "before-then-2"
+    assert (read(home / "before-then"), read(aside), read(home)) == (OLD, NEW, third)
+
+
 def test_where_nothing_was_nothing_goes_aside(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "lost+found").mkdir(parents=True)
