@@ -77,14 +77,17 @@ def list_clients(
     project: Annotated[Path | None, Parameter(help="also the files of the project in this folder")] = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """List the desktop clients that we know, and which of them are connected."""
+    """List the desktop clients that we know, and which of them are connected, also in which projects."""
     machine = _machine()
     files = ClientFiles(home_directory())
-    rows = [
-        _state(one, one.file_on(machine, folder), folder, files)
-        for one in CLIENTS
-        for folder in _scopes(one, project)
-    ]
+    rows: list[_Row] = []
+    for one in CLIENTS:
+        places = [(one.file_on(machine, folder), folder) for folder in _scopes(one, project)]
+        rows += [_state(one, file, folder, files) for file, folder in places]
+        known = {os.path.realpath(file) for file, _ in places}
+        others = sorted({made.path for made in files.all() if made.client == one.name} - known)
+        more = [_state(one, Path(file), Path(file).parent, files) for file in others]
+        rows += [row for row in more if row.state.startswith("connected")]
     if common.json:
         print_json({"clients": [row._asdict() for row in rows]})
     else:

@@ -100,6 +100,19 @@ def test_in_a_project_over_http(run: Any, tmp_path: Path) -> None:
     assert printed["entry"]["args"] == ["mcp", "--config", str(tmp_path / "toolward.yaml")]
 
 
+def test_the_list_has_the_connected_files_of_projects_too(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "work" / ".vscode" / "mcp.json"
+    file.parent.parent.mkdir()
+    run("connect", "vscode", "--project", "work")
+    for more in ((), ("--project", "work")):
+        rows = [one for one in run("list", *more)["clients"] if one["state"] == "connected"]
+        assert [(one["name"], one["scope"], one["file"]) for one in rows] == [
+            ("vscode", "project", str(file))
+        ]
+    run("disconnect", "vscode", "--project", "work")
+    assert {one["state"] for one in run("list")["clients"]} == {"no file"}
+
+
 def test_one_tool_server_alone(run: Any, tmp_path: Path) -> None:
     run("connect", "codex", "--server", "files", "--env", "TOOLWARD_FILES_ROOT=/srv/notes", "--env", "LANG")
     assert run("connect", "codex")["done"] == "add"
