@@ -119,10 +119,12 @@ def read_copy(folder: Path) -> Manifest:
             f"{folder} is of another version of Toolward.", hint=f"It was made by {manifest.program}."
         )
     there = {str(one.relative_to(folder)): one for one in _files(folder)}
+    links = [str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_symlink()]
     wrong = [
         name for name, digest in manifest.files.items() if name not in there or _digest(there[name]) != digest
     ]
     wrong += [name for name in there if name not in manifest.files and name != MANIFEST]
+    wrong += links
     if wrong:
         raise ConfigurationError(
             f"The backup {folder} is not as it was written: {wrong[0]} is missing, changed or new.",
@@ -222,8 +224,8 @@ def _pause(state: RunStateData, reason: str) -> tuple[ev.Event, ...]:
 
 def _to_copy(settings: Settings, home: Path) -> Iterator[tuple[Path, Path]]:
     """In the order in which it is safe: checkpoints before the ledger."""
-    tops = {one.name for one in content(home)} - {*_PASSING}
-    inside = [one for one in _files(home) if one.relative_to(home).parts[0] in tops]
+    tops = [one for one in content(home) if one.name not in _PASSING]  # what lies elsewhere by a link, too
+    inside = [file for top in tops for file in (_files(top) if top.is_dir() else (top,)) if file.is_file()]
     for file in sorted(inside, key=lambda one: one.name != "checkpoints.jsonl"):
         if not file.name.endswith(_BESIDE):
             yield file, Path(_HOME) / file.relative_to(home)

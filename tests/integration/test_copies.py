@@ -225,3 +225,29 @@ def test_what_a_restore_moved_aside_is_in_no_copy(settings: Settings, tmp_path: 
     assert (done.kept / "secret").exists()
     assert "home/secret" in back_up(settings, home, again, "0").files
     assert [one.name for one in (again / "home").iterdir()] == ["secret"]
+
+
+def test_what_lies_elsewhere_by_a_link_is_copied_too(settings: Settings, tmp_path: Path) -> None:
+    """Such as a ledger on a larger disk."""
+    home, disk, copy, other = (tmp_path / name for name in ("home", "disk", "copy", "other"))
+    (disk / "state").mkdir(parents=True)
+    home.mkdir()
+    for name in ("secret", "state/undo"):
+        (disk / name).write_text(name)
+    (home / "secret").symlink_to(disk / "secret")
+    (home / "state").symlink_to(disk / "state")
+    (home / "broken").symlink_to(disk / "nothing")
+    back_up(settings, home, copy, "0")
+    put_back(other, copy, replace=False)
+    found = {str(one.relative_to(other)): one.read_text() for one in other.rglob("*") if one.is_file()}
+    assert found == {"secret": "secret", "state/undo": "state/undo"}
+
+
+def test_a_link_that_was_put_into_a_copy_is_refused(settings: Settings, tmp_path: Path) -> None:
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    home.mkdir()
+    (home / "secret").write_text("mine")
+    back_up(settings, home, copy, "0")
+    (copy / "home" / "logs").symlink_to(tmp_path)
+    with pytest.raises(ConfigurationError, match="home/logs is missing, changed or new"):
+        put_back(tmp_path / "other", copy, replace=False)
