@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, cast
 
 import msgspec
 
+from gateway.config.find import HOME
 from gateway.config.source import shown
 from gateway.config.whole_files import one_writer, put, sweep
 from gateway.desktop.clients import URL_KEYS, Client, starts_this_gateway
@@ -89,7 +90,8 @@ class ClientFiles:
             said = FORMATS[client.format].read(text, shown(path))
             there = value_at(said, at)
             ours = _merged(there, wanted, known)
-            if there is not None and not known and not replace and there != ours:
+            is_ours = known is not None or there is None or _is_ours(there)
+            if not is_ours and not replace and there != ours:
                 raise Conflict(
                     f"{shown(path)} has a server {server.name!r} already, and it is not ours.",
                     hint="Call ours something else (--name), or replace that one (--force).",
@@ -304,8 +306,8 @@ def _merged(there: Json | None, wanted: JsonObject, known: Connection | None) ->
     theirs = cast(JsonObject, there) if isinstance(there, dict) else {}
     ours = _OF_TRANSPORT | wanted.keys()
     added = {key: one for key, one in theirs.items() if key not in ours}
-    if known is not None and "command" in wanted:
-        added |= _variables(theirs, wanted, known.variables)
+    if "command" in wanted and (known is not None or _is_ours(theirs)):
+        added |= _variables(theirs, wanted, (HOME,) if known is None else known.variables)
     return wanted | added
 
 
@@ -324,6 +326,7 @@ def _variables(theirs: JsonObject, wanted: JsonObject, ours: Container[Json]) ->
 
 
 def _is_ours(there: Json) -> bool:
+    """Whether it starts this gateway, whoever wrote it: our pages show it to copy."""
     command, args = value_at(there, ("command",)), value_at(there, ("args",))
     words = [command, *(cast(list[Json], args) if isinstance(args, list) else ())]
     return starts_this_gateway(map(str, words))

@@ -201,6 +201,31 @@ def test_a_file_keeps_its_owner_when_root_connects(files: ClientFiles, file: Pat
     assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (4711, 4712, 0o640)
 
 
+@pytest.mark.parametrize(
+    ("client", "before"),
+    [
+        (CURSOR, '{"mcpServers": {"toolward": {"command": "toolward", "args": ["mcp"], "env": {"A": "b"}}}}'),
+        (
+            CODEX,
+            '[mcp_servers.toolward]\ncommand = "toolward"\nargs = ["mcp"]\n# slow\nx = 1\n\n'
+            '[mcp_servers.toolward.env]\nA = "b"\n\n[tui]\nx = 1\n',
+        ),
+    ],
+)
+def test_what_a_person_copied_from_our_pages_is_ours(
+    files: ClientFiles, file: Path, client: Client, before: str
+) -> None:
+    file.parent.mkdir()
+    file.write_text(before)
+    assert connect(files, client, file, OURS._replace(env={})) == "change"
+    after = before
+    for says in ('"command": ', "command = "):
+        after = after.replace(f'{says}"toolward"', f'{says}"{OURS.command[0]}"')
+    assert file.read_text() == after
+    assert disconnect(files, client, file) == "restore"
+    assert file.read_text() == before
+
+
 def test_an_entry_of_somebody_elses_is_neither_replaced_nor_removed(files: ClientFiles, file: Path) -> None:
     file.parent.mkdir()
     theirs = '{"mcpServers": {"toolward": {"command": "mine"}}}'
