@@ -170,7 +170,7 @@ def _put_back(home: Path, folder: Path, manifest: Manifest) -> Restored:
     except (ConfigurationError, Unavailable) as error:  # of the ledger in the copy
         raise ConfigurationError(
             f"The backup cannot be put back: {error.message.replace(str(fresh), str(folder / _HOME))}",
-            hint="Nothing was changed. Take another one.",
+            hint=f"Nothing was changed. Take another one; this was made by Toolward {manifest.program}.",
         ) from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

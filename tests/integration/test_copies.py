@@ -209,7 +209,7 @@ def test_where_it_cannot_be_put_back_all_is_as_it_was(settings: Settings, tmp_pa
     for at in (home, other):
         with pytest.raises(ConfigurationError, match=f"{copy}/home/ledger.db") as caught:
             put_back(at, copy, replace=True)
-        assert caught.value.hint == "Nothing was changed. Take another one."
+        assert caught.value.hint == "Nothing was changed. Take another one; this was made by Toolward 0."
     assert sorted(one.name for one in home.iterdir()) == ["ledger.db", "secret"]
     assert (home / "secret").read_text() == "second"
     assert not other.exists()
