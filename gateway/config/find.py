@@ -93,10 +93,16 @@ def make_home(home: Path) -> Path:
     Raises ConfigurationError."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        finish(home)
     except OSError as error:
         raise ConfigurationError(
             f"{home} cannot be made: {error.strerror or error}.", hint=f"Set {HOME} to a folder of yours."
+        ) from None
+    try:
+        finish(home)
+    except OSError as error:
+        raise ConfigurationError(
+            f"A restore of {home} was interrupted, and cannot be finished: {error}.",
+            hint="Mend that, and start again: nothing of it is lost.",
         ) from None
     if not os.access(home, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{home} cannot be written to.", hint=f"Set {HOME} to a folder of yours.")
