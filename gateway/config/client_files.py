@@ -157,10 +157,7 @@ class ClientFiles:
                     )
                 if adds:
                     self._remember(change, folders)
-                if change.after is None:
-                    change.path.unlink()
-                else:
-                    put(change.path, change.after, 0o600)
+                self._write(change)
                 if _read(change.path) != change.after:
                     raise Conflict(f"{shown(change.path)} was written by another program at the same moment.")
             if not adds:
@@ -170,6 +167,17 @@ class ClientFiles:
                 f"{shown(change.path)} cannot be written: {error.strerror or error}.",
                 hint="Check who may write there.",
             ) from None
+
+    def _write(self, change: Change) -> None:
+        if change.after is None:
+            change.path.unlink()
+            return
+        try:
+            put(change.path, change.after, 0o600)
+        except OSError:
+            if change.kind == "add":  # nothing of it is there, so nothing is kept for it
+                self._forget(change)
+            raise
 
     def all(self) -> list[Connection]:
         """What we did and have not undone."""

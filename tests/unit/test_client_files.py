@@ -190,6 +190,15 @@ def test_what_a_killed_connect_left_half_written_goes_with_the_next(
     assert theirs.exists()
 
 
+def test_where_writing_fails_nothing_is_kept(files: ClientFiles, tmp_path: Path) -> None:
+    file = tmp_path / ("long" * 60)  # which leaves no room for what is written first, whoever we are
+    file.write_text("{}")
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        connect(files, CURSOR, file)
+    assert file.read_text() == "{}"
+    assert list((tmp_path / "home" / "clients").iterdir()) == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_a_file_keeps_its_owner_when_root_connects(files: ClientFiles, file: Path) -> None:
     file.parent.mkdir()
