@@ -204,7 +204,8 @@ def _program(launch: Launch, environment: Mapping[str, str]) -> str:
     if launch.cwd is not None and not launch.cwd.is_dir():
         raise Unavailable(f"it cannot be started: there is no folder {launch.cwd}")
     command = launch.command[0]
-    where = environment.get("PATH", os.defpath)
+    # Last where our own programs are: a desktop client starts us without the PATH that they are on.
+    where = f"{environment.get('PATH', os.defpath)}{os.pathsep}{Path(sys.executable).parent}"
     inside = str(launch.cwd / command) if launch.cwd is not None and "/" in command else command
     if (found := shutil.which(inside, path=where)) is None:
         raise Unavailable(f"it cannot be started: there is no program {command!r}", hint="Install it.")

@@ -17,7 +17,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,20 +27,22 @@ from gateway.agent import events as ev
 from gateway.agent.state import RunStateData
 from gateway.bootstrap.house import ledger_file
 from gateway.bootstrap.system import SystemClock
+from gateway.config.exchange import content, exchange, finish, is_begun, settle, staged
 from gateway.config.settings import Settings
+from gateway.config.whole_files import one_writer
 from gateway.core.requests import voided
 from gateway.ledger.ledger import Ledger
 from gateway.runs.feed import Feed
 from gateway.runs.journal import Journals
 from gateway.runs.presence import any_present
-from toolward.errors import ConfigurationError, Conflict
+from toolward.errors import ConfigurationError, Conflict, Unavailable
 from toolward.types import RequestKind, RunState
 
 VERSION = 1
 MANIFEST = "manifest.json"
 _HOME = "home"
 _PASSING = ("gateways", "sign-in", "logs", "demo")
-"""Of the home directory what is good for this moment alone."""
+"""Of the home directory what is good for this moment alone; so is what a restore left there."""
 
 _SQLITE = b"SQLite format 3\x00"
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -84,7 +86,9 @@ def back_up(settings: Settings, home: Path, to: Path, program: str) -> Manifest:
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise Conflict(f"{to} is there already and not empty.", hint="Name a folder that is not there yet.")
     at = time.time_ns() // 1_000_000
+    made = not to.exists()
     try:
+        finish(home)
         to.mkdir(parents=True, exist_ok=True, mode=0o700)
         to.chmod(0o700)
         for file, inside in _to_copy(settings, home):
@@ -93,8 +97,10 @@ def back_up(settings: Settings, home: Path, to: Path, program: str) -> Manifest:
         manifest = Manifest(VERSION, program, at, files)
         (to / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
     except (OSError, sqlite3.Error) as error:
+        _clear(to, made)
         raise ConfigurationError(
-            f"The copy in {to} is not whole: {error}.", hint="Mend that, and copy anew."
+            f"The copy could not be made in {to}: {_why(error)}. Nothing is left of it.",
+            hint="Mend that, and copy anew.",
         ) from None
     return manifest
 
@@ -113,10 +119,12 @@ def read_copy(folder: Path) -> Manifest:
             f"{folder} is of another version of Toolward.", hint=f"It was made by {manifest.program}."
         )
     there = {str(one.relative_to(folder)): one for one in _files(folder)}
+    links = [str(one.relative_to(folder)) for one in folder.rglob("*") if one.is_symlink()]
     wrong = [
         name for name, digest in manifest.files.items() if name not in there or _digest(there[name]) != digest
     ]
     wrong += [name for name in there if name not in manifest.files and name != MANIFEST]
+    wrong += links
     if wrong:
         raise ConfigurationError(
             f"The backup {folder} is not as it was written: {wrong[0]} is missing, changed or new.",
@@ -126,33 +134,53 @@ def read_copy(folder: Path) -> Manifest:
 
 
 def put_back(home: Path, folder: Path, *, replace: bool) -> Restored:
-    """What is there is moved aside with `replace`, else it raises Conflict; also where a gateway runs on it."""
-    if any_present(home / "gateways"):
-        raise Conflict(f"A gateway runs in {home}.", hint="Stop it first.")
+    """What is there is moved aside with `replace`, else it raises Conflict; also where a gateway runs on it. Killed
+    at any point it leaves what was there, or what the next start makes whole."""
+    _not_at_work(home)
     manifest = read_copy(folder)
-    there = home.exists() and any(home.iterdir())
-    if there and not replace:
-        raise Conflict(
-            f"{home} holds an installation.", hint="Add --replace: it is moved aside, not removed."
-        )
-    fresh, kept = home.with_name(f".{home.name}.restoring"), None
+    made = not home.exists()
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
-        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with one_writer(home):
+            settle(home)
+            if any(content(home)) and not replace:
+                raise Conflict(
+                    f"{home} holds an installation.", hint="Add --replace: it is moved aside, not removed."
+                )
+            return _put_back(home, folder, manifest)
+    except OSError as error:
+        hint = "the next start goes on with it" if is_begun(home) else "restore again: nothing was changed"
+        raise ConfigurationError(
+            f"The backup could not be put in place: {_why(error)}.", hint=f"Mend that; {hint}."
+        ) from None
+    finally:
+        if made:
+            with suppress(OSError):  # where nothing came into it
+                home.rmdir()
+
+
+def _put_back(home: Path, folder: Path, manifest: Manifest) -> Restored:
+    fresh = staged(home)
+    try:
         shutil.copytree(folder / _HOME, fresh)
         fresh.chmod(0o700)
         made_void, paused = asyncio.run(_safely(fresh, manifest.at))
-        if there:
-            kept = home.with_name(f"{home.name}-before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
-            home.replace(kept)
-        elif home.exists():
-            home.rmdir()
-        fresh.replace(home)
-    except OSError as error:
+        _not_at_work(home)  # still
+        kept = exchange(home, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
+    except (ConfigurationError, Unavailable) as error:  # of the ledger in the copy
         raise ConfigurationError(
-            f"The backup could not be put in place: {error}.", hint=f"Look at {home} and {fresh}."
+            f"The backup cannot be put back: {error.message.replace(str(fresh), str(folder / _HOME))}",
+            hint=f"Nothing was changed. Take another one; this was made by Toolward {manifest.program}.",
         ) from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    home.chmod(0o700)
     return Restored(made_void, paused, kept)
+
+
+def _not_at_work(home: Path) -> None:
+    if any_present(home / "gateways"):
+        raise Conflict(f"A gateway runs in {home}.", hint="Stop it first.")
 
 
 async def _safely(home: Path, at: int) -> tuple[int, tuple[Paused, ...]]:
@@ -196,7 +224,8 @@ def _pause(state: RunStateData, reason: str) -> tuple[ev.Event, ...]:
 
 def _to_copy(settings: Settings, home: Path) -> Iterator[tuple[Path, Path]]:
     """In the order in which it is safe: checkpoints before the ledger."""
-    inside = [one for one in _files(home) if one.relative_to(home).parts[0] not in _PASSING]
+    tops = [one for one in content(home) if one.name not in _PASSING]  # what lies elsewhere by a link, too
+    inside = [file for top in tops for file in (_files(top) if top.is_dir() else (top,)) if file.is_file()]
     for file in sorted(inside, key=lambda one: one.name != "checkpoints.jsonl"):
         if not file.name.endswith(_BESIDE):
             yield file, Path(_HOME) / file.relative_to(home)
@@ -216,12 +245,22 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _copy(file: Path, to: Path) -> None:
+    """Nothing where it is gone meanwhile: files come and go while a gateway works."""
     to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with file.open("rb") as opened:
-        is_database = opened.read(len(_SQLITE)) == _SQLITE
-    if not is_database:
-        shutil.copy2(file, to)
-        return
+    try:
+        with file.open("rb") as opened:
+            is_database = opened.read(len(_SQLITE)) == _SQLITE
+        if is_database:
+            _copy_database(file, to)
+        else:
+            shutil.copy2(file, to)
+    except FileNotFoundError:
+        if file.exists():
+            raise
+        to.unlink(missing_ok=True)
+
+
+def _copy_database(file: Path, to: Path) -> None:
     to.touch(mode=0o600)
     with (
         closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source,
@@ -230,6 +269,25 @@ def _copy(file: Path, to: Path) -> None:
         source.backup(target)
         target.execute("PRAGMA journal_mode=DELETE")
     shutil.copystat(file, to)
+
+
+def _clear(folder: Path, made: bool) -> None:
+    """Of a copy that is not whole: it holds secrets, and room."""
+    for one in folder.iterdir() if folder.is_dir() else ():
+        if one.is_dir():
+            shutil.rmtree(one, ignore_errors=True)
+        else:
+            one.unlink(missing_ok=True)
+    if made:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _why(error: Exception) -> str:
+    """Of the many that copying a tree collects, the first."""
+    if isinstance(error, shutil.Error):
+        return str(error.args[0][0][-1])
+    return str(error)
 
 
 def _digest(file: Path) -> str:

@@ -15,17 +15,20 @@ from cyclopts import Parameter
 from gateway.cli.output import EXIT_OK, coloured, note, print_json, print_table
 from gateway.cli.session import Common, settings_of
 from gateway.config.client_files import Change, ClientFiles
-from gateway.config.find import home_directory, make_home
+from gateway.config.find import find_config, home_directory, load_settings, make_home
 from gateway.config.source import shown
 from gateway.config.starting import NAME, gateway_server, tool_server
 from gateway.desktop.clients import CLIENTS, Client, Machine, client_named
 from gateway.desktop.entries import Server, entry, link, snippet
-from toolward.errors import InvalidRequest, NotFound, ToolwardError
+from toolward.errors import ConfigurationError, InvalidRequest, NotFound, ToolwardError
 from toolward.names import closest
 from toolward.printable import printable_lines
 
 KEY = "TOOLWARD_KEY"
 """The variable of a client's environment that holds its API key, where nothing else is said."""
+
+_PASSED_ON = ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER")
+"""All of its environment that a client surely hands on: the MCP SDKs do so."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -74,14 +77,17 @@ def list_clients(
     project: Annotated[Path | None, Parameter(help="also the files of the project in this folder")] = None,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
-    """List the desktop clients that we know, and which of them are connected."""
+    """List the desktop clients that we know, and which of them are connected, also in which projects."""
     machine = _machine()
     files = ClientFiles(home_directory())
-    rows = [
-        _state(one, one.file_on(machine, folder), folder, files)
-        for one in CLIENTS
-        for folder in _scopes(one, project)
-    ]
+    rows: list[_Row] = []
+    for one in CLIENTS:
+        places = [(one.file_on(machine, folder), folder) for folder in _scopes(one, project)]
+        rows += [_state(one, file, folder, files) for file, folder in places]
+        known = {os.path.realpath(file) for file, _ in places}
+        others = sorted({made.path for made in files.all() if made.client == one.name} - known)
+        more = [_state(one, Path(file), Path(file).parent, files) for file in others]
+        rows += [row for row in more if row.state.startswith("connected")]
     if common.json:
         print_json({"clients": [row._asdict() for row in rows]})
     else:
@@ -107,14 +113,18 @@ def connect(
     """Put this gateway into a client's file."""
     found = client_named(client)
     server = _server(what, where, common)
-    files = ClientFiles(make_home(home_directory()))
+    home = home_directory()
+    files = ClientFiles(home)
     change = files.connecting(found, _file(found, where), server, replace=force)
     _tell(change, dry_run=dry_run, common=common)
     if dry_run:
         return EXIT_OK
+    make_home(home)
     files.apply(change)
     if not common.json:
         _say_connected(change, what, where)
+        if not (what.server or what.http):
+            _say_needed(common, home)
     return EXIT_OK
 
 
@@ -204,6 +214,21 @@ def _say_connected(change: Change, what: What, where: Where) -> None:
         )
     if what.server:
         note("  This server is called past the gateway: no policy decides, and nothing is recorded.")
+
+
+def _say_needed(common: Common, home: Path) -> None:
+    """What the configuration takes from our environment: the client may not have it in its own."""
+    known = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    try:
+        load_settings(find_config(common.config), home, known)
+    except ConfigurationError as error:
+        note(
+            "  The configuration needs what the client may not have in its environment, and does not start then:"
+        )
+        note(error.message)
+        note(
+            "  Write ${file:PATH} or ${keychain:NAME} there, or give it the variable in the env of our entry."
+        )
 
 
 def _server(what: What, where: Where, common: Common) -> Server:

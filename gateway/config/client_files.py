@@ -7,15 +7,16 @@ changed, taking the entry out brings exactly them back; else only the entry goes
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Container, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
 import msgspec
 
+from gateway.config.find import HOME
 from gateway.config.source import shown
-from gateway.config.whole_files import one_writer, put
+from gateway.config.whole_files import one_writer, put, sweep
 from gateway.desktop.clients import URL_KEYS, Client, starts_this_gateway
 from gateway.desktop.edits import difference, value_at
 from gateway.desktop.entries import FORMATS, Server, entry, place, snippet
@@ -37,7 +38,8 @@ _OF_TRANSPORT = frozenset(
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """What we did to a file. Digests are SHA-256 of its bytes: `before` is empty where there was no file, `after`
-    is what we left. `made` counts the objects around the entry that we made, `folders` are those that we did."""
+    is what we left. `made` counts the objects around the entry that we made, `folders` are those that we did,
+    `variables` are the names that we gave it for its environment."""
 
     client: str
     path: str
@@ -46,6 +48,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     after: str
     made: int = 0
     folders: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
 
 class Change(NamedTuple):
@@ -60,6 +63,8 @@ class Change(NamedTuple):
     """None where the file is to go."""
     made: int = 0
     """How many objects around the entry were made for it."""
+    variables: tuple[str, ...] = ()
+    """What we give it for its environment."""
 
     @property
     def difference(self) -> str:
@@ -84,15 +89,16 @@ class ClientFiles:
             text, mark = _decoded(raw or b"", path)
             said = FORMATS[client.format].read(text, shown(path))
             there = value_at(said, at)
-            if there is not None and not known and not replace and not there == _merged(there, wanted):
+            ours = _merged(there, wanted, known)
+            is_ours = known is not None or there is None or _is_ours(there)
+            if not is_ours and not replace and there != ours:
                 raise Conflict(
                     f"{shown(path)} has a server {server.name!r} already, and it is not ours.",
                     hint="Call ours something else (--name), or replace that one (--force).",
                 )
-            if there == _merged(there, wanted):
+            if there == ours:
                 return Change(client, path, server.name, "none", raw, raw)
             _writable(path)
-            ours = _merged(there, wanted)
             after = FORMATS[client.format].put(text, at, ours, shown(path))
             if value_at(FORMATS[client.format].read(after, shown(path)), at) != ours:
                 raise ConfigurationError(f"{shown(path)} cannot be changed so that it can be read again.")
@@ -103,7 +109,8 @@ class ClientFiles:
             ) from None
         kind = "add" if there is None else "change"
         made = int(value_at(said, at[:-1]) is None)
-        return Change(client, path, server.name, kind, raw, (mark + after).encode(), made)
+        given = (*server.env, *server.passed)
+        return Change(client, path, server.name, kind, raw, (mark + after).encode(), made, given)
 
     def disconnecting(self, client: Client, path: Path, name: str, *, replace: bool = False) -> Change:
         """Nothing is written. Raises ConfigurationError; Conflict where the entry is not ours."""
@@ -135,9 +142,14 @@ class ClientFiles:
             return
         adds = change.kind in ("add", "change")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folders = list(_make_folders(change.path.parent)) if adds else []
-            with one_writer(self._folder), one_writer(change.path.parent):
+            folders: list[Path] = []
+            if adds:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                folders += _make_folders(change.path.parent)
+            ours = one_writer(self._folder) if self._folder.is_dir() else nullcontext()
+            with ours, one_writer(change.path.parent):
+                sweep(self._folder, "*")
+                sweep(change.path.parent, change.path.name)
                 if _read(change.path) != change.before:
                     raise Conflict(
                         f"{shown(change.path)} has changed since it was read.",
@@ -145,10 +157,7 @@ class ClientFiles:
                     )
                 if adds:
                     self._remember(change, folders)
-                if change.after is None:
-                    change.path.unlink()
-                else:
-                    put(change.path, change.after, 0o600)
+                self._write(change)
                 if _read(change.path) != change.after:
                     raise Conflict(f"{shown(change.path)} was written by another program at the same moment.")
             if not adds:
@@ -158,6 +167,17 @@ class ClientFiles:
                 f"{shown(change.path)} cannot be written: {error.strerror or error}.",
                 hint="Check who may write there.",
             ) from None
+
+    def _write(self, change: Change) -> None:
+        if change.after is None:
+            change.path.unlink()
+            return
+        try:
+            put(change.path, change.after, 0o600)
+        except OSError:
+            if change.kind == "add":  # nothing of it is there, so nothing is kept for it
+                self._forget(change)
+            raise
 
     def all(self) -> list[Connection]:
         """What we did and have not undone."""
@@ -202,7 +222,7 @@ class ClientFiles:
         after = _digest(change.after)
         if known is not None and change.kind == "change":
             same = raw is not None and known.after == _digest(raw)
-            record = msgspec.structs.replace(known, after=after if same else "")
+            record = msgspec.structs.replace(known, after=after if same else "", variables=change.variables)
         else:
             record = Connection(
                 client=change.client.name,
@@ -212,6 +232,7 @@ class ClientFiles:
                 after=after,
                 made=change.made,
                 folders=tuple(map(str, folders)),
+                variables=change.variables,
             )
             if raw is not None:
                 put(self._record(change.path, change.name, "before"), raw, 0o600)
@@ -287,14 +308,33 @@ def _digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def _merged(there: Json | None, wanted: JsonObject) -> JsonObject:
-    """What an entry should say, with what a person added to it (`disabled`, `autoApprove`): that is theirs."""
+def _merged(there: Json | None, wanted: JsonObject, known: Connection | None) -> JsonObject:
+    """What an entry should say, with what a person added to it (`disabled`, `autoApprove`, variables): that is
+    theirs."""
     theirs = cast(JsonObject, there) if isinstance(there, dict) else {}
     ours = _OF_TRANSPORT | wanted.keys()
-    return wanted | {key: one for key, one in theirs.items() if key not in ours}
+    added = {key: one for key, one in theirs.items() if key not in ours}
+    if "command" in wanted and (known is not None or _is_ours(theirs)):
+        added |= _variables(theirs, wanted, (HOME,) if known is None else known.variables)
+    return wanted | added
+
+
+def _variables(theirs: JsonObject, wanted: JsonObject, ours: Container[Json]) -> JsonObject:
+    """With those that a person added, where one did."""
+    found: JsonObject = {}
+    values, passed = theirs.get("env"), theirs.get("env_vars")
+    if isinstance(values, dict):
+        added = {name: one for name, one in cast(JsonObject, values).items() if name not in ours}
+        found |= {"env": added | cast(JsonObject, wanted.get("env", {}))} if added else {}
+    if isinstance(passed, list):
+        of_us = cast(list[Json], wanted.get("env_vars", []))
+        more = [one for one in cast(list[Json], passed) if one not in ours and one not in of_us]
+        found |= {"env_vars": [*of_us, *more]} if more else {}
+    return found
 
 
 def _is_ours(there: Json) -> bool:
+    """Whether it starts this gateway, whoever wrote it: our pages show it to copy."""
     command, args = value_at(there, ("command",)), value_at(there, ("args",))
     words = [command, *(cast(list[Json], args) if isinstance(args, list) else ())]
     return starts_this_gateway(map(str, words))

@@ -9,6 +9,7 @@ import msgspec
 import platformdirs
 
 from gateway.config.builtin import builtin_settings
+from gateway.config.exchange import finish
 from gateway.config.parse import read_settings
 from gateway.config.settings import Settings
 from gateway.config.source import shown
@@ -88,12 +89,20 @@ def home_directory(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def make_home(home: Path) -> Path:
-    """Make the directory where it is missing, for its owner only. Raises ConfigurationError."""
+    """Make the directory where it is missing, for its owner only, and finish a restore of it that was interrupted.
+    Raises ConfigurationError."""
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ConfigurationError(
             f"{home} cannot be made: {error.strerror or error}.", hint=f"Set {HOME} to a folder of yours."
+        ) from None
+    try:
+        finish(home)
+    except OSError as error:
+        raise ConfigurationError(
+            f"A restore of {home} was interrupted, and cannot be finished: {error}.",
+            hint="Mend that, and start again: nothing of it is lost.",
         ) from None
     if not os.access(home, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{home} cannot be written to.", hint=f"Set {HOME} to a folder of yours.")

@@ -4,7 +4,10 @@
 `keyring` is loaded when a configuration has such a reference.
 """
 
+import os
+import sys
 import threading
+from pathlib import Path
 
 from toolward.errors import ConfigurationError
 
@@ -15,8 +18,13 @@ SECONDS = 20.0
 """That a keychain may take: a locked one asks the person first."""
 
 
+RUNTIME = Path("/run/user")
+"""Where Linux desktops keep what lives as long as a person is signed in, by their number."""
+
+
 def from_keychain(name: str, seconds: float = SECONDS) -> str:
     """Raises ConfigurationError, whose texts are parts of a sentence."""
+    _name_the_bus()
     try:
         from keyring import get_password
     except ImportError:
@@ -45,3 +53,10 @@ def from_keychain(name: str, seconds: float = SECONDS) -> str:
     if found[0] is None:
         raise ConfigurationError("there is none;", hint=f"put it there: keyring set {SERVICE} {name}")
     return found[0]
+
+
+def _name_the_bus() -> None:
+    """By which Secret Service is reached. A desktop client hands few variables on to what it starts, and this is
+    none of them; where it is not named it is in one place."""
+    if sys.platform == "linux" and (bus := RUNTIME / str(os.getuid()) / "bus").is_socket():
+        os.environ.setdefault("DBUS_SESSION_BUS_ADDRESS", f"unix:path={bus}")

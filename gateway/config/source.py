@@ -125,7 +125,7 @@ def shown(path: Path) -> str:
     """A path as people know it: relative where it lies below the working directory."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
-    except (ValueError, OSError):
+    except (ValueError, OSError, RuntimeError):  # the last for links in a circle, before Python 3.13
         return os.fspath(path)
 
 

@@ -23,7 +23,9 @@ def gateway_server(
     ConfigurationError."""
     config = None if settings.source == SOURCE else settings.watched[0].absolute()
     words = (program("toolward"), "mcp", *(() if config is None else ("--config", str(config))))
-    return Server(name, words, {HOME: str(home)} if HOME in environment else {})
+    # Clients hand few variables on, so a home that hangs on one is named.
+    named = HOME in environment or (sys.platform == "linux" and "XDG_DATA_HOME" in environment)
+    return Server(name, words, {HOME: str(home)} if named else {})
 
 
 def tool_server(server: str, name: str) -> Server:

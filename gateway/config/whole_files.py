@@ -2,6 +2,7 @@
 is after."""
 
 import fcntl
+import glob
 import os
 import secrets
 from collections.abc import Generator
@@ -29,15 +30,22 @@ def one_writer(folder: Path) -> Generator[None]:
         os.close(opened)
 
 
+def sweep(folder: Path, name: str) -> None:
+    """Remove what a `put` that was killed left of this file; `*` is for every one. To be called as the one
+    writer. Raises OSError."""
+    for left in folder.glob(f".{name if name == '*' else glob.escape(name)}-{'[0-9a-f]' * 16}.tmp"):
+        left.unlink(missing_ok=True)
+
+
 def put(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """In place whole or not at all, with the permissions of the file before; `mode` are those of a new one. Raises
-    OSError."""
+    """In place whole or not at all, with the permissions of the file before, and its owner where we may give
+    files away; `mode` are those of a new one. Raises OSError."""
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(8)}.tmp")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with open(file, "wb") as opened:
             with suppress(FileNotFoundError):
-                os.fchmod(file, path.stat().st_mode & 0o777)
+                _as_before(file, path.stat())
             opened.write(data)
             opened.flush()
             os.fsync(file)
@@ -45,3 +53,11 @@ def put(path: Path, data: bytes, mode: int = 0o644) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _as_before(file: int, before: os.stat_result) -> None:
+    now = os.fstat(file)
+    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        with suppress(PermissionError):
+            os.fchown(file, before.st_uid, before.st_gid)
+    os.fchmod(file, before.st_mode & 0o777)

@@ -21,8 +21,9 @@ def value_of(text: str, file: str) -> Json:
     return _read(text, file).value
 
 
-def with_member(text: str, place: tuple[str, ...], value: JsonObject, file: str) -> str:
-    """Objects on the way there are made where they are missing. Raises ConfigurationError."""
+def with_member(text: str, place: tuple[str, ...], value: Json, file: str) -> str:
+    """Objects on the way there are made where they are missing; of an object that is there only what differs is
+    changed. Raises ConfigurationError."""
     if not text.strip(_BLANKS):
         nl = line_end(text)
         return nl.join((*_lines(_nested(place, value), "  "), ""))
@@ -31,13 +32,25 @@ def with_member(text: str, place: tuple[str, ...], value: JsonObject, file: str)
     while there and place[:there] not in read.spans:
         there -= 1
     if there == len(place):
-        edits = [_replacing(read, place, value)]
-    else:
-        if not isinstance(value_at(read.value, place[:there]), dict):
-            named = ".".join(place[:there]) or "the file"
-            raise ConfigurationError(f"{file}: {named} is no JSON object.", hint="Make it one: {}")
-        edits = _adding(read, place[:there], place[there], _nested(place[there + 1 :], value))
-    return applied(text, edits)
+        return _changed(read, place, value, file)
+    if not isinstance(value_at(read.value, place[:there]), dict):
+        named = ".".join(place[:there]) or "the file"
+        raise ConfigurationError(f"{file}: {named} is no JSON object.", hint="Make it one: {}")
+    return applied(text, _adding(read, place[:there], place[there], _nested(place[there + 1 :], value)))
+
+
+def _changed(read: JsonText, place: tuple[str, ...], value: Json, file: str) -> str:
+    """Member by member, so that comments between them stay."""
+    text, old = read.text, value_at(read.value, place)
+    if not (old and value and isinstance(old, dict) and isinstance(value, dict)):
+        return applied(text, [_replacing(read, place, value)])
+    before, after = cast(JsonObject, old), cast(JsonObject, value)
+    for key, one in after.items():
+        if key not in before or before[key] != one:
+            text = with_member(text, (*place, key), one, file)
+    for key in before.keys() - after.keys():
+        text = without_member(text, (*place, key), file)
+    return text
 
 
 def without_member(text: str, place: tuple[str, ...], file: str, *, made: int = 0) -> str:
@@ -56,7 +69,7 @@ def _read(text: str, file: str) -> JsonText:
     return read_json(text, file) if text.strip(_BLANKS) else JsonText(text, {}, {})
 
 
-def _nested(place: tuple[str, ...], value: JsonObject) -> JsonObject:
+def _nested(place: tuple[str, ...], value: Json) -> Json:
     for key in reversed(place):
         value = {key: value}
     return value
@@ -116,7 +129,7 @@ def _lines(value: Json, step: str) -> Iterator[str]:
     yield "}"
 
 
-def _adding(read: JsonText, place: tuple[str, ...], key: str, value: JsonObject) -> list[Edit]:
+def _adding(read: JsonText, place: tuple[str, ...], key: str, value: Json) -> list[Edit]:
     """As the last member; behind a comma where another stands before it, and with one where that had one."""
     text, look, span = read.text, _look(read, place), read.spans[place]
     new = f"{json.dumps(key, ensure_ascii=False)}: {_written(value, look)}"
@@ -157,7 +170,7 @@ def _line_rest(text: str, at: int) -> int:
     return at if not text[at:end].strip(_BLANKS) else at + len(text[at:end].rstrip(" \t"))
 
 
-def _replacing(read: JsonText, place: tuple[str, ...], value: JsonObject) -> Edit:
+def _replacing(read: JsonText, place: tuple[str, ...], value: Json) -> Edit:
     span = read.spans[place]
     if span.start == span.key:
         return Edit(span.start, span.end, json.dumps(value, ensure_ascii=False))

@@ -7,6 +7,7 @@ several lines are no headers.
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 from gateway.desktop.edits import Edit, applied, line_end, value_at
@@ -31,12 +32,43 @@ def value_of(text: str, file: str) -> JsonObject:
 
 def with_table(text: str, place: tuple[str, ...], values: JsonObject, file: str) -> str:
     """Raises ConfigurationError, also where the file says such tables in a way that cannot be added to."""
-    if value_at(value_of(text, file), place) is not None:
+    there = value_at(value_of(text, file), place)
+    if isinstance(there, dict):
+        with suppress(ConfigurationError, tomllib.TOMLDecodeError):
+            after = applied(text, _changes(text, place, cast(JsonObject, there), values))
+            return _checked(text, after, place, values, file)
+    if there is not None:
         text = without_table(text, place, file)
     nl = line_end(text)
     gap = "" if not text else nl if text.endswith("\n") else nl * 2
     after = f"{text}{gap}{_written(place, values).replace(chr(10), nl)}"
     return _checked(text, after, place, values, file)
+
+
+def _changes(text: str, place: tuple[str, ...], before: JsonObject, after: JsonObject) -> Iterator[Edit]:
+    """Line by line, so that comments between them stay; right only where our table has one line for each key."""
+    inside, end, nl = False, 0, line_end(text)
+    for at, to in _lines(text):
+        said = text[at:to].strip()
+        if not said or said.startswith("#"):
+            continue
+        if said.startswith("["):
+            inside = _keys(said) == place
+        elif inside:
+            key = next(iter(tomllib.loads(said)))
+            start = at + text[at:to].index(said)
+            if key not in after:
+                yield Edit(at, to, "")
+            elif before[key] != after[key]:
+                yield Edit(start, start + len(_without_comment(said)), f"{_key(key)} = {_value(after[key])}")
+        end = to if inside else end
+    new = "".join(f"{_key(key)} = {_value(one)}{nl}" for key, one in after.items() if key not in before)
+    yield Edit(end, end, new if text.endswith("\n", 0, end) else f"{nl}{new}")
+
+
+def _without_comment(said: str) -> str:
+    marks = [found[0] for found in _MARK.finditer(said)]
+    return said.removesuffix(marks[-1]).rstrip() if marks and marks[-1].startswith("#") else said
 
 
 def without_table(text: str, place: tuple[str, ...], file: str, *, made: int = 0) -> str:

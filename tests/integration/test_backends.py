@@ -139,6 +139,15 @@ async def test_every_transport_carries_the_same(tmp_path: Path, transport: str) 
         assert [violation.pointer for violation in caught.value.violations] == ["/a"]
 
 
+async def test_our_own_programs_are_found_where_a_desktop_client_starts_us_without_our_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.defpath)
+    spec = StdioSpec(name="calculator", address="x", launch=Launch(("toolserver", "calculator")))
+    async with backends(tmp_path, spec) as pool:
+        assert [one.problem for one in pool.listings()] == [""]
+
+
 async def test_a_dead_a_silent_and_a_babbling_backend_hide_no_other(tmp_path: Path) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     port = int(taken.getsockname()[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.agent.events import RunResumed
-from gateway.bootstrap import local_person, open_gateway
+from gateway.bootstrap import copies, local_person, open_gateway
 from gateway.bootstrap.copies import MANIFEST, back_up, put_back, read_copy
 from gateway.bootstrap.ledger import verify_ledger
 from gateway.bootstrap.system import SystemClock
@@ -162,3 +162,92 @@ def test_what_was_kept_of_clients_and_policies_comes_back_as_it_was(
     put_back(other, copy, replace=False)
     assert {name: (other / name).read_bytes() for name in kept} == kept
     assert (other / "clients").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_file_that_goes_while_it_is_copied_is_left_out(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as what `put` writes before it is in place."""
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    home.mkdir()
+    (home / "a").write_text("first")
+    gone = home / "passing.tmp"
+    gone.write_text("half")
+
+    def listed(*args: object) -> list[tuple[Path, Path]]:
+        found = list(to_copy(*args))  # pyright: ignore -- whatever it takes
+        gone.unlink()
+        return found
+
+    to_copy = copies._to_copy  # pyright: ignore -- a moment that is too short to meet otherwise
+    monkeypatch.setattr(copies, "_to_copy", listed)
+    files = back_up(settings, home, copy, "0").files
+    assert [one for one in files if one.startswith("home")] == ["home/a"]
+    read_copy(copy)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_of_a_copy_that_fails_nothing_is_left(settings: Settings, tmp_path: Path, there: bool) -> None:
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    home.mkdir()
+    (home / "a").write_text("a secret")
+    (home / "broken.db").write_bytes(b"SQLite format 3\x00 and no more")
+    if there:
+        copy.mkdir()
+    with pytest.raises(ConfigurationError, match="Nothing is left of it"):
+        back_up(settings, home, copy, "0")
+    assert list(copy.iterdir() if there else tmp_path.glob("copy*")) == []
+
+
+def test_where_it_cannot_be_put_back_all_is_as_it_was(settings: Settings, tmp_path: Path) -> None:
+    home, copy, other = tmp_path / "home", tmp_path / "copy", tmp_path / "other"
+    home.mkdir()
+    (home / "ledger.db").write_text("no ledger at all")
+    (home / "secret").write_text("first")
+    back_up(settings, home, copy, "0")
+    (home / "secret").write_text("second")
+    for at in (home, other):
+        with pytest.raises(ConfigurationError, match=f"{copy}/home/ledger.db") as caught:
+            put_back(at, copy, replace=True)
+        assert caught.value.hint == "Nothing was changed. Take another one; this was made by Toolward 0."
+    assert sorted(one.name for one in home.iterdir()) == ["ledger.db", "secret"]
+    assert (home / "secret").read_text() == "second"
+    assert not other.exists()
+
+
+def test_what_a_restore_moved_aside_is_in_no_copy(settings: Settings, tmp_path: Path) -> None:
+    home, copy, again = tmp_path / "home", tmp_path / "copy", tmp_path / "again"
+    home.mkdir()
+    (home / "secret").write_text("first")
+    back_up(settings, home, copy, "0")
+    done = put_back(home, copy, replace=True)
+    assert done.kept is not None
+    assert (done.kept / "secret").exists()
+    assert "home/secret" in back_up(settings, home, again, "0").files
+    assert [one.name for one in (again / "home").iterdir()] == ["secret"]
+
+
+def test_what_lies_elsewhere_by_a_link_is_copied_too(settings: Settings, tmp_path: Path) -> None:
+    """Such as a ledger on a larger disk."""
+    home, disk, copy, other = (tmp_path / name for name in ("home", "disk", "copy", "other"))
+    (disk / "state").mkdir(parents=True)
+    home.mkdir()
+    for name in ("secret", "state/undo"):
+        (disk / name).write_text(name)
+    (home / "secret").symlink_to(disk / "secret")
+    (home / "state").symlink_to(disk / "state")
+    (home / "broken").symlink_to(disk / "nothing")
+    back_up(settings, home, copy, "0")
+    put_back(other, copy, replace=False)
+    found = {str(one.relative_to(other)): one.read_text() for one in other.rglob("*") if one.is_file()}
+    assert found == {"secret": "secret", "state/undo": "state/undo"}
+
+
+def test_a_link_that_was_put_into_a_copy_is_refused(settings: Settings, tmp_path: Path) -> None:
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    home.mkdir()
+    (home / "secret").write_text("mine")
+    back_up(settings, home, copy, "0")
+    (copy / "home" / "logs").symlink_to(tmp_path)
+    with pytest.raises(ConfigurationError, match="home/logs is missing, changed or new"):
+        put_back(tmp_path / "other", copy, replace=False)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -155,7 +156,33 @@ def test_everything_that_is_wrong_has_its_remedy(home: Path, says: Says) -> None
     assert ("home", "warn") in {(one["check"], one["state"]) for one in found}
     assert all(one["remedy"] for one in found if one["state"] in ("warn", "failed"))
     assert doctor(common=configured(home.parent, "htp: 1\n")) == 1
-    assert [one["check"] for one in says()["findings"]][-2:] == ["configuration", "the rest"]
+    configuration, rest = says()["findings"][-2:]
+    assert (configuration["check"], rest["check"]) == ("configuration", "the rest")
+    assert "toolward.yaml" in configuration["remedy"]  # `config show` refuses it, too
+
+
+def test_logs_are_shown_to_where_a_server_has_written_some(home: Path, says: Says) -> None:
+    speaks = '{command: [sh, -c, "echo no licence >&2; exit 3"]}'
+    more = f"backends: {{speaks: {speaks}, none: {{command: [no-such-program]}}}}\n"
+    assert doctor(common=configured(home.parent, more)) == 1
+    remedies = [one["remedy"] for one in says()["findings"] if one["check"] == "backends"]
+    assert ["toolward backend logs" in one for one in remedies] == [True, False]
+    assert all(remedies)
+
+
+async def test_what_holds_the_address_and_says_nothing_is_told_with_a_remedy(
+    home: Path, says: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.running._SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        (home.parent / "toolward.yaml").write_text(
+            f"version: 1\nhttp: 127.0.0.1:{silent.getsockname()[1]}\ngrpc: 127.0.0.1:{free_port()}\n"
+        )
+        common = Common(home.parent / "toolward.yaml", json=True)
+        assert await asyncio.to_thread(lambda: doctor(offline=True, common=common)) == 1
+    (found,) = (one for one in says()["findings"] if one["check"] == "gateway")
+    assert "did not answer" in found["said"]
+    assert "http:" in found["remedy"]
 
 
 def test_packages_that_are_missing_or_old_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """`toolward client`: what it says and writes, called as the command line calls it."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ def test_from_the_list_to_a_file_and_back(run: Any, tmp_path: Path) -> None:
     tried = run("connect", "cursor", "--dry-run")
     assert (tried["done"], tried["dry_run"]) == ("add", True)
     assert '+      "args": ["mcp"],' in tried["difference"].splitlines()
-    assert not file.exists()
+    run("print", "cursor")
+    assert list(tmp_path.iterdir()) == []
     assert run("connect", "Cursor")["done"] == "add"
     (said,) = json.loads(file.read_text())["mcpServers"].values()
     assert Path(said["command"]).is_absolute()
@@ -48,6 +50,34 @@ def test_from_the_list_to_a_file_and_back(run: Any, tmp_path: Path) -> None:
     assert run("disconnect", "cursor")["done"] == "restore"
     assert not file.parent.exists()
     assert run("disconnect", "cursor")["done"] == "gone"
+
+
+def test_a_home_that_only_our_environment_names_is_named_to_the_client(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("TOOLWARD_HOME")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert "env" not in run("print", "cursor")["entry"]
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    home = run("print", "cursor")["entry"].get("env", {}).get("TOOLWARD_HOME")
+    assert home == (str(tmp_path / "data" / "toolward") if sys.platform == "linux" else None)
+
+
+def test_a_configuration_that_needs_what_a_client_may_not_have_is_told_of(
+    run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "own.yaml"
+    config.write_text(
+        'version: 1\nbackends:\n  crm: {url: "http://127.0.0.1:1/mcp", token: "${env:CRM_TOKEN}"}\n'
+    )
+    monkeypatch.setenv("CRM_TOKEN", "sesame")
+    assert run("connect", "cursor", "--config", str(config))["done"] == "add"
+    assert make_app()(["client", "connect", "cursor", "--config", str(config)]) == 0
+    said = capsys.readouterr().err
+    assert "CRM_TOKEN" in said
+    assert "${keychain:NAME}" in said
+    assert make_app()(["client", "connect", "vscode", "--http", "--config", str(config)]) == 0
+    assert "CRM_TOKEN" not in capsys.readouterr().err
 
 
 def test_in_a_project_over_http(run: Any, tmp_path: Path) -> None:
@@ -68,6 +98,19 @@ def test_in_a_project_over_http(run: Any, tmp_path: Path) -> None:
     }
     printed = run("print", "claude-desktop", *named)
     assert printed["entry"]["args"] == ["mcp", "--config", str(tmp_path / "toolward.yaml")]
+
+
+def test_the_list_has_the_connected_files_of_projects_too(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "work" / ".vscode" / "mcp.json"
+    file.parent.parent.mkdir()
+    run("connect", "vscode", "--project", "work")
+    for more in ((), ("--project", "work")):
+        rows = [one for one in run("list", *more)["clients"] if one["state"] == "connected"]
+        assert [(one["name"], one["scope"], one["file"]) for one in rows] == [
+            ("vscode", "project", str(file))
+        ]
+    run("disconnect", "vscode", "--project", "work")
+    assert {one["state"] for one in run("list")["clients"]} == {"no file"}
 
 
 def test_one_tool_server_alone(run: Any, tmp_path: Path) -> None:

@@ -140,6 +140,101 @@ def test_what_a_person_adds_to_our_entry_is_theirs(files: ClientFiles, file: Pat
     }
 
 
+def test_variables_that_a_person_adds_to_our_entry_are_theirs(files: ClientFiles, file: Path) -> None:
+    connect(files, CURSOR, file)
+    said = json.loads(file.read_text())
+    said["mcpServers"]["toolward"]["env"]["CRM_TOKEN"] = "${env:CRM_TOKEN}"
+    file.write_text(json.dumps(said))
+    assert connect(files, CURSOR, file) == "none"
+    assert connect(files, CURSOR, file, OURS._replace(env={})) == "change"
+    assert json.loads(file.read_text())["mcpServers"]["toolward"]["env"] == {"CRM_TOKEN": "${env:CRM_TOKEN}"}
+    assert connect(files, CURSOR, file) == "change"
+    assert list(json.loads(file.read_text())["mcpServers"]["toolward"]["env"]) == [
+        "CRM_TOKEN",
+        "TOOLWARD_HOME",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("client", "comment"),
+    [(CURSOR, '  // as slow as it is\n      "x": 1,'), (CODEX, "# as slow as it is\nx = 1")],
+)
+def test_comments_that_a_person_adds_to_our_entry_stay(
+    files: ClientFiles, file: Path, client: Client, comment: str
+) -> None:
+    connect(files, client, file)
+    key = '"args"' if client is CURSOR else "args"
+    file.write_text(file.read_text().replace(key, f"{comment}\n{key}"))
+    assert connect(files, client, file, OURS._replace(command=("/new/toolward", "mcp"), env={})) == "change"
+    said = file.read_text()
+    assert f"{comment}\n{key}" in said
+    assert "/new/toolward" in said
+    assert "TOOLWARD_HOME" not in said
+
+
+@pytest.mark.parametrize("kind", ["json", "before", "file"])
+def test_what_a_killed_connect_left_half_written_goes_with_the_next(
+    files: ClientFiles, file: Path, tmp_path: Path, kind: str
+) -> None:
+    file.parent.mkdir()
+    file.write_text("{}")
+    connect(files, CURSOR, file)
+    (record,) = (tmp_path / "home" / "clients").glob("*.json")
+    written = file if kind == "file" else record.with_suffix(f".{kind}")
+    left = written.with_name(f".{written.name}-0123456789abcdef.tmp")
+    theirs = written.with_name(f".{written.name}-mine.tmp")
+    for one in (left, theirs):
+        one.write_text("half a sec")
+    disconnect(files, CURSOR, file)
+    assert not left.exists()
+    assert theirs.exists()
+
+
+def test_where_writing_fails_nothing_is_kept(files: ClientFiles, tmp_path: Path) -> None:
+    file = tmp_path / ("long" * 60)  # which leaves no room for what is written first, whoever we are
+    file.write_text("{}")
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        connect(files, CURSOR, file)
+    assert file.read_text() == "{}"
+    assert list((tmp_path / "home" / "clients").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_file_keeps_its_owner_when_root_connects(files: ClientFiles, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("{}")
+    os.chown(file, 4711, 4712)
+    file.chmod(0o640)
+    connect(files, CURSOR, file)
+    found = file.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (4711, 4712, 0o640)
+
+
+@pytest.mark.parametrize(
+    ("client", "before"),
+    [
+        (CURSOR, '{"mcpServers": {"toolward": {"command": "toolward", "args": ["mcp"], "env": {"A": "b"}}}}'),
+        (
+            CODEX,
+            '[mcp_servers.toolward]\ncommand = "toolward"\nargs = ["mcp"]\n# slow\nx = 1\n\n'
+            '[mcp_servers.toolward.env]\nA = "b"\n\n[tui]\nx = 1\n',
+        ),
+    ],
+)
+def test_what_a_person_copied_from_our_pages_is_ours(
+    files: ClientFiles, file: Path, client: Client, before: str
+) -> None:
+    file.parent.mkdir()
+    file.write_text(before)
+    assert connect(files, client, file, OURS._replace(env={})) == "change"
+    after = before
+    for says in ('"command": ', "command = "):
+        after = after.replace(f'{says}"toolward"', f'{says}"{OURS.command[0]}"')
+    assert file.read_text() == after
+    assert disconnect(files, client, file) == "restore"
+    assert file.read_text() == before
+
+
 def test_an_entry_of_somebody_elses_is_neither_replaced_nor_removed(files: ClientFiles, file: Path) -> None:
     file.parent.mkdir()
     theirs = '{"mcpServers": {"toolward": {"command": "mine"}}}'
@@ -193,6 +288,10 @@ def pipe(file: Path) -> None:
     os.mkfifo(file)
 
 
+def loop(file: Path) -> None:
+    file.symlink_to(file)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -201,6 +300,7 @@ def pipe(file: Path) -> None:
         (read_only, "is read-only"),
         (folder, "is no file"),
         (pipe, "is no file"),
+        (loop, "cannot be read: Too many levels of symbolic links"),
     ],
 )
 def test_what_cannot_be_changed_is_left_alone_and_the_text_is_offered(

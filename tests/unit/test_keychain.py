@@ -1,5 +1,8 @@
 """`${keychain:NAME}`: a secret of the system's keychain, by a keychain of the test's own."""
 
+import os
+import socket
+import sys
 import threading
 from collections.abc import Generator
 from pathlib import Path
@@ -36,6 +39,8 @@ class Kept(KeyringBackend):
     def get_password(self, service: str, username: str) -> str | None:
         if username == "locked":
             threading.Event().wait()
+        if username == "bus":
+            return os.environ.get("DBUS_SESSION_BUS_ADDRESS")
         return self.kept.get((service, username))
 
 
@@ -73,3 +78,22 @@ def test_one_that_does_not_answer_or_is_not_there_is_an_error(keychain: Kept) ->
     keyring.set_keyring(NoKeyring())
     with pytest.raises(ConfigurationError, match="cannot be read"):
         from_keychain("ada")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no such bus")
+@pytest.mark.usefixtures("keychain")
+def test_the_bus_is_found_that_a_client_did_not_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients hand few variables on to what they start."""
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/named")
+    monkeypatch.setattr("gateway.config.keychain.RUNTIME", tmp_path)
+    bus = tmp_path / str(os.getuid()) / "bus"
+    bus.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(bus))
+        assert from_keychain("bus") == "unix:path=/named"
+        monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+        assert from_keychain("bus") == f"unix:path={bus}"
+    bus.unlink()
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS")
+    with pytest.raises(ConfigurationError, match="there is none"):
+        from_keychain("bus")

@@ -23,7 +23,11 @@ def of_configuration(common: Common, home: Path, found: list[Finding]) -> Settin
         where = find_config(common.config)
         settings = load_settings(where, home, free_ports=False)
     except ConfigurationError as error:
-        found.append(failed("configuration", error, "toolward config show"))
+        found.append(
+            failed(
+                "configuration", error, "Correct it in toolward.yaml; docs/configuration.md has every key."
+            )
+        )
         return None
     found.append(Finding("configuration", "ok", where.why))
     found += [Finding("configuration", "warn", note, "See: toolward config show") for note in settings.notes]

@@ -41,7 +41,8 @@ async def of_gateway(settings: Settings, home: Path) -> tuple[dict[str, Any] | N
         except InvalidResult as error:
             return None, [failed("gateway", error)]
         except ToolwardError as error:
-            return {}, [failed("gateway", error)]
+            remedy = f"Stop what is at {gateway.address}, or give this one another address: http: in toolward.yaml."
+            return {}, [failed("gateway", error, remedy)]
     found = [Finding("gateway", "ok", f"runs at {gateway.address}")]
     found += [Finding("gateway", "failed", one, "See: toolward status") for one in problems(status)]
     if status["restart_for"]:
@@ -63,16 +64,19 @@ async def of_own_backends(common: Common, home: Path) -> AsyncIterator[Finding]:
         if not lock_path(settings.lock_file, home).exists() and settings.lock == "first-use":
             settings = msgspec.structs.replace(settings, lock="off")
         async with open_gateway(settings, home) as gateway:
-            for one in _listed(gateway):
+            for one in _listed(gateway, home):
                 yield one
     except ToolwardError as error:
         yield failed("backends", error)
 
 
-def _listed(gateway: Gateway) -> Iterator[Finding]:
+def _listed(gateway: Gateway, home: Path) -> Iterator[Finding]:
     for one in gateway.backends.listings():
         if one.problem:
-            remedy = f"Mend it in the configuration. See what it wrote: toolward backend logs {one.backend}"
+            remedy = "Mend it there, or in the configuration."
+            log = home / "logs" / f"{one.backend}.log"
+            if log.exists() and log.stat().st_size:
+                remedy += f" See what it wrote: toolward backend logs {one.backend}"
             yield Finding("backends", "failed", f"{one.backend}: {one.problem}", remedy)
         else:
             yield _backend(one.backend, len(one.tools), one.warning)
