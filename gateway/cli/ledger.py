@@ -17,7 +17,7 @@ from gateway.bootstrap.ledger import Ledger, RecordedCall, open_ledger, recorded
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, settings_of
-from gateway.cli.times import moment_ms
+from gateway.cli.times import since_ms
 from toolward.errors import InvalidRequest
 
 _DAY_MS = 24 * 3600 * 1000
@@ -124,15 +124,15 @@ def _telling(common: Common) -> Callable[[int], None]:
 
 def export(
     *,
-    since: Annotated[str, Parameter(help="from this time on: 2026-11-25, or 2026-11-25T10:00")] = "",
-    until: Annotated[str, Parameter(help="before this time")] = "",
+    since: Annotated[str, Parameter(help="made at most so long ago (12h, 2d), or from 2026-11-25 on")] = "",
+    until: Annotated[str, Parameter(help="made longer ago than this, or before this time")] = "",
     payloads: Annotated[bool, Parameter(help="with arguments and results", negative=())] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Write every call as a line of JSON, oldest first."""
     settings, home = settings_of(common)
     permit(settings, "ledger.export")
-    first, end = moment_ms(since) if since else 0, moment_ms(until) if until else None
+    first, end = since_ms(since, "--since"), since_ms(until, "--until") or None
     for one in recorded_calls(
         ledger_file(home), since=first, until=end, newest_first=False, payloads=payloads
     ):

@@ -21,7 +21,12 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_DENIED, EXIT_SIGN_IN, EXIT_WAITING, EXIT_
     130,
 )
 
-_EXITS = {"denied": EXIT_DENIED, "unauthenticated": EXIT_SIGN_IN, "approval_required": EXIT_WAITING}
+_EXITS = {
+    "invalid_request": EXIT_USAGE,
+    "denied": EXIT_DENIED,
+    "unauthenticated": EXIT_SIGN_IN,
+    "approval_required": EXIT_WAITING,
+}
 
 
 def print_json(value: Any) -> None:

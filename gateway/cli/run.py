@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from gateway.cli.ask import concluded, follow
 from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, print_table, shorten
 from gateway.cli.session import Common, Session, open_session
-from gateway.cli.times import age_or_moment_ms
+from gateway.cli.times import since_ms
 from gateway.cli.watch import Narrator, tell_whole
 from toolward.types import Run, RunEvent, RunFilter, RunState
 
@@ -30,7 +30,7 @@ def list_runs(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """List runs, newest first."""
-    began, ended = age_or_moment_ms(since, "--since"), age_or_moment_ms(until, "--until")
+    began, ended = since_ms(since, "--since"), since_ms(until, "--until")
     only = RunFilter(agent, owner, state, tool, began, ended, min_tokens)
     return asyncio.run(_list(only, limit, cursor, common))
 

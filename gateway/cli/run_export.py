@@ -16,7 +16,7 @@ from gateway.bootstrap import local_person
 from gateway.cli.output import EXIT_OK, note
 from gateway.cli.permitted import operation_policy
 from gateway.cli.session import Common, open_session, settings_of
-from gateway.cli.times import age_or_moment_ms
+from gateway.cli.times import since_ms
 from gateway.core.operation_policy import refusal
 from gateway.runs.trajectories import Trajectory, told, trajectory
 from toolward.errors import ConfigurationError, Denied, InvalidRequest
@@ -44,7 +44,7 @@ def export(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Write runs as lines of JSON, newest first."""
-    began, ended = age_or_moment_ms(since, "--since"), age_or_moment_ms(until, "--until")
+    began, ended = since_ms(since, "--since"), since_ms(until, "--until")
     only = RunFilter(agent, owner, state, tool, began, ended, min_tokens)
     if runs and only != RunFilter():
         raise InvalidRequest("Name runs, or give filters, not both.", hint="toolward run export run_1m7w…")
