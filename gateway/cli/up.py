@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from gateway.bootstrap import Gateway, make_link, open_doors, open_gateway, secret_file
+from gateway.cli.listening import may_listen
 from gateway.cli.output import EXIT_OK, coloured, note, print_json, shorten
 from gateway.cli.session import Common, loading, reloading_at_hangup
 from gateway.config.find import home_directory
@@ -51,6 +52,7 @@ async def _up_alone(common: Common, *, resume: bool) -> None:
     home = home_directory()
     load = loading(common, home)
     settings = load()
+    await may_listen(settings, home)
     if not common.json:
         note(f"Starting {len(settings.backends)} tool servers (configuration: {settings.source})")
     stopped = until_stopped()

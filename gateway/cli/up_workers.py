@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from gateway.bootstrap.handover import Handover
 from gateway.bootstrap.supervision import Supervised, open_supervised
 from gateway.bootstrap.workers import Workers, WorkerTiming
+from gateway.cli.listening import may_listen
 from gateway.cli.output import note, print_json
 from gateway.cli.session import Common, loading
 from gateway.config.find import home_directory
@@ -34,6 +35,7 @@ async def up_with_workers(common: Common, workers: int, *, resume: bool) -> None
         )
     home = home_directory()
     settings = loading(common, home)()
+    await may_listen(settings, home)
     if not common.json:
         begun = f"Starting {len(settings.backends)} tool servers and {workers} workers"
         note(f"{begun} (configuration: {settings.source})")
