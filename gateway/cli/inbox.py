@@ -97,7 +97,9 @@ def answer(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Answer a question, an escalation or an unknown outcome; the run that waits for it goes on."""
-    return asyncio.run(_answer(request_id, _in_words(request_id, text, choice, note), common))
+    return asyncio.run(
+        _answer(request_id, _in_words(f"answer {request_id[:64]}", text, choice, note), common)
+    )
 
 
 def take(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
@@ -124,7 +126,9 @@ def hand_back(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Hand a case back that you have taken over, with what you did; the run goes on."""
-    return asyncio.run(_hand_back(request_id, _in_words(request_id, text, choice, ""), common))
+    return asyncio.run(
+        _hand_back(request_id, _in_words(f"return {request_id[:64]}", text, choice, ""), common)
+    )
 
 
 async def _hand_back(request_id: str, answer: Answer, common: Common) -> int:
@@ -176,13 +180,11 @@ def _told(request: InputRequest, common: Common) -> int:
     return EXIT_WAITING if request.state is RequestState.OPEN else EXIT_OK
 
 
-def _in_words(request_id: str, text: str, choice: str, note: str) -> Answer:
+def _in_words(command: str, text: str, choice: str, note: str) -> Answer:
     if text and note:
         raise InvalidRequest("A text and --note say the same thing.", hint="Leave one of them out.")
     if not (text or note or choice):
-        raise InvalidRequest(
-            "The answer is empty.", hint=f'Write it in quotes: toolward inbox answer {request_id[:64]} "…"'
-        )
+        raise InvalidRequest("The answer is empty.", hint=f'Write it in quotes: toolward inbox {command} "…"')
     return Answer(text=text or note or None, choice=choice)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.cli.colours import coloured
+from gateway.cli.remedies import remedy
 from toolward.errors import ToolwardError
 from toolward.printable import printable, printable_lines
 from toolward.wire.errors import details
@@ -63,10 +64,11 @@ def exit_code(error: ToolwardError) -> int:
 
 def print_error(error: ToolwardError, *, as_json: bool) -> None:
     """What was wrong and what to do; with --json as one object on stdout."""
+    hint = remedy(error)
     if as_json:
-        print_json({"error": details(error) | {"message": error.message, "hint": error.hint}})
+        print_json({"error": details(error) | {"message": error.message, "hint": hint}})
     else:
         rule = f" (rule {error.rule})" if error.rule else ""
         note(f"toolward: {printable_lines(error.message)}{rule}")
-        if error.hint:
-            note(f"  {printable_lines(error.hint)}")
+        if hint:
+            note(f"  {printable_lines(hint)}")

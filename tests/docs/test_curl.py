@@ -1,5 +1,5 @@
-"""Every `curl` that the pages show for our REST door, and the one that the console offers, is run by a shell as it is
-written, but for where the gateway and its home are."""
+"""Every `curl` that the pages show for our REST door, and the one of the console, is run as it is written, but for
+where the gateway and its home are."""
 
 import json
 import shutil
