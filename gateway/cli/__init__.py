@@ -18,12 +18,12 @@ def make_app() -> "App":
 
     from gateway.cli.commands import ALONE, GROUPS
 
-    app = App(name="toolward", help_format="plaintext", result_action="return_value", version=our_version)
+    app = App(name="toolward", help_flags=(), result_action="return_value", version=our_version)
     for commands in ALONE.values():
         for one in commands:
             app.command(one.where, name=one.name, help=one.help)
     for (name, help_text), commands in GROUPS.items():
-        group = App(name=name, help=help_text, help_format="plaintext")
+        group = App(name=name, help=help_text, help_flags=())
         for one in commands:
             group.command(one.where, name=one.name, help=one.help)
         app.command(group)
@@ -74,7 +74,7 @@ def _run(words: list[str], *, as_json: bool) -> int:
     try:
         return make_app()(words, exit_on_error=False, print_error=False) or 0
     except CycloptsError as error:
-        _say_usage(error, as_json=as_json)
+        _say_usage(error, words, as_json=as_json)
         return EXIT_USAGE
     except ToolwardError as error:
         print_error(error, as_json=as_json)
@@ -100,14 +100,13 @@ def _not_text(words: list[str]) -> int | None:
     return None
 
 
-def _say_usage(error: "CycloptsError", *, as_json: bool) -> None:
+def _say_usage(error: "CycloptsError", words: list[str], *, as_json: bool) -> None:
     from gateway.cli.output import note, print_json
+    from gateway.cli.usage import told
     from toolward.printable import printable_lines
 
-    chain = [word for word in error.command_chain or () if not word.startswith("-")]
-    hint = f"See: {' '.join(('toolward', *chain, '--help'))}"
-    said = " ".join(str(error).split())
+    said, hint = told(error, words)
     if as_json:
         print_json({"error": {"code": "usage", "message": said, "hint": hint}})
     else:
-        note(f"toolward: {printable_lines(said)}\n  {hint}")
+        note(f"toolward: {printable_lines(said)}\n  {printable_lines(hint)}")

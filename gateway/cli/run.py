@@ -7,18 +7,19 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.cli.ask import concluded, follow
+from gateway.cli.options import StateOption
 from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, print_table, shorten
 from gateway.cli.session import Common, Session, open_session
 from gateway.cli.times import since_ms
 from gateway.cli.watch import Narrator, tell_whole
-from toolward.types import Run, RunEvent, RunFilter, RunState
+from toolward.types import Run, RunEvent, RunFilter
 
 
 def list_runs(
     *,
     agent: Annotated[str, Parameter(help="only runs of this agent")] = "",
     owner: Annotated[str, Parameter(help="runs of this person instead of yours; * is everybody's")] = "",
-    state: Annotated[RunState | None, Parameter(help="only runs in this state")] = None,
+    state: StateOption = None,
     tool: Annotated[str, Parameter(help="only runs that called this tool, by its qualified name")] = "",
     since: Annotated[
         str, Parameter(help="started at most so long ago (12h, 2d), or from 2026-11-25 on")

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from gateway.agent.chat_training import Unfit, example
 from gateway.bootstrap import local_person
+from gateway.cli.options import StateOption
 from gateway.cli.output import EXIT_OK, note
 from gateway.cli.permitted import operation_policy
 from gateway.cli.session import Common, open_session, settings_of
@@ -20,7 +21,7 @@ from gateway.cli.times import since_ms
 from gateway.core.operation_policy import refusal
 from gateway.runs.trajectories import Trajectory, told, trajectory
 from toolward.errors import ConfigurationError, Denied, InvalidRequest
-from toolward.types import AgentProvider, Principal, Run, RunFilter, RunState
+from toolward.types import AgentProvider, Principal, Run, RunFilter
 
 Format = Literal["toolward", "openai"]
 Refuses = Callable[[Run], Denied | None]
@@ -34,7 +35,7 @@ def export(
     out: Annotated[Path | None, Parameter(help="write to this file instead of standard output")] = None,
     agent: Annotated[str, Parameter(help="only runs of this agent")] = "",
     owner: Annotated[str, Parameter(help="runs of this person instead of yours; * is everybody's")] = "",
-    state: Annotated[RunState | None, Parameter(help="only runs in this state")] = None,
+    state: StateOption = None,
     tool: Annotated[str, Parameter(help="only runs that called this tool, by its qualified name")] = "",
     since: Annotated[
         str, Parameter(help="started at most so long ago (12h, 2d), or from 2026-11-25 on")
