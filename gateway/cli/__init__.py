@@ -38,27 +38,46 @@ def our_version() -> str:
 
 def main() -> None:
     """Runs the command line; exits with the codes that `toolward --help` names."""
+    _open_what_is_closed()
     words = sys.argv[1:]
     as_json = "--json" in (words[: words.index("--")] if "--" in words else words)
     # uvloop starts processes by forking, with nothing of ours before the other program: gRPC has nothing to prepare
     # for that, nor to say of it. It reads this when it is loaded.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     try:
-        if words[:1] == ["__complete"]:
-            from gateway.cli.completing import possibilities
-
-            for line in possibilities(words[1:]):
-                print(line)
-            raise SystemExit(0)
-        if (page := asked(words)) is not None:
-            show(page, as_json=as_json)
-            raise SystemExit(0)
-        raise SystemExit(_run(words, as_json=as_json))
+        code = _carry_out(words, as_json=as_json)
+        sys.stdout.flush()
+        raise SystemExit(code)
     except KeyboardInterrupt:
         raise SystemExit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:  # the reader of our output has enough
         sys.stderr.close()
         raise SystemExit(0) from None
+    except OSError as error:  # the disk that our output goes to
+        print(f"toolward: {error.strerror or error}.\n  Look at where the output goes.", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python, at its end, fails once more
+        raise SystemExit(1) from None
+
+
+def _open_what_is_closed() -> None:
+    """Or the next file or socket has the number of a standard stream, and what is printed fails."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 -- while we run
+
+
+def _carry_out(words: list[str], *, as_json: bool) -> int:
+    if words[:1] == ["__complete"]:
+        from gateway.cli.completing import possibilities
+
+        for line in possibilities(words[1:]):
+            print(line)
+        return 0
+    if (page := asked(words)) is not None:
+        show(page, as_json=as_json)
+        return 0
+    return _run(words, as_json=as_json)
 
 
 def _run(words: list[str], *, as_json: bool) -> int:
