@@ -123,7 +123,7 @@ def test_explain_says_the_same_of_an_operation(home: Path) -> None:
 )
 def test_explain_says_what_is_wrong_with_an_operation(home: Path, words: tuple[str, ...], said: str) -> None:
     done = toolward(home, "policy", "explain", "role:operator", *words)
-    assert done.code == 1
+    assert done.code == 2
     assert said in done.err
 
 
