@@ -12,10 +12,10 @@ from gateway.cli.output import (
     EXIT_WAITING,
     note,
     print_json,
-    print_table,
     shorten,
 )
 from gateway.cli.session import Common, Session, open_session
+from gateway.cli.tables import print_table
 from toolward.errors import Conflict, InvalidArguments, InvalidRequest, NotFound
 from toolward.types import Answer, InputRequest, RequestState, Run
 

@@ -10,9 +10,10 @@ import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap import local_person
-from gateway.cli.output import EXIT_OK, note, print_json, print_table, shorten
+from gateway.cli.output import EXIT_OK, note, print_json, shorten
 from gateway.cli.permitted import operation_policy, permit
 from gateway.cli.session import Common, settings_of
+from gateway.cli.tables import print_table
 from gateway.cli.times import end_ms
 from gateway.config.keys import added, change_keys, read_keys
 from gateway.config.settings import Settings

@@ -1,12 +1,10 @@
-"""What commands print: tables for people, tab-separated lines for pipes, JSON where asked; errors on stderr."""
+"""What commands print: JSON where asked, notes and errors on stderr. Tables: `gateway.cli.tables`."""
 
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from gateway.cli.colours import coloured
 from gateway.cli.remedies import remedy
 from toolward.errors import ToolwardError
 from toolward.printable import printable, printable_lines
@@ -33,19 +31,6 @@ _EXITS = {
 def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
     sys.stdout.flush()
-
-
-def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Aligned with a header on a terminal; values apart by tabs, without it, in a pipe."""
-    lines = [[printable(str(cell)) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for line in lines:
-            print("\t".join(line))
-        return
-    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
-    for index, line in enumerate([[name.upper() for name in header], *lines]):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        print(coloured(text, "dim", sys.stdout) if index == 0 else text)
 
 
 def shorten(text: str, limit: int) -> str:

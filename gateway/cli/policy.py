@@ -11,12 +11,14 @@ from cyclopts import Parameter
 
 from gateway.bootstrap import ledger_file, local_person
 from gateway.bootstrap.past import PastRuns
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json
 from gateway.cli.permitted import permit
 from gateway.cli.policy_sources import Asked, read_sources
 from gateway.cli.running import is_running, running
 from gateway.cli.session import Common, settings_of
 from gateway.cli.surrounding import surroundings
+from gateway.cli.tables import print_table
 from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
 from gateway.core.binding import Decision

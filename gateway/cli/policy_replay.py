@@ -13,10 +13,12 @@ from cyclopts import Parameter
 
 from gateway.bootstrap import ledger_file
 from gateway.bootstrap.past import PastRuns, past_calls
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, settings_of
 from gateway.cli.surrounding import surroundings
+from gateway.cli.tables import print_table
 from gateway.cli.times import since_ms
 from gateway.config.policies import load_policy
 from gateway.core.policy import Policy, bind

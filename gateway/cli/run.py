@@ -8,8 +8,9 @@ from cyclopts import Parameter
 
 from gateway.cli.ask import concluded, follow
 from gateway.cli.options import StateOption
-from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, print_table, shorten
+from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, shorten
 from gateway.cli.session import Common, Session, open_session
+from gateway.cli.tables import print_table
 from gateway.cli.times import since_ms
 from gateway.cli.watch import Narrator, tell_whole
 from toolward.types import Run, RunEvent, RunFilter

@@ -9,7 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.agent import trajectory as tr
-from gateway.cli.output import EXIT_OK, coloured, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_OK, print_json, shorten
 from gateway.cli.session import Common, open_session
 from gateway.cli.watch import dollars
 from gateway.runs.trajectories import told, trajectory

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.cli.running import running
 from gateway.cli.session import Common, settings_of
 from toolward.printable import printable

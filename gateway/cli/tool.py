@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, print_table, shorten
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.cli.remedies import say_of_a_call
 from gateway.cli.session import Common, Session, open_session
+from gateway.cli.tables import print_table
 from toolward.errors import InvalidRequest, ToolwardError, UnknownTool
 from toolward.names import closest
 from toolward.printable import printable_lines

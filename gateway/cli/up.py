@@ -10,8 +10,9 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from gateway.bootstrap import Gateway, make_link, open_doors, open_gateway, secret_file
+from gateway.cli.colours import coloured
 from gateway.cli.listening import may_listen
-from gateway.cli.output import EXIT_OK, coloured, note, print_json, shorten
+from gateway.cli.output import EXIT_OK, note, print_json, shorten
 from gateway.cli.session import Common, loading, reloading_at_hangup
 from gateway.config.find import home_directory
 from gateway.core.ports import Listing
