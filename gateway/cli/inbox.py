@@ -26,7 +26,7 @@ def list_requests(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
 
 
 async def _list(common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         requests = await session.agents.list_input_requests(session.principal)
     if common.json:
         print_json({"input_requests": requests})
@@ -45,7 +45,7 @@ def show(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008
 
 
 async def _show(request_id: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         request = await session.agents.get_input_request(session.principal, request_id)
     if common.json:
         print_json(request)
@@ -108,7 +108,7 @@ def take(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008
 
 
 async def _take(request_id: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         request = await session.agents.take_input_request(session.principal, request_id)
     if common.json:
         print_json(request)
@@ -132,7 +132,7 @@ def hand_back(
 
 
 async def _hand_back(request_id: str, answer: Answer, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         request = await session.agents.get_input_request(session.principal, request_id)
     if request.state is not RequestState.TAKEN:
         raise Conflict(
@@ -148,7 +148,7 @@ def withdraw(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: 
 
 
 async def _withdraw(request_id: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         request = await session.agents.withdraw_input_request(session.principal, request_id)
     if common.json:
         print_json(request)

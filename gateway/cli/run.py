@@ -38,7 +38,7 @@ def list_runs(
 
 
 async def _list(only: RunFilter, limit: int, cursor: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         page = await session.agents.list_runs(session.principal, size=limit, cursor=cursor or None, only=only)
     if common.json:
         print_json(page)

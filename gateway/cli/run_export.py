@@ -63,7 +63,7 @@ async def _export(
         resource = {"agent": run.agent, "owner": run.owner}
         return refusal(policy.decide(person, "run.export", resource), person, "run.export")
 
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         chosen = permitted(session.agents, session.principal, names, only, refuses)
         written = await write_runs(session.agents, session.principal, chosen, form, write)
     note(f"{written} run{'' if written == 1 else 's'} written")
