@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from gateway.bootstrap import ledger_file
 from gateway.bootstrap.ledger import Ledger, RecordedCall, open_ledger, recorded_calls, verify_ledger
@@ -30,7 +30,10 @@ _HEADER = ("time", "call", "principal", "tool", "decided", "rule", "outcome", "m
 
 def tail(
     *,
-    limit: Annotated[int, Parameter(name=("--limit", "-n"), help="at most this many calls")] = 20,
+    limit: Annotated[
+        int,
+        Parameter(name=("--limit", "-n"), help="at most this many calls", validator=validators.Number(gte=0)),
+    ] = 20,
     follow: Annotated[
         bool, Parameter(name=("--follow", "-f"), help="go on with new ones", negative=())
     ] = False,
@@ -41,7 +44,7 @@ def tail(
     permit(settings, "ledger.read")
     file = ledger_file(home)
     newest_first = recorded_calls(file, payloads=False)
-    shown = list(islice(newest_first, min(max(limit, 0), sys.maxsize)))[::-1]
+    shown = list(islice(newest_first, min(limit, sys.maxsize)))[::-1]
     _show(shown, common)
     if follow:
         newest = shown[-1].record.at if shown else 0

@@ -38,6 +38,10 @@ def shorten(text: str, limit: int) -> str:
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
 
 
+def counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def note(text: str = "") -> None:
     """Progress and hints, for people: on stderr."""
     print(text, file=sys.stderr, flush=True)

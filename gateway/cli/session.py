@@ -15,7 +15,7 @@ import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap import local_person, secret_file
-from gateway.cli.output import note
+from gateway.cli.output import counted, note
 from gateway.config.find import find_config, home_directory, load_settings
 from gateway.config.settings import Settings
 from toolward.errors import ToolwardError, Unauthenticated
@@ -82,7 +82,9 @@ async def open_session(
         else:
             own = await stack.enter_async_context(open_own(common, patient=patient, tools=tools))
             if held := len(own.dispatch.catalog.withheld):
-                note(f"{held} tools are withheld: they differ from tools.lock. See: toolward tool review")
+                note(
+                    f"Withheld, since tools.lock differs: {counted(held, 'tool')}. See: toolward tool review"
+                )
             yield Session(own.dispatch, own.runs, principal, own.info, own)
 
 
@@ -90,8 +92,8 @@ async def open_session(
 async def open_own(
     common: Common, *, patient: bool = True, tools: bool = True
 ) -> AsyncGenerator["Gateway", None]:
-    """A gateway for this command alone, with its own servers on free ports. Without `tools` none is started: for what
-    is on record only."""
+    """A gateway for this command alone, with its own servers on free ports. Without `tools` none is started, for
+    what needs only the record."""
     from gateway.bootstrap import (
         open_gateway,
     )  # a second, which a command that finds one running does not need

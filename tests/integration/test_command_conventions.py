@@ -224,6 +224,7 @@ def test_a_command_keeps_to_the_conventions(
         ("inbox show req_1", 1, "See which there are: toolward inbox list"),
         ("inbox answer req_1", 2, 'toolward inbox answer req_1 "…"'),
         ("inbox return req_1", 2, 'toolward inbox return req_1 "…"'),
+        ("ledger tail --limit -3", 2, "--limit"),
         ("run list --since soon", 2, "--since 'soon' is no time"),
         ("ledger export --since soon", 2, "Write how long ago (90m, 12h"),
         ("policy replay {folder}/p.yaml --since soon", 2, "Write how long ago (90m, 12h"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.bootstrap.identity import local_person
 from gateway.cli.checks.finding import Finding, failed
 from gateway.cli.listening import ports
+from gateway.cli.output import counted
 from gateway.cli.session import Common
 from gateway.config.agents import load_agents
 from gateway.config.find import find_config, load_settings
@@ -61,7 +62,7 @@ def of_keys(home: Path) -> Iterator[Finding]:
         return
     good = [one for one in keys if one.revoked is None]
     over = [one for one in good if one.expires is not None and one.expires.timestamp() < time.time()]
-    yield Finding("keys", "ok", f"{len(good) - len(over)} API keys are good")
+    yield Finding("keys", "ok", f"good now: {counted(len(good) - len(over), 'API key')}")
     for one in over:
         yield Finding(
             "keys",
