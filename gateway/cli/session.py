@@ -15,7 +15,7 @@ import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap import local_person, secret_file
-from gateway.cli.output import counted, note
+from gateway.cli.output import note
 from gateway.config.find import find_config, home_directory, load_settings
 from gateway.config.settings import Settings
 from toolward.errors import ToolwardError, Unauthenticated
@@ -82,9 +82,12 @@ async def open_session(
         else:
             own = await stack.enter_async_context(open_own(common, patient=patient, tools=tools))
             if held := len(own.dispatch.catalog.withheld):
-                note(
-                    f"Withheld, since tools.lock differs: {counted(held, 'tool')}. See: toolward tool review"
+                what = (
+                    "1 tool is withheld: it differs"
+                    if held == 1
+                    else f"{held} tools are withheld: they differ"
                 )
+                note(f"{what} from tools.lock. See: toolward tool review")
             yield Session(own.dispatch, own.runs, principal, own.info, own)
 
 
