@@ -11,6 +11,7 @@ again only where that cannot do a thing twice; of the others a person is asked w
 """
 
 import asyncio
+import glob
 import hashlib
 import os
 import shutil
@@ -18,6 +19,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +48,7 @@ _SQLITE = b"SQLite format 3\x00"
 _BESIDE = ("-wal", "-shm", "-journal")
 _MAX_MANIFEST = 64 * 1024 * 1024
 _BY = "restore"
+_BEFORE = "-before-"
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,7 +109,8 @@ def read_copy(folder: Path) -> Manifest:
             manifest = msgspec.json.decode(file.read(_MAX_MANIFEST), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigurationError(
-            f"{folder} is no backup: {error}.", hint="Name what `toolward backup` made."
+            f"{folder} is no backup: {getattr(error, 'strerror', None) or error}.",
+            hint="Name what `toolward backup` made.",
         ) from None
     if manifest.version != VERSION:
         raise ConfigurationError(
@@ -143,7 +147,7 @@ def put_back(home: Path, folder: Path, *, replace: bool) -> Restored:
         fresh.chmod(0o700)
         made_void, paused = asyncio.run(_safely(fresh, manifest.at))
         if there:
-            kept = home.with_name(f"{home.name}-before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
+            kept = _free_place(home)
             home.replace(kept)
         elif home.exists():
             home.rmdir()
@@ -153,6 +157,17 @@ def put_back(home: Path, folder: Path, *, replace: bool) -> Restored:
             f"The backup could not be put in place: {error}.", hint=f"Look at {home} and {fresh}."
         ) from None
     return Restored(made_void, paused, kept)
+
+
+def moved_aside(home: Path) -> list[Path]:
+    """Where `put_back` has put what was there before."""
+    return sorted(home.parent.glob(f"{glob.escape(home.name)}{_BEFORE}*"))
+
+
+def _free_place(home: Path) -> Path:
+    stem = f"{home.name}{_BEFORE}{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+    return next(place for name in names if not (place := home.with_name(name)).exists())
 
 
 async def _safely(home: Path, at: int) -> tuple[int, tuple[Paused, ...]]:

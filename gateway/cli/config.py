@@ -56,6 +56,10 @@ def path(
 def _places(found: Found, home: Path) -> Iterator[tuple[Path, str]]:
     """What to remove to leave no trace, beside the program itself and what desktop clients were told of it."""
     yield home, "all state: ledger, checkpoints, keys, secret, logs, the data of the servers that come along"
+    from gateway.bootstrap.copies import moved_aside  # with all that a gateway is made of
+
+    for place in moved_aside(home):
+        yield place, "the same, as it was before a restore"
     yield user_config(), "your configuration"
     if found.path is not None and found.path != user_config():
         yield found.path.absolute(), "the configuration in force"

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.agent.events import RunResumed
 from gateway.bootstrap import local_person, open_gateway
-from gateway.bootstrap.copies import MANIFEST, back_up, put_back, read_copy
+from gateway.bootstrap.copies import MANIFEST, back_up, moved_aside, put_back, read_copy
 from gateway.bootstrap.ledger import verify_ledger
 from gateway.bootstrap.system import SystemClock
 from gateway.cli import make_app
@@ -84,6 +84,11 @@ async def test_what_was_copied_while_a_gateway_ran_comes_back_safely(
     assert again.kept is not None
     assert (again.kept / "ledger.db").exists()
     assert (home / "ledger.db").exists()
+    more = [
+        (await asyncio.to_thread(put_back, home, copy, replace=True)).kept for _ in range(2)
+    ]  # in one second
+    assert moved_aside(home) == sorted(kept for kept in (again.kept, *more) if kept is not None)
+    assert len(moved_aside(home)) == 3
 
 
 async def test_a_copy_that_was_changed_is_refused_and_changes_nothing(
