@@ -35,7 +35,7 @@ class Violation(msgspec.Struct, frozen=True):
     message: str
 
     def __str__(self) -> str:
-        return f"{self.pointer or 'the value'}: {self.message}"
+        return f"{self.pointer}: {self.message}" if self.pointer else self.message
 
 
 class ToolwardError(Exception):

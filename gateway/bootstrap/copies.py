@@ -111,8 +111,9 @@ def read_copy(folder: Path) -> Manifest:
         with (folder / MANIFEST).open("rb") as file:
             manifest = msgspec.json.decode(file.read(_MAX_MANIFEST), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
         raise ConfigurationError(
-            f"{folder} is no backup: {error}.", hint="Name what `toolward backup` made."
+            f"{folder} is no backup: {said}.", hint="Name what `toolward backup` made."
         ) from None
     if manifest.version != VERSION:
         raise ConfigurationError(

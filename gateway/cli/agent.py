@@ -7,8 +7,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.agent.definition import Limits
-from gateway.cli.output import EXIT_OK, print_json, print_table, shorten
+from gateway.cli.output import EXIT_OK, print_json, shorten
 from gateway.cli.session import Common, settings_of
+from gateway.cli.tables import print_table
 from gateway.config.agents import load_agents
 from gateway.core.budgets import dollars
 

@@ -9,7 +9,8 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, EXIT_WAITING, coloured, note, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, EXIT_WAITING, note, print_json, shorten
 from gateway.cli.session import Common, Session, open_session
 from gateway.cli.watch import Narrator
 from toolward.printable import printable, printable_lines

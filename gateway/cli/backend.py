@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from gateway.cli.output import EXIT_OK, note, print_json, print_table, shorten
+from gateway.cli.output import EXIT_OK, note, print_json, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.running import running
 from gateway.cli.session import Common, settings_of
+from gateway.cli.tables import print_table
 from gateway.config.backends_file import add_backend, remove_backend
 from gateway.config.find import find_config, make_home, user_config
 from gateway.config.settings import Settings

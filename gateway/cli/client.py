@@ -12,8 +12,10 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 
-from gateway.cli.output import EXIT_OK, coloured, note, print_json, print_table
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_OK, note, print_json
 from gateway.cli.session import Common, settings_of
+from gateway.cli.tables import print_table
 from gateway.config.client_files import Change, ClientFiles
 from gateway.config.find import find_config, home_directory, load_settings, make_home
 from gateway.config.source import shown

@@ -10,8 +10,10 @@ from typing import Annotated, Any, cast
 from cyclopts import Parameter
 from ruamel.yaml import YAML
 
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json
 from gateway.cli.session import Common
+from gateway.cli.tables import print_table
 from gateway.config.find import NAME, Found, find_config, home_directory, make_home, read_found, user_config
 from gateway.config.lockfile import lock_path
 from gateway.config.models import prices

@@ -10,7 +10,8 @@ import msgspec
 
 from gateway.bootstrap import Gateway, local_person, open_gateway
 from gateway.cli.ask import code_of, follow
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.cli.session import Common, Session
 from gateway.config.builtin import builtin_settings, workspace
 from gateway.config.find import home_directory, make_home

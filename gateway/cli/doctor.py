@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from gateway.cli.checks import computer, files, work
 from gateway.cli.checks.finding import Finding
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.cli.session import Common
 from gateway.config.find import home_directory
 from gateway.config.settings import Settings

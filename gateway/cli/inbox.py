@@ -12,10 +12,10 @@ from gateway.cli.output import (
     EXIT_WAITING,
     note,
     print_json,
-    print_table,
     shorten,
 )
 from gateway.cli.session import Common, Session, open_session
+from gateway.cli.tables import print_table
 from toolward.errors import Conflict, InvalidArguments, InvalidRequest, NotFound
 from toolward.types import Answer, InputRequest, RequestState, Run
 
@@ -26,7 +26,7 @@ def list_requests(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
 
 
 async def _list(common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         requests = await session.agents.list_input_requests(session.principal)
     if common.json:
         print_json({"input_requests": requests})
@@ -45,7 +45,7 @@ def show(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008
 
 
 async def _show(request_id: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         request = await session.agents.get_input_request(session.principal, request_id)
     if common.json:
         print_json(request)
@@ -97,7 +97,9 @@ def answer(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Answer a question, an escalation or an unknown outcome; the run that waits for it goes on."""
-    return asyncio.run(_answer(request_id, _in_words(request_id, text, choice, note), common))
+    return asyncio.run(
+        _answer(request_id, _in_words(f"answer {request_id[:64]}", text, choice, note), common)
+    )
 
 
 def take(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -- frozen
@@ -106,7 +108,7 @@ def take(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008
 
 
 async def _take(request_id: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         request = await session.agents.take_input_request(session.principal, request_id)
     if common.json:
         print_json(request)
@@ -124,11 +126,13 @@ def hand_back(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Hand a case back that you have taken over, with what you did; the run goes on."""
-    return asyncio.run(_hand_back(request_id, _in_words(request_id, text, choice, ""), common))
+    return asyncio.run(
+        _hand_back(request_id, _in_words(f"return {request_id[:64]}", text, choice, ""), common)
+    )
 
 
 async def _hand_back(request_id: str, answer: Answer, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         request = await session.agents.get_input_request(session.principal, request_id)
     if request.state is not RequestState.TAKEN:
         raise Conflict(
@@ -144,7 +148,7 @@ def withdraw(request_id: str, /, *, common: Common = Common()) -> int:  # noqa: 
 
 
 async def _withdraw(request_id: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         request = await session.agents.withdraw_input_request(session.principal, request_id)
     if common.json:
         print_json(request)
@@ -176,13 +180,11 @@ def _told(request: InputRequest, common: Common) -> int:
     return EXIT_WAITING if request.state is RequestState.OPEN else EXIT_OK
 
 
-def _in_words(request_id: str, text: str, choice: str, note: str) -> Answer:
+def _in_words(command: str, text: str, choice: str, note: str) -> Answer:
     if text and note:
         raise InvalidRequest("A text and --note say the same thing.", hint="Leave one of them out.")
     if not (text or note or choice):
-        raise InvalidRequest(
-            "The answer is empty.", hint=f'Write it in quotes: toolward inbox answer {request_id[:64]} "…"'
-        )
+        raise InvalidRequest("The answer is empty.", hint=f'Write it in quotes: toolward inbox {command} "…"')
     return Answer(text=text or note or None, choice=choice)
 
 

@@ -1,7 +1,8 @@
 """`toolward key create|list|revoke`: API keys, in a file that a running gateway looks at."""
 
+import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -9,10 +10,11 @@ import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap import local_person
-from gateway.cli.output import EXIT_OK, note, print_json, print_table, shorten
+from gateway.cli.output import EXIT_OK, note, print_json, shorten
 from gateway.cli.permitted import operation_policy, permit
 from gateway.cli.session import Common, settings_of
-from gateway.cli.times import age_seconds, is_age, moment_ms
+from gateway.cli.tables import print_table
+from gateway.cli.times import end_ms
 from gateway.config.keys import added, change_keys, read_keys
 from gateway.config.settings import Settings
 from gateway.core.globs import Globs
@@ -28,6 +30,7 @@ DAYS = 90
 
 _LONGEST_DAYS = 10 * 366
 _NEVER = "never"
+_FIELD = re.compile(r"`\$\.(\w+)")  # in what msgspec says of a mistake
 _HEADER = ("prefix", "owner", "roles", "tenant", "scopes", "created", "expires", "revoked", "name")
 
 
@@ -130,10 +133,16 @@ def _checked(fields: dict[str, Any]) -> ApiKey:
     try:
         return msgspec.convert(fields, ApiKey)
     except msgspec.ValidationError as error:
+        found = _FIELD.search(str(error))
+        said = f": its {found[1]} cannot be {_given(fields[found[1]])}" if found else f": {error}"
         raise InvalidRequest(
-            f"There can be no such key: {error}.",
-            hint="Owner, roles and tenant are words of A-Z, a-z, 0-9 and _.@-, at most 128 long.",
+            f"There can be no such key{said}.",
+            hint="Owner, roles and tenant are words of A-Z, a-z, 0-9 and _.@-; no text is longer than 128.",
         ) from None
+
+
+def _given(value: str | Sequence[str]) -> str:
+    return shorten(repr(value) if isinstance(value, str) else ", ".join(map(repr, value)), 80)
 
 
 def _check_scopes(scopes: Iterable[str]) -> None:
@@ -158,7 +167,7 @@ def _end(text: str, now: float) -> datetime | None:
     """Raises InvalidRequest for what is no time to come."""
     if text == _NEVER:
         return None
-    end = now + age_seconds(text, "--expires") if is_age(text) else moment_ms(text) / 1000
+    end = end_ms(text, "--expires") / 1000
     if not now < end <= now + _LONGEST_DAYS * 86_400:
         raise InvalidRequest(
             f"--expires {text[:40]!r} is not in the next ten years.",

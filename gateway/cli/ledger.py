@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from gateway.bootstrap import ledger_file
 from gateway.bootstrap.ledger import Ledger, RecordedCall, open_ledger, recorded_calls, verify_ledger
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, settings_of
-from gateway.cli.times import moment_ms
+from gateway.cli.tables import print_table
+from gateway.cli.times import since_ms
 from toolward.errors import InvalidRequest
 
 _DAY_MS = 24 * 3600 * 1000
@@ -28,7 +30,10 @@ _HEADER = ("time", "call", "principal", "tool", "decided", "rule", "outcome", "m
 
 def tail(
     *,
-    limit: Annotated[int, Parameter(name=("--limit", "-n"), help="at most this many calls")] = 20,
+    limit: Annotated[
+        int,
+        Parameter(name=("--limit", "-n"), help="at most this many calls", validator=validators.Number(gte=0)),
+    ] = 20,
     follow: Annotated[
         bool, Parameter(name=("--follow", "-f"), help="go on with new ones", negative=())
     ] = False,
@@ -39,7 +44,7 @@ def tail(
     permit(settings, "ledger.read")
     file = ledger_file(home)
     newest_first = recorded_calls(file, payloads=False)
-    shown = list(islice(newest_first, min(max(limit, 0), sys.maxsize)))[::-1]
+    shown = list(islice(newest_first, min(limit, sys.maxsize)))[::-1]
     _show(shown, common)
     if follow:
         newest = shown[-1].record.at if shown else 0
@@ -124,15 +129,15 @@ def _telling(common: Common) -> Callable[[int], None]:
 
 def export(
     *,
-    since: Annotated[str, Parameter(help="from this time on: 2026-11-25, or 2026-11-25T10:00")] = "",
-    until: Annotated[str, Parameter(help="before this time")] = "",
+    since: Annotated[str, Parameter(help="made at most so long ago (12h, 2d), or from 2026-11-25 on")] = "",
+    until: Annotated[str, Parameter(help="made longer ago than this, or before this time")] = "",
     payloads: Annotated[bool, Parameter(help="with arguments and results", negative=())] = False,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Write every call as a line of JSON, oldest first."""
     settings, home = settings_of(common)
     permit(settings, "ledger.export")
-    first, end = moment_ms(since) if since else 0, moment_ms(until) if until else None
+    first, end = since_ms(since, "--since"), since_ms(until, "--until") or None
     for one in recorded_calls(
         ledger_file(home), since=first, until=end, newest_first=False, payloads=payloads
     ):

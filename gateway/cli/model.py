@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from gateway.bootstrap.models import Check, Finding, Made, Models, Question, open_models
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.cli.session import Common, settings_of
+from gateway.cli.tables import print_table
 from gateway.config.models import prices
 from gateway.config.secrets import as_written
 from gateway.core.model_spec import BILLION, ModelSpec

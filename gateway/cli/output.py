@@ -1,12 +1,11 @@
-"""What commands print: tables for people, tab-separated lines for pipes, JSON where asked; errors on stderr."""
+"""What commands print: JSON where asked, notes and errors on stderr. Tables: `gateway.cli.tables`."""
 
 import sys
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from gateway.cli.colours import coloured
+from gateway.cli.remedies import remedy
 from toolward.errors import ToolwardError
 from toolward.printable import printable, printable_lines
 from toolward.wire.errors import details
@@ -21,7 +20,12 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_DENIED, EXIT_SIGN_IN, EXIT_WAITING, EXIT_
     130,
 )
 
-_EXITS = {"denied": EXIT_DENIED, "unauthenticated": EXIT_SIGN_IN, "approval_required": EXIT_WAITING}
+_EXITS = {
+    "invalid_request": EXIT_USAGE,
+    "denied": EXIT_DENIED,
+    "unauthenticated": EXIT_SIGN_IN,
+    "approval_required": EXIT_WAITING,
+}
 
 
 def print_json(value: Any) -> None:
@@ -29,22 +33,13 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Aligned with a header on a terminal; values apart by tabs, without it, in a pipe."""
-    lines = [[printable(str(cell)) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
-        for line in lines:
-            print("\t".join(line))
-        return
-    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
-    for index, line in enumerate([[name.upper() for name in header], *lines]):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        print(coloured(text, "dim", sys.stdout) if index == 0 else text)
-
-
 def shorten(text: str, limit: int) -> str:
     flat = printable(text)
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def note(text: str = "") -> None:
@@ -58,10 +53,11 @@ def exit_code(error: ToolwardError) -> int:
 
 def print_error(error: ToolwardError, *, as_json: bool) -> None:
     """What was wrong and what to do; with --json as one object on stdout."""
+    hint = remedy(error)
     if as_json:
-        print_json({"error": details(error) | {"message": error.message, "hint": error.hint}})
+        print_json({"error": details(error) | {"message": error.message, "hint": hint}})
     else:
         rule = f" (rule {error.rule})" if error.rule else ""
         note(f"toolward: {printable_lines(error.message)}{rule}")
-        if error.hint:
-            note(f"  {printable_lines(error.hint)}")
+        if hint:
+            note(f"  {printable_lines(hint)}")

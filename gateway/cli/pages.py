@@ -69,7 +69,8 @@ def asked(words: Sequence[str]) -> str | None:
         name += f" {before.pop(0)}"
     if not known[name]["commands"]:
         return name if wanted else None
-    return name if all(word in (*HELP, "--json") for word in before) else None
+    alone = all(word.startswith("-") if wanted else word == "--json" for word in before)
+    return name if alone else None
 
 
 def show(name: str, *, as_json: bool) -> None:

@@ -11,12 +11,14 @@ from cyclopts import Parameter
 
 from gateway.bootstrap import ledger_file, local_person
 from gateway.bootstrap.past import PastRuns
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, counted, note, print_json
 from gateway.cli.permitted import permit
 from gateway.cli.policy_sources import Asked, read_sources
 from gateway.cli.running import is_running, running
 from gateway.cli.session import Common, settings_of
 from gateway.cli.surrounding import surroundings
+from gateway.cli.tables import print_table
 from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
 from gateway.core.binding import Decision
@@ -62,9 +64,11 @@ def _say(policy: Policy, bound: BoundPolicy | None, common: Common) -> int:
     for warning in warnings:
         note(f"{coloured('warning', 'ask')}  {printable(warning)}")
     if bound is None:
-        print(f"{len(policy.rules)} rules, well-formed; whether they fit the tools was not looked at")
+        rules = counted(len(policy.rules), "rule")
+        print(f"{rules}, well-formed; whether they fit the tools was not looked at")
     else:
-        print(f"{len(policy.rules)} rules, {len(problems)} problems, {len(warnings)} warnings")
+        found = (policy.rules, "rule"), (problems, "problem"), (warnings, "warning")
+        print(", ".join(counted(len(ones), what) for ones, what in found))
     return EXIT_FAILED if problems else EXIT_OK
 
 

@@ -13,11 +13,13 @@ from cyclopts import Parameter
 
 from gateway.bootstrap import ledger_file
 from gateway.bootstrap.past import PastRuns, past_calls
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, print_table, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common, settings_of
 from gateway.cli.surrounding import surroundings
-from gateway.cli.times import age_seconds
+from gateway.cli.tables import print_table
+from gateway.cli.times import since_ms
 from gateway.config.policies import load_policy
 from gateway.core.policy import Policy, bind
 from gateway.core.replaying import Flip, Replayed
@@ -28,7 +30,10 @@ from toolward.errors import InvalidRequest
 
 def replay(
     *candidate: Annotated[Path, Parameter(help="the files of the candidate policy")],
-    since: Annotated[str, Parameter(help="how far back: 90m, 12h, 7d, 4w; without it, all calls")] = "",
+    since: Annotated[
+        str,
+        Parameter(help="made at most so long ago (12h, 7d), or from 2026-11-25 on; without it, all calls"),
+    ] = "",
     limit: Annotated[int, Parameter(help="at most so many calls, the newest")] = 10_000,
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
@@ -39,15 +44,14 @@ def replay(
         )
     if limit < 1:
         raise InvalidRequest(f"--limit {limit} is no number of calls.", hint="Name 1 or more.")
-    age = age_seconds(since, "--since") if since else None
+    began = since_ms(since, "--since")
     permit(settings_of(common)[0], "ledger.read")
-    return asyncio.run(_replay(load_policy(candidate), age, limit, common))
+    return asyncio.run(_replay(load_policy(candidate), began, limit, common))
 
 
-async def _replay(policy: Policy, age: int | None, limit: int, common: Common) -> int:
+async def _replay(policy: Policy, began: int, limit: int, common: Common) -> int:
     around = await surroundings(common)
     bound = bind(policy, around.catalog)
-    began = 0 if age is None else round((datetime.now(UTC).timestamp() - age) * 1000)
     ledger = ledger_file(around.home)
     calls = islice(past_calls(ledger, began), min(limit, sys.maxsize))
     found = decide_again(calls, bound, around.catalog, around.agents.get, PastRuns(ledger).sources)

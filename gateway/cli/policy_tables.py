@@ -9,7 +9,8 @@ import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap.tables import check_table
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.config.shipped import shipped_folder
 from gateway.config.tables import ENDING, load_table
 from gateway.core.tables import CaseResult, TableResult

@@ -7,18 +7,20 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.cli.ask import concluded, follow
-from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, print_table, shorten
+from gateway.cli.options import StateOption
+from gateway.cli.output import EXIT_OK, EXIT_WAITING, note, print_json, shorten
 from gateway.cli.session import Common, Session, open_session
-from gateway.cli.times import age_or_moment_ms
+from gateway.cli.tables import print_table
+from gateway.cli.times import since_ms
 from gateway.cli.watch import Narrator, tell_whole
-from toolward.types import Run, RunEvent, RunFilter, RunState
+from toolward.types import Run, RunEvent, RunFilter
 
 
 def list_runs(
     *,
     agent: Annotated[str, Parameter(help="only runs of this agent")] = "",
     owner: Annotated[str, Parameter(help="runs of this person instead of yours; * is everybody's")] = "",
-    state: Annotated[RunState | None, Parameter(help="only runs in this state")] = None,
+    state: StateOption = None,
     tool: Annotated[str, Parameter(help="only runs that called this tool, by its qualified name")] = "",
     since: Annotated[
         str, Parameter(help="started at most so long ago (12h, 2d), or from 2026-11-25 on")
@@ -30,13 +32,13 @@ def list_runs(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """List runs, newest first."""
-    began, ended = age_or_moment_ms(since, "--since"), age_or_moment_ms(until, "--until")
+    began, ended = since_ms(since, "--since"), since_ms(until, "--until")
     only = RunFilter(agent, owner, state, tool, began, ended, min_tokens)
     return asyncio.run(_list(only, limit, cursor, common))
 
 
 async def _list(only: RunFilter, limit: int, cursor: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         page = await session.agents.list_runs(session.principal, size=limit, cursor=cursor or None, only=only)
     if common.json:
         print_json(page)

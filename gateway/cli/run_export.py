@@ -13,14 +13,15 @@ from cyclopts import Parameter
 
 from gateway.agent.chat_training import Unfit, example
 from gateway.bootstrap import local_person
+from gateway.cli.options import StateOption
 from gateway.cli.output import EXIT_OK, note
 from gateway.cli.permitted import operation_policy
 from gateway.cli.session import Common, open_session, settings_of
-from gateway.cli.times import age_or_moment_ms
+from gateway.cli.times import since_ms
 from gateway.core.operation_policy import refusal
 from gateway.runs.trajectories import Trajectory, told, trajectory
 from toolward.errors import ConfigurationError, Denied, InvalidRequest
-from toolward.types import AgentProvider, Principal, Run, RunFilter, RunState
+from toolward.types import AgentProvider, Principal, Run, RunFilter
 
 Format = Literal["toolward", "openai"]
 Refuses = Callable[[Run], Denied | None]
@@ -34,7 +35,7 @@ def export(
     out: Annotated[Path | None, Parameter(help="write to this file instead of standard output")] = None,
     agent: Annotated[str, Parameter(help="only runs of this agent")] = "",
     owner: Annotated[str, Parameter(help="runs of this person instead of yours; * is everybody's")] = "",
-    state: Annotated[RunState | None, Parameter(help="only runs in this state")] = None,
+    state: StateOption = None,
     tool: Annotated[str, Parameter(help="only runs that called this tool, by its qualified name")] = "",
     since: Annotated[
         str, Parameter(help="started at most so long ago (12h, 2d), or from 2026-11-25 on")
@@ -44,7 +45,7 @@ def export(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Write runs as lines of JSON, newest first."""
-    began, ended = age_or_moment_ms(since, "--since"), age_or_moment_ms(until, "--until")
+    began, ended = since_ms(since, "--since"), since_ms(until, "--until")
     only = RunFilter(agent, owner, state, tool, began, ended, min_tokens)
     if runs and only != RunFilter():
         raise InvalidRequest("Name runs, or give filters, not both.", hint="toolward run export run_1m7w…")
@@ -62,7 +63,7 @@ async def _export(
         resource = {"agent": run.agent, "owner": run.owner}
         return refusal(policy.decide(person, "run.export", resource), person, "run.export")
 
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         chosen = permitted(session.agents, session.principal, names, only, refuses)
         written = await write_runs(session.agents, session.principal, chosen, form, write)
     note(f"{written} run{'' if written == 1 else 's'} written")

@@ -18,7 +18,7 @@ def replay(run_id: str, /, *, common: Common = Common()) -> int:  # noqa: B008 -
 
 
 async def _replay(run_id: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         found = await trajectory(session.agents, session.principal, run_id)
     difference = replayed(found)
     if common.json:

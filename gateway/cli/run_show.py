@@ -9,7 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gateway.agent import trajectory as tr
-from gateway.cli.output import EXIT_OK, coloured, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_OK, print_json, shorten
 from gateway.cli.session import Common, open_session
 from gateway.cli.watch import dollars
 from gateway.runs.trajectories import told, trajectory
@@ -34,7 +35,7 @@ def show(
 
 
 async def _show(run_id: str, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         found = await trajectory(session.agents, session.principal, run_id)
     if common.json:
         print_json({"run": found.run, "events": found.events})
@@ -45,7 +46,7 @@ async def _show(run_id: str, common: Common) -> int:
 
 
 async def _show_request(run_id: str, turn: int, common: Common) -> int:
-    async with open_session(common) as session:
+    async with open_session(common, tools=False) as session:
         asked = await session.agents.get_model_request(session.principal, run_id, turn)
     if common.json:
         print_json(asked)

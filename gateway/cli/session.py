@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap import local_person, secret_file
@@ -61,8 +62,11 @@ def loading(common: Common, home: Path, *, free_ports: bool = False) -> Callable
 
 
 @asynccontextmanager
-async def open_session(common: Common, *, patient: bool = True) -> AsyncGenerator[Session, None]:
-    """The gateway at the configured address if one answers there, else one of our own; `patient` as there."""
+async def open_session(
+    common: Common, *, patient: bool = True, tools: bool = True
+) -> AsyncGenerator[Session, None]:
+    """The gateway at the configured address if one answers there, else one of our own; `patient` and `tools` as
+    there."""
     settings, home = settings_of(common)
     principal = local_person(settings)
     async with AsyncExitStack() as stack:
@@ -76,22 +80,33 @@ async def open_session(common: Common, *, patient: bool = True) -> AsyncGenerato
             await _check(client, principal, settings)
             yield Session(client, client, principal, ServerInfo("toolward", ""), None)
         else:
-            own = await stack.enter_async_context(open_own(common, patient=patient))
+            own = await stack.enter_async_context(open_own(common, patient=patient, tools=tools))
             if held := len(own.dispatch.catalog.withheld):
-                note(f"{held} tools are withheld: they differ from tools.lock. See: toolward tool review")
+                what = (
+                    "1 tool is withheld: it differs"
+                    if held == 1
+                    else f"{held} tools are withheld: they differ"
+                )
+                note(f"{what} from tools.lock. See: toolward tool review")
             yield Session(own.dispatch, own.runs, principal, own.info, own)
 
 
 @asynccontextmanager
-async def open_own(common: Common, *, patient: bool = True) -> AsyncGenerator["Gateway", None]:
-    """A gateway for this command alone, with its own servers on free ports."""
+async def open_own(
+    common: Common, *, patient: bool = True, tools: bool = True
+) -> AsyncGenerator["Gateway", None]:
+    """A gateway for this command alone, with its own servers on free ports. Without `tools` none is started, for
+    what needs only the record."""
     from gateway.bootstrap import (
         open_gateway,
     )  # a second, which a command that finds one running does not need
 
     home = home_directory()
     load = loading(common, home, free_ports=True)
-    async with open_gateway(load(), home, load=load, patient=patient) as gateway:
+    settings = load()
+    if not tools:
+        settings, load = msgspec.structs.replace(settings, backends=()), None
+    async with open_gateway(settings, home, load=load, patient=patient) as gateway:
         with reloading_at_hangup(gateway):
             yield gateway
 

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, counted, note, print_json, shorten
 from gateway.cli.running import running
 from gateway.cli.session import Common, settings_of
 from toolward.printable import printable
@@ -90,7 +91,10 @@ def _rows(told: Told) -> Iterator[tuple[str, ...]]:
     yield "configuration", str(status["configuration"])
     yield "policy", f"{status['policy']['version']}{_counted(status['policy']['warnings'])}"
     for one in status["backends"]:
-        said = one["problem"] or f"{one['tools']} tools{'; ' if one['warning'] else ''}{one['warning']}"
+        said = (
+            one["problem"]
+            or f"{counted(one['tools'], 'tool')}{'; ' if one['warning'] else ''}{one['warning']}"
+        )
         yield "backend", _state(one), one["name"], one["transport"], shorten(said, _LONG)
     for one in status["models"]:
         said = f": {one['problem']}" if one["problem"] else ""
@@ -98,7 +102,10 @@ def _rows(told: Told) -> Iterator[tuple[str, ...]]:
     yield "API keys", str(status["keys"]["count"])
     runs = (f"{count} {state.replace('_', ' ')}" for state, count in told.runs.items() if count)
     yield "your runs", ", ".join(runs) or "none at work"
-    yield "inbox", f"{told.requests} wait for an answer" if told.requests else "nothing waits for you"
+    yield (
+        "inbox",
+        f"{counted(told.requests, 'request')} to answer" if told.requests else "nothing waits for you",
+    )
     if status["restart_for"]:
         yield "restart", f"to put in force: {', '.join(status['restart_for'])}"
 
@@ -108,4 +115,4 @@ def _state(backend: dict[str, Any]) -> str:
 
 
 def _counted(warnings: list[str]) -> str:
-    return f", {len(warnings)} warnings" if warnings else ""
+    return f", {counted(len(warnings), 'warning')}" if warnings else ""

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, print_table, shorten
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
+from gateway.cli.remedies import say_of_a_call
 from gateway.cli.session import Common, Session, open_session
-from toolward.errors import InvalidArguments, UnknownTool
+from gateway.cli.tables import print_table
+from toolward.errors import InvalidRequest, ToolwardError, UnknownTool
 from toolward.names import closest
 from toolward.printable import printable_lines
 from toolward.types import CallContext, Progress, Tool, ToolCall
@@ -83,15 +85,22 @@ def call(
 ) -> int:
     """Call a tool, through policy."""
     text = sys.stdin.read() if arguments == "-" else arguments
-    if not text.lstrip().startswith("{"):
-        raise InvalidArguments(
-            f"The arguments of {name[:128]} are not a JSON object.",
-            hint=f'Write them in quotes: toolward tool call {name[:128]} \'{{"name": "value"}}\'',
-        )
-    return asyncio.run(_call(name, text.encode(), key, common))
+    _look_at(name[:128], text)
+    return asyncio.run(_call(name, text, key, common))
 
 
-async def _call(name: str, arguments: bytes, key: str, common: Common) -> int:
+def _look_at(name: str, text: str) -> None:
+    """Before servers are started: what a shell made of missing quotes. Raises InvalidRequest."""
+    hint = f'Write them in quotes: toolward tool call {name} \'{{"name": "value"}}\''
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidRequest(f"The arguments of {name} are not JSON: {error}.", hint=hint) from None
+    if not isinstance(found, dict):
+        raise InvalidRequest(f"The arguments of {name} are not a JSON object.", hint=hint)
+
+
+async def _call(name: str, arguments: str, key: str, common: Common) -> int:
     def report(progress: Progress) -> None:
         total = f"/{progress.total:g}" if progress.total else ""
         note(f"  {progress.progress:g}{total} {shorten(progress.message or '', 200)}")
@@ -99,9 +108,13 @@ async def _call(name: str, arguments: bytes, key: str, common: Common) -> int:
     async with open_session(common, patient=False) as session:
         if session.own is not None and (needed := session.own.dispatch.catalog.backend_of(name)) is not None:
             await session.own.backends.answered(needed.name)
-        request = ToolCall(name, arguments, idempotency_key=key)
-        outcome = await session.tools.call_tool(session.principal, request, CallContext(progress=report))
-        result = as_result(outcome)
+        request = ToolCall(name, arguments.encode(), idempotency_key=key)
+        try:
+            context = CallContext(progress=report)
+            result = as_result(await session.tools.call_tool(session.principal, request, context))
+        except ToolwardError as error:
+            say_of_a_call(error, name, arguments, session.principal.id)
+            raise
     if common.json:
         structured = None if result.structured_json is None else msgspec.Raw(result.structured_json)
         print_json({"content": result.content, "structured_content": structured, "is_error": result.is_error})

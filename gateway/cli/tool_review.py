@@ -10,7 +10,8 @@ import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap.surroundings import Surroundings
-from gateway.cli.output import EXIT_FAILED, EXIT_OK, coloured, note, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_FAILED, EXIT_OK, note, print_json, shorten
 from gateway.cli.permitted import permit
 from gateway.cli.session import Common
 from gateway.cli.surrounding import surroundings

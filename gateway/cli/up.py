@@ -10,7 +10,9 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from gateway.bootstrap import Gateway, make_link, open_doors, open_gateway, secret_file
-from gateway.cli.output import EXIT_OK, coloured, note, print_json, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.listening import may_listen
+from gateway.cli.output import EXIT_OK, counted, note, print_json, shorten
 from gateway.cli.session import Common, loading, reloading_at_hangup
 from gateway.config.find import home_directory
 from gateway.core.ports import Listing
@@ -51,8 +53,10 @@ async def _up_alone(common: Common, *, resume: bool) -> None:
     home = home_directory()
     load = loading(common, home)
     settings = load()
+    await may_listen(settings, home)
     if not common.json:
-        note(f"Starting {len(settings.backends)} tool servers (configuration: {settings.source})")
+        servers = counted(len(settings.backends), "tool server")
+        note(f"Starting {servers} (configuration: {settings.source})")
     stopped = until_stopped()
     async with (
         open_gateway(settings, home, load=load, patient=False) as gateway,
@@ -110,7 +114,7 @@ async def say_what_runs(gateway: Gateway, opened: Opened, resumed: int) -> None:
     note(f"  gRPC     {opened.grpc}")
     note(f"  token    in {secret_file(gateway.home)}")
     if resumed:
-        note(f"  resumes  {resumed} unfinished runs")
+        note(f"  resumes  {counted(resumed, 'unfinished run')}")
     if gateway.models.is_offline:
         await offer_local_models()
     note('\nTry:  toolward ask "Where is my order ORD-1003?"')
@@ -132,7 +136,7 @@ def _state(listing: Listing) -> str:
     if listing.problem:
         state, said = coloured("down", "failed"), shorten(listing.problem, 200)
     else:
-        state, said = coloured("ok  ", "ok"), f"{len(listing.tools)} tools"
+        state, said = coloured("ok  ", "ok"), counted(len(listing.tools), "tool")
         if listing.warning:
             state, said = coloured("warn", "ask"), f"{said}; {shorten(listing.warning, 200)}"
     return f"{state}  {listing.backend:<12} {listing.transport:<5}  {said}"

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from gateway.bootstrap.handover import Handover
 from gateway.bootstrap.supervision import Supervised, open_supervised
 from gateway.bootstrap.workers import Workers, WorkerTiming
-from gateway.cli.output import note, print_json
+from gateway.cli.listening import may_listen
+from gateway.cli.output import counted, note, print_json
 from gateway.cli.session import Common, loading
 from gateway.config.find import home_directory
 from toolward.doors.running import settled
@@ -34,8 +35,9 @@ async def up_with_workers(common: Common, workers: int, *, resume: bool) -> None
         )
     home = home_directory()
     settings = loading(common, home)()
+    await may_listen(settings, home)
     if not common.json:
-        begun = f"Starting {len(settings.backends)} tool servers and {workers} workers"
+        begun = f"Starting {counted(len(settings.backends), 'tool server')} and {workers} workers"
         note(f"{begun} (configuration: {settings.source})")
     stopped = until_stopped()
     async with open_supervised(settings, home) as has:

@@ -3,7 +3,8 @@
 import sys
 from typing import Any
 
-from gateway.cli.output import coloured, note, shorten
+from gateway.cli.colours import coloured
+from gateway.cli.output import note, shorten
 from gateway.core.model_spec import BILLION
 from toolward.printable import printable, printable_lines
 from toolward.types import RunEvent, TextDelta

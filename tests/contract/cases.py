@@ -41,7 +41,7 @@ CASES = [
         "add",
         b"{}",
         "invalid_arguments",
-        'The arguments of {tool} are wrong: the value: "a" is a required property.',
+        'The arguments of {tool} are wrong: "a" is a required property.',
     ),
     Case("a wrong type", "add", b'{"a":"5"}', "invalid_arguments", '/a: "5" is not of type "integer"'),
     Case(

@@ -53,6 +53,8 @@ LANGUAGES = {"console", "sh", "yaml", "python", "py", "json", "toml", "text", "m
 ALL = [block for page in pages() for block in blocks_of(page)]
 HERE = [block for block in ALL if block.page not in BY_ITS_OWN and not block.not_run]
 FOLLOWED = list(dict.fromkeys(block.page for block in HERE if block.language == "console"))
+_REFUSAL = "toolward: "
+"""How a line begins that says what went wrong: a page shows it, or it does not happen; no `…` stands for it."""
 ANYTHING = {"API_KEY": "x", "ANTHROPIC_API_KEY": "x"}
 
 
@@ -171,11 +173,12 @@ def test_a_page_that_is_followed_prints_what_it_shows(page: str, house: House, t
             if command.prints:
                 alike = any(_same(command.prints, text) for text in printed)
                 assert alike, f"{block}: {command.typed}\n{printed[0]}"
+            if not any(line.startswith(_REFUSAL) for line in command.prints):
+                assert not re.search(f"^{_REFUSAL}", printed[0], re.MULTILINE), f"{block}: {printed[0]}"
 
 
 def _run(command: str, folder: Path, house: House | None) -> tuple[str, str]:
-    """Standard error with output, and the other way round: on a terminal they come in either order. Pages do not
-    count on a command's success: they show refusals, too."""
+    """Standard error with output, and the other way round: on a terminal they come in either order."""
     words = shlex.split(command, comments=True)
     if words[0] == "toolward":
         done = (

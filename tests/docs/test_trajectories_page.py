@@ -109,7 +109,7 @@ def test_export_for_fine_tuning_writes_what_is_said(desk: Desk) -> None:
 
 def test_export_takes_ids_or_filters_and_says_where_it_cannot_write(desk: Desk) -> None:
     both = desk.toolward("run", "export", desk.run, "--agent", "support")
-    assert (both.code, "not both" in both.err) == (1, True)
+    assert (both.code, "not both" in both.err) == (2, True)
     nowhere = desk.toolward("run", "export", desk.run, "--out", "no/such/folder.jsonl")
     assert (nowhere.code, "cannot be written" in nowhere.err) == (1, True)
 

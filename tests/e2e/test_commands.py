@@ -67,6 +67,21 @@ def test_the_first_command_of_an_installation_has_nothing_to_warn_of(home: Path)
     assert done.err == ""
 
 
+@pytest.mark.parametrize(
+    "words", ["inbox list", "inbox show req_1", "run list", "run show run_1", "run replay run_1"]
+)
+def test_what_is_on_record_is_shown_without_starting_tool_servers(
+    home: Path, tmp_path: Path, words: str
+) -> None:
+    started = tmp_path / "started"
+    command = json.dumps([sys.executable, "-c", f"open({str(started)!r}, 'w')"])
+    config = minimal(tmp_path, f"backends:\n  loud: {{command: {command}}}\n")
+    done = toolward(home, *words.split(), *config)
+    assert done.code == (0 if words.endswith("list") else 1), done.err
+    assert not started.exists()
+    assert not (tmp_path / "tools.lock").exists()
+
+
 def test_a_dead_backend_is_told_and_hides_nothing(home: Path, tmp_path: Path) -> None:
     config = minimal(tmp_path, f"backends:\n  gone: {{grpc: '127.0.0.1:{free_port()}'}}\n")
     done = toolward(home, "tool", "list", *config)
@@ -123,7 +138,7 @@ def test_explain_says_the_same_of_an_operation(home: Path) -> None:
 )
 def test_explain_says_what_is_wrong_with_an_operation(home: Path, words: tuple[str, ...], said: str) -> None:
     done = toolward(home, "policy", "explain", "role:operator", *words)
-    assert done.code == 1
+    assert done.code == 2
     assert said in done.err
 
 

@@ -68,10 +68,10 @@ async def test_a_question_is_answered_in_words(place: Place):
     shown = place.inbox("show", "req_1")
     assert shown.out.endswith('\nAnswer with: toolward inbox answer req_1 "…"\n')
     for command, code, said in (
-        (("approve", "req_1"), 1, "is a question, which is neither approved nor denied"),
-        (("answer", "req_1"), 1, 'toolward inbox answer req_1 "…"'),
-        (("answer", "req_1", "x", "--note", "y"), 1, "say the same thing"),
-        (("answer", "req_1", "--choice", "x"), 1, "has no choices"),
+        (("approve", "req_1"), 2, "is a question, which is neither approved nor denied"),
+        (("answer", "req_1"), 2, 'toolward inbox answer req_1 "…"'),
+        (("answer", "req_1", "x", "--note", "y"), 2, "say the same thing"),
+        (("answer", "req_1", "--choice", "x"), 2, "has no choices"),
         (("return", "req_1", "x"), 1, "nobody has taken it over"),
     ):
         done = place.inbox(*command)
@@ -96,7 +96,7 @@ async def test_an_unknown_outcome_shows_the_call_and_takes_a_choice(place: Place
     assert rows["Answer"].endswith("--choice happened | did_not_happen | cancel")
     wrong = place.inbox("answer", "req_1", "it did")
     assert (wrong.code, "must be one of its choices (happened, did_not_happen, cancel)" in wrong.err) == (
-        1,
+        2,
         True,
     )
     done = place.inbox("answer", "req_1", "--choice", "happened", "--note", "it is in the books", "--json")

@@ -77,7 +77,7 @@ def test_a_mistake_and_a_missing_ledger_say_what_to_do(tmp_path: Path) -> None:
     assert missing.code == 1
     assert "There is no database" in missing.err
     wrong = toolward(home, "ledger", "export", "--since", "yesterday")
-    assert wrong.code == 1
+    assert wrong.code == 2
     assert "'yesterday' is no time" in wrong.err
 
 

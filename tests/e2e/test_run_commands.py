@@ -76,7 +76,7 @@ def test_pages_of_runs_go_on_by_their_cursor(desk: Desk, asked: Any, waiting: An
 @pytest.mark.parametrize("option", ["--since", "--until"])
 def test_a_time_that_is_none_is_told_with_what_to_write(desk: Desk, option: str) -> None:
     done = desk.run("list", option, "yesterday")
-    assert (done.code, f"{option} 'yesterday' is no time" in done.err) == (1, True)
+    assert (done.code, f"{option} 'yesterday' is no time" in done.err) == (2, True)
     assert "2026-11-25" in done.err
 
 
@@ -133,14 +133,14 @@ def test_a_run_is_retried_from_an_event_as_a_new_one(desk: Desk, asked: Any) -> 
     again = desk.run("retry", asked["id"], "--after", "1")  # what is not known to change nothing, once more
     assert (again.code, "toolward inbox list" in again.err) == (5, True)
     wrong = desk.run("retry", asked["id"], "--after", "999")
-    assert (wrong.code, "has no event 999" in wrong.err) == (1, True)
+    assert (wrong.code, "has no event 999" in wrong.err) == (2, True)
 
 
 @pytest.mark.parametrize("score", ["-1", "0.5", "1"])
 def test_a_run_is_rated(desk: Desk, asked: Any, score: str) -> None:
     done = desk.run("rate", asked["id"], score, "--comment", "so so")
     assert (done.code, done.err) == (0, f"{asked['id']} is rated {score}.\n")
-    assert desk.run("rate", asked["id"], "7").code == 1
+    assert desk.run("rate", asked["id"], "7").code == 2
 
 
 def test_a_cancelled_run_is_not_gone_on_with(desk: Desk) -> None:

@@ -86,8 +86,18 @@ def test_a_port_in_use_is_named_with_the_remedy_and_a_stranger_with_another_secr
     try:
         second = toolward(tmp_path / "other", "up", "--config", str(config))
         assert second.code == 1
-        assert "Cannot listen on 127.0.0.1:" in second.err
-        assert "choose another" in second.err
+        address = up.where["http"].removeprefix("http://")
+        assert second.err.startswith(
+            f"toolward: Cannot listen on {address}: "
+        )  # before any server is started
+        assert "http: 127.0.0.1:PORT in toolward.yaml" in second.err
+
+        again = toolward(home, "up", "--config", str(config), "--json")
+        assert again.code == 1
+        assert again.json["error"]["message"] == (
+            f"The gateway of this installation runs already, at http://{address} (process {up.process.pid})."
+        )
+        assert "toolward console" in again.json["error"]["hint"]
 
         other = toolward(tmp_path / "other", "tool", "list", "--config", str(config))
         assert other.code == 4

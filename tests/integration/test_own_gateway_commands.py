@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import mcp.client.stdio  # noqa: F401  # pyright: ignore[reportUnusedImport] -- takes the stderr of now, not capsys's
 import pytest
 from cryptography import x509
 

@@ -42,6 +42,7 @@ def test_a_command_says_what_it_does_with_examples_that_can_be_run(command: str,
     [
         ("", "toolward"),
         ("--help", "toolward"),
+        ("--help --fast", "toolward"),
         ("help run list", "toolward run list"),
         ("run", "toolward run"),
         ("run --json", "toolward run"),

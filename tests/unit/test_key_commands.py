@@ -71,8 +71,9 @@ def test_a_key_is_made_shown_once_listed_and_revoked(tmp_path: Path, key: Key) -
     ("words", "error", "said"),
     [
         (("create", "ci", "--scope", "crm"), InvalidRequest, "names neither tools nor an operation"),
-        (("create", "a b"), InvalidRequest, "There can be no such key"),
-        (("create", "ci", "--role", "*"), InvalidRequest, "There can be no such key"),
+        (("create", "a b"), InvalidRequest, "no such key: its owner cannot be 'a b'"),
+        (("create", "ci", "--role", "*"), InvalidRequest, "no such key: its roles cannot be '\\*'"),
+        (("create", "ci", "--name", "n" * 129), InvalidRequest, "no such key: its name cannot be 'nnn"),
         (("create", "ci", "--expires", "2020-01-01"), InvalidRequest, "not in the next ten years"),
         (("create", "ci", "--expires", "999999w"), InvalidRequest, "not in the next ten years"),
         (("create", "ci", "--expires", "soon"), InvalidRequest, "is no time"),

@@ -66,15 +66,15 @@ def of_packages() -> Iterator[Finding]:
 
 def of_home(home: Path) -> Iterator[Finding]:
     """Whether it is there, ours to write, and nobody else's to read."""
-    if not home.exists():
+    there = next(one for one in (home, *home.parents) if one.exists())
+    if not there.is_dir() or not os.access(there, os.R_OK | os.W_OK | os.X_OK):
+        said = f"{there} is no folder that you may write to"
+        yield Finding("home", "failed", said, f"Set {HOME} to one of yours.")
+        return
+    if there != home:
         yield Finding("home", "ok", f"{home} is not there yet: the first start makes it")
         return
     mode = home.stat().st_mode
-    if not home.is_dir() or not os.access(home, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding(
-            "home", "failed", f"{home} is no folder that you may write to", f"Set {HOME} to one of yours."
-        )
-        return
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         yield Finding("home", "warn", f"{home} can be read by others", f"chmod 700 {home}")
     else:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from gateway.bootstrap.identity import local_person
 from gateway.cli.checks.finding import Finding, failed
+from gateway.cli.listening import ports
+from gateway.cli.output import counted
 from gateway.cli.session import Common
 from gateway.config.agents import load_agents
 from gateway.config.find import find_config, load_settings
@@ -13,7 +15,6 @@ from gateway.config.keys import read_keys
 from gateway.config.policies import load_policy
 from gateway.config.settings import Settings
 from gateway.config.source import shown
-from toolward.doors.address import listening_socket
 from toolward.errors import ConfigurationError
 
 
@@ -65,7 +66,7 @@ def of_keys(home: Path) -> Iterator[Finding]:
         return
     good = [one for one in keys if one.revoked is None]
     over = [one for one in good if one.expires is not None and one.expires.timestamp() < time.time()]
-    yield Finding("keys", "ok", f"{len(good) - len(over)} API keys are good")
+    yield Finding("keys", "ok", f"good now: {counted(len(good) - len(over), 'API key')}")
     for one in over:
         yield Finding(
             "keys",
@@ -77,10 +78,5 @@ def of_keys(home: Path) -> Iterator[Finding]:
 
 def of_ports(settings: Settings) -> Iterator[Finding]:
     """Where no gateway runs: whether one could listen there."""
-    for name, address in (("http", settings.http), ("grpc", settings.grpc)):
-        try:
-            listening_socket(address).close()
-        except ConfigurationError as error:
-            yield failed("ports", error, f"Give it another address: {name}: 127.0.0.1:PORT in toolward.yaml.")
-        else:
-            yield Finding("ports", "ok", f"{name} {address} is free")
+    for where, error in ports(settings):
+        yield Finding("ports", "ok", f"{where} is free") if error is None else failed("ports", error)

@@ -31,7 +31,11 @@ def copies(tool: str, alias: str, arguments: JsonObject, url: str) -> tuple[Copy
     }
     return (
         Copy("Command line", f"toolward tool call {shlex.quote(tool)} {shlex.quote(body)}"),
-        Copy("curl", f"curl {bearer} -d {shlex.quote(body)} {url}/v1/tools/{tool}/calls"),
+        Copy(
+            "curl",
+            f'curl {bearer} -H "Content-Type: application/json" '
+            f"-d {shlex.quote(body)} {url}/v1/tools/{tool}/calls",
+        ),
         Copy(
             "gRPC",
             f"buf curl --protocol grpc --http2-prior-knowledge {bearer} "
