@@ -178,7 +178,7 @@ async def test_what_is_no_approval_on_the_command_line_of_a_gateway_that_runs(pl
     back = await place.cli("inbox", "return", "req_case", "Done by hand.", "--json")
     assert (back.code, back.json["detail"]["answer"]["text"]) == (0, "Done by hand."), back.err
     wrong = await place.cli("inbox", "answer", "req_call", "--choice", "happend")
-    assert (wrong.code, "Did you mean 'happened'?" in wrong.err) == (1, True), wrong.err
+    assert (wrong.code, "Did you mean 'happened'?" in wrong.err) == (2, True), wrong.err
     done = await place.cli("inbox", "answer", "req_call", "--choice", "happened", "--note", "seen", "--json")
     assert done.code == 0, done.err
     assert (done.json["choices"], done.json["detail"]["answer"]["choice"]) == (
