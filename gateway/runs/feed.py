@@ -16,7 +16,8 @@ whole text is in the turn's `model_replied` event."""
 
 
 class Watcher:
-    """How far a run's log has come since somebody began to watch it, and what its model says meanwhile."""
+    """What somebody who watches a run was told: how far its log has come, whether it has ended, and what its model
+    says meanwhile. (They may have read further: whether it has ended then, they have not heard.)"""
 
     __slots__ = ("_begun", "_error", "_moved", "_said", "_turn", "by", "ended", "seq", "wants_text")
 
@@ -101,7 +102,7 @@ class Feed:
             watcher.tell(seq, ended)
 
     def watched(self) -> dict[str, int]:
-        """The runs that are watched, and how far the one who knows least knows their logs."""
+        """The runs that are watched, and how far the one who was told least was told of their logs."""
         return {run_id: min(one.seq for one in watchers) for run_id, watchers in self._watchers.items()}
 
     def stopped(self, run_id: str, error: ToolwardError) -> None:

@@ -247,7 +247,6 @@ class Runs:
                     for event in await self._ledger.events(run_id, seen):
                         self._feed.check(watcher)
                         seen = event.seq
-                        watcher.seq = max(watcher.seq, seen)
                         if event.type == "model_replied":
                             replied = event.data["turn"]
                         yield event

@@ -28,6 +28,7 @@ from tests.twins import TwinModel
 from toolward.errors import Conflict, InvalidRequest, NotFound, TooLarge, Unavailable
 from toolward.types import (
     Answer,
+    Principal,
     RequestKind,
     RequestState,
     Run,
@@ -422,6 +423,29 @@ async def test_what_one_gateway_does_another_shows_to_those_who_watch_there(hous
     async with two_gateways(house, tmp_path) as (one, two, _):
         run = await one.start_run(ADA, "support", "Go.")
         assert types(await until(two, run.id))[-1] == "run_completed"
+
+
+async def test_an_end_between_two_looks_of_who_watches_elsewhere_is_the_end_there_too(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    house.script(calls(("get", "A")), says("Done."))
+    house.backends.answers["crm.get"] = slow = Hanging()
+    async with two_gateways(house, tmp_path) as (one, two, _):
+        run = await one.start_run(ADA, "support", "Go.")
+        await slow.reached.wait()
+        look = two.get_run
+
+        async def looks_and_is_late(principal: Principal, run_id: str) -> Run:
+            found = await look(principal, run_id)
+            slow.let_go.set()
+            await ended(one, run)
+            return found
+
+        monkeypatch.setattr(two, "get_run", looks_and_is_late)
+        async with asyncio.timeout(20):
+            seen = [event async for event in two.watch_run(ADA, run.id)]
+        assert isinstance(seen[-1], RunEvent)
+        assert seen[-1].type == "run_completed"
 
 
 async def test_a_run_that_one_gateway_works_on_is_cancelled_at_another(house: House, tmp_path: Path):
