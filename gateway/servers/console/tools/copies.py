@@ -22,6 +22,7 @@ def copies(tool: str, alias: str, arguments: JsonObject, url: str) -> tuple[Copy
     if len(body) > LONGEST:
         return ()
     bearer = '-H "Authorization: Bearer $TOOLWARD_TOKEN"'
+    json_body = '-H "Content-Type: application/json"'
     asked = {"name": tool, "arguments_json": body}
     message = {
         "jsonrpc": "2.0",
@@ -31,7 +32,7 @@ def copies(tool: str, alias: str, arguments: JsonObject, url: str) -> tuple[Copy
     }
     return (
         Copy("Command line", f"toolward tool call {shlex.quote(tool)} {shlex.quote(body)}"),
-        Copy("curl", f"curl {bearer} -d {shlex.quote(body)} {url}/v1/tools/{tool}/calls"),
+        Copy("curl", f"curl {bearer} {json_body} -d {shlex.quote(body)} {url}/v1/tools/{tool}/calls"),
         Copy(
             "gRPC",
             f"buf curl --protocol grpc --http2-prior-knowledge {bearer} "
