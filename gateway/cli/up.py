@@ -10,8 +10,9 @@ from typing import Annotated
 from cyclopts import Parameter, validators
 
 from gateway.bootstrap import Gateway, make_link, open_doors, open_gateway, secret_file
+from gateway.cli.hangups import heeding_hangups
 from gateway.cli.output import EXIT_OK, coloured, note, print_json, shorten
-from gateway.cli.session import Common, loading, reloading_at_hangup
+from gateway.cli.session import Common, loading
 from gateway.config.find import home_directory
 from gateway.core.ports import Listing
 from toolward.doors.running import run_loop, settled
@@ -51,15 +52,16 @@ async def _up_alone(common: Common, *, resume: bool) -> None:
     home = home_directory()
     load = loading(common, home)
     settings = load()
-    if not common.json:
-        note(f"Starting {len(settings.backends)} tool servers (configuration: {settings.source})")
     stopped = until_stopped()
-    async with (
-        open_gateway(settings, home, load=load, patient=False) as gateway,
-        open_doors(gateway) as opened,
-    ):
-        # From before the first word on: who reads that we run may send the signal, which else would end us.
-        with reloading_at_hangup(gateway, stopped.set):
+    # From before the first word on: who reads that we start may send the signal.
+    with heeding_hangups(stopped.set) as hangups:
+        if not common.json:
+            note(f"Starting {len(settings.backends)} tool servers (configuration: {settings.source})")
+        async with (
+            open_gateway(settings, home, load=load, patient=False) as gateway,
+            open_doors(gateway) as opened,
+        ):
+            hangups.reload = gateway.reload.nudge
             unfinished = await gateway.runs.unfinished() if resume else 0
             async with going_on(gateway, resume=resume):
                 await _serve(common, gateway, opened, stopped, unfinished)
