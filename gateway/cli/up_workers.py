@@ -11,8 +11,9 @@ from gateway.bootstrap.handover import Handover
 from gateway.bootstrap.supervision import Supervised, open_supervised
 from gateway.bootstrap.workers import Workers, WorkerTiming
 from gateway.cli.hangups import heeding_hangups
-from gateway.cli.output import note, print_json
+from gateway.cli.output import print_json
 from gateway.cli.session import Common, loading
+from gateway.cli.up_said import tell
 from gateway.config.find import home_directory
 from toolward.doors.running import settled
 from toolward.doors.serve import until_stopped
@@ -38,7 +39,7 @@ async def up_with_workers(common: Common, workers: int, *, resume: bool) -> None
     with heeding_hangups(stopped.set) as hangups:
         if not common.json:
             begun = f"Starting {len(settings.backends)} tool servers and {workers} workers"
-            note(f"{begun} (configuration: {settings.source})")
+            tell(f"{begun} (configuration: {settings.source})")
         async with open_supervised(settings, home) as has:
 
             def handover(number: int) -> Handover:
@@ -58,7 +59,7 @@ async def _serve(
     settled()
     await stopped.wait()
     if not common.json:
-        note("\nStopping: calls in work are finished first.")
+        tell("\nStopping: calls in work are finished first.")
 
 
 def _handover(number: int, workers: int, common: Common, has: Supervised, *, resume: bool) -> Handover:
@@ -82,7 +83,7 @@ def _say(common: Common, workers: int, has: Supervised, at_work: Workers) -> Non
         where = {"http": f"{first.scheme}://{has.http}", "grpc": str(has.grpc)}
         print_json({**where, "resumed": first.unfinished, "workers": workers})
         return
-    note(
+    tell(
         f"  {workers} workers share the addresses. MCP clients of the eras before 2026-07-28 get no session from\n"
         "  them: no questions in their own window, no news of changed tools. See docs/workers.md."
     )

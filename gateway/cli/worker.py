@@ -19,7 +19,8 @@ from gateway.bootstrap.owned import check_start, reached_by
 from gateway.cli.hangups import heeding_hangups
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, EXIT_USAGE
 from gateway.cli.session import Common, loading
-from gateway.cli.up import going_on, say_outcome, say_what_runs
+from gateway.cli.up import going_on
+from gateway.cli.up_said import log_form, say_outcome, say_what_runs
 from gateway.config.find import home_directory
 from toolward.doors.address import Address
 from toolward.doors.running import run_loop, settled
@@ -42,7 +43,7 @@ def main() -> int:
         print("This is started by `toolward up --workers N`, and not by hand.", file=sys.stderr)
         return EXIT_USAGE
     _die_with(handover.supervisor)
-    log_to_stderr(os.environ.get("TOOLWARD_LOG_FORMAT", "text"))
+    log_to_stderr(log_form())
     try:
         run_loop(_work(handover, report))
     except ToolwardError as error:
