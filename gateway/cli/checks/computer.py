@@ -13,9 +13,9 @@ from pathlib import Path
 
 from gateway.bootstrap.identity import secret_file
 from gateway.cli.checks.finding import Finding
-from gateway.config.find import HOME
 from gateway.config.keys import keys_file
 from gateway.config.trust import trusted_file
+from toolward.places import HOME
 
 LOW, EMPTY = 1024**3, 100 * 1024**2
 """Free bytes below which that is a warning, and below which it must be mended."""
