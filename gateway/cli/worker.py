@@ -98,8 +98,9 @@ async def _serve(
     async with _supervised(stopped) as told:
         if (go := await _go(told, stopped)) is None:
             return
-        if go.says:
+        if go.tells:
             gateway.reload.on_outcome(say_outcome)
+        if go.says:
             await say_what_runs(gateway, opened, unfinished)
         settled()
         async with going_on(gateway, resume=handover.resume):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests.e2e.command import BIN, free_port
@@ -68,6 +69,24 @@ async def test_a_gateway_outlives_hangups_from_its_first_word_to_its_last(
             (tmp_path / "go").touch()
             answer: Any = (await calling).json()
         assert answer["content"][0]["text"] == "done"
+        assert await process.wait() == 0
+
+
+@pytest.mark.skipif("sys.platform != 'linux'")
+async def test_what_a_hangup_came_to_is_told_also_where_all_workers_were_started_again(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "gateway.yaml"
+    config.write_text("version: 1\nhttp: 127.0.0.1:0\ngrpc: 127.0.0.1:0\nbackends: {}\n")
+    async with started(tmp_path, "up", "--config", str(config), "--workers", "2") as process:
+        await said(process, "Ctrl-C stops everything")
+        for worker in psutil.Process(process.pid).children():
+            worker.kill()
+        await said(process, "is back")
+        await said(process, "is back")
+        process.send_signal(signal.SIGHUP)
+        await said(process, "Nothing has changed.")
+        process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
 
 
