@@ -14,7 +14,7 @@ from toolward.auth import Authenticate
 from toolward.doors.address import Address, allowed_names, listening_socket
 from toolward.doors.limits import DEFAULT, Limits
 from toolward.doors.replies import reply
-from toolward.doors.terms import DRAIN_SECONDS, Terms
+from toolward.doors.terms import DRAIN_SECONDS, LAST_WORDS, Terms
 from toolward.doors.tls import Tls
 from toolward.types import Principal, ServerInfo, ToolProvider
 
@@ -147,7 +147,7 @@ async def serve(
                     terms.entrance.to(provider, "grpc"),
                     terms.entrance.counting(authenticate, "grpc"),
                     name=info.name,
-                    grace=terms.drain,
+                    grace=LAST_WORDS,
                     limits=terms.limits,
                     tls=terms.tls,
                 )
@@ -195,7 +195,7 @@ async def _http_door(
         address,
         limits=terms.limits,
         tls=terms.tls,
-        drain=terms.drain,
+        drain=LAST_WORDS,
         plain=door,
         refused=refused,
     ) as port:
