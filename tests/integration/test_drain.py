@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -97,3 +99,19 @@ async def test_calls_that_do_not_end_have_the_drain_once_and_not_at_every_door_a
             await asyncio.gather(*calls, return_exceptions=True)
     assert status == 0
     assert drain <= took < 2 * drain
+
+
+def test_on_stdio_a_call_that_does_not_end_has_the_drain_that_was_set() -> None:
+    """Its client leaves while it is in work."""
+    said = json.dumps(call("wait", seconds=60)) + "\n"
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.servers.trusted", "--drain", "0"],
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert time.monotonic() - begun < 8
