@@ -13,7 +13,7 @@ FROM python:3.11-slim
 ARG PROGRAM=gateway
 ENV PATH=/app/bin:$PATH PROGRAM=${PROGRAM} TOOLWARD_HOME=/data \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 TOOLWARD_LOG_FORMAT=json
-RUN useradd --uid 10001 --no-create-home toolward && mkdir /data && chown toolward /data
+RUN useradd --uid 10001 --no-create-home toolward && mkdir -m 700 /data && chown toolward /data
 COPY --from=build /app /app
 COPY deploy/start /usr/local/bin/start
 USER 10001

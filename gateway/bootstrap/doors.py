@@ -20,11 +20,8 @@ from toolward.doors.address import Address, allowed_names
 from toolward.doors.entrance import Entrance
 from toolward.doors.protected_resource import ProtectedResource
 from toolward.doors.serve import Opened, http_server
-from toolward.doors.terms import Terms
+from toolward.doors.terms import LAST_WORDS, Terms
 from toolward.types import Principal
-
-LAST_WORDS = 1
-"""Seconds that what is no tool call has to end, when all calls have ended or their time is over."""
 
 
 # Long because opening and closing are one story.

@@ -33,9 +33,11 @@ class Handover(Quiet, frozen=True, kw_only=True):
 
 
 class Go(msgspec.Struct, frozen=True):
-    """`says` is whether this worker is to tell people what runs: one does."""
+    """`says` is whether this worker is to tell people what runs, `tells` whether what readings of the configuration
+    come to from then on: one does."""
 
     says: bool = False
+    tells: bool = False
 
 
 class Report(msgspec.Struct, frozen=True):

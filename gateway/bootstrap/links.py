@@ -23,8 +23,9 @@ def make_link(home: Path, clock: Callable[[], float] = time.time) -> str:
     folder = _folder(home)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for old in folder.iterdir():
-        if old.stat().st_mtime < clock() - GOOD_FOR:
-            old.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # it was used just now
+            if old.stat().st_mtime < clock() - GOOD_FOR:
+                old.unlink()
     code = secrets.token_urlsafe(32)
     (folder / _name(code)).touch(mode=0o600)
     return code

@@ -50,8 +50,7 @@ class Workers:
         self._processes: dict[int, Process] = {}
         self._ready: dict[int, Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
-        self._going = False
-        self._stopping = False
+        self._going = self._says = False
         self.reports: dict[int, Report] = {}
 
     async def __aenter__(self) -> Self:
@@ -81,9 +80,10 @@ class Workers:
     def go(self, *, says: bool) -> None:
         """All are ready: they may take up what was left. `says` is whether the first is to tell people what
         runs."""
-        self._going = True
+        self._going, self._says = True, says
         for number, process in self._ready.items():
-            _tell(process, Go(says=says and number == 1))
+            one = says and number == 1
+            _tell(process, Go(says=one, tells=one))
 
     def pass_on(self, number: signal.Signals) -> None:
         """To every worker that is ready: one that still begins would be ended by it, and reads everything anew."""
@@ -101,7 +101,7 @@ class Workers:
         self._ready[number] = process
         self.reports[number] = report
         if self._going:
-            _tell(process, Go())
+            _tell(process, Go(tells=self._says and number == 1))
         return process
 
     async def _report(self, number: int, process: Process) -> Report:

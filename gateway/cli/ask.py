@@ -161,6 +161,6 @@ async def _introduce(session: Session) -> None:
     models = session.own.models
     note(coloured(f"model: {models.said}", "dim"))
     if models.is_offline:
-        from gateway.cli.up import offer_local_models
+        from gateway.cli.up_said import offer_local_models
 
         await offer_local_models()

@@ -16,7 +16,7 @@ from gateway.cli.running import running
 from gateway.cli.session import Common, settings_of
 from gateway.cli.tables import print_table
 from gateway.config.backends_file import add_backend, remove_backend
-from gateway.config.find import find_config, make_home, user_config
+from gateway.config.find import NAME, find_config, make_home
 from gateway.config.settings import Settings
 from gateway.config.source import shown
 from gateway.config.starting_file import starting_file
@@ -25,6 +25,7 @@ from gateway.config.whole_files import put
 from gateway.core.spec import GrpcSpec, StdioSpec
 from toolward.errors import ConfigurationError, InvalidRequest, NotFound, Unavailable
 from toolward.names import BACKEND_NAME, closest
+from toolward.places import config_folder
 from toolward.printable import printable
 from toolward.types import Json
 
@@ -91,7 +92,8 @@ def add(
     print(f"added: {name}, in {shown(path)}")
     note(
         "Its tools count as changing things until that file says otherwise (facts:), and policy denies what it does"
-        " not name.\nA gateway that runs takes it up by itself. See: toolward backend list"
+        " not name.\nA gateway that runs takes it up by itself; with workers, one that is to be started waits for a"
+        " restart. See: toolward backend list"
     )
     return EXIT_OK
 
@@ -203,7 +205,7 @@ def _file(common: Common, home: Path) -> Generator[tuple[Path, bool]]:
     if found.path is not None:
         yield found.path, False
         return
-    path = user_config()
+    path = config_folder() / NAME
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         put(path, starting_file(make_home(home)).encode(), 0o600)

@@ -56,8 +56,9 @@ def path(
 def _places(found: Found, home: Path) -> Iterator[tuple[Path, str]]:
     """What to remove to leave no trace, beside the program itself and what desktop clients were told of it."""
     yield home, "all state: ledger, checkpoints, keys, secret, logs, the data of the servers that come along"
-    yield user_config(), "your configuration"
-    if found.path is not None and found.path != user_config():
+    if (own := user_config()) is not None:
+        yield own, "your configuration"
+    if found.path is not None and found.path != own:
         yield found.path.absolute(), "the configuration in force"
     with suppress(ConfigurationError):
         settings = read_found(found, home)

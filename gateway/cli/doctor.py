@@ -53,12 +53,13 @@ async def findings(common: Common, home: Path, *, offline: bool) -> AsyncIterato
     """In an order in which each can be mended by what stands before it. What a broken configuration hides is not
     looked at."""
     yield computer.of_python()
-    for one in (*computer.of_packages(), *computer.of_home(home)):
+    of_files: list[Finding] = []
+    settings = files.of_configuration(common, home, of_files)
+    servers = computer.SERVERS if settings is None else computer.servers_started(settings)
+    for one in (*computer.of_packages(servers), *computer.of_home(home)):
         yield one
     yield computer.of_disk(home)
     yield computer.of_clock(home)
-    of_files: list[Finding] = []
-    settings = files.of_configuration(common, home, of_files)
     for one in of_files:
         yield one
     if settings is None:

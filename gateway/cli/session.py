@@ -1,11 +1,9 @@
 """What a command works with: the gateway that runs here, or one of its own for as long as the command takes."""
 
-import asyncio
 import os
-import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ import msgspec
 from cyclopts import Parameter
 
 from gateway.bootstrap import local_person, secret_file
+from gateway.cli.hangups import heeding_hangups
 from gateway.cli.output import note
 from gateway.config.find import find_config, home_directory, load_settings
 from gateway.config.settings import Settings
@@ -106,36 +105,10 @@ async def open_own(
     settings = load()
     if not tools:
         settings, load = msgspec.structs.replace(settings, backends=()), None
-    async with open_gateway(settings, home, load=load, patient=patient) as gateway:
-        with reloading_at_hangup(gateway):
+    with heeding_hangups() as hangups:
+        async with open_gateway(settings, home, load=load, patient=patient) as gateway:
+            hangups.reload = gateway.reload.nudge
             yield gateway
-
-
-@contextmanager
-def reloading_at_hangup(
-    gateway: "Gateway", lost: Callable[[], None] | None = None
-) -> Generator[None, None, None]:
-    """SIGHUP reads the configuration again, as services expect. Where it says that our terminal is gone, `lost`
-    is called instead, or without it, the process ends as ever."""
-    loop, had_terminal = asyncio.get_running_loop(), os.isatty(0)
-
-    def hung_up() -> None:
-        if not had_terminal or os.isatty(0):
-            gateway.reload.nudge()
-        elif lost is not None:
-            lost()
-        else:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    try:
-        loop.add_signal_handler(signal.SIGHUP, hung_up)
-    except (NotImplementedError, RuntimeError, ValueError, AttributeError):  # Windows, or not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)
 
 
 def _answers(settings: Settings) -> bool:

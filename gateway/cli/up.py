@@ -1,24 +1,22 @@
 """`toolward up`: the gateway, its tool servers, its doors."""
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter, validators
 
-from gateway.bootstrap import Gateway, make_link, open_doors, open_gateway, secret_file
-from gateway.cli.colours import coloured
+from gateway.bootstrap import Gateway, open_doors, open_gateway
+from gateway.cli.hangups import heeding_hangups
 from gateway.cli.listening import may_listen
-from gateway.cli.output import EXIT_OK, counted, note, print_json, shorten
-from gateway.cli.session import Common, loading, reloading_at_hangup
+from gateway.cli.output import EXIT_OK, counted, exit_code, print_json
+from gateway.cli.session import Common, loading
+from gateway.cli.up_said import log, log_form, say_outcome, say_what_runs, tell
 from gateway.config.find import home_directory
-from gateway.core.ports import Listing
 from toolward.doors.running import run_loop, settled
 from toolward.doors.serve import Opened, until_stopped
-from toolward.printable import printable_lines
+from toolward.errors import ToolwardError
 from toolward.telemetry.logs import log_to_stderr
 
 MAX_WORKERS = 64
@@ -39,13 +37,19 @@ def up(
     common: Common = Common(),  # noqa: B008 -- frozen
 ) -> int:
     """Start the gateway and the configured tool servers; Ctrl-C stops all."""
-    log_to_stderr(os.environ.get("TOOLWARD_LOG_FORMAT", "text"))
-    if workers == 1:
-        run_loop(_up_alone(common, resume=resume))
-    else:
-        from gateway.cli.up_workers import up_with_workers
+    log_to_stderr(log_form())
+    try:
+        if workers == 1:
+            run_loop(_up_alone(common, resume=resume))
+        else:
+            from gateway.cli.up_workers import up_with_workers
 
-        run_loop(up_with_workers(common, workers, resume=resume))
+            run_loop(up_with_workers(common, workers, resume=resume))
+    except ToolwardError as error:
+        if common.json or log_form() == "text":
+            raise
+        log.error("%s", error.text)
+        return exit_code(error)
     return EXIT_OK
 
 
@@ -54,16 +58,17 @@ async def _up_alone(common: Common, *, resume: bool) -> None:
     load = loading(common, home)
     settings = load()
     await may_listen(settings, home)
-    if not common.json:
-        servers = counted(len(settings.backends), "tool server")
-        note(f"Starting {servers} (configuration: {settings.source})")
     stopped = until_stopped()
-    async with (
-        open_gateway(settings, home, load=load, patient=False) as gateway,
-        open_doors(gateway) as opened,
-    ):
-        # From before the first word on: who reads that we run may send the signal, which else would end us.
-        with reloading_at_hangup(gateway, stopped.set):
+    # From before the first word on: who reads that we start may send the signal.
+    with heeding_hangups(stopped.set) as hangups:
+        if not common.json:
+            servers = counted(len(settings.backends), "tool server")
+            tell(f"Starting {servers} (configuration: {settings.source})")
+        async with (
+            open_gateway(settings, home, load=load, patient=False) as gateway,
+            open_doors(gateway) as opened,
+        ):
+            hangups.reload = gateway.reload.nudge
             unfinished = await gateway.runs.unfinished() if resume else 0
             async with going_on(gateway, resume=resume):
                 await _serve(common, gateway, opened, stopped, unfinished)
@@ -96,64 +101,4 @@ async def _serve(
     with suppress(asyncio.CancelledError):
         await stopped.wait()
     if not common.json:
-        note("\nStopping: calls in work are finished first.")
-
-
-async def say_what_runs(gateway: Gateway, opened: Opened, resumed: int) -> None:
-    """The backends as they are now, where the doors are, and what to do next."""
-    for listing in gateway.backends.listings():
-        note(f"  {_state(listing)}")
-    for problem in (
-        *gateway.settings.notes,
-        *gateway.dispatch.catalog.problems,
-        *gateway.dispatch.policy.problems,
-    ):
-        note(f"  {coloured('note', 'ask')}  {shorten(problem, 400)}")
-    note(f"\n  model    {gateway.models.said}")
-    note(f"  HTTP     {opened.scheme}://{opened.http}  (console, REST, /docs, MCP at /mcp)")
-    note(f"  gRPC     {opened.grpc}")
-    note(f"  token    in {secret_file(gateway.home)}")
-    if resumed:
-        note(f"  resumes  {counted(resumed, 'unfinished run')}")
-    if gateway.models.is_offline:
-        await offer_local_models()
-    note('\nTry:  toolward ask "Where is my order ORD-1003?"')
-    note(
-        f"Console, signed in by this link, once:  {console_link(gateway.home, opened)}\nCtrl-C stops everything."
-    )
-
-
-def console_link(home: Path, opened: Opened) -> str:
-    """Where the person at this computer signs in to the console."""
-    at = opened.http
-    if at is not None and at.host in ("0.0.0.0", "::"):  # noqa: S104 -- no address to go to
-        at = at._replace(host="127.0.0.1")
-    return f"{opened.scheme}://{at}/sign-in?code={make_link(home)}"
-
-
-def _state(listing: Listing) -> str:
-    """Of one backend, in one line."""
-    if listing.problem:
-        state, said = coloured("down", "failed"), shorten(listing.problem, 200)
-    else:
-        state, said = coloured("ok  ", "ok"), counted(len(listing.tools), "tool")
-        if listing.warning:
-            state, said = coloured("warn", "ask"), f"{said}; {shorten(listing.warning, 200)}"
-    return f"{state}  {listing.backend:<12} {listing.transport:<5}  {said}"
-
-
-def say_outcome(said: str, failed: bool) -> None:
-    """Of a reading of the configuration; failures are in the log already, which goes to the same place."""
-    if not failed:
-        note(printable_lines(said))
-
-
-async def offer_local_models() -> None:
-    """Say which model servers answer on this computer, and how to use them; switches to none."""
-    from gateway.bootstrap.models import find_local
-
-    for server in await find_local():
-        note(
-            f"\n  {server.name} answers at {server.base_url}. To use it:\n"
-            f"  TOOLWARD_MODEL_URL={server.base_url} TOOLWARD_MODEL_NAME={server.model}"
-        )
+        tell("\nStopping: calls in work are finished first.")

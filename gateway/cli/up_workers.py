@@ -5,15 +5,16 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from functools import partial
 
 from gateway.bootstrap.handover import Handover
 from gateway.bootstrap.supervision import Supervised, open_supervised
 from gateway.bootstrap.workers import Workers, WorkerTiming
+from gateway.cli.hangups import heeding_hangups
 from gateway.cli.listening import may_listen
-from gateway.cli.output import counted, note, print_json
+from gateway.cli.output import counted, print_json
 from gateway.cli.session import Common, loading
+from gateway.cli.up_said import tell
 from gateway.config.find import home_directory
 from toolward.doors.running import settled
 from toolward.doors.serve import until_stopped
@@ -36,24 +37,31 @@ async def up_with_workers(common: Common, workers: int, *, resume: bool) -> None
     home = home_directory()
     settings = loading(common, home)()
     await may_listen(settings, home)
-    if not common.json:
-        begun = f"Starting {counted(len(settings.backends), 'tool server')} and {workers} workers"
-        note(f"{begun} (configuration: {settings.source})")
     stopped = until_stopped()
-    async with open_supervised(settings, home) as has:
+    with heeding_hangups(stopped.set) as hangups:
+        if not common.json:
+            begun = f"Starting {counted(len(settings.backends), 'tool server')} and {workers} workers"
+            tell(f"{begun} (configuration: {settings.source})")
+        async with open_supervised(settings, home) as has:
 
-        def handover(number: int) -> Handover:
-            return _handover(number, workers, common, has, resume=resume)
+            def handover(number: int) -> Handover:
+                return _handover(number, workers, common, has, resume=resume)
 
-        timing = WorkerTiming(stop=settings.limits.drain + TO_END)
-        async with Workers(COMMAND, handover, workers, timing) as at_work:
-            with _hangups(at_work, stopped.set):
-                _say(common, workers, has, at_work)
-                at_work.go(says=not common.json)
-                settled()
-                await stopped.wait()
-                if not common.json:
-                    note("\nStopping: calls in work are finished first.")
+            timing = WorkerTiming(stop=settings.limits.drain + TO_END)
+            async with Workers(COMMAND, handover, workers, timing) as at_work:
+                hangups.reload = partial(at_work.pass_on, signal.SIGHUP)
+                await _serve(common, workers, has, at_work, stopped)
+
+
+async def _serve(
+    common: Common, workers: int, has: Supervised, at_work: Workers, stopped: asyncio.Event
+) -> None:
+    _say(common, workers, has, at_work)
+    at_work.go(says=not common.json)
+    settled()
+    await stopped.wait()
+    if not common.json:
+        tell("\nStopping: calls in work are finished first.")
 
 
 def _handover(number: int, workers: int, common: Common, has: Supervised, *, resume: bool) -> Handover:
@@ -77,26 +85,7 @@ def _say(common: Common, workers: int, has: Supervised, at_work: Workers) -> Non
         where = {"http": f"{first.scheme}://{has.http}", "grpc": str(has.grpc)}
         print_json({**where, "resumed": first.unfinished, "workers": workers})
         return
-    note(
+    tell(
         f"  {workers} workers share the addresses. MCP clients of the eras before 2026-07-28 get no session from\n"
         "  them: no questions in their own window, no news of changed tools. See docs/workers.md."
     )
-
-
-@contextmanager
-def _hangups(at_work: Workers, lost: Callable[[], None]) -> Generator[None]:
-    """SIGHUP is passed on, so that every worker reads the configuration again; `lost` is called where it says that
-    our terminal is gone."""
-    loop, had_terminal = asyncio.get_running_loop(), os.isatty(0)
-
-    def hung_up() -> None:
-        if had_terminal and not os.isatty(0):
-            lost()
-        else:
-            at_work.pass_on(signal.SIGHUP)
-
-    loop.add_signal_handler(signal.SIGHUP, hung_up)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)

@@ -13,12 +13,14 @@ from typing import BinaryIO
 
 import msgspec
 
-from gateway.bootstrap import open_doors, open_gateway
+from gateway.bootstrap import Gateway, open_doors, open_gateway
 from gateway.bootstrap.handover import MAX_LINE, Go, Handover, Report, line
 from gateway.bootstrap.owned import check_start, reached_by
+from gateway.cli.hangups import heeding_hangups
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, EXIT_USAGE
-from gateway.cli.session import Common, loading, reloading_at_hangup
-from gateway.cli.up import going_on, say_outcome, say_what_runs
+from gateway.cli.session import Common, loading
+from gateway.cli.up import going_on
+from gateway.cli.up_said import log_form, say_outcome, say_what_runs
 from gateway.config.find import home_directory
 from toolward.doors.address import Address
 from toolward.doors.running import run_loop, settled
@@ -41,7 +43,7 @@ def main() -> int:
         print("This is started by `toolward up --workers N`, and not by hand.", file=sys.stderr)
         return EXIT_USAGE
     _die_with(handover.supervisor)
-    log_to_stderr(os.environ.get("TOOLWARD_LOG_FORMAT", "text"))
+    log_to_stderr(log_form())
     try:
         run_loop(_work(handover, report))
     except ToolwardError as error:
@@ -79,22 +81,30 @@ async def _work(handover: Handover, report: BinaryIO) -> None:
     reached = reached_by(handover.owned)
     at = Opened(Address(*handover.http), Address(*handover.grpc))
     stopped = until_stopped()
-    async with (
-        open_gateway(settings, home, load=load, patient=False, reached=reached) as gateway,
-        open_doors(gateway, at) as opened,
-    ):
-        with reloading_at_hangup(gateway, stopped.set):
-            unfinished = await gateway.runs.unfinished() if handover.resume else 0
-            report.write(line(Report(unfinished, opened.scheme)))
-            async with _supervised(stopped) as told:
-                if (go := await _go(told, stopped)) is None:
-                    return
-                if go.says:
-                    gateway.reload.on_outcome(say_outcome)
-                    await say_what_runs(gateway, opened, unfinished)
-                settled()
-                async with going_on(gateway, resume=handover.resume):
-                    await stopped.wait()
+    with heeding_hangups(stopped.set) as hangups:
+        async with (
+            open_gateway(settings, home, load=load, patient=False, reached=reached) as gateway,
+            open_doors(gateway, at) as opened,
+        ):
+            hangups.reload = gateway.reload.nudge
+            await _serve(handover, report, gateway, opened, stopped)
+
+
+async def _serve(
+    handover: Handover, report: BinaryIO, gateway: Gateway, opened: Opened, stopped: asyncio.Event
+) -> None:
+    unfinished = await gateway.runs.unfinished() if handover.resume else 0
+    report.write(line(Report(unfinished, opened.scheme)))
+    async with _supervised(stopped) as told:
+        if (go := await _go(told, stopped)) is None:
+            return
+        if go.tells:
+            gateway.reload.on_outcome(say_outcome)
+        if go.says:
+            await say_what_runs(gateway, opened, unfinished)
+        settled()
+        async with going_on(gateway, resume=handover.resume):
+            await stopped.wait()
 
 
 @asynccontextmanager

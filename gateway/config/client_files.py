@@ -14,13 +14,13 @@ from typing import Literal, NamedTuple, cast
 
 import msgspec
 
-from gateway.config.find import HOME
 from gateway.config.source import shown
 from gateway.config.whole_files import one_writer, put, sweep
 from gateway.desktop.clients import URL_KEYS, Client, starts_this_gateway
 from gateway.desktop.edits import difference, value_at
 from gateway.desktop.entries import FORMATS, Server, entry, place, snippet
 from toolward.errors import ConfigurationError, Conflict
+from toolward.places import HOME
 from toolward.types import Json, JsonObject
 
 MAX_BYTES = 32 * 1024 * 1024

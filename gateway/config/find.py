@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
-import platformdirs
 
 from gateway.config.builtin import builtin_settings
 from gateway.config.exchange import finish
@@ -15,11 +14,10 @@ from gateway.config.settings import Settings
 from gateway.config.source import shown
 from gateway.config.trust import require_trust, trusted_file
 from toolward.errors import ConfigurationError
+from toolward.places import HOME, config_folder, data_folder
 
 NAME = "toolward.yaml"
 CONFIG = "TOOLWARD_CONFIG"
-HOME = "TOOLWARD_HOME"
-_APPLICATION = "toolward"
 
 Origin = Literal["flag", "environment", "working directory", "user directory", "built-in"]
 
@@ -34,7 +32,9 @@ class Found(NamedTuple):
     def why(self) -> str:
         """For `toolward config path`."""
         if self.path is None:
-            return f"the built-in default: there is no {NAME} here, and none in {user_config().parent}"
+            own = user_config()
+            nor = "" if own is None else f", and none in {own.parent}"
+            return f"the built-in default: there is no {NAME} here{nor}"
         means = {"flag": "named on the command line", "environment": f"named by {CONFIG}"}
         return f"{shown(self.path)}: {means.get(self.origin, f'found in the {self.origin}')}"
 
@@ -51,8 +51,8 @@ def find_config(
     here = (directory or Path.cwd()) / NAME
     if here.is_file():
         return Found("working directory", here)
-    if user_config().is_file():
-        return Found("user directory", user_config())
+    if (own := user_config()) is not None and own.is_file():
+        return Found("user directory", own)
     return Found("built-in")
 
 
@@ -77,15 +77,17 @@ def read_found(
     return read_settings(found.path, environment)
 
 
-def user_config() -> Path:
-    return Path(platformdirs.user_config_dir(_APPLICATION, appauthor=False)) / NAME
+def user_config() -> Path | None:
+    """None for a user without a home directory."""
+    try:
+        return config_folder() / NAME
+    except ConfigurationError:
+        return None
 
 
 def home_directory(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where state lies: TOOLWARD_HOME, or the user's data directory. It need not be there yet."""
-    if named := environment.get(HOME):
-        return Path(named).expanduser().absolute()
-    return Path(platformdirs.user_data_dir(_APPLICATION, appauthor=False))
+    """Where state lies. It need not be there yet. Raises ConfigurationError."""
+    return data_folder(environment)
 
 
 def make_home(home: Path) -> Path:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.config.builtin import SOURCE
-from gateway.config.find import HOME
 from gateway.config.settings import Settings
 from gateway.desktop.entries import Server
 from toolward.errors import ConfigurationError
+from toolward.places import HOME
 
 NAME = "toolward"
 """What the gateway is called among a client's servers."""

@@ -5,7 +5,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 
@@ -52,15 +52,20 @@ def _lock(folder: Path, name: str) -> int:
     folder.mkdir(mode=0o700, exist_ok=True)
     file = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     fcntl.flock(file, fcntl.LOCK_EX)
-    _sweep(folder, name)
+    _sweep(folder, Presence(folder, name))
     return file
 
 
-def _sweep(folder: Path, own: str) -> None:
-    """Files of gateways that ended long ago; whoever needs to know of them has looked by then."""
-    others = sorted((one for one in folder.iterdir() if one.name != own), key=lambda one: one.stat().st_mtime)
-    for old in others[:-_KEPT]:
-        old.unlink(missing_ok=True)
+def _sweep(folder: Path, own: Presence) -> None:
+    """Files of gateways that ended long ago: whoever needs to know of them has looked by then. One that is there
+    keeps its file, however old. Others sweep at the same time."""
+    found: list[tuple[float, Path]] = []
+    for one in folder.iterdir():
+        with suppress(FileNotFoundError):
+            found.append((one.stat().st_mtime, one))
+    for _, old in sorted(found)[:-_KEPT]:
+        if old.name != own.name and own.gone(old.name):
+            old.unlink(missing_ok=True)
 
 
 _KEPT = 50

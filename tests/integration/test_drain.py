@@ -3,8 +3,12 @@
 import asyncio
 import itertools
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -72,3 +76,42 @@ async def test_no_call_is_cut_off_and_no_answer_lost_when_a_busy_server_stops(tm
     ended = {name for what, name in rows if what == "end"}
     assert began == ended == set(answered)
     assert {name.split("-")[0] for name in answered} == {"grpc", "http"}
+
+
+async def test_calls_that_do_not_end_have_the_drain_once_and_not_at_every_door_again() -> None:
+    """An orchestrator that waits somewhat longer than the drain would else kill the server, in the midst of what it
+    does last."""
+    drain = 5
+    with served("--drain", str(drain)) as at:
+        async with GrpcClient(at.grpc) as grpc, httpx.AsyncClient(timeout=60) as http:
+            asked = ToolCall("wait", b'{"seconds": 60}')
+            message, accepted = call("wait", seconds=60), {"accept": BOTH}
+            calls: list[asyncio.Task[Any]] = [
+                asyncio.create_task(grpc.call_tool(NOBODY, asked, CallContext(timeout=60))),
+                asyncio.create_task(http.post(f"{at.url}/mcp", json=message, headers=accepted)),
+            ]
+            while "toolward_calls_in_work 2" not in (await http.get(f"{at.url}/metrics")).text:
+                pass
+            begun = time.monotonic()
+            at.stop()
+            status = await asyncio.to_thread(at.process.wait, 60)
+            took = time.monotonic() - begun
+            await asyncio.gather(*calls, return_exceptions=True)
+    assert status == 0
+    assert drain <= took < 2 * drain
+
+
+def test_on_stdio_a_call_that_does_not_end_has_the_drain_that_was_set() -> None:
+    """Its client leaves while it is in work."""
+    said = json.dumps(call("wait", seconds=60)) + "\n"
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.servers.trusted", "--drain", "0"],
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert time.monotonic() - begun < 8

@@ -206,6 +206,28 @@ def test_packages_that_are_missing_or_old_are_named(monkeypatch: pytest.MonkeyPa
     assert second.remedy == "pip install 'toolward[calculator]'"
 
 
+def test_packages_of_servers_that_run_elsewhere_are_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway's own image has none of them, and no remedy would get them there."""
+    (tmp_path / "toolward.yaml").write_text("""
+version: 1
+backends:
+  calculator: {command: [/usr/bin/python3, -m, toolservers.calculator]}
+  crm: {url: "http://127.0.0.1:8740/mcp", start: [toolserver, crm, --http, "127.0.0.1:8740"]}
+  search: {url: "http://127.0.0.1:8720/mcp"}
+""")
+    settings = read_settings(tmp_path / "toolward.yaml", {})
+    assert computer.servers_started(settings) == {"calculator", "crm"}
+
+    def requires(_: str) -> list[str]:
+        return ["nothing-such; extra == 'crm'", "nothing-such; extra == 'search'"]
+
+    monkeypatch.setattr(computer, "requires", requires)
+    said = list(computer.of_packages(computer.servers_started(settings)))
+    assert [one.said for one in said] == ["the extra crm lacks nothing-such"]
+
+
 @pytest.mark.parametrize(
     ("free", "state"), [(computer.EMPTY - 1, "failed"), (computer.LOW - 1, "warn"), (computer.LOW, "ok")]
 )

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from gateway.bootstrap import Gateway, local_person, open_doors, open_gateway, secret_file
-from gateway.cli.up import say_what_runs
+from gateway.cli.up_said import say_what_runs
 from gateway.config.find import Found, load_settings
 from gateway.config.parse import read_settings
 from gateway.config.settings import Settings

@@ -113,7 +113,8 @@ def test_logs_can_be_json_lines() -> None:
         timeout=30,
         check=True,
     )
-    (line,) = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    ready, line = [json.loads(line) for line in done.stderr.splitlines()]
+    assert ready["message"].startswith("ready: ")
     assert line.pop("time").endswith("+00:00")
     assert line == {"level": "error", "logger": "trusted", "message": "something odd", "order": "ORD-1"}
 

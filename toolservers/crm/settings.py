@@ -1,21 +1,16 @@
 """What the CRM's server can be told, by flags or by the environment."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
 from toolservers.crm import kinds
 from toolward.errors import ConfigurationError
+from toolward.places import data_folder
 
 
 def _default_database() -> Path:
-    home = os.environ.get("TOOLWARD_HOME")
-    if home:
-        return Path(home) / "crm.db"
-    from platformdirs import user_data_path
-
-    return user_data_path("toolward", appauthor=False) / "crm.db"
+    return data_folder() / "crm.db"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from sqlite3 import Connection
 
 from toolservers.files.settings import Settings
 from toolward.kit.effects.sqlite_store import SqliteStore, connect_file
+from toolward.places import data_folder
 
 
 def open_keys(settings: Settings) -> SqliteStore[Connection]:
@@ -20,9 +21,4 @@ def open_keys(settings: Settings) -> SqliteStore[Connection]:
 def state_folder(settings: Settings) -> Path:
     if settings.state:
         return Path(settings.state)
-    home = os.environ.get("TOOLWARD_HOME")
-    if home:
-        return Path(home) / "files-state"
-    from platformdirs import user_data_path
-
-    return user_data_path("toolward", appauthor=False) / "files-state"
+    return data_folder() / "files-state"

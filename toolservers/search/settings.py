@@ -9,6 +9,7 @@ from typing import Annotated
 
 from toolservers.search.storage.records import ADDED
 from toolward.kit.options import secret
+from toolward.places import data_folder
 
 BUNDLED = Path(__file__).parent / "knowledge"
 """The documents of the demo company, which come along."""
@@ -68,13 +69,4 @@ class Settings:
         if self.index:
             return Path(self.index).expanduser()
         served = os.fsencode(self.folder.expanduser().resolve())
-        return _data_folder() / f"{hashlib.sha256(served).hexdigest()[:16]}.db"
-
-
-def _data_folder() -> Path:
-    home = os.environ.get("TOOLWARD_HOME")
-    if home:
-        return Path(home) / "search-state"
-    from platformdirs import user_data_path
-
-    return user_data_path("toolward", appauthor=False) / "search-state"
+        return data_folder() / "search-state" / f"{hashlib.sha256(served).hexdigest()[:16]}.db"

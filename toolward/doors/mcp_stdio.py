@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from toolward.doors.mcp_plain import PlainMcp, unreadable
 from toolward.doors.stdio_streams import MAX_LINE, claim, open_streams
+from toolward.doors.terms import DRAIN_SECONDS
 from toolward.offers import offers_of
 from toolward.types import Principal, ServerInfo, ToolProvider
 from toolward.wire import mcp as wire
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_IN_FLIGHT = 1024  # requests at once; more wait unread. The limit on calls speaks before
-DRAIN_SECONDS = 10.0
 
 
 class StdioDoor:
-    """Serves until the client closes stdin, or `stop` is called; calls in work are then finished."""
+    """Serves until the client closes stdin, or `stop` is called; calls in work then have `drain` seconds."""
 
-    def __init__(self, provider: ToolProvider, info: ServerInfo, principal: Principal) -> None:
+    def __init__(
+        self, provider: ToolProvider, info: ServerInfo, principal: Principal, drain: float = DRAIN_SECONDS
+    ) -> None:
+        self._seconds = drain
         self._provider, self._info, self._principal = provider, info, principal
         self._plain = PlainMcp(provider, info, self._flush)
         self._calls: dict[str | int, asyncio.Task[None]] = {}
@@ -78,7 +81,7 @@ class StdioDoor:
         if self._relay is not None:
             working.append(asyncio.create_task(self._drain_relay()))
         if working:
-            _, late = await asyncio.wait(working, timeout=DRAIN_SECONDS)
+            _, late = await asyncio.wait(working, timeout=self._seconds)
             for task in late:
                 task.cancel()
 

@@ -14,7 +14,7 @@ from toolward.auth import Authenticate
 from toolward.doors.address import Address, allowed_names, listening_socket
 from toolward.doors.limits import DEFAULT, Limits
 from toolward.doors.replies import reply
-from toolward.doors.terms import DRAIN_SECONDS, Terms
+from toolward.doors.terms import DRAIN_SECONDS, LAST_WORDS, Terms
 from toolward.doors.tls import Tls
 from toolward.types import Principal, ServerInfo, ToolProvider
 
@@ -147,7 +147,7 @@ async def serve(
                     terms.entrance.to(provider, "grpc"),
                     terms.entrance.counting(authenticate, "grpc"),
                     name=info.name,
-                    grace=terms.drain,
+                    grace=LAST_WORDS,
                     limits=terms.limits,
                     tls=terms.tls,
                 )
@@ -157,7 +157,7 @@ async def serve(
         terms.readiness.state = "ready"
         ready(opened)
         if stdio:
-            await serve_stdio(terms.entrance.to(provider, "stdio"), info, local, stop)
+            await serve_stdio(terms.entrance.to(provider, "stdio"), info, local, stop, terms.drain)
         else:
             await stop.wait()
         terms.readiness.state = "draining"
@@ -195,7 +195,7 @@ async def _http_door(
         address,
         limits=terms.limits,
         tls=terms.tls,
-        drain=terms.drain,
+        drain=LAST_WORDS,
         plain=door,
         refused=refused,
     ) as port:
@@ -206,13 +206,18 @@ async def _http_door(
 
 
 async def serve_stdio(
-    provider: ToolProvider, info: ServerInfo, local: Principal, stop: asyncio.Event | None = None
+    provider: ToolProvider,
+    info: ServerInfo,
+    local: Principal,
+    stop: asyncio.Event | None = None,
+    drain: float = DRAIN_SECONDS,
 ) -> None:
-    """Serve MCP on stdio until the client leaves, or `stop` (by default a signal) is set."""
+    """Serve MCP on stdio until the client leaves, or `stop` (by default a signal) is set; calls in work then have
+    `drain` seconds."""
     from toolward.doors.mcp_stdio import StdioDoor
 
     stop = stop or until_stopped()
-    door = StdioDoor(provider, info, local)
+    door = StdioDoor(provider, info, local, drain)
     serving = asyncio.create_task(door.run())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

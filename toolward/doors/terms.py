@@ -12,6 +12,9 @@ from toolward.types import Headers
 
 DRAIN_SECONDS = 10
 
+LAST_WORDS = 1
+"""Seconds that what is no tool call has to end, when all calls have ended or their time is over."""
+
 
 class Readiness:
     """Whether new work is welcome: not before every door is open, and not any more once the process is to stop."""

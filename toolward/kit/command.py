@@ -1,6 +1,7 @@
 """`toolserver NAME` and `toolserver ./mine.py`: one command line for every tool server."""
 
 import argparse
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint  # several milliseconds that `run` alone does not need
 
 GROUP = "toolward.toolservers"
+
+log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)  # it speaks only where people would be told, whatever is logged elsewhere
 
 EXAMPLES = """examples:
   toolserver {name}                          MCP over stdio, for a desktop client
@@ -68,11 +72,17 @@ def run(server: ToolServer[Any], arguments: list[str] | None = None) -> None:
     options = _parser(server).parse_args(given)
     try:
         shared = read("", Options, vars(options))
-        log_to_stderr(shared.log_format, shared.log_level)
+    except ToolwardError as error:
+        _fail(error, 1)
+    log_to_stderr(shared.log_format, shared.log_level)
+    try:
         settings = read(server.info.name, server.settings, vars(options))
         run_loop(_serve(server, settings, shared, stdio=options.stdio))
     except ToolwardError as error:
-        _fail(error, 1)
+        if shared.log_format == "text":
+            _fail(error, 1)
+        log.error("%s", error.text)
+        raise SystemExit(1) from None
 
 
 def _run_command(where: str, arguments: list[str]) -> None:
@@ -94,10 +104,11 @@ async def _serve(server: ToolServer[Any], settings: Any, options: Options, *, st
     authenticate = authentication(options, http, grpc)
 
     def ready(opened: Opened) -> None:
-        is_open = proves_nobody(options)
-        print(
-            _ready_line(server.info.name, opened, stdio=stdio, is_open=is_open), file=sys.stderr, flush=True
-        )
+        line = _ready_line(server.info.name, opened, stdio=stdio, is_open=proves_nobody(options))
+        if options.log_format == "json":
+            log.info("ready: %s", line)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
     with open_tracing(server.info.name, os.environ) as tracing:
         on_terms = terms(options, tracing)

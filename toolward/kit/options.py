@@ -9,6 +9,7 @@ from typing import Annotated
 
 from toolward.doors.limits import BODY_BYTES, CALLS
 from toolward.errors import ConfigurationError
+from toolward.telemetry.logs import FORMS
 
 TOKEN = "TOOLWARD_TOKEN"  # noqa: S105 -- the name of a variable, not a token
 PRINCIPAL_KEY = "TOOLWARD_PRINCIPAL_KEY"
@@ -59,7 +60,7 @@ class Options:
                 raise ConfigurationError(f"--{name.replace('_', '-')} must be {least} or more.")
 
 
-_CHOICES = {"log_format": ("text", "json"), "log_level": ("debug", "info", "warning", "error")}
+_CHOICES = {"log_format": FORMS, "log_level": ("debug", "info", "warning", "error")}
 _LEAST = {"max_calls": 1, "max_body": 1024, "drain": 0, "drain_delay": 0}
 
 

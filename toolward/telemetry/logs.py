@@ -9,6 +9,8 @@ import msgspec
 
 from toolward.telemetry import names
 
+FORMS = ("text", "json")
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 

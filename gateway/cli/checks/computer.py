@@ -7,15 +7,17 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from gateway.bootstrap.identity import secret_file
 from gateway.cli.checks.finding import Finding
-from gateway.config.find import HOME
 from gateway.config.keys import keys_file
+from gateway.config.settings import Settings
 from gateway.config.trust import trusted_file
+from gateway.core.spec import StdioSpec
+from toolward.places import HOME
 
 LOW, EMPTY = 1024**3, 100 * 1024**2
 """Free bytes below which that is a warning, and below which it must be mended."""
@@ -29,7 +31,8 @@ _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?([^;]*)(?:;(.*))?")
 _LEAST = re.compile(r">=\s*([0-9.]+)")
 _EXTRA = re.compile(r"extra == '([a-z0-9-]+)'")
 _NEEDED = ("", "gateway")
-_OF_SERVERS = ("calculator", "documents", "search", "files", "crm")
+SERVERS = frozenset({"calculator", "search", "files", "crm"})
+"""Those that come along, each with an extra of its name."""
 
 
 def of_python() -> Finding:
@@ -39,8 +42,15 @@ def of_python() -> Finding:
     return Finding("python", "ok", said)
 
 
-def of_packages() -> Iterator[Finding]:
-    """Whether what the gateway and the tool servers stand on is installed, as new as it must be."""
+def servers_started(settings: Settings) -> frozenset[str]:
+    """Those of SERVERS that this computer starts, and so needs the packages of."""
+    launches = (one.launch if isinstance(one, StdioSpec) else one.start for one in settings.backends)
+    words = {word.removeprefix("toolservers.") for one in launches if one is not None for word in one.command}
+    return SERVERS & words
+
+
+def of_packages(servers: Collection[str] = SERVERS) -> Iterator[Finding]:
+    """Whether what the gateway and these servers stand on is installed, as new as it must be."""
     wanting: dict[str, list[str]] = {}
     try:
         lines = requires("toolward") or []
@@ -53,7 +63,7 @@ def of_packages() -> Iterator[Finding]:
             continue
         name, bounds, marker = found[1], found[2], found[3] or ""
         extra = said[1] if (said := _EXTRA.search(marker)) else ""
-        if extra in (*_NEEDED, *_OF_SERVERS) and "platform" not in marker and (flaw := _flaw(name, bounds)):
+        if extra in (*_NEEDED, *servers) and "platform" not in marker and (flaw := _flaw(name, bounds)):
             wanting.setdefault(extra, []).append(flaw)
     for extra, flaws in wanting.items():
         what = f"the extra {extra}" if extra else "toolward"
