@@ -6,16 +6,13 @@ place in its run. Another call that asks the same while the first is open shares
 """
 
 from gateway.core.admission import Admitted, Bounds
-from gateway.core.digests import arguments_digest, digest
+from gateway.core.digests import arguments_digest
 from gateway.core.people import ESCALATE
-from gateway.core.ports import CallRecord, Clock, Ids, LedgerPort, RequestSpec
-from gateway.core.questions import escalation_request, question_request
+from gateway.core.ports import Clock, Ids, LedgerPort, RequestSpec
+from gateway.core.questions import escalation_request, place_id, question_request
 from gateway.core.recording import Recorder
 from toolward.errors import Internal, NotFound, ToolwardError
 from toolward.types import InputRequest, InputRequired, RunScope
-
-_DIGITS = 20
-"""Of a request's id, as many as those that are drawn have."""
 
 
 class Asking:
@@ -49,7 +46,8 @@ class Asking:
         """What this very call has asked; and the id for its request, if it has not. A run that retries another asks
         for itself, and so does a call whose run forgot in a crash what its model had said, and was told another."""
         record, asked = admitted.record, arguments_digest(admitted.arguments)
-        request_id = _request_id(run.run_id, record)
+        # A crash may take the record that a call was made, and made again it has another id; its key is the same.
+        request_id = place_id(run.run_id, record.idempotency_key or record.id)
         try:
             spec = await self._ledger.get_request(request_id)
         except NotFound:
@@ -72,9 +70,3 @@ class Asking:
             choices=arguments.get("choices", ()), tool=record.tool, call_id=record.id,
             arguments=arguments, rule=record.rule, now=now, lifetime=lifetime,
         )  # fmt: skip
-
-
-def _request_id(run_id: str, record: CallRecord) -> str:
-    """By the call's key, which says its place in the run: a crash may take the record that a call was made, and
-    made again it has another id."""
-    return f"req_{digest([run_id, record.idempotency_key or record.id])[:_DIGITS]}"
