@@ -13,7 +13,7 @@ from gateway.cli.output import EXIT_FAILED, EXIT_OK, EXIT_WAITING, coloured, not
 from gateway.cli.session import Common, Session, open_session
 from gateway.cli.watch import Narrator
 from toolward.printable import printable, printable_lines
-from toolward.types import Answer, InputRequest, RequestKind, RequestState, Run, RunState, TextDelta
+from toolward.types import Answer, InputRequest, RequestKind, RequestState, Run, RunEvent, RunState, TextDelta
 
 
 def ask(
@@ -69,7 +69,11 @@ async def follow(
     run = await session.agents.get_run(session.principal, run_id)
     if run.last_seq <= after and await _stands(session, run, as_json=as_json):
         return run
-    async for news in session.agents.watch_run(session.principal, run_id, after, deltas):
+    first = after if as_json else 0  # for people, what comes is told with the calls that it speaks of
+    async for news in session.agents.watch_run(session.principal, run_id, first, deltas):
+        if isinstance(news, RunEvent) and news.seq <= after:
+            narrator.know(news)
+            continue
         if as_json:
             print_json(news)
         else:

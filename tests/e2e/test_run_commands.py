@@ -92,6 +92,16 @@ def test_a_run_is_watched_from_its_beginning_and_from_behind_an_event(desk: Desk
     assert "31.2375" in shown.out
 
 
+def test_an_outcome_is_told_with_its_call_though_that_came_before_what_is_watched(
+    desk: Desk, asked: Any
+) -> None:
+    events = desk.run("watch", asked["id"], "--json").lines[:-1]
+    called = next(event["seq"] for event in events if event["type"] == "tool_called")
+    told = desk.run("watch", asked["id"], "--after", str(called)).err
+    assert "agent support" not in told
+    assert 'calculator.calculate  {"expression"' in told
+
+
 def test_who_watches_a_run_that_waits_for_a_person_is_told_so(desk: Desk, waiting: Any) -> None:
     for after in ("0", str(waiting["last_seq"])):
         done = desk.run("watch", waiting["id"], "--after", after)
