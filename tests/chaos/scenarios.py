@@ -178,7 +178,13 @@ SCENARIOS = (
     Scenario(
         "hasty people",
         [
-            calls(question("Which one?"), refund(1272), refund(900, TOO_MUCH), refund(600, "not like this")),
+            calls(
+                question("Which one?"),
+                question("Which one?"),
+                refund(1272),
+                refund(900, TOO_MUCH),
+                refund(600, "not like this"),
+            ),
             calls(note("a"), escalate("It is broken."), note("b")),
             says("Blue, and two refunds."),
         ],
