@@ -90,12 +90,12 @@ _CUT = Failed("a value has the character U+0000 in it, behind which a condition 
 
 def _cut(value: Any) -> bool:
     """Whether the library would read a text only up to its first U+0000: `a\\0b` as `a`."""
-    if isinstance(value, str):
+    if type(value) is str:
         return "\0" in value
-    if isinstance(value, Mapping):
-        held = cast(Mapping[Any, Any], value)
-        return any(map(_cut, held)) or any(map(_cut, held.values()))
-    return isinstance(value, list) and any(map(_cut, cast(list[Any], value)))
+    if type(value) is dict:
+        held = cast(dict[Any, Any], value)
+        return any(map(_cut, held.values())) or any(map(_cut, held))
+    return type(value) is list and any(map(_cut, cast(list[Any], value)))
 
 
 Readable = Mapping[str, Any] | cel.Activation | Failed
@@ -128,7 +128,7 @@ class Condition:
         try:
             if isinstance(values, cel.Activation):
                 value: Any = self._expression.eval(values).value()
-            elif _cut(values):
+            elif any(map(_cut, values.values())):
                 return _CUT
             else:
                 value = self._expression.eval(data=values).value()
@@ -202,7 +202,7 @@ class Variables:
 
     def ready(self, values: Mapping[str, Any]) -> Readable:
         """The same values for any number of conditions, converted once. Raises nothing."""
-        if _cut(values):
+        if any(map(_cut, values.values())):
             return _CUT
         try:
             return self._environment.Activation(values)
