@@ -109,7 +109,7 @@ chaos-search: install  ## kill the ingestion of the search server 200 times in t
 race: install  ## use the file tools for 20 s while another process exchanges folders and links under their hands
 	@TOOLWARD_RACE_SECONDS=10 $(BIN)/pytest -n 0 -rP tests/unit/test_files_race.py
 
-chaos: install  ## kill a gateway at every point of twelve scenarios: some 1,700 kills, at most 50 minutes
+chaos: install  ## kill a gateway at every point of thirteen scenarios: some 1,400 kills, at most 50 minutes
 	@$(BIN)/python -m tests.chaos --seconds 3000
 
 fuzz: install  ## 60,000 inputs at all doors of a gateway: malformed HTTP, JSON-RPC, protobuf, REST; some 8 minutes

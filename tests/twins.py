@@ -232,6 +232,8 @@ class TwinLedger:
         return self.requests.get(self.used.get(call_id, ""))
 
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
+        if (opened := self.requests.get(spec.request.id)) is not None:
+            return opened.request
         waiting, told = (RequestState.OPEN, RequestState.TAKEN), (RequestState.APPROVED, RequestState.DENIED)
         found = self._newest(spec.binding, (*waiting, *told))
         if found is not None and (found.request.state in waiting or found.tool_digest == spec.tool_digest):

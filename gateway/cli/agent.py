@@ -1,17 +1,23 @@
 """`toolward agent list|check`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.agent.definition import Limits
-from gateway.cli.output import EXIT_OK, print_json, shorten
+from gateway.agent.definition import AgentDefinition, Limits
+from gateway.cli.colours import coloured
+from gateway.cli.output import EXIT_OK, note, print_json, shorten
 from gateway.cli.session import Common, settings_of
 from gateway.cli.tables import print_table
 from gateway.config.agents import load_agents
+from gateway.config.source import load_yaml
 from gateway.core.budgets import dollars
+from gateway.core.globs import globs
+from gateway.core.people import PEOPLE
+from toolward.names import closest
+from toolward.printable import printable
 
 
 def list_agents(*, common: Common = Common()) -> int:  # noqa: B008 -- frozen
@@ -35,12 +41,32 @@ def check(
 ) -> int:
     """Read agents, and say what is wrong. Raises ConfigurationError with all of it."""
     settings, _ = settings_of(common)
-    agents = load_agents(files or settings.agents, settings.endpoints)
+    files = files or settings.agents
+    agents = load_agents(files, settings.endpoints)
+    backends = {one.name for one in settings.backends} | {PEOPLE}
+    warnings = [
+        said for file, agent in zip(files, agents, strict=True) for said in _warnings(file, agent, backends)
+    ]
     if common.json:
-        print_json({"agents": [one.name for one in agents]})
+        print_json({"agents": [one.name for one in agents], "warnings": warnings})
     else:
+        for said in warnings:
+            note(f"{coloured('warning', 'ask')}  {printable(said)}")
         print(f"{len(agents)} agents, well-formed: {', '.join(one.name for one in agents) or 'none'}")
     return EXIT_OK
+
+
+def _warnings(file: Path, agent: AgentDefinition, backends: Collection[str]) -> Iterator[str]:
+    """Of tools whose backend is in no configuration: it may be added, and until then the agent is without them."""
+    source = load_yaml(file)
+    for index, pattern in enumerate(agent.tools):
+        name, dot, tool = pattern.partition(".")
+        if not dot or globs((name,)).matches_any(backends):
+            continue
+        near = closest(name, backends)
+        meant = f"did you mean {near}.{tool}?" if near else "it is without them until there is one"
+        where = source.at(("tools", index))
+        yield f"{where}: the agent {agent.name} names {pattern}, and there is no backend {name}; {meant}"
 
 
 def _said(limits: Limits) -> str:

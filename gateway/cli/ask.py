@@ -13,8 +13,9 @@ from gateway.cli.colours import coloured
 from gateway.cli.output import EXIT_FAILED, EXIT_OK, EXIT_WAITING, note, print_json, shorten
 from gateway.cli.session import Common, Session, open_session
 from gateway.cli.watch import Narrator
+from toolward.errors import Unavailable
 from toolward.printable import printable, printable_lines
-from toolward.types import Answer, InputRequest, RequestKind, RequestState, Run, RunState, TextDelta
+from toolward.types import Answer, InputRequest, RequestKind, RequestState, Run, RunEvent, RunState, TextDelta
 
 
 def ask(
@@ -66,11 +67,24 @@ async def follow(
 ) -> Run:
     """Watch a run to its end, from behind event `after`, asking the person here whatever it asks. Returns early
     when it is paused, or waits for somebody and there is no terminal to ask at."""
-    narrator = narrator or Narrator()
+    try:
+        return await _follow(session, run_id, after, deltas, narrator or Narrator(), as_json=as_json)
+    except Unavailable as gone:
+        hint = f"The run goes on where a gateway runs (toolward up). Watch it: toolward run watch {run_id}"
+        raise Unavailable(f"{run_id} is not watched any more. {gone.message}", hint=hint) from None
+
+
+async def _follow(
+    session: Session, run_id: str, after: int, deltas: bool, narrator: Narrator, *, as_json: bool
+) -> Run:
     run = await session.agents.get_run(session.principal, run_id)
     if run.last_seq <= after and await _stands(session, run, as_json=as_json):
         return run
-    async for news in session.agents.watch_run(session.principal, run_id, after, deltas):
+    first = after if as_json else 0  # for people, what comes is told with the calls that it speaks of
+    async for news in session.agents.watch_run(session.principal, run_id, first, deltas):
+        if isinstance(news, RunEvent) and news.seq <= after:
+            narrator.know(news)
+            continue
         if as_json:
             print_json(news)
         else:

@@ -95,11 +95,11 @@ async def _watch(run_id: str, after: int, deltas: bool, narrator: Narrator, comm
             )
             return concluded(run, narrator, as_json=common.json)
         run = await session.agents.get_run(session.principal, run_id)
-        events = await _so_far(session, run, after)
+        events = await _so_far(session, run, after if common.json else 0)
     for event in events if common.json else ():
         print_json(event)
     if not common.json:
-        tell_whole(events)
+        tell_whole(events, after)
     if not run.state.ended:
         note("No gateway works on it now. Start one: toolward up")
     return concluded(run, as_json=common.json) if run.state.ended else EXIT_WAITING

@@ -22,6 +22,11 @@ class Narrator:
         self._heard: TextDelta | None = None  # the newest piece, while its line goes on
         self._text = ""  # of this turn, as far as it was shown from its beginning without a gap
 
+    def know(self, event: RunEvent) -> None:
+        """One that is not told, and of which something that is told speaks: a call that waited, say."""
+        if event.type == "tool_called":
+            self._calls[event.data["call_id"]] = event.data
+
     def tell(self, news: RunEvent | TextDelta) -> None:
         if isinstance(news, TextDelta):
             self._hear(news)
@@ -80,7 +85,7 @@ class Narrator:
             case "model_replied":
                 self._replied(data)
             case "tool_called":
-                self._calls[data["call_id"]] = data
+                self.know(event)
             case "tool_returned":
                 self._returned(data)
             case "run_failed":
@@ -138,11 +143,14 @@ def dollars(cost: int) -> str:
     return f"${cost / BILLION:.2g}" if cost < 10_000_000 else f"${cost / BILLION:,.2f}"
 
 
-def tell_whole(events: tuple[RunEvent, ...]) -> None:
-    """A run that is over, on the same lines."""
+def tell_whole(events: tuple[RunEvent, ...], after: int = 0) -> None:
+    """A run that is over, on the same lines, from behind this event."""
     narrator = Narrator()
     for event in events:
-        narrator.tell(event)
+        if event.seq > after:
+            narrator.tell(event)
+        else:
+            narrator.know(event)
 
 
 def _answer(data: dict[str, Any]) -> str:

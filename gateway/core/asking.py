@@ -1,28 +1,25 @@
 """A call by which an agent turns to people: instead of going to a backend it opens an input request, and the run
 waits for it. Whether policy says allow or ask, a person is asked; what it denies is denied before.
 
-A call asks once, however often it is made: its request is found again by its id, which follows from the call's
-place in its run. Another call that asks the same while the first is open shares its request.
+A call asks once, however often it is made: its request is found again by its id, which follows from the turn of its
+run and what it asks. Calls of one turn that ask the same share a request; those of other turns while it is open.
 """
 
+from contextlib import suppress
+
 from gateway.core.admission import Admitted, Bounds
-from gateway.core.digests import arguments_digest, digest
+from gateway.core.digests import arguments_digest
 from gateway.core.people import ESCALATE
-from gateway.core.ports import CallRecord, Clock, Ids, LedgerPort, RequestSpec
-from gateway.core.questions import escalation_request, question_request
+from gateway.core.ports import Clock, LedgerPort, RequestSpec
+from gateway.core.questions import escalation_request, place_id, question_request
 from gateway.core.recording import Recorder
 from toolward.errors import Internal, NotFound, ToolwardError
-from toolward.types import InputRequest, InputRequired, RunScope
-
-_DIGITS = 20
-"""Of a request's id, as many as those that are drawn have."""
+from toolward.types import InputRequired, RunScope
 
 
 class Asking:
-    def __init__(
-        self, ledger: LedgerPort, clock: Clock, ids: Ids, bounds: Bounds, *, recorder: Recorder
-    ) -> None:
-        self._ledger, self._clock, self._ids, self._bounds = ledger, clock, ids, bounds
+    def __init__(self, ledger: LedgerPort, clock: Clock, bounds: Bounds, *, recorder: Recorder) -> None:
+        self._ledger, self._clock, self._bounds = ledger, clock, bounds
         self._recorder = recorder
 
     async def ask(self, admitted: Admitted) -> InputRequired:
@@ -31,9 +28,9 @@ class Asking:
         run = admitted.context.run
         if run is None:  # policy has denied it: these tools are not there outside runs
             raise Internal(f"{admitted.tool.name} was called outside a run.")
-        known, request_id = await self._asked_before(admitted, run)
-        if known is not None:
-            return InputRequired((known,))
+        request_id = _request_id(run.run_id, admitted)
+        with suppress(NotFound):
+            return InputRequired(((await self._ledger.get_request(request_id)).request,))
         started = self._clock.monotonic()
         with await self._recorder.begin(admitted):
             try:
@@ -44,19 +41,6 @@ class Asking:
                 raise
         self._recorder.settle(admitted, started, "ok", f"people are asked: {request.id}")
         return InputRequired((request,))
-
-    async def _asked_before(self, admitted: Admitted, run: RunScope) -> tuple[InputRequest | None, str]:
-        """What this very call has asked; and the id for its request, if it has not. A run that retries another asks
-        for itself, and so does a call whose run forgot in a crash what its model had said, and was told another."""
-        record, asked = admitted.record, arguments_digest(admitted.arguments)
-        request_id = _request_id(run.run_id, record)
-        try:
-            spec = await self._ledger.get_request(request_id)
-        except NotFound:
-            return None, request_id
-        if spec.binding == (record.tenant, record.principal, record.tool, asked, run.run_id):
-            return spec.request, request_id
-        return None, self._ids.new("req")
 
     def _request(self, admitted: Admitted, run: RunScope, request_id: str) -> RequestSpec:
         arguments, record = admitted.arguments, admitted.record
@@ -74,7 +58,8 @@ class Asking:
         )  # fmt: skip
 
 
-def _request_id(run_id: str, record: CallRecord) -> str:
-    """By the call's key, which says its place in the run: a crash may take the record that a call was made, and
-    made again it has another id."""
-    return f"req_{digest([run_id, record.idempotency_key or record.id])[:_DIGITS]}"
+def _request_id(run_id: str, admitted: Admitted) -> str:
+    """A crash may take the record that a call was made, and made again it has another id; its key says the turn."""
+    record = admitted.record
+    turn = record.idempotency_key.rpartition("/")[0] or record.id
+    return place_id(run_id, turn, record.tool, arguments_digest(admitted.arguments))

@@ -17,7 +17,7 @@ Of an operation (`gateway.core.operations`): `principal.*` as above, and `resour
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from cel_expr_python import cel
 
@@ -73,6 +73,9 @@ _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _PRESENCE = re.compile(r"\bhas\s*\(\s*(?:args|given|principal|tool|run)\s*\.\s*(\w+)\s*\)")
 _ABOUT_ARGUMENTS = re.compile(r"\b(?:args|given)\b")
 _COMPLAINT = re.compile(r"<input>:\d+:(\d+): (.*)")
+_OTHER_WORDS = re.compile(r"(?<![=!<>])=(?!=)|\b(?:and|or|not|is)\b|<>")
+_MEANT = {"=": "==", "and": "&&", "or": "||", "not": "!", "is": "==", "<>": "!="}
+_UNFIT = re.compile(r"no matching overload for '(\w*[^\w']*\w*)' applied to '\((.*)\)'")
 _UNDECLARED = re.compile(r"undeclared reference to '([\w.]+)'")
 
 
@@ -80,6 +83,19 @@ class Failed(NamedTuple):
     """A condition that has no answer, and why; never to be read as true or false."""
 
     why: str
+
+
+_CUT = Failed("a value has the character U+0000 in it, behind which a condition sees nothing")
+
+
+def _cut(value: Any) -> bool:
+    """Whether the library would read a text only up to its first U+0000: `a\\0b` as `a`."""
+    if type(value) is str:
+        return "\0" in value
+    if type(value) is dict:
+        held = cast(dict[Any, Any], value)
+        return any(map(_cut, held.values())) or any(map(_cut, held))
+    return type(value) is list and any(map(_cut, cast(list[Any], value)))
 
 
 Readable = Mapping[str, Any] | cel.Activation | Failed
@@ -112,6 +128,8 @@ class Condition:
         try:
             if isinstance(values, cel.Activation):
                 value: Any = self._expression.eval(values).value()
+            elif any(map(_cut, values.values())):
+                return _CUT
             else:
                 value = self._expression.eval(data=values).value()
         except Exception as error:  # the library raises bare RuntimeErrors; no call may slip through on one
@@ -184,6 +202,8 @@ class Variables:
 
     def ready(self, values: Mapping[str, Any]) -> Readable:
         """The same values for any number of conditions, converted once. Raises nothing."""
+        if any(map(_cut, values.values())):
+            return _CUT
         try:
             return self._environment.Activation(values)
         except Exception as error:  # as in `Condition.evaluate`
@@ -204,7 +224,7 @@ def check_syntax(text: str) -> None:
     try:
         _UNBOUND.compile(text, disable_check=True)
     except RuntimeError as error:
-        raise _compile_error(str(error), ()) from None
+        raise _compile_error(str(error), (), text) from None
 
 
 def operation_condition(text: str, attributes: Iterable[str]) -> Condition:
@@ -231,7 +251,7 @@ def _compile(text: str, environment: cel.Env, variables: Mapping[str, cel.Type])
     try:
         expression = environment.compile(text)
     except RuntimeError as error:
-        raise _compile_error(str(error), variables) from None
+        raise _compile_error(str(error), variables, text) from None
     if (kind := expression.return_type()) not in (cel.Type.BOOL, cel.Type.DYN):
         raise ConfigurationError(
             f"The condition gives a value of type {kind.name().lower()}, not true or false."
@@ -245,7 +265,7 @@ def _cel_type(argument: ArgumentType) -> cel.Type:
     return _PLAIN[argument.kind]
 
 
-def _compile_error(said: str, known: Iterable[str]) -> ConfigurationError:
+def _compile_error(said: str, known: Iterable[str], text: str) -> ConfigurationError:
     """The library's first complaint, without its drawing, and what to do about it where that is plain."""
     found = _COMPLAINT.search(said)
     where, what = (f" at character {found[1]}", found[2]) if found else ("", said.partition("\n")[0])
@@ -260,7 +280,17 @@ def _compile_error(said: str, known: Iterable[str]) -> ConfigurationError:
             hint = f"Name one argument: {undeclared[1]}.NAME."
     elif "(double, int)" in what or "(int, double)" in what:
         hint = "Write 5.0 beside a number that may have a fraction, and 5 beside a whole one."
+    if unfit := _UNFIT.search(what):
+        what = f"{unfit[1].strip('_') or unfit[1]} does not go with {unfit[2]}"
+    elif what.startswith("Syntax error") and (other := _other_language(text)):
+        hint = other
     return ConfigurationError(f"The condition is wrong{where}: {what[:300]}.", hint=hint)
+
+
+def _other_language(text: str) -> str:
+    """What to write in place of what other languages would, or nothing."""
+    found = _OTHER_WORDS.search(_STRING.sub("''", text))
+    return f"Write {_MEANT[found[0]]} in place of {found[0]}." if found else ""
 
 
 def _tidy_failure(said: str) -> str:

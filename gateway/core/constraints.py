@@ -60,7 +60,7 @@ def flaws_of_form(args: JsonObject) -> Iterator[Flaw]:
         if keyword not in _TOP:
             yield Flaw((keyword,), _unknown(keyword, _TOP))
     for path, node in _nodes((), args):
-        for keyword in node.keys() - _KNOWN:
+        for keyword in node.keys() - _KNOWN if path else ():
             yield Flaw((*path, keyword), _unknown(keyword, _KNOWN))
 
 
@@ -128,6 +128,8 @@ def _unknown(keyword: str, known: frozenset[str]) -> str:
     near = closest(keyword, sorted(known))
     if keyword in _KNOWN:
         return f"{keyword!r} cannot stand here; constrain arguments under `properties`"
+    if near is None and known is _TOP:
+        return f"there is no keyword {keyword!r}; if it is an argument, write it under `properties`"
     return f"there is no keyword {keyword!r}" + (f", did you mean {near!r}?" if near else "")
 
 

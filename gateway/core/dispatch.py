@@ -72,7 +72,7 @@ class Dispatch:
             recorder=self._recorder,
             state_key=state_key,
         )
-        self._asking = Asking(ledger, clock, ids, self._bounds, recorder=self._recorder)
+        self._asking = Asking(ledger, clock, self._bounds, recorder=self._recorder)
         self._performer = Performer(backends, self._recorder, clock, self._bounds, Retries(draw))
         self._offering = Offering(lambda: self._now, backends, ledger, clock, ids, self._bounds)
         nothing = build_catalog(())

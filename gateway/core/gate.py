@@ -19,8 +19,8 @@ class LeftAlone(Unavailable):
 
 
 class Gate:
-    """`said` names what is behind it: `the backend crm`. `tell` hears what people should know of the breaker; empty
-    when it has closed. `now` is the event loop's clock."""
+    """`said` names what is behind it: `the backend crm`; `remedy` is what to do while it is left alone. `tell`
+    hears what people should know of the breaker; empty when it has closed. `now` is the event loop's clock."""
 
     def __init__(
         self,
@@ -30,8 +30,10 @@ class Gate:
         *,
         tell: Callable[[str], None],
         now: Callable[[], float],
+        remedy: str = "",
     ) -> None:
         self._said = said
+        self._remedy = remedy
         self._lane = lane
         self._breaker = breaker
         self._tell = tell
@@ -83,7 +85,7 @@ class Gate:
         if (wait := self._breaker.refusal(self._now())) is not None:
             raise LeftAlone(
                 f"{_capital(self._said)} failed several times in a row and is left alone for a while.",
-                hint=f"It is tried again in {max(wait, 0.1):.1f} s.",
+                hint=f"It is tried again in {max(wait, 0.1):.1f} s. {self._remedy}".rstrip(),
                 retry_after=wait,
             )
 

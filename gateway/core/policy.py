@@ -5,11 +5,11 @@ rules say. Nothing is parsed or compiled per call.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
+from gateway.core.absent import warnings_of
 from gateway.core.agent_tools import AGENTS, NEEDS, agent_called
 from gateway.core.binding import (
     BoundRule,
@@ -33,7 +33,6 @@ from gateway.core.scopes import RULE as SCOPES
 from gateway.core.scopes import outside, within
 from gateway.core.steps import Steps, at_once
 from toolward.errors import ConfigurationError
-from toolward.names import closest
 from toolward.types import JsonObject, Origins, Principal, RunScope
 
 __all__ = [
@@ -48,9 +47,6 @@ __all__ = [
     "bind_steps",
     "parse_policy",
 ]
-
-
-_SUGGESTED_FROM = 500  # comparing names is slow, so a suggestion looks at no more
 
 
 class _Fit(NamedTuple):
@@ -250,7 +246,7 @@ def bind_steps(policy: Policy, catalog: Catalog, before: BoundPolicy | None = No
             yield
         fits[tool.name] = fit
     warnings: list[str] = []
-    for warning in _warnings(policy, catalog):
+    for warning in warnings_of(policy.rules, catalog):
         warnings.append(warning)
         yield
     found = tuple(problem for fit in fits.values() for problem in fit.problems)
@@ -301,29 +297,3 @@ def _explain(rule: Rule, bound: BoundRule | None, case: Case, decision: Decision
     elif matched and not decided:
         why = f"{why}, but {decision.rule or decision.reason}{' decides' if decision.rule else ''}"
     return Explained(rule.id, rule.where(), rule.effect, matched, decided, why)
-
-
-def _warnings(policy: Policy, catalog: Catalog) -> Iterator[str]:
-    for rule in policy.rules:
-        for pattern in rule.tools.patterns:
-            if (said := _absent(pattern, catalog)) is not None:
-                where = rule.where(("tools",))
-                yield f"{where}: the rule {rule.id} names {pattern}, and there is no such tool; {said}"
-
-
-def _absent(pattern: str, catalog: Catalog) -> str | None:
-    """Why no tool matches a pattern; None where one does."""
-    if catalog.position(pattern) is not None:
-        return None
-    if "*" in pattern and any(globs((pattern,)).matches(tool.name) for tool in catalog.tools):
-        return None
-    name = pattern.partition(".")[0]
-    if (held := catalog.find_withheld(pattern)) is not None:
-        return f"it is withheld: {held.reason}"
-    if (backend := catalog.backends.get(name)) is None:
-        near = closest(pattern, [tool.name for tool in islice(catalog.tools, _SUGGESTED_FROM)])
-    elif backend.problem:
-        return f"the backend {backend.complaint}"
-    else:
-        near = closest(pattern, [tool.name for tool in backend.tools[:_SUGGESTED_FROM]])
-    return f"did you mean {near}?" if near else "the rule waits until there is one"

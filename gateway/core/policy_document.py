@@ -93,18 +93,27 @@ class Document:
         values = fields.get(key)
         if not isinstance(values, list) or not values:
             missing = key not in fields
+            like = f": write [{values}]" if isinstance(values, str) and values and "," not in values else ""
             self.note(
                 path if missing else (*path, key),
-                f"`{key}` is missing" if missing else f"`{key}` must be a list, and not empty",
+                f"`{key}` is missing" if missing else f"`{key}` must be a list, and not empty{like}",
             )
             return ()
         found: list[str] = []
         for at, value in enumerate(cast(list[Any], values)):
-            flaw = flaw_of(value) if isinstance(value, str) else "is not a text"
+            flaw = flaw_of(value) if isinstance(value, str) else _no_text(value)
             if flaw:
                 self.note((*path, key, at), f"{value!r} in `{key}` {flaw}")
             found.append(str(value))
         return tuple(found)
+
+
+def _no_text(value: Any) -> str:
+    """A space behind a colon makes a mapping of what was meant as one label."""
+    if isinstance(value, dict) and len(value := cast(Fields, value)) == 1:
+        ((kind, name),) = value.items()
+        return f"is not a text: write '{kind}:{name}', without a space"
+    return "is not a text"
 
 
 APPROVERS = ("user", "role", "tenant")

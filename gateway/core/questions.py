@@ -7,7 +7,7 @@ end).
 
 from collections.abc import Sequence
 
-from gateway.core.digests import arguments_digest
+from gateway.core.digests import arguments_digest, digest
 from gateway.core.ports import RequestSpec
 from gateway.core.rules import SELF
 from toolward.types import InputRequest, JsonObject, Principal, RequestKind, RequestState, RunScope
@@ -17,6 +17,13 @@ OUTCOME_CHOICES = (HAPPENED, DID_NOT_HAPPEN, CANCEL)
 PARKED_CHOICES = (GO_ON, CANCEL)
 
 _HEADLINE = 300  # characters of a summary in a prompt
+_DIGITS = 20  # of a request's id, as many as those that are drawn have
+
+
+def place_id(run_id: str, *place: str | int) -> str:
+    """The id of what is asked at this place of a run. Where somebody has answered, and the gateway stops before the
+    run has recorded that it asks, it is found again by it, and nobody is asked twice."""
+    return f"req_{digest([run_id, *place])[:_DIGITS]}"
 
 
 def question_request(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, insert, or_, select, update
 
 from gateway.core.ports import ApprovalGone, Binding, RequestSpec
 from gateway.core.requests import SOURCES
@@ -35,8 +35,10 @@ def used_by(connection: Connection, run_id: str, call_id: str) -> RequestSpec | 
 
 
 def open_or_get(connection: Connection, spec: RequestSpec, now: int, at_most: int = 0) -> InputRequest:
-    """Opens the request; when the same call has an open or taken one already, or one that was approved or denied in
-    this moment, gives that. Raises Overloaded."""
+    """Opens the request; when it was opened before, or the same call has an open or taken one already, or one that
+    was approved or denied in this moment, gives that. Raises Overloaded."""
+    if (opened := connection.execute(_by_id(spec.request.id)).one_or_none()) is not None:
+        return _spec(opened).request
     known = _newest(connection, spec.binding, now, {*_WITH_PEOPLE, *_ANSWERED})
     if known is not None and (known.request.state in _WITH_PEOPLE or known.tool_digest == spec.tool_digest):
         return known.request
@@ -55,7 +57,7 @@ def open_or_get(connection: Connection, spec: RequestSpec, now: int, at_most: in
 
 def get(connection: Connection, request_id: str) -> RequestSpec:
     """Raises NotFound."""
-    row = connection.execute(select(input_requests).where(_columns.id == request_id)).one_or_none()
+    row = connection.execute(_by_id(request_id)).one_or_none()
     if row is None:
         raise not_found(request_id)
     return _spec(row)
@@ -157,6 +159,10 @@ def _expire(connection: Connection, now: int, which: ColumnElement[bool]) -> Non
 
 
 # --- reading --------------------------------------------------------------------------------------------
+
+
+def _by_id(request_id: str) -> Select[Any]:
+    return select(input_requests).where(_columns.id == request_id)
 
 
 def _newest(

@@ -62,6 +62,7 @@ class Guarded(ModelPort):
             breaker or Breaker(FAILURES, FIRST_WAIT, LONGEST_WAIT),
             tell=self._told.hear,
             now=_now,
+            remedy=f"`toolward model check {facts.name}` shows how it fails.",
         )
 
     async def reply(self, request: ModelRequest, on_piece: OnPiece | None = None) -> ModelReply:

@@ -6,8 +6,9 @@ from gateway.agent import events as ev
 from gateway.agent.definition import AgentDefinition
 from gateway.agent.making import requested
 from gateway.agent.state import RunStateData
+from gateway.agent.stored import decode
 from gateway.core.ports import Lease
-from gateway.core.questions import parked_request
+from gateway.core.questions import parked_request, place_id
 from gateway.runs.journal import Journal
 from gateway.runs.ports import Ports
 from gateway.runs.recovery import LIFETIME
@@ -45,7 +46,7 @@ async def park(
     agent = agents.get(state.run.agent, state.definition)
     scope = RunScope(state.run.id, agent.name, agent.tools, people=agent.people)
     spec = parked_request(
-        ports.ids.new("req"),
+        place_id(state.run.id, "parked", await _parked_before(journal, ports)),
         principal,
         scope,
         reason=f"Work on it stopped {ATTEMPTS} times {_where(state)}, and it is not known why.",
@@ -61,6 +62,12 @@ async def park(
         return (event,) if now.run.state is RunState.RUNNING and not now.parked else ()
 
     await journal.amend(parked, lease=lease)
+
+
+async def _parked_before(journal: Journal, ports: Ports) -> int:
+    """How often. Messages may come in between, so the length of the log says nothing."""
+    log = map(decode, await ports.ledger.events(journal.run_id))
+    return sum(isinstance(event, ev.InputRequested) and not event.call_id for event in log)
 
 
 def _where(state: RunStateData) -> str:

@@ -16,7 +16,7 @@ from gateway.agent.definition import AgentDefinition
 from gateway.agent.making import requested
 from gateway.agent.state import RunStateData
 from gateway.core.ports import Lease
-from gateway.core.questions import unknown_outcome_request
+from gateway.core.questions import place_id, unknown_outcome_request
 from gateway.core.requests import voided
 from gateway.runs.journal import Journal
 from gateway.runs.ports import Ports
@@ -43,7 +43,7 @@ class Recovery:
         """Let people say whether it happened. Raises what the ledger raises."""
         scope = RunScope(self._journal.run_id, self._agent.name, self._agent.tools, people=self._agent.people)
         spec = unknown_outcome_request(
-            self._ports.ids.new("req"),
+            place_id(scope.run_id, "outcome", call.id, call.attempts),
             self._principal,
             scope,
             tool=call.tool,

@@ -27,6 +27,7 @@ from toolward.types import CallContext, Principal, ResourceBody, ToolCall, ToolR
 
 ADA = Principal("ada", ("support",))
 LEA = Principal("lea", ("lead",))
+LEO = Principal("leo", ("lead",))
 
 POLICY = policy("""
 version: 1

@@ -1,6 +1,6 @@
 """The real ledger, with a point before and after everything that it writes, and one in each transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Engine, event
@@ -22,6 +22,7 @@ from toolward.types import InputRequest, ToolResult
 
 class PointedLedger(Ledger):
     points: ClassVar[Points]  # of this process
+    hears: ClassVar[Callable[[InputRequest], Awaitable[None]] | None] = None  # of what is asked, first of all
 
     async def create(self, record: RunRecord, events: Sequence[StoredEvent]) -> RunRecord:
         with _around("create", events):
@@ -53,7 +54,10 @@ class PointedLedger(Ledger):
 
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
         with _around(f"open {spec.request.kind.value}"):
-            return await super().open_request(spec, at_most)
+            request = await super().open_request(spec, at_most)
+        if PointedLedger.hears is not None:
+            await PointedLedger.hears(request)
+        return request
 
     async def close_request(
         self, request_id: str, request: InputRequest, answered_by: str, sent_digest: str = ""

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from gateway.agent.state import fold
 from gateway.core.ports import Listing
 from gateway.runs.runner import Runs
 from tests.chaos.house import ADA, opened
+from tests.chaos.ledger import PointedLedger
 from tests.chaos.points import Points
 from tests.chaos.scenarios import Scenario
 from tests.chaos.tools import SOCKET, serve
@@ -40,6 +42,7 @@ class EndOfRun(msgspec.Struct):
     turns: int
     calls: int
     told: list[Any]
+    made: dict[str, int]  # how often each call was, by its id
     types: list[str]  # of its events: these may differ
 
 
@@ -136,6 +139,8 @@ def start_life(
 
     async def live() -> None:
         async with opened(folder, listings, scenario.replies, points, **options) as runs:
+            if scenario.hasty:
+                PointedLedger.hears = scenario.story(runs, folder, "").reply
             await runs.resume_unfinished()
             run = await runs.start_run(ADA, "support", f"Please do this: {scenario.name}.", key="start")
             await scenario.story(runs, folder, run.id).live()
@@ -163,5 +168,6 @@ def _end(events: list[Any]) -> EndOfRun:
         run.turns,
         run.calls,
         told,
+        dict(Counter(event.data["call_id"] for event in events if event.type == "tool_called")),
         [event.type for event in events],
     )

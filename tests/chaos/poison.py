@@ -37,18 +37,23 @@ class GivesUp(Story):
 
 class Case(NamedTuple):
     """A life for each of the strikes, at its first `point`; one more comes to the end. `asked` is how often people
-    are asked. `cancelled`: they say so, and the last life does not reach the point although it waits there."""
+    are asked. `cancelled`: they say so, and the last life does not reach the point although it waits there. `then`:
+    people answer before the run has recorded that it asks, and a life more is killed there."""
 
     point: str
     strikes: Sequence[int]
     asked: int
     cancelled: bool = False
+    then: str = ""
 
 
 CASES = {
     "parked after three attempts at a reply, and goes on": Case(MODEL, [KILL] * 4, 1),
     "parked after three attempts at a reading call, and goes on": Case(READ, [KILL] * 4, 1),
     "parked after three attempts at a keyed call, and goes on": Case(KEYED, [KILL] * 4, 1),
+    "parked, answered, and killed before it has recorded that it asks": Case(
+        MODEL, [KILL] * 3, 1, then="append [run_taken_up, input_requested]: before"
+    ),
     "parked again after three more attempts": Case(MODEL, [KILL] * 7, 2),
     "parked, and given up": Case(MODEL, [KILL] * 3, 1, cancelled=True),
     "parked in a call, and given up": Case(READ, [KILL] * 3, 1, cancelled=True),
@@ -76,7 +81,7 @@ def main() -> int:
 
 
 def _flaws(case: Case, wanted: Found, crm: Path, found: tuple[Listing, ...]) -> Sequence[str]:
-    scenario = Scenario("poison", REPLIES, GivesUp if case.cancelled else Story)
+    scenario = Scenario("poison", REPLIES, GivesUp if case.cancelled else Story, hasty=bool(case.then))
     with place(crm) as trial:
         tools = ToolsProcess(trial)
         tools.start()
@@ -97,8 +102,9 @@ def _flaws(case: Case, wanted: Found, crm: Path, found: tuple[Listing, ...]) -> 
 
 
 def _lived(folder: Path, case: Case, start: Callable[[Points], int]) -> list[str]:
-    for number, strike in enumerate(case.strikes, 1):
-        ended = waited(start(Points(strike=strike, wanted=case.point)))
+    points = [*((case.point, strike) for strike in case.strikes), *([(case.then, KILL)] if case.then else ())]
+    for number, (point, strike) in enumerate(points, 1):
+        ended = waited(start(Points(strike=strike, wanted=point)))
         if ended != (KILL if strike == KILL else 0) or (folder / ENDED).exists():
             return [f"life {number} ended by {ended}"]
     last = Points(strike=KILL, wanted=case.point if case.cancelled else "")

@@ -8,7 +8,7 @@ from msgspec.json import encode
 
 from gateway.core.ports import ModelReply, ToolUse, Usage
 from tests.chaos.house import ADA
-from tests.chaos.story import Story
+from tests.chaos.story import TOO_MUCH, Story
 from toolward.errors import Conflict
 from toolward.types import RequestKind, RunState
 
@@ -18,6 +18,7 @@ class Scenario(NamedTuple):
     replies: Sequence[ModelReply]
     story: type[Story] = Story
     racing: bool = False  # how many calls had begun when it was cancelled is chance
+    hasty: bool = False  # people answer before the run has recorded that it asks
 
 
 def says(text: str) -> ModelReply:
@@ -54,6 +55,10 @@ def message(body: str) -> tuple[str, dict[str, Any]]:
 
 def refund(minor: int, reason: str = "Damaged.") -> tuple[str, dict[str, Any]]:
     return "crm.refund_payment", {"payment_id": "PAY-5007", "amount_minor": minor, "reason": reason}
+
+
+def escalate(summary: str) -> tuple[str, dict[str, Any]]:
+    return "people.escalate_to_person", {"summary": summary, "facts": [], "tried": []}
 
 
 def question(text: str) -> tuple[str, dict[str, Any]]:
@@ -170,6 +175,21 @@ SCENARIOS = (
     ),
     Scenario("long conversation", [*WORDS, calls(message("Looked at five topics.")), says("Five topics.")]),
     Scenario("question", [calls(question("Which one?"), look("x")), calls(note("blue")), says("Blue.")]),
+    Scenario(
+        "hasty people",
+        [
+            calls(
+                question("Which one?"),
+                question("Which one?"),
+                refund(1272),
+                refund(900, TOO_MUCH),
+                refund(600, "not like this"),
+            ),
+            calls(note("a"), escalate("It is broken."), note("b")),
+            says("Blue, and two refunds."),
+        ],
+        hasty=True,
+    ),
     Scenario("paused", [calls(look("a"), note("b")), calls(refund(1272)), says("Done.")], Paused),
     Scenario("cancelled", [calls(note("a")), calls(refund(1272), question("Really?"))], Cancelled, True),
     Scenario(

@@ -8,11 +8,15 @@ import msgspec
 
 from gateway.agent.state import RunStateData, fold
 from gateway.core.questions import DID_NOT_HAPPEN, GO_ON, HAPPENED
+from gateway.core.requests import editors_of
 from gateway.runs.runner import Runs
-from tests.chaos.house import ADA, LEA
+from tests.chaos.house import ADA, LEA, LEO
 from tests.chaos.tools import ask, happened
 from toolward.errors import Conflict
-from toolward.types import Answer, InputRequest, RequestKind, RunEvent, RunState
+from toolward.types import Answer, InputRequest, RequestKind, RequestState, RunEvent, RunState
+
+TOO_MUCH = "Too much."
+"""The reason of a refund that lea makes smaller, to which leo agrees."""
 
 
 class Story:
@@ -64,12 +68,19 @@ class Story:
         for request in await self.runs.list_input_requests(LEA, self.run_id):
             if request.kind in but:
                 continue
-            with suppress(Conflict):  # the gateway had heard it
-                await self.runs.answer_input_request(
-                    ADA if request.kind is RequestKind.QUESTION else LEA,
-                    request.id,
-                    await self.answer(request),
-                )
+            await self.reply(request)
+
+    async def reply(self, request: InputRequest) -> None:
+        """Whoever changed a call's arguments does not approve it."""
+        who = LEO if editors_of(request) else LEA
+        with suppress(Conflict):  # the gateway had heard it
+            if request.kind is RequestKind.ESCALATION:
+                await self.runs.take_input_request(who, request.id)
+            after = await self.runs.answer_input_request(
+                ADA if request.kind is RequestKind.QUESTION else who, request.id, await self.answer(request)
+            )
+            if after.state is RequestState.OPEN:
+                await self.reply(after)
 
     async def answer(self, request: InputRequest) -> Answer:
         match request.kind:
@@ -78,9 +89,13 @@ class Story:
             case RequestKind.QUESTION:
                 return Answer(text="The blue one.")
             case RequestKind.ESCALATION:
-                return Answer(choice=GO_ON)
+                return Answer(choice=GO_ON) if request.choices else Answer(text="It was replaced.")
             case _:
-                no = "not like this" in str(msgspec.json.encode(request.detail["arguments"]))
+                arguments = request.detail["arguments"]
+                if arguments.get("reason") == TOO_MUCH:
+                    less = msgspec.json.encode({**arguments, "amount_minor": 501, "reason": "As agreed."})
+                    return Answer(approve=True, arguments_json=less)
+                no = "not like this" in str(msgspec.json.encode(arguments))
                 return Answer(approve=not no, reason="Not like this." if no else "")
 
     async def outcome(self, request: InputRequest) -> str:

@@ -37,6 +37,7 @@ class Found(NamedTuple):
     notes: list[str]
     requests: list[Request]
     unknown: list[Request]  # what was asked because an outcome was not known
+    twice: list[str]  # calls of which people were asked again without their being made again
     leases: int
     findings: list[str]
 
@@ -139,16 +140,23 @@ def look(folder: Path) -> Found:
         messages = crm.execute("SELECT ticket_id, body FROM messages ORDER BY ticket_id, number").fetchall()
     with closing(sqlite3.connect(folder / LEDGER)) as ledger:
         asked: list[Request] = ledger.execute("SELECT kind, state, tool FROM input_requests").fetchall()
+        unknown = "SELECT detail FROM input_requests WHERE kind = 'unknown_outcome'"
+        looked = Counter(msgspec.json.decode(row[0])["call_id"] for row in ledger.execute(unknown))
         leases = ledger.execute("SELECT count(*) FROM run_leases WHERE holder != ''").fetchone()[0]
     file = folder / LEDGER
+    runs = _end(folder).runs
+    made = Counter[str]()
+    for run in runs:
+        made.update(run.made)
     said = verify(file, keys_beside(str(file)), outside(str(file)))
     return Found(
-        _end(folder).runs,
+        runs,
         refunds,
         messages,
         notes_in(folder),
         sorted(one for one in asked if one[0] != "unknown_outcome"),
         sorted(one for one in asked if one[0] == "unknown_outcome"),
+        sorted(call for call, asked in looked.items() if asked > made[call]),
         leases,
         [str(finding) for finding in said.findings],
     )
@@ -178,6 +186,7 @@ def _compared(wanted: Found, found: Found) -> Mapping[str, str]:
         "messages": (wanted.messages, found.messages),
         "notes": (wanted.notes, found.notes),
         "requests": (wanted.requests, found.requests),
+        "asked twice what became of a call": ([], found.twice),
         "leases": (0, found.leases),
         "ledger verify": ([], found.findings),
     }

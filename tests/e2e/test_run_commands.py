@@ -1,12 +1,14 @@
 """`toolward run`: runs listed by filter, watched, paused, gone on with, retried, rated, at a gateway that runs."""
 
+import socket
+import subprocess
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.command import Done, Up, serving, toolward
+from tests.e2e.command import BIN, Done, Up, serving, toolward
 
 QUESTION = "What is 12.5% of 249.90?"
 REFUND = "Refund 5.00 EUR of payment PAY-5007 because the cup was broken"
@@ -92,6 +94,16 @@ def test_a_run_is_watched_from_its_beginning_and_from_behind_an_event(desk: Desk
     assert "31.2375" in shown.out
 
 
+def test_an_outcome_is_told_with_its_call_though_that_came_before_what_is_watched(
+    desk: Desk, asked: Any
+) -> None:
+    events = desk.run("watch", asked["id"], "--json").lines[:-1]
+    called = next(event["seq"] for event in events if event["type"] == "tool_called")
+    told = desk.run("watch", asked["id"], "--after", str(called)).err
+    assert "agent support" not in told
+    assert 'calculator.calculate  {"expression"' in told
+
+
 def test_who_watches_a_run_that_waits_for_a_person_is_told_so(desk: Desk, waiting: Any) -> None:
     for after in ("0", str(waiting["last_seq"])):
         done = desk.run("watch", waiting["id"], "--after", after)
@@ -167,3 +179,35 @@ def test_a_cancelled_run_is_not_gone_on_with(desk: Desk) -> None:
 def test_a_run_that_there_is_not_is_named(desk: Desk, words: tuple[str, ...]) -> None:
     done = desk.run(words[0], "run_404", *words[1:])
     assert (done.code, "run_404" in done.err) == (1, True)
+
+
+def test_who_asks_at_a_gateway_that_is_killed_hears_how_to_watch_the_run_again(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # a model endpoint that never answers
+        config = serving(tmp_path, "calculator")
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        model = f"models: {{default: {{wire: openai_chat, base_url: '{address}', model: m}}}}\n"
+        config.write_text(config.read_text() + model)
+        up = Up(tmp_path / "home", config)
+        asking = subprocess.Popen(
+            [str(BIN / "toolward"), "ask", QUESTION, "--config", str(config)],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={"PATH": str(BIN), "TOOLWARD_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)},
+        )
+        try:
+            assert asking.stderr is not None
+            first = asking.stderr.readline()
+            assert first.startswith("run run_"), first
+            up.process.kill()
+            said = asking.communicate(timeout=60)[1]
+        finally:
+            asking.kill()
+            up.process.kill()
+            up.process.communicate()
+    run_id = first.split()[1].rstrip(",")
+    assert asking.returncode == 1
+    assert f"{run_id} is not watched any more. The connection to" in said
+    assert f"Watch it: toolward run watch {run_id}" in said
+    assert "look before it is repeated" not in said

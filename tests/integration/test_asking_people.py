@@ -160,8 +160,8 @@ async def test_a_call_asks_once_though_a_crash_took_the_record_that_it_was_made(
         run = await runs.start_run(ADA, "support", "Which?")
         await asked(runs, run)
 
-        async def ask(call_id: str, text: str = "Which one?") -> InputRequest:
-            call = ToolCall(ASK, msgspec.json.encode({"question": text}), call_id, f"{run.id}/1/1")
+        async def ask(call_id: str, text: str = "Which one?", place: int = 1) -> InputRequest:
+            call = ToolCall(ASK, msgspec.json.encode({"question": text}), call_id, f"{run.id}/1/{place}")
             scope = RunScope(run.id, "support", CLERK.tools, people=CLERK.people)
             outcome = await house.dispatch.call_tool(ADA, call, CallContext(run=scope))
             assert isinstance(outcome, InputRequired)
@@ -171,6 +171,8 @@ async def test_a_call_asks_once_though_a_crash_took_the_record_that_it_was_made(
         await runs.answer_input_request(LEAD, before.id, Answer(text="The blue one."))
         again = await ask("call_2")
         assert (again.id, again.state) == (before.id, RequestState.ANSWERED)
+        twin = await ask("call_4", place=2)  # of the same turn, and one request was open for both
+        assert (twin.id, twin.state) == (before.id, RequestState.ANSWERED)
         other = await ask("call_3", "How many?")  # the model was asked again, and said something else
         assert (other.id != before.id, other.state) == (True, RequestState.OPEN)
 

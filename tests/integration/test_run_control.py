@@ -349,6 +349,19 @@ async def test_to_repeat_what_was_done_behind_that_event_needs_a_yes(house: Hous
     assert house.made[-1] == "save C"
 
 
+async def test_who_is_asked_about_a_retried_call_by_policy_is_told_that_it_was_made_before(house: House):
+    house.script(calls(("refund", "P-1")), says("Refunded."), calls(("refund", "P-1")), says("Again."))
+    async with house.open() as runs:
+        run = await runs.start_run(ADA, "support", "Refund.")
+        first = await waiting(runs, run)
+        assert "already" not in first.prompt
+        await runs.answer_input_request(LEAD, first.id, Answer(approve=True))
+        await until(runs, run.id)
+        again = await runs.retry_run(ADA, run.id, 1)
+        asked = (await waiting(runs, again)).prompt
+        assert "has called crm.refund already, and that was not undone; the rule refunds asks" in asked
+
+
 async def test_a_call_that_was_under_way_at_that_event_is_an_effect_of_the_other_run(house: House):
     async with house.open() as runs:
         run, events = await finished(house, runs)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.ports import RequestSpec
 from gateway.runs.runner import Runs
 from tests.integration.run_house import (
     ADA,
@@ -123,6 +124,33 @@ async def test_what_did_not_happen_is_made_again_with_its_key(house: House):
         await runs.answer_input_request(ADA, request.id, Answer(choice="did_not_happen"))
         await until(runs, run_id)
     assert [call.idempotency_key for _, call, _ in house.backends.calls] == [key]
+
+
+@pytest.mark.parametrize("happened", [True, False])
+async def test_nobody_is_asked_again_what_they_said_before_the_run_had_recorded_that_it_asks(
+    house: House, happened: bool, monkeypatch: pytest.MonkeyPatch
+):
+    run_id, _ = await killed_in_a_call(house, "note")
+    said = Answer(choice="happened" if happened else "did_not_happen")
+    house.script(says("Noted."))
+    answered = asyncio.Event()
+    async with house.open() as runs:
+        opens = house.ledger.open_request
+
+        async def open_and_stop(spec: RequestSpec, at_most: int = 0) -> InputRequest:
+            request = await opens(spec, at_most)
+            await runs.answer_input_request(ADA, request.id, said)
+            answered.set()
+            return await asyncio.Future()
+
+        monkeypatch.setattr(house.ledger, "open_request", open_and_stop)
+        await runs.resume_unfinished()
+        await answered.wait()
+    async with house.open() as runs:
+        await runs.resume_unfinished()
+        events = await until(runs, run_id)
+    assert types(events).count("input_requested") == 1
+    assert house.made == ([] if happened else ["note A"])
 
 
 async def test_a_person_who_sees_that_a_call_went_wrong_can_end_the_run(house: House):

@@ -227,3 +227,15 @@ def test_the_command_checks_against_the_endpoints_of_the_configuration(
     Path("b.yaml").write_text(f"{LEAST}model: fst\n")
     with pytest.raises(ConfigurationError, match=r"b\.yaml:3: model names the model endpoint 'fst'"):
         check(folder / "b.yaml", common=common)
+
+
+def test_the_command_warns_of_tools_whose_backend_is_not_configured(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    Path("toolward.yaml").write_text("version: 1\nbackends: {stock: {command: [x]}}\nagents: [a.yaml]\n")
+    Path("a.yaml").write_text(f'{LEAST}tools: ["stock.*", "people.*", "*", "*.look", "stok.*", crm.get]\n')
+    assert check(common=Common(config=folder / "toolward.yaml")) == 0
+    assert [line.removeprefix("warning  ") for line in capsys.readouterr().err.splitlines()] == [
+        "a.yaml:3: the agent a names stok.*, and there is no backend stok; did you mean stock.*?",
+        "a.yaml:3: the agent a names crm.get, and there is no backend crm; it is without them until there is one",
+    ]

@@ -6,7 +6,13 @@ import pytest
 
 from gateway.core.arguments import ArgumentType, argument_types
 from gateway.core.catalog import CatalogTool, ToolFacts, build_catalog
-from gateway.core.conditions import Conditions, Failed, check_syntax
+from gateway.core.conditions import (
+    Conditions,
+    Failed,
+    check_syntax,
+    operation_condition,
+    operation_values,
+)
 from tests.twins import listing
 from toolward.errors import ConfigurationError
 from toolward.types import JsonObject, Principal, RunScope, Tool
@@ -139,7 +145,7 @@ def test_says_which_argument_is_missing() -> None:
         ("args.amont_minor > 5000", "Did you mean args.amount_minor?"),
         ("given.resaon", "Did you mean given.reason?"),
         ("principal.role == 'x'", "Did you mean principal.roles?"),
-        ("args.amount_minor > 'x'", "no matching overload"),
+        ("args.amount_minor > 'x'", "at character 19: > does not go with int, string"),
         ("args.rate > 5", "Write 5.0"),
         ("args.amount_minor > 5000.0", "Write 5.0"),
         ("args.amount_minor", "of type int"),
@@ -185,6 +191,26 @@ def test_a_text_that_only_speaks_of_presence_is_no_mistake() -> None:
 )
 def test_without_arguments_an_answer_holds_for_every_call(text: str, expected: bool) -> None:
     assert evaluate(text, None) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("args.reason.startsWith('a') && size(args.reason) == 1", {"reason": "a\0b"}),
+        ("!args.reason.contains('b')", {"reason": "a\0b"}),
+        ("args.tags.exists(tag, tag == 'a')", {"tags": ["a\0b"]}),
+    ],
+)
+def test_nothing_is_hidden_behind_a_nul_character(text: str, arguments: JsonObject) -> None:
+    found = evaluate(text, arguments)
+    assert isinstance(found, Failed)
+    assert "U+0000" in found.why
+
+
+def test_nothing_of_a_resource_is_hidden_behind_a_nul_character() -> None:
+    condition = operation_condition("resource.uri == 'docs://a'", ["uri"])
+    assert condition.evaluate(operation_values(ADA, {"uri": "docs://a"})) is True
+    assert isinstance(condition.evaluate(operation_values(ADA, {"uri": "docs://a\0b"})), Failed)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ async def test_an_endpoint_that_fails_in_a_row_is_left_alone_until_one_probe_suc
             await port.reply(ASK)
     with pytest.raises(LeftAlone, match="'big' failed several times in a row") as caught:
         await port.reply(ASK)
-    assert "It is tried again in 0.1 s" in caught.value.hint
+    assert "It is tried again in 0.1 s. `toolward model check big` shows how it fails." in caught.value.hint
     assert 0 < (caught.value.retry_after or 0) <= 0.05
     assert len(endpoint.asked) == 3
     assert "calls of it failed several times in a row" in port.problem

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.core import agent_tools
 from gateway.core.catalog import Catalog, CatalogTool, ToolFacts, build_catalog
 from gateway.core.policy import BoundPolicy, Decision, PolicySource, bind, parse_policy
 from tests.examples import examples
 from tests.policies import policy, source
 from tests.twins import listing
 from toolward.errors import ConfigurationError
-from toolward.types import JsonObject, Principal, RunScope, Tool
+from toolward.types import Agent, JsonObject, Principal, RunScope, Tool
 
 REFUND: JsonObject = {
     "type": "object",
@@ -66,7 +67,9 @@ MISTAKES = {
     RULE.replace("allow", "alow"): "5: the effect 'alow' is not allow, ask or deny; did you mean allow?",
     RULE.replace("    effect: allow\n", ""): "3: `effect` is missing",
     RULE.replace("id: a", "id: A b"): "the id 'A b' must be",
-    RULE.replace("[crm.refund]", "crm.refund"): "4: `tools` must be a list",
+    RULE.replace(
+        "[crm.refund]", "crm.refund"
+    ): "4: `tools` must be a list, and not empty: write [crm.refund]",
     RULE.replace("[crm.refund]", "[]"): "`tools` must be a list, and not empty",
     RULE.replace("    tools: [crm.refund]\n", ""): "`tools` is missing",
     RULE.replace("crm.refund", "refund"): "names no backend: write BACKEND.refund",
@@ -81,6 +84,12 @@ MISTAKES = {
     RULE.replace("allow", "ask"): "`approvers` is missing",
     RULE.replace("allow", "ask") + "    approvers: [agent:x]": "is none of user:NAME, role:NAME, tenant:NAME",
     RULE + "    when: args.a >": "6: The condition is wrong",
+    RULE + "    principals: [role: support]": "is not a text: write 'role:support'",
+    RULE + "    when: args.a = 5": "Write == in place of =.",
+    RULE + "    when: args.a > 5 and args.a < 9": "Write && in place of and.",
+    RULE + "    when: not given.a": "Write ! in place of not.",
+    RULE + "    when: args.a == ' and ' &&": "it ends too early",
+    RULE + "    args: {a: {maximum: 5}}": "keyword 'a'; if it is an argument, write it under",
     RULE + "    when: ''": "`when` must be a text, and not empty",
     RULE + "    origin: {a: user}": "must be a list like [user, trusted]",
     RULE + "    origin: []": "`origin` must be a mapping of arguments",
@@ -241,7 +250,7 @@ class TestConstraints:
 
 MISFITS = {
     "effect: deny, when: args.amont_minor > 5": "did you mean args.amount_minor?",
-    "effect: deny, when: args.amount_minor > '5'": "no matching overload",
+    "effect: deny, when: args.amount_minor > '5'": "does not go with int, string",
     "effect: deny, args: {properties: {amont_minor: {type: integer}}}": "did you mean 'amount_minor'?",
     "effect: deny, args: {required: [resaon]}": "did you mean 'reason'?",
     "effect: deny, origin: {payment: [user]}": "did you mean 'payment_id'?",
@@ -279,6 +288,31 @@ def test_a_rule_over_a_tool_that_is_not_there_is_a_warning_and_allows_nothing() 
         "policy.yaml:3: the rule a names crm.refnd, and there is no such tool; did you mean crm.refund?",
         "policy.yaml:3: the rule a names web.*, and there is no such tool; the rule waits until there is one",
     )
+
+
+def test_a_rule_that_names_an_agent_that_is_not_there_is_a_warning() -> None:
+    agents = agent_tools.listing((Agent("night"), Agent("support")))
+    rules = policy("""
+version: 1
+rules:
+  - {id: a, principals: ['agent:nihgt', 'agent:support', 'agent:n*'], tools: ['*'], effect: deny}
+  - {id: b, operations: [run.start], resource: {agent: [suport]}, effect: allow}
+""")
+    assert bind(rules, build_catalog([agents])).warnings == (
+        "policy.yaml:4: the rule a names the agent nihgt, and there is no such agent; did you mean night?",
+        "policy.yaml:5: the rule b names the agent suport, and there is no such agent; did you mean support?",
+    )
+    assert bind(rules, catalog()).warnings == ()  # nobody said which there are
+
+
+def test_a_value_with_a_nul_character_neither_passes_nor_escapes_a_condition() -> None:
+    rules = """
+  - {id: short, tools: [crm.refund], when: size(args.payment_id) < 9, effect: allow}
+  - {id: never, tools: [crm.refund], when: args.payment_id.contains('secret'), effect: deny}
+"""
+    assert decide(rules, amount_minor=1, payment_id="PAY").effect == "allow"
+    decision = decide(rules, amount_minor=1, payment_id="PAY\0secret")
+    assert (decision.effect, decision.rule) == ("deny", "never")
 
 
 def test_a_rule_over_a_backend_that_is_not_running_says_that() -> None:

@@ -49,9 +49,10 @@ class LedgerPort(Protocol):
         ...
 
     async def open_request(self, spec: RequestSpec, at_most: int = 0) -> InputRequest:
-        """Open it, or give the one that is open or taken for the same call, or approved and not used, or freshly
-        denied, of the same tool: somebody may have answered in this moment. Closes those of the same principal that
-        have expired. Raises Overloaded where the principal has `at_most` open ones already (0: any number)."""
+        """Open it, or give the one that has its id, in whatever state, or is open or taken for the same call, or
+        approved and not used, or freshly denied, of the same tool: somebody may have answered in this moment.
+        Closes those of the same principal that have expired. Raises Overloaded where the principal has `at_most`
+        open ones already (0: any number)."""
         ...
 
     async def get_request(self, request_id: str) -> RequestSpec:

@@ -147,7 +147,7 @@ def _as_condition(like: Like) -> str | None:
             parts.append(f"!given.{name}")
             continue
         value = (like.arguments or {})[name]
-        if not isinstance(value, bool | int | str):
+        if not isinstance(value, bool | int | str) or (isinstance(value, str) and "\0" in value):
             return None
         said = _quoted(value) if isinstance(value, str) else str(value).lower()
         parts.append(f"given.{name} && args.{name} == {said}")
