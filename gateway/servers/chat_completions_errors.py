@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 
 from gateway.servers.chat_completions_request import param_of
 from gateway.servers.rest_bodies import NotJson
+from gateway.servers.rest_route import ProvenRoute
 from toolward.errors import InvalidRequest, NotFound, ToolwardError
 from toolward.types import JsonObject, Run
 from toolward.wire.errors import CODES, details
@@ -69,7 +69,7 @@ def refused(error: ToolwardError, *, repeat: bool = True) -> Response:
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
 
 
-class OpenAiRoute(APIRoute):
+class OpenAiRoute(ProvenRoute):
     """Tells every ToolwardError, whoever raises it on the way, in OpenAI's shape."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

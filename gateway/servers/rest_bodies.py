@@ -30,15 +30,20 @@ def is_json(request: Request) -> bool:
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
+async def whole(request: Request) -> bytes:
+    """The body. Raises Cancelled where the client leaves in the middle of it."""
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise Cancelled("The client left before its request was whole.") from None
+
+
 async def raw_json(request: Request) -> bytes:
     """A body that is read elsewhere. Raises NotJson where it says that it is something else, and Cancelled where
     the client leaves in the middle of it."""
     if "content-type" in request.headers and not is_json(request):
         raise NotJson(request.headers["content-type"])
-    try:
-        return await request.body()
-    except ClientDisconnect:
-        raise Cancelled("The client left before its request was whole.") from None
+    return await whole(request)
 
 
 def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

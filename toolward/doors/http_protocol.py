@@ -93,11 +93,13 @@ class HttpProtocol(HttpToolsProtocol):
         raw = data[:end]
         if raw != self._known_raw:
             self._known, self._known_raw = read_head(raw, {**self._certificate, PEER: self._address}), raw
-        if (head := self._known) is None:
+        if (
+            head := self._known
+        ) is None or head.length > MAX_HELD:  # who sends much proves first who they are
             return False
         missing = end + 4 + head.length - len(data)
         if missing:
-            return missing > 0 and self._hold(data, head.length)
+            return missing > 0 and self._hold(data)
         answer = plain.begin(head, data[end + 4 :])
         if answer is None:
             return False
@@ -116,9 +118,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _address(self) -> str:
         return self.client[0] if self.client else ""
 
-    def _hold(self, data: bytes, length: int) -> bool:
-        if length > MAX_HELD:
-            return False
+    def _hold(self, data: bytes) -> bool:
         self._held = data
         self._holding = self.loop.call_later(HELD_SECONDS, self._let_go)
         return True
