@@ -84,7 +84,7 @@ class Params(msgspec.Struct, rename="camel"):
     arguments: Raw = _EMPTY
     cursor: str | None = None
     protocol_version: str = ""
-    capabilities: JsonObject = msgspec.field(default_factory=dict[str, Any])
+    capabilities: dict[str, Raw] = msgspec.field(default_factory=dict[str, Raw])
     request_id: str | int | None = None
     level: LogLevel = "info"  # of logging/setLevel
     input_responses: Raw | UnsetType = UNSET
@@ -286,6 +286,8 @@ def can_be_asked(capabilities: object) -> bool:
     """Whether a client with these capabilities can put a form before its person (spec, client/elicitation: an empty
     declaration means forms alone)."""
     elicits = cast(JsonObject, capabilities).get("elicitation") if isinstance(capabilities, dict) else None
+    if isinstance(elicits, Raw):
+        elicits = msgspec.json.decode(elicits)
     return isinstance(elicits, dict) and ("form" in elicits or not elicits)
 
 
