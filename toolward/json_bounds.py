@@ -68,10 +68,9 @@ def _holds_more(raw: bytes, most: Amount) -> bool:
 
 def _is_slow(raw: bytes) -> bool:
     alike = raw.translate(_ALIKE)
-    found = alike.count(_LONG)
-    if alike.count(b"e") > SLOW_NUMBERS - found:  # the quickest first
-        found += alike.count(b"e000") + alike.count(b"e-000")
-    return found > SLOW_NUMBERS
+    if alike.count(_LONG) > SLOW_NUMBERS:
+        return True
+    return alike.count(b"e") > SLOW_NUMBERS and alike.count(b"e000") + alike.count(b"e-000") > SLOW_NUMBERS
 
 
 def depth_exceeds(raw: bytes, limit: int) -> bool:
