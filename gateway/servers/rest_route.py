@@ -36,8 +36,8 @@ def proven_by(app: FastAPI, prove: Prove) -> None:
     app.state.prove = prove
 
 
-def caller(request: Request) -> Principal:
-    """Who calls a ProvenRoute."""
+async def caller(request: Request) -> Principal:
+    """Who calls a ProvenRoute."""  # async, or FastAPI asks it in a thread
     found: Principal = request.state.principal
     return found
 
