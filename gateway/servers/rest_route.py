@@ -14,6 +14,8 @@ from toolward.types import Principal
 Prove = Callable[[Request], Awaitable[Principal]]
 """Raises Unauthenticated."""
 
+_CALLER = "toolward.caller"
+
 
 class ProvenRoute(APIRoute):
     """Knows who calls (`caller`), and takes no more than can be read without keeping others waiting."""
@@ -23,7 +25,7 @@ class ProvenRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             prove: Prove = request.app.state.prove
-            request.state.principal = await prove(request)
+            request.scope[_CALLER] = await prove(request)
             if request.method != "GET" and is_too_much(await whole(request)):
                 raise too_much("request")
             return await inner(request)
@@ -38,7 +40,7 @@ def proven_by(app: FastAPI, prove: Prove) -> None:
 
 async def caller(request: Request) -> Principal:
     """Who calls a ProvenRoute."""  # async, or FastAPI asks it in a thread
-    found: Principal = request.state.principal
+    found: Principal = request.scope[_CALLER]
     return found
 
 
