@@ -271,7 +271,9 @@ async def test_chunks_are_taken_and_a_trailer_is_no_header() -> None:
 
 
 @pytest.mark.parametrize(("count", "refused"), [(50, []), (2_000, ["too_large"])])
-async def test_so_many_requests_may_wait_for_their_answers(count: int, refused: list[str]) -> None:
+async def test_so_many_requests_may_wait_for_their_answers(
+    count: int, refused: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
     async with door(Limits()) as at:
         reader, writer = await at.connect()
         writer.write(ASK * count)
@@ -283,6 +285,9 @@ async def test_so_many_requests_may_wait_for_their_answers(count: int, refused: 
         else:
             assert [(await answer(reader))[0] for _ in range(count)] == [200] * count
         assert at.refused == refused
+        assert not [
+            one for one in caplog.records if one.exc_info
+        ]  # none of them tries to answer after the last words
         writer.transport.abort()
 
 

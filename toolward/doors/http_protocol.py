@@ -63,6 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._bounded = BoundedParser(self.parser, self.crowd.limits)
         self.parser: Any = self._bounded
         self.cycle: Any = None  # uvicorn says that there always is one
+        self._cycles: list[Any] = []  # those before it that are not answered yet
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -183,6 +184,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._bounded.has_head(self.url, self.headers)
+        if self._answers:
+            self._cycles = [one for one in self._cycles if not one.response_complete] + [self.cycle]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -248,9 +251,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._leave(self.words.late)
 
     def _leave(self, words: bytes) -> None:
-        if self.cycle is not None:  # whoever works on it finds nobody there any more
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        for cycle in (*self._cycles, *([self.cycle] if self.cycle else ())):
+            cycle.disconnected = True  # whoever works on it finds nobody there any more
+            cycle.message_event.set()
+        self.pipeline.clear()
         Farewell(self, self.transport, words)
 
 
