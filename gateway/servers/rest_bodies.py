@@ -24,6 +24,20 @@ class NotJson(InvalidRequest):
         super().__init__(f"The body {said}.", hint="Send JSON with content-type: application/json.")
 
 
+class Packed(InvalidRequest):
+    """A body in a content coding: none is unpacked here, so that none is larger than it came."""
+
+    def __init__(self, coding: str) -> None:
+        super().__init__(f"The body is packed ({coding[:32]}).", hint="Send it without content-encoding.")
+
+
+def check_coding(request: Request) -> None:
+    """Raises Packed."""
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        raise Packed(coding)
+
+
 def is_json(request: Request) -> bool:
     """What it says of its body, without parameters."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
-from gateway.servers.rest_bodies import whole
+from gateway.servers.rest_bodies import check_coding, whole
 from toolward.json_bounds import is_too_much, too_much
 from toolward.types import Principal
 
@@ -26,8 +26,10 @@ class ProvenRoute(APIRoute):
         async def handle(request: Request) -> Response:
             prove: Prove = request.app.state.prove
             request.scope[_CALLER] = await prove(request)
-            if request.method != "GET" and is_too_much(await whole(request)):
-                raise too_much("request")
+            if request.method != "GET":
+                check_coding(request)
+                if is_too_much(await whole(request)):
+                    raise too_much("request")
             return await inner(request)
 
         return handle
