@@ -50,6 +50,7 @@ class BoundedParser:
         self._feed = parser.feed_data
         self._limits = limits
         self._chunk = self._fed = self._body = 0
+        self._headers: list[tuple[bytes, bytes]] = []
         self.in_head = self.in_body = False
         self.overfed = False
         """Whether a head was too large."""
@@ -61,8 +62,11 @@ class BoundedParser:
         if len(data) <= PIECE:
             self._feed_piece(data)
             return
-        for at in range(0, len(data), PIECE):
-            self._feed_piece(data[at : at + PIECE])
+        at = 0
+        while at < len(data):
+            size = len(data) if self.in_body and not self._is_chunked() else PIECE
+            self._feed_piece(data[at : at + size])
+            at += size
 
     def _feed_piece(self, data: bytes) -> None:
         if self.in_head or self.in_body:
@@ -74,6 +78,9 @@ class BoundedParser:
         # Who sends a few bytes at a time sends more of what is around them.
         if self.in_body and self._fed > 2 * self._body + self._limits.header_bytes:
             self._refuse()
+
+    def _is_chunked(self) -> bool:
+        return any(name == b"transfer-encoding" for name, _ in self._headers)
 
     def begins(self, waiting: int) -> None:
         """Raises HttpParserError where too many are `waiting` already."""
@@ -92,6 +99,7 @@ class BoundedParser:
             if size > self._limits.header_bytes:
                 self._refuse()
         self.in_body = True
+        self._headers = headers
         self._fed = self._body = 0
 
     def has_some(self, body: bytes) -> None:

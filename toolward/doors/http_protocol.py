@@ -100,7 +100,7 @@ class HttpProtocol(HttpToolsProtocol):
             return False
         missing = end + 4 + head.length - len(data)
         if missing:
-            return missing > 0 and self._hold(data)
+            return missing > 0 and self._hold(data, head.length)
         answer = plain.begin(head, data[end + 4 :])
         if answer is None:
             return False
@@ -119,7 +119,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _address(self) -> str:
         return self.client[0] if self.client else ""
 
-    def _hold(self, data: bytes) -> bool:
+    def _hold(self, data: bytes, length: int) -> bool:
+        if length > MAX_HELD:
+            return False
         self._held = data
         self._holding = self.loop.call_later(HELD_SECONDS, self._let_go)
         return True

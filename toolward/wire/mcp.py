@@ -147,7 +147,7 @@ class _Head(msgspec.Struct):
 
 def decode(raw: bytes) -> Message:
     """Raises Unreadable; too large or too deep a value is found before anything is made of it."""
-    if is_too_much(raw):
+    if is_too_much(raw, numbers=False):
         of = _of(raw)
         large = too_much(f"arguments of {of.params.name[:128] or 'the request'}")
         raise Unreadable(INVALID_PARAMS, large.text, of.id, large)
@@ -165,7 +165,7 @@ def decode(raw: bytes) -> Message:
 
 def decode_if_plain(raw: bytes) -> Message | None:
     """`decode` for who has not proven anything yet: of what is no message nobody finds out why."""
-    if is_too_much(raw) or depth_exceeds(raw, _MESSAGE_DEPTH):
+    if is_too_much(raw, numbers=False) or depth_exceeds(raw, _MESSAGE_DEPTH):
         return None
     try:
         return _message.decode(raw)
@@ -282,12 +282,20 @@ def _for_legacy(tool: Tool) -> Tool:
     return msgspec.structs.replace(tool, output_schema=None)
 
 
+def _has_forms(elicitation: Raw) -> bool:
+    try:
+        kinds = msgspec.json.decode(elicitation, type=dict[str, Raw])
+    except msgspec.DecodeError:  # no object
+        return False
+    return "form" in kinds or not kinds
+
+
 def can_be_asked(capabilities: object) -> bool:
     """Whether a client with these capabilities can put a form before its person (spec, client/elicitation: an empty
     declaration means forms alone)."""
     elicits = cast(JsonObject, capabilities).get("elicitation") if isinstance(capabilities, dict) else None
     if isinstance(elicits, Raw):
-        elicits = msgspec.json.decode(elicits)
+        return _has_forms(elicits)
     return isinstance(elicits, dict) and ("form" in elicits or not elicits)
 
 
