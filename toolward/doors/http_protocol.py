@@ -94,9 +94,7 @@ class HttpProtocol(HttpToolsProtocol):
         raw = data[:end]
         if raw != self._known_raw:
             self._known, self._known_raw = read_head(raw, {**self._certificate, PEER: self._address}), raw
-        if (
-            head := self._known
-        ) is None or head.length > MAX_HELD:  # who sends much proves first who they are
+        if (head := self._known) is None:
             return False
         missing = end + 4 + head.length - len(data)
         if missing:
