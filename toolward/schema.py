@@ -14,6 +14,16 @@ import msgspec
 from pydantic_core import SchemaValidator, core_schema
 
 from toolward.errors import ConfigurationError, InvalidArguments, InvalidRequest, TooLarge, Violation
+from toolward.json_bounds import (
+    ASKED,
+    MAX_DEPTH,
+    Amount,
+    depth_exceeds,
+    is_too_much,
+    too_deep,
+    too_much,
+    without_strings,
+)
 from toolward.names import closest
 from toolward.schema_cost import cost_of
 from toolward.schema_patterns import patterns_of
@@ -22,18 +32,14 @@ from toolward.types import Json, JsonObject
 MAX_BYTES = 4 * 1024 * 1024
 """The largest arguments or structured result, unless a caller says otherwise."""
 
-MAX_DEPTH = 64
-"""The deepest nesting of arrays and objects."""
-
 MAX_VIOLATIONS = 20
 _WORTH_ALL = 20_000  # visits; every error costs some microseconds, found by the first look or not
 _SHOWN = 80  # characters of an offending value that a message quotes
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_NOT_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
-
-def parse(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Json:
+def parse(
+    raw: bytes, what: str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, most: Amount = ASKED
+) -> Json:
     """The value of a JSON text. Integers keep every digit; NaN, numbers beyond a double, and a name that comes
     twice in one object are refused: readers do not agree on what those mean.
 
@@ -45,6 +51,8 @@ def parse(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES, max_depth: int =
             f"The {what} are {len(raw):,} bytes; at most {max_bytes:,} are taken.",
             hint="Send less, or send it in parts.",
         )
+    if is_too_much(raw, most):
+        raise too_much(what, most)
     if depth_exceeds(raw, max_depth):
         raise too_deep(what, max_depth)
     try:
@@ -69,32 +77,13 @@ def parse_object(raw: bytes, what: str, *, max_bytes: int = MAX_BYTES) -> JsonOb
     return value  # pyright: ignore[reportUnknownVariableType] -- JSON
 
 
-def too_deep(what: str, limit: int = MAX_DEPTH) -> TooLarge:
-    return TooLarge(f"The {what} are nested more than {limit} levels deep.", hint="Send a flatter value.")
-
-
-def depth_exceeds(raw: bytes, limit: int) -> bool:
-    """Whether brackets nest deeper than `limit`, in one pass and without recursion."""
-    if raw.count(b"[") + raw.count(b"{") <= limit:  # the common case, at the speed of a memory scan
-        return False
-    depth = 0
-    for byte in _STRING.sub(b"", raw).translate(None, _NOT_BRACKET):
-        if byte in b"[{":
-            depth += 1
-            if depth > limit:
-                return True
-        else:
-            depth -= 1
-    return False
-
-
 def _names_are_lost(raw: bytes, value: Json) -> bool:
     """Whether `value` has fewer members than its text: of two with the same name the last one is kept."""
     colons = raw.count(b":")
     if isinstance(value, dict) and colons == len(value):  # pyright: ignore[reportUnknownArgumentType] -- JSON
         return False  # the common case, at the speed of a memory scan
     members = _count_members([value])
-    return colons != members and _STRING.sub(b"", raw).count(b":") != members
+    return colons != members and without_strings(raw).count(b":") != members
 
 
 def _count_members(value: Json) -> int:
@@ -119,8 +108,11 @@ def _doubled_name(raw: bytes) -> str:
     doubled: list[str] = []
 
     def look(members: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in members]
-        doubled.extend(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        for name, _ in members:
+            if name in seen:
+                doubled.append(name)
+            seen.add(name)
 
     json.loads(raw, object_pairs_hook=look, parse_int=str, parse_float=str)
     return doubled[0]

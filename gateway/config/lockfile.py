@@ -15,7 +15,7 @@ from gateway.config.source import shown
 from gateway.config.whole_files import one_writer, put
 from gateway.core.lock import BackendPins, Pin, ToolsLock, tool_digest
 from toolward.errors import ConfigurationError
-from toolward.schema import depth_exceeds
+from toolward.json_bounds import depth_exceeds
 from toolward.types import JsonObject, Tool
 
 NAME = "tools.lock"

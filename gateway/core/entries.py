@@ -10,8 +10,9 @@ import msgspec
 from gateway.core.digests import canonical
 from gateway.core.globs import Globs
 from toolward.errors import ConfigurationError
+from toolward.json_bounds import MAX_DEPTH
 from toolward.names import TOOL_NAME, alias, qualify, split
-from toolward.schema import MAX_DEPTH, Schema
+from toolward.schema import Schema
 from toolward.types import JsonObject, Tool
 
 MAX_TOOL_BYTES = 256 * 1024

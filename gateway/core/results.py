@@ -4,6 +4,7 @@ import msgspec
 
 from gateway.core.catalog import CatalogTool
 from toolward.errors import InvalidRequest, InvalidResult
+from toolward.json_bounds import GIVEN
 from toolward.schema import MAX_BYTES, parse
 from toolward.types import (
     AudioContent,
@@ -47,7 +48,8 @@ def _check_structured(tool: CatalogTool, result: ToolResult, max_bytes: int) -> 
             )
         return
     try:
-        value = parse(result.structured_json, f"structured results of {tool.name}", max_bytes=max_bytes)
+        what = f"structured results of {tool.name}"
+        value = parse(result.structured_json, what, max_bytes=max_bytes, most=GIVEN)
     except InvalidRequest as error:  # too large or too deep included
         raise InvalidResult(error.message) from None
     if tool.output_schema is None or result.is_error:

@@ -16,6 +16,7 @@ from gateway.servers.chat_completions_errors import ModelNotFound, OpenAiRoute, 
 from gateway.servers.chat_completions_openapi import chat_operation, completing, describing_models
 from gateway.servers.chat_completions_request import Asked, read
 from gateway.servers.rest_bodies import answer, raw_json
+from gateway.servers.rest_route import routes
 from gateway.servers.sse import EventStream
 from gateway.servers.waiting import Waiting
 from toolward.errors import NotFound, ToolwardError
@@ -29,7 +30,7 @@ RUN_ID = "x-toolward-run-id"
 
 def chat_routes(agents: AgentProvider, who: Any) -> APIRouter:
     """`who` is the dependency that gives the caller."""
-    router = APIRouter(prefix="/v1", route_class=OpenAiRoute)
+    router = routes("/v1", OpenAiRoute)
 
     @router.get("/models", responses=describing_models(many=True))
     async def list_models(principal: Principal = who) -> Response:

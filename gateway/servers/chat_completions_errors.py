@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 
 from gateway.servers.chat_completions_request import param_of
-from gateway.servers.rest_bodies import NotJson
+from gateway.servers.rest_bodies import NotJson, Packed
+from gateway.servers.rest_route import ProvenRoute
 from toolward.errors import InvalidRequest, NotFound, ToolwardError
 from toolward.types import JsonObject, Run
 from toolward.wire.errors import CODES, details
@@ -21,6 +21,11 @@ _CODES = {
     "too_large": "context_length_exceeded",
 }
 """Those on which clients act; others are ours."""
+
+OPENAI = ("/chat/completions", "/completions", "/responses", "/embeddings", "/models")
+"""Ends of paths that their clients ask for, also where there is nothing: they show errors in their shape alone."""
+
+OPENAI_HAS = "There are /v1/chat/completions and /v1/models: a client's base URL ends in /v1."
 
 DO_NOT_REPEAT = "x-should-retry"
 """Header on which the official clients decide whether to ask again."""
@@ -47,7 +52,7 @@ def to_openai(error: ToolwardError) -> tuple[int, JsonObject]:
     if isinstance(error, RunEnded):
         status, code = error.status, error.ended
     elif isinstance(error, InvalidRequest):
-        status = 415 if isinstance(error, NotJson) else 400
+        status = 415 if isinstance(error, (NotJson, Packed)) else 400
     elif isinstance(error, ModelNotFound):
         code = "model_not_found"
     kind = "server_error" if status >= 500 else "invalid_request_error"
@@ -69,7 +74,7 @@ def refused(error: ToolwardError, *, repeat: bool = True) -> Response:
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
 
 
-class OpenAiRoute(APIRoute):
+class OpenAiRoute(ProvenRoute):
     """Tells every ToolwardError, whoever raises it on the way, in OpenAI's shape."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -18,6 +18,7 @@ from gateway.servers.rest_errors import map_errors
 from gateway.servers.rest_inbox import inbox_routes
 from gateway.servers.rest_policies import policy_routes
 from gateway.servers.rest_records import record_routes
+from gateway.servers.rest_route import caller, proven_by, routes
 from gateway.servers.rest_runs import run_routes
 from gateway.servers.rest_tools import tool_routes
 from gateway.servers.surface import Surface
@@ -52,11 +53,12 @@ def rest_app(
     )
     app.add_middleware(Surface, most=max_body)
 
-    async def caller(request: Request) -> Principal:
+    async def prove(request: Request) -> Principal:
         headers = dict(request.headers.items())  # of two with one name the last, as at MCP
         headers[PEER] = address_of(request.scope)
         return await proven(authenticate, headers)
 
+    proven_by(app, prove)
     who = Depends(caller)
     app.include_router(tool_routes(tools, who), tags=["tools"])
     app.include_router(run_routes(agents, who), tags=["runs"])
@@ -74,7 +76,7 @@ def rest_app(
 
 
 def _status(status: Callable[[Principal], Mapping[str, Any]], who: Any) -> APIRouter:
-    router = APIRouter(prefix="/v1/status")
+    router = routes("/v1/status")
 
     @router.get("", response_class=JSONResponse, responses=describing(dict[str, Any]))
     async def get_status(principal: Principal = who) -> Response:

@@ -8,12 +8,13 @@ from gateway.core.ports import Listing
 from gateway.oversight.catalog import Health
 from gateway.servers.openapi import describing
 from gateway.servers.rest_bodies import answer
+from gateway.servers.rest_route import routes
 from toolward.types import Principal
 
 
 def backend_routes(health: Health, who: Any) -> APIRouter:
     """`who` is the dependency that gives the caller."""
-    router = APIRouter(prefix="/v1/backends")
+    router = routes("/v1/backends")
 
     @router.get("", responses=describing(tuple[Listing, ...], "backends"))
     async def list_backends(principal: Principal = who) -> Response:

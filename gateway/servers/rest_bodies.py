@@ -24,10 +24,32 @@ class NotJson(InvalidRequest):
         super().__init__(f"The body {said}.", hint="Send JSON with content-type: application/json.")
 
 
+class Packed(InvalidRequest):
+    """A body in a content coding: none is unpacked here, so that none is larger than it came."""
+
+    def __init__(self, coding: str) -> None:
+        super().__init__(f"The body is packed ({coding[:32]}).", hint="Send it without content-encoding.")
+
+
+def check_coding(request: Request) -> None:
+    """Raises Packed."""
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        raise Packed(coding)
+
+
 def is_json(request: Request) -> bool:
     """What it says of its body, without parameters."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+async def whole(request: Request) -> bytes:
+    """The body. Raises Cancelled where the client leaves in the middle of it."""
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise Cancelled("The client left before its request was whole.") from None
 
 
 async def raw_json(request: Request) -> bytes:
@@ -35,10 +57,7 @@ async def raw_json(request: Request) -> bytes:
     the client leaves in the middle of it."""
     if "content-type" in request.headers and not is_json(request):
         raise NotJson(request.headers["content-type"])
-    try:
-        return await request.body()
-    except ClientDisconnect:
-        raise Cancelled("The client left before its request was whole.") from None
+    return await whole(request)
 
 
 def answer(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

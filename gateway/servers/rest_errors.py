@@ -8,7 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from gateway.servers.rest_bodies import NotJson, is_json
+from gateway.servers.chat_completions_errors import OPENAI, OPENAI_HAS, refused
+from gateway.servers.rest_bodies import NotJson, Packed, is_json
 from gateway.servers.surface import allowed_at
 from toolward.doors.replies import PROBLEM, refusal_headers
 from toolward.errors import Internal, InvalidRequest, NotFound, ToolwardError, Violation
@@ -24,7 +25,7 @@ def map_errors(app: FastAPI, challenge: Callable[[Headers], str]) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ToolwardError)  # noqa: S101 -- a type guard: it is registered for nothing else
-        status = 415 if isinstance(error, NotJson) else None
+        status = 415 if isinstance(error, (NotJson, Packed)) else None
         told = {"www-authenticate": challenge(request.headers)} if error.code == "unauthenticated" else {}
         return problem(error, status, told)
 
@@ -40,9 +41,9 @@ def map_errors(app: FastAPI, challenge: Callable[[Headers], str]) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 -- likewise
         path, status = request.url.path, error.status_code
         if status == 404:
-            return problem(NotFound(f"There is nothing at {path[:256]}.", hint="See /docs."))
+            return _nothing_at(path)
         if status != 405:
-            return problem(InvalidRequest(f"{error.detail}."), status)
+            return problem(_unread(request, error), status)
         allow = {"allow": allowed_at(path, app.openapi()) or (error.headers or {}).get("Allow", "GET")}
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=allow)
@@ -57,6 +58,19 @@ def map_errors(app: FastAPI, challenge: Callable[[Headers], str]) -> None:
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)
+
+
+def _nothing_at(path: str) -> Response:
+    said = f"There is nothing at {path[:256]}."
+    if path.endswith(OPENAI):
+        return refused(NotFound(said, hint=OPENAI_HAS))
+    return problem(NotFound(said, hint="See /docs."))
+
+
+def _unread(request: Request, error: HTTPException) -> InvalidRequest:
+    if error.status_code == 400 and request.method != "GET":  # FastAPI says no more of a body
+        return InvalidRequest("The body cannot be read.", hint="Send JSON in UTF-8.")
+    return InvalidRequest(f"{error.detail}.")
 
 
 def problem(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 
 from gateway.servers.openapi import describing
 from gateway.servers.rest_bodies import Body, answer
+from gateway.servers.rest_route import routes
 from toolward.types import AgentProvider, Answer, InputRequest, Principal
 
 
@@ -24,7 +25,7 @@ class GiveAnswer(Body):
 
 def inbox_routes(agents: AgentProvider, who: Any) -> APIRouter:
     """`who` is the dependency that gives the caller."""
-    router = APIRouter(prefix="/v1/input-requests")
+    router = routes("/v1/input-requests")
 
     @router.get("", responses=describing(tuple[InputRequest, ...], "input_requests"))
     async def list_input_requests(run_id: str | None = None, principal: Principal = who) -> Response:

@@ -11,6 +11,7 @@ from gateway.oversight.policies import About, Policies, Question
 from gateway.oversight.policies.told import PolicyRules, PolicyWhy, rules_told, why_told
 from gateway.servers.openapi import describing
 from gateway.servers.rest_bodies import Body, answer
+from gateway.servers.rest_route import routes
 from toolward.types import Label, Principal
 
 _MOST = 10_000  # characters of a name
@@ -43,7 +44,7 @@ class Explain(Body):
 
 def policy_routes(policies: Policies, who: Any) -> APIRouter:
     """`who` is the dependency that gives the caller."""
-    router = APIRouter(prefix="/v1/policies")
+    router = routes("/v1/policies")
 
     @router.get("", responses=describing(PolicyRules))
     async def get_policies(principal: Principal = who) -> Response:

@@ -10,6 +10,7 @@ from gateway.oversight.calls import CallDetail, detail_of
 from gateway.oversight.usage import Usage
 from gateway.servers.openapi import describing
 from gateway.servers.rest_bodies import answer
+from gateway.servers.rest_route import routes
 from toolward.types import Principal
 
 _MAX_NUMBER = 2**53 - 1  # what every JSON reader can hold
@@ -39,7 +40,7 @@ wanted = Depends(_filter)
 
 def record_routes(oversight: Oversight, who: Any) -> APIRouter:
     """`who` is the dependency that gives the caller."""
-    router = APIRouter(prefix="/v1")
+    router = routes("/v1")
 
     @router.get("/calls", responses=describing(CallPage))
     async def list_calls(

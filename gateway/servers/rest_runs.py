@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gateway.servers.openapi import describing, streaming
 from gateway.servers.rest_bodies import Body, answer
+from gateway.servers.rest_route import routes
 from gateway.servers.sse import EventStream, server_sent
 from toolward.types import (
     Agent,
@@ -100,7 +101,7 @@ async def _sent(news: AsyncIterator[RunEvent | TextDelta]) -> AsyncGenerator[byt
 # Long because it is one list: each route in it is a line or two.
 def run_routes(agents: AgentProvider, who: Any) -> APIRouter:
     """`who` is the dependency that gives the caller."""
-    router = APIRouter(prefix="/v1")
+    router = routes("/v1")
 
     @router.get("/agents", responses=describing(tuple[Agent, ...], "agents"))
     async def list_agents(principal: Principal = who) -> Response:

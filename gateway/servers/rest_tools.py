@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from gateway.servers.openapi import CallResult, describing
 from gateway.servers.rest_bodies import answer, raw_json
+from gateway.servers.rest_route import routes
 from toolward.doors.leaving import unless_left
 from toolward.errors import UnknownTool
 from toolward.types import CallContext, Principal, Tool, ToolCall, ToolPage, ToolProvider
@@ -16,7 +17,7 @@ from toolward.wire.outcome import as_result
 # Long because it is one list: each route in it is a line or two.
 def tool_routes(tools: ToolProvider, who: Any) -> APIRouter:
     """`who` is the dependency that gives the caller."""
-    router = APIRouter(prefix="/v1/tools")
+    router = routes("/v1/tools")
 
     @router.get("", responses=describing(ToolPage))
     async def list_tools(

@@ -52,11 +52,11 @@ CASES = [
         "unknown argument 'bb', did you mean 'b'?",
     ),
     Case(
-        "an argument of 10 MB",
+        "an argument of 6 MB",
         "echo",
-        b'{"value":"%b"}' % (b"x" * 10_000_000),
+        b'{"value":"%b"}' % (b"x" * 6_000_000),
         "too_large",
-        "The arguments of {tool} are 10,000,012 bytes; at most 4,194,304 are taken.",
+        "The arguments of {tool} are 6,000,012 bytes; at most 4,194,304 are taken.",
     ),
     Case(
         "JSON 10,000 levels deep",

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.scripted_tools import CALL, NOBODY, Tools, failing
 from tests.integration.test_grpc_serving import foreign
+from toolward.auth import bearer
 from toolward.client.grpc import GrpcClient
 from toolward.doors.grpc import GrpcDoor, serve_grpc
 from toolward.doors.grpc_boundary import COMPRESSED_FROM, is_far
@@ -18,7 +19,8 @@ from toolward.doors.grpc_options import STREAMS
 from toolward.doors.limits import Limits
 from toolward.errors import TooLarge, Unavailable
 from toolward.types import NO_CONTEXT, ToolCall, ToolResult, text_result
-from toolward.wire.grpc_tools import CALL_TOOL
+from toolward.wire.grpc_rpc import Rpc
+from toolward.wire.grpc_tools import CALL_TOOL, CALL_TOOL_STREAM
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04" + bytes(5)  # and empty settings (RFC 9113, 3.4)
 PING = b"\0\0\x08\x06" + bytes(13)
@@ -221,3 +223,33 @@ async def test_GRPC_KEEPALIVE_our_client_goes_on_after_its_idle_connection_was_c
             reader, writer = await connect(at)  # opened later, so closed later
             assert (await reader.read()).endswith(b"connection idle")
             writer.close()
+
+
+# --- strangers -------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def closed_door() -> AsyncGenerator[grpc.aio.Channel, None]:
+    """A channel to a door that knows one token."""
+    known = bearer({"right": NOBODY})
+    async with (
+        asyncio.timeout(20),
+        serve_grpc("127.0.0.1:0", Tools(), known, name="test") as at,
+        grpc.aio.insecure_channel(at.address) as channel,
+    ):
+        yield channel
+
+
+@pytest.mark.parametrize("rpc", [CALL_TOOL, CALL_TOOL_STREAM], ids=["unary", "stream"])
+async def test_GRPC_STRANGERS_are_refused_before_their_message_has_come(rpc: Rpc[Any, Any]) -> None:
+    async with closed_door() as channel:
+        call = cast(Any, channel.stream_stream(rpc.path)())  # and nothing is ever written
+        assert await call.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_GRPC_STRANGERS_who_send_nothing_are_told_once_they_are_known() -> None:
+    async with closed_door() as channel:
+        call = cast(Any, channel.stream_stream(CALL_TOOL.path)(metadata=(("authorization", "Bearer right"),)))
+        await call.done_writing()
+        assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "has no message" in (await call.details() or "")

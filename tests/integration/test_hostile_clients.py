@@ -29,12 +29,14 @@ class App:
 
     def __init__(self) -> None:
         self.told = 0
+        self.hosts: list[bytes] = []
         self.left = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/events":
             await EventStream(self._events())(scope, receive, send)
             return
+        self.hosts += [value for name, value in scope["headers"] if name == b"host"]
         size = 0
         while True:
             event = await receive()
@@ -219,6 +221,74 @@ async def test_a_head_over_its_bounds_is_answered_431(head: bytes) -> None:
         assert (status, said["code"], said["status"]) == (431, "too_large", 431)
         writer.transport.abort()
         assert at.refused == ["too_large"]
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"2\r\n{}\r\n0\r\n" + b"a: b\r\n" * 100_000,
+        b"2\r\n{}\r\n0\r\nendless: " + b"x" * 1_000_000,
+        b"1\r\nx\r\n" * 100_000,
+        b"1;" + b"x" * 1_000_000,
+    ],
+    ids=["trailers", "a trailer without end", "chunks of a byte", "an extension of a chunk"],
+)
+async def test_what_is_around_a_body_is_bounded(frame: bytes) -> None:
+    """Trailers were kept without bound: two seconds of them took 3 GB."""
+    async with door(Limits()) as at:
+        reader, writer = await at.connect()
+        writer.write(CHUNKED + frame)
+        assert (await answer(reader))[0] == 431
+        writer.transport.abort()
+        assert at.refused == ["too_large"]
+
+
+async def test_who_goes_on_after_its_answer_is_cut_off() -> None:
+    async with door(Limits()) as at:
+        reader, writer = await at.connect()
+        writer.write(CHUNKED.replace(b"POST /", b"GET /events") + b"1\r\nx\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"1\r\nx\r\n" * 100_000)
+        with suppress(ConnectionError):
+            while await reader.read(65536):
+                pass
+        assert at.refused == ["too_large"]
+        writer.transport.abort()
+
+
+async def test_chunks_are_taken_and_a_trailer_is_no_header() -> None:
+    async with door(Limits()) as at:
+        reader, writer = await at.connect()
+        pieces = b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in (b"x" * 70_000, b"yz" * 8, b"z" * 9))
+        writer.write(CHUNKED + pieces + b"0\r\nhost: evil\r\n\r\n" + ASK)
+        assert (await answer(reader))[2] == {"bytes": 70_025}
+        assert (await answer(reader))[0] == 200
+        assert at.app.hosts == [b"localhost", b"localhost"]
+        writer.close()
+
+
+@pytest.mark.parametrize(("count", "refused"), [(50, []), (2_000, ["too_large"])])
+async def test_so_many_requests_may_wait_for_their_answers(
+    count: int, refused: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with door(Limits()) as at:
+        reader, writer = await at.connect()
+        writer.write(ASK * count)
+        if refused:
+            assert (await answer(reader))[0] in (200, 431)
+            with suppress(ConnectionError):
+                while await reader.read(65536):
+                    pass
+        else:
+            assert [(await answer(reader))[0] for _ in range(count)] == [200] * count
+        assert at.refused == refused
+        assert not [
+            one for one in caplog.records if one.exc_info
+        ]  # none of them tries to answer after the last words
+        writer.transport.abort()
 
 
 async def test_a_head_within_its_bounds_is_taken_however_it_comes() -> None:

@@ -64,6 +64,17 @@ async def door(tmp_path: Path) -> AsyncGenerator[Door]:
         yield found
 
 
+@pytest.mark.parametrize("base", ["", "/v1/nothing"])
+async def test_a_base_url_that_is_not_ours_is_told_in_a_shape_that_the_client_shows(
+    door: Door, base: str
+) -> None:
+    async with openai.AsyncOpenAI(base_url=door.url + base, api_key="adas", max_retries=0) as client:
+        with pytest.raises(openai.NotFoundError, match=r"a client's base URL ends in /v1"):
+            await client.chat.completions.create(model="support", messages=HELLO)
+    with pytest.raises(openai.NotFoundError, match="There is nothing at /v1/embeddings"):
+        await door.ai.embeddings.create(model="support", input="x")
+
+
 class Speaking(TwinModel):
     """Says these pieces, one after the other, and then the reply; waits before the piece `None` for `go`."""
 

@@ -28,6 +28,8 @@ PROBLEMS: list[tuple[str, str, dict[str, Any], int]] = [
     ("GET", "/v1/chat/completions", {}, 405),
     ("POST", "/v1/runs", {"content": b"{}", "headers": {"content-type": "text/plain"}}, 415),
     ("POST", "/v1/tools/x/calls", {"content": b"{}", "headers": {"content-type": "text/plain"}}, 415),
+    ("POST", "/v1/runs", {"content": b"{}", "headers": JSON | {"content-encoding": "gzip"}}, 415),
+    ("POST", "/v1/tools/x/calls", {"content": b"{}", "headers": {"content-encoding": "br"}}, 415),
     ("POST", "/v1/runs", {"content": b"x" * 2_000, "headers": JSON}, 413),
     ("POST", "/v1/runs", {"content": b"{", "headers": JSON}, 422),
     ("POST", "/v1/runs", {"content": b'{"agent":"\xff"}', "headers": JSON}, 400),

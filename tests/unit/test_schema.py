@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolward.errors import ConfigurationError, InvalidArguments, InvalidRequest, TooLarge
-from toolward.schema import MAX_DEPTH, Schema, check_arguments, depth_exceeds, parse, parse_object
+from toolward.json_bounds import MAX_DEPTH, depth_exceeds
+from toolward.schema import Schema, check_arguments, parse, parse_object
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),

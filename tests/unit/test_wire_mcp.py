@@ -58,8 +58,8 @@ def test_too_deep_arguments_are_found_whole_and_answered_by_id(depth: int, befor
     with pytest.raises(wire.Unreadable) as caught:
         wire.decode(raw.encode())
     assert caught.value.id == 9
-    assert caught.value.too_deep is not None
-    assert "arguments of add are nested more than 64" in caught.value.too_deep.text
+    assert caught.value.refused is not None
+    assert "arguments of add are nested more than 64" in caught.value.refused.text
 
 
 def test_an_error_that_a_model_can_act_on_is_a_result() -> None:

@@ -11,12 +11,12 @@ from mcp import MCPError
 from msgspec import UNSET, Raw, UnsetType
 
 from toolward.errors import InvalidResult, ToolwardError, Unauthenticated, Unavailable
+from toolward.json_bounds import MAX_DEPTH, depth_exceeds
 from toolward.names import TOOL_NAME
 from toolward.outbound.pool import NO_HEADERS, Pool
 from toolward.outbound.reach import Reach
 from toolward.outbound.replies import Response
 from toolward.outbound.sse import EventReader
-from toolward.schema import MAX_DEPTH, depth_exceeds
 from toolward.types import CallContext, ToolCall
 from toolward.wire.mcp import CALL_META, HOPS_META, KEY_META, MODERN, ON_BEHALF_META, TIMEOUT_META
 

@@ -12,12 +12,12 @@ import msgspec
 from grpc.aio import ServicerContext
 from grpc_status import rpc_status
 
-from toolward.auth import Authenticate
+from toolward.auth import Authenticate, proven
 from toolward.auth.certificates import HEADER
 from toolward.doors.admittance import PEER
 from toolward.doors.certificates import of_call
-from toolward.errors import Internal, ToolwardError, Unavailable
-from toolward.types import CallContext, Principal
+from toolward.errors import Internal, InvalidRequest, ToolwardError, Unavailable
+from toolward.types import CallContext, Headers, Principal
 from toolward.wire.grpc_metadata import fitting_status, to_context, to_headers
 from toolward.wire.grpc_rpc import Rpc
 
@@ -71,11 +71,12 @@ class Boundary:
         self._draining = False
 
     def unary(self, rpc: Rpc[Asked, Answered], behaviour: Unary[Asked, Answered]) -> Handler:
-        async def answer(raw: bytes, context: Context) -> bytes:
+        async def answer(_: object, context: Context) -> bytes:
             try:
+                headers = self._headers(context)
+                principal, raw = await self._asked(context, headers)
                 self._enter()
-                principal, call_context = await self._caller(context)
-                answered = await behaviour(principal, call_context, rpc.decode_request(raw))
+                answered = await behaviour(principal, _context_of(context, headers), rpc.decode_request(raw))
                 encoded = rpc.encode_response(answered)
                 if len(encoded) >= COMPRESSED_FROM and self._compresses(context.peer()):
                     context.set_compression(grpc.Compression.Gzip)
@@ -86,27 +87,28 @@ class Boundary:
             except Exception as error:
                 await self._abort(context, rpc.method, error)
 
-        return grpc.unary_unary_rpc_method_handler(answer)
+        return grpc.stream_unary_rpc_method_handler(answer)
 
     def stream(
         self, rpc: Rpc[Asked, Answered], behaviour: Stream[Asked, Answered], *, watches: bool = False
     ) -> Handler:
-        async def answer(raw: bytes, context: Context) -> None:
+        async def answer(_: object, context: Context) -> None:
             try:
+                headers = self._headers(context)
+                principal, raw = await self._asked(context, headers)
                 self._enter(watches=watches)
-                principal, call_context = await self._caller(context)
-                pieces = behaviour(principal, call_context, rpc.decode_request(raw))
+                pieces = behaviour(principal, _context_of(context, headers), rpc.decode_request(raw))
                 async with closing(pieces):
                     async for piece in pieces:
                         if watches and principal.api_key:  # one that is over by now sees nothing more
-                            await self._caller(context)
+                            await proven(self._authenticate, headers)
                         await self._send(context, rpc.encode_response(piece))
             except asyncio.CancelledError:
                 await self._abort(context, rpc.method, self._stopped_by_us())
             except Exception as error:
                 await self._abort(context, rpc.method, error)
 
-        return grpc.unary_stream_rpc_method_handler(answer)
+        return grpc.stream_stream_rpc_method_handler(answer)
 
     async def drain(self, grace: float) -> None:
         """Refuse new RPCs, end those that only watch, and wait at most `grace` seconds for the others; what is
@@ -162,21 +164,24 @@ class Boundary:
         del self._open[task]
         self._stopped.discard(task)
 
-    async def _caller(self, context: Context) -> tuple[Principal, CallContext]:
-        """Raises Unauthenticated, InvalidRequest."""
+    async def _asked(self, context: Context, headers: Headers) -> tuple[Principal, bytes]:
+        """Who calls, and then the message. gRPC would receive it first, and keep as much of it as everybody sends;
+        so to gRPC a request is a stream, of which nothing comes in before it is read. On the wire it is the same.
+        Raises Unauthenticated, InvalidRequest."""
+        principal = await proven(self._authenticate, headers)
+        raw = cast(bytes | object, await context.read())
+        if not isinstance(raw, bytes):  # it ended before
+            raise InvalidRequest("The request has no message.", hint="Send one, also if it is empty.")
+        return principal, raw
+
+    def _headers(self, context: Context) -> Headers:
         headers = {
             **to_headers(context.invocation_metadata() or ()),
             PEER: _address_of(context.peer()),
         }
         if self._certificates and (names := of_call(context.auth_context())):
             headers[HEADER] = names
-        found = self._authenticate(headers)
-        principal = found if isinstance(found, Principal) else await found
-        remaining = cast(float | None, context.time_remaining())  # None where the caller set no deadline
-        if remaining is None:
-            return principal, to_context(headers)
-        seconds = max(math.ceil(remaining * 1000), 1) / 1000
-        return principal, msgspec.structs.replace(to_context(headers), timeout=seconds)
+        return headers
 
     async def _abort(self, context: Context, method: str, error: Exception) -> NoReturn:
         if context.cancelled():  # nobody is left to be told
@@ -192,6 +197,15 @@ class Boundary:
             hint="Try again once it is back.",
             retry_after=AGAIN,
         )
+
+
+def _context_of(context: Context, headers: Headers) -> CallContext:
+    """What the metadata says beside who calls, and what remains of the caller's time. Raises InvalidRequest."""
+    found = to_context(headers)
+    remaining = cast(float | None, context.time_remaining())  # None where the caller set no deadline
+    if remaining is None:
+        return found
+    return msgspec.structs.replace(found, timeout=max(math.ceil(remaining * 1000), 1) / 1000)
 
 
 def _address_of(peer: str) -> str:

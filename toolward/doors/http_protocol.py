@@ -63,6 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._bounded = BoundedParser(self.parser, self.crowd.limits)
         self.parser: Any = self._bounded
         self.cycle: Any = None  # uvicorn says that there always is one
+        self._cycles: list[Any] = []  # those before it that are not answered yet
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -174,15 +175,26 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_parser = True
         super().on_message_begin()
         self.headers.extend((name.encode(), text.encode()) for name, text in self._certificate.items())
-        self._bounded.begins()
+        self._bounded.begins(len(self.pipeline))
         self.patience.begins()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._bounded.in_head:  # those of a trailer are none (RFC 9110, 6.5.1)
+            HttpToolsProtocol.on_header(self, name, value)
 
     def on_headers_complete(self) -> None:
         self._bounded.has_head(self.url, self.headers)
+        if self._answers:
+            self._cycles = [one for one in self._cycles if not one.response_complete] + [self.cycle]
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._bounded.has_some(body)
+        HttpToolsProtocol.on_body(self, body)
 
     def on_message_complete(self) -> None:
         self._in_parser = False
+        self._bounded.is_whole()
         super().on_message_complete()
         self.patience.whole()
 
@@ -204,7 +216,10 @@ class HttpProtocol(HttpToolsProtocol):
         """For whatever the parser did not take."""
         if self._bounded.overfed:
             self.crowd.refused(TooLarge.code)
-            self._leave(self.words.head)
+            if self._bounded.in_body and self.cycle is not None and self.cycle.response_started:
+                self.transport.abort()  # it has its answer, and what follows is not read
+            else:
+                self._leave(self.words.head)
         else:
             super().send_400_response(msg)
 
@@ -236,9 +251,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._leave(self.words.late)
 
     def _leave(self, words: bytes) -> None:
-        if self.cycle is not None:  # whoever works on it finds nobody there any more
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
+        for cycle in (*self._cycles, *([self.cycle] if self.cycle else ())):
+            cycle.disconnected = True  # whoever works on it finds nobody there any more
+            cycle.message_event.set()
+        self.pipeline.clear()
         Farewell(self, self.transport, words)
 
 

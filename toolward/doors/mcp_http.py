@@ -23,6 +23,7 @@ from toolward.doors.plain_head import PlainHead
 from toolward.doors.replies import refusal_headers, reply
 from toolward.doors.terms import Terms
 from toolward.errors import ToolwardError
+from toolward.json_bounds import is_too_much, too_much
 from toolward.offers import offers_of
 from toolward.types import Headers, Principal, ServerInfo, ToolProvider
 from toolward.wire import mcp as wire
@@ -87,6 +88,9 @@ class McpHttpDoor:
             await reply(send, 405, b"", headers={"allow": "POST"})
             return
         if not (scope["method"] == "POST" and _accepts_both(headers.get("accept", "")) and not doubled):
+            if is_too_much(body):
+                await _refuse(send, too_much("request"), "")
+                return
             await self._hand_over(scope, _replaying(body, receive), send, principal, headers)
             return
         try:
@@ -97,7 +101,7 @@ class McpHttpDoor:
             ):  # a client's answer to the server
                 await self._hand_over(scope, _replaying(body, receive), send, principal, headers)
                 return
-            await _reply(send, 200 if problem.too_deep is not None else 400, unreadable(problem))
+            await _reply(send, 200 if problem.refused is not None else 400, unreadable(problem))
             return
         if message.id is UNSET and _is_legacy(headers):
             await _reply(send, 202, b"")  # without a session, no notification has anything to act on
@@ -130,11 +134,8 @@ class McpHttpDoor:
             head.cleared = self._clears(head)
         if not head.cleared:
             return None
-        try:
-            message = wire.decode(body)
-        except wire.Unreadable:
-            return None
-        if message.id is UNSET or not self._is_plain_after(head, message):
+        message = wire.decode_if_plain(body)
+        if message is None or message.id is UNSET or not self._is_plain_after(head, message):
             return None
         meta = message.params.meta
         meta.traceparent = meta.traceparent or headers.get("traceparent", "")

@@ -185,8 +185,8 @@ def _failed_inside(id_: str | int, method: str) -> bytes:
 
 def unreadable(problem: wire.Unreadable) -> bytes:
     """The answer to a text that is no message. Arguments that nest too deep are told as a failed call."""
-    if problem.too_deep is not None and problem.id is not None:
-        return wire.failure(problem.id, problem.too_deep, "legacy")
+    if problem.refused is not None and problem.id is not None:
+        return wire.failure(problem.id, problem.refused, "legacy")
     return wire.error_response(problem.id, {"code": problem.code, "message": str(problem)})
 
 

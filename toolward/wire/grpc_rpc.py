@@ -12,7 +12,7 @@ import msgspec
 from google.protobuf import message
 
 from toolward.errors import InvalidRequest, InvalidResult
-from toolward.schema import MAX_DEPTH, depth_exceeds
+from toolward.json_bounds import MAX_DEPTH, depth_exceeds
 from toolward.types import Json, JsonObject
 
 Asked = TypeVar("Asked")

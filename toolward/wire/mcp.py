@@ -12,8 +12,8 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from toolward.errors import ToolwardError
+from toolward.json_bounds import MAX_DEPTH, depth_exceeds, is_too_much, too_deep, too_much
 from toolward.offers import Offers
-from toolward.schema import MAX_DEPTH, depth_exceeds, too_deep
 from toolward.types import (
     Content,
     JsonObject,
@@ -84,7 +84,7 @@ class Params(msgspec.Struct, rename="camel"):
     arguments: Raw = _EMPTY
     cursor: str | None = None
     protocol_version: str = ""
-    capabilities: JsonObject = msgspec.field(default_factory=dict[str, Any])
+    capabilities: dict[str, Raw] = msgspec.field(default_factory=dict[str, Raw])
     request_id: str | int | None = None
     level: LogLevel = "info"  # of logging/setLevel
     input_responses: Raw | UnsetType = UNSET
@@ -116,15 +116,26 @@ class Unreadable(Exception):
         code: int,
         message: str,
         id: str | int | None = None,  # noqa: A002 -- JSON-RPC's word
-        too_deep: ToolwardError | None = None,
+        refused: ToolwardError | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.id = id
-        self.too_deep = too_deep  # the same in the words that every other door says it
+        self.refused = refused  # the same in the words that every other door says it
 
 
 _message = msgspec.json.Decoder(Message)
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+class _Of(msgspec.Struct):
+    """Of a message too large to be read: whose it is. All else is passed over, and nothing made of it."""
+
+    id: str | int | None = None
+    params: _Named = msgspec.field(default_factory=_Named)
 
 
 class _Head(msgspec.Struct):
@@ -135,7 +146,11 @@ class _Head(msgspec.Struct):
 
 
 def decode(raw: bytes) -> Message:
-    """Raises Unreadable; too deep a value is found before anything recurses into it."""
+    """Raises Unreadable; too large or too deep a value is found before anything is made of it."""
+    if is_too_much(raw, numbers=False):
+        of = _of(raw)
+        large = too_much(f"arguments of {of.params.name[:128] or 'the request'}")
+        raise Unreadable(INVALID_PARAMS, large.text, of.id, large)
     if depth_exceeds(raw, _MESSAGE_DEPTH):
         head = _head(_shallow(raw))
         error = too_deep(f"arguments of {head.params.get('name', 'the request')}")
@@ -148,6 +163,23 @@ def decode(raw: bytes) -> Message:
         raise Unreadable(PARSE_ERROR, f"Not valid JSON: {error}") from None
 
 
+def decode_if_plain(raw: bytes) -> Message | None:
+    """`decode` for who has not proven anything yet: of what is no message nobody finds out why."""
+    if is_too_much(raw, numbers=False) or depth_exceeds(raw, _MESSAGE_DEPTH):
+        return None
+    try:
+        return _message.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _of(raw: bytes) -> _Of:
+    try:
+        return msgspec.json.decode(raw, type=_Of)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Of()
+
+
 def _head(raw: bytes) -> _Head:
     try:
         return msgspec.json.decode(raw, type=_Head)
@@ -155,7 +187,7 @@ def _head(raw: bytes) -> _Head:
         return _Head()
 
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^"\[\]{}]+', re.DOTALL)
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]|[^"\[\]{}]+', re.DOTALL)
 
 
 def _shallow(raw: bytes, keep: int = 3) -> bytes:
@@ -250,10 +282,20 @@ def _for_legacy(tool: Tool) -> Tool:
     return msgspec.structs.replace(tool, output_schema=None)
 
 
+def _has_forms(elicitation: Raw) -> bool:
+    try:
+        kinds = msgspec.json.decode(elicitation, type=dict[str, Raw])
+    except msgspec.DecodeError:  # no object
+        return False
+    return "form" in kinds or not kinds
+
+
 def can_be_asked(capabilities: object) -> bool:
     """Whether a client with these capabilities can put a form before its person (spec, client/elicitation: an empty
     declaration means forms alone)."""
     elicits = cast(JsonObject, capabilities).get("elicitation") if isinstance(capabilities, dict) else None
+    if isinstance(elicits, Raw):
+        return _has_forms(elicits)
     return isinstance(elicits, dict) and ("form" in elicits or not elicits)
 
 
