@@ -51,7 +51,13 @@ async def appears(path: Path) -> int:
 
 
 async def gone(pid: int) -> None:
-    await until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    def is_gone() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    await until(is_gone)
 
 
 async def test_answers_refusals_and_bugs_come_back_as_what_they_are(caplog: pytest.LogCaptureFixture) -> None:
