@@ -32,6 +32,7 @@ def test_a_message_without_an_id_is_a_notification() -> None:
     [
         (b"{nope", wire.PARSE_ERROR, None),
         (b"\xff\xfe", wire.PARSE_ERROR, None),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "ping", "not read \xbd": 1}', wire.PARSE_ERROR, None),
         (b"[]", wire.INVALID_REQUEST, None),
         (b'{"jsonrpc":"1.0","id":3,"method":"ping"}', wire.INVALID_REQUEST, 3),
         (b'{"jsonrpc":"2.0","id":4,"result":{}}', wire.INVALID_REQUEST, 4),

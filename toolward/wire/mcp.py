@@ -156,7 +156,7 @@ def decode(raw: bytes) -> Message:
         error = too_deep(f"arguments of {head.params.get('name', 'the request')}")
         raise Unreadable(INVALID_PARAMS, error.text, head.id, error)
     try:
-        return _message.decode(raw)
+        return _read(raw)
     except msgspec.ValidationError as error:
         raise Unreadable(INVALID_REQUEST, f"Not a JSON-RPC 2.0 request: {error}", _head(raw).id) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -168,9 +168,15 @@ def decode_if_plain(raw: bytes) -> Message | None:
     if is_too_much(raw, numbers=False) or depth_exceeds(raw, _MESSAGE_DEPTH):
         return None
     try:
-        return _message.decode(raw)
+        return _read(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _read(raw: bytes) -> Message:
+    if not raw.isascii():
+        raw.decode()  # msgspec does not look at the texts that it passes over
+    return _message.decode(raw)
 
 
 def _of(raw: bytes) -> _Of:
