@@ -29,6 +29,7 @@ GIVEN = Amount(500_000, 100_000)
 
 _ALIKE = bytes.maketrans(b"123456789E+", b"000000000e-")
 _LONG = b"0" * 200
+_LARGE, _FEW = 20_000, 2_000
 _NOT_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -39,14 +40,23 @@ def without_strings(raw: bytes) -> bytes:
 
 def _unescaped(raw: bytes) -> bytes:
     """With no quotes but those at which a string begins or ends."""
-    return raw.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in raw else raw
+    if b"\\" not in raw or b'\\"' not in raw:
+        return raw
+    return raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+
+
+def _cut(raw: bytes) -> bytes:
+    """Without its strings where those are few, which is then faster than to look through them: they are a file's
+    text, say."""
+    return without_strings(raw) if len(raw) > _LARGE and raw.count(b'"') <= _FEW else raw
 
 
 def is_too_much(raw: bytes, most: Amount = ASKED, *, numbers: bool = True) -> bool:
     """Without `numbers` for who passes over them and reads none."""
     if len(raw) <= most.containers:  # the common case: a value has a byte at least
         return False
-    if not _holds_more(raw, most) and not (numbers and _is_slow(raw)):
+    seen = _cut(raw)
+    if not _holds_more(seen, most) and not (numbers and _is_slow(seen)):
         return False
     if _unescaped(raw).count(b'"') > 4 * most.values:  # two for each value, and for its name
         return True
@@ -76,7 +86,8 @@ def _is_slow(raw: bytes) -> bool:
 
 def depth_exceeds(raw: bytes, limit: int) -> bool:
     """Whether brackets nest deeper than `limit`, in one pass and without recursion."""
-    if raw.count(b"[") + raw.count(b"{") <= limit:  # the common case, at the speed of a memory scan
+    seen = _cut(raw)
+    if seen.count(b"[") + seen.count(b"{") <= limit:  # the common case, at the speed of a memory scan
         return False
     depth = 0
     for byte in without_strings(raw).translate(None, _NOT_BRACKET):
