@@ -1,6 +1,7 @@
 """The nearest passages, exactly; fusion; re-ranking."""
 
 from collections.abc import Iterable, Iterator
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -160,8 +161,13 @@ def test_what_changes_is_followed(tmp_path: Path) -> None:
     for number in it.wanted(question, anything, 5):
         it.delete(number)
     check()
-    it.leg._whole_again = 0.0  # pyright: ignore[reportPrivateUsage] -- the time when all may be read again
-    it.embed(range(COUNT - 10, COUNT - 5))
+    it.leg._whole_again = inf  # pyright: ignore[reportPrivateUsage] -- the time when all may be read again
+    gone = sorted(it.there - {20, COUNT - 1})[:5]
+    for number in gone:
+        it.delete(number)
+    it.embed(range(COUNT - 10, COUNT - 5))  # as many as went
+    assert not {*gone} & {*it.found(question, anything, COUNT)}
+    it.leg._whole_again = 0.0  # pyright: ignore[reportPrivateUsage] -- though nothing has changed since
     check()
     with it.file.writing() as writer:
         other = writer.build_model("other", DIMENSIONS)

@@ -63,6 +63,7 @@ class Nearest:
         self._guard = threading.Lock()
         self._held: _Held | None = None
         self._whole_again = 0.0  # monotonic seconds before which all is not read again
+        self._behind = False  # whether it should be
 
     def ranked(
         self, reader: Reader, model: Model, question: NDArray[np.float32], narrowed: Narrowed, limit: int
@@ -83,27 +84,33 @@ class Nearest:
             held, generation = self._held, reader.generation
             if held is None or held.model != model:
                 held = self._read_whole(reader, model, generation)
-            elif held.generation < generation:
+            elif held.generation < generation or (self._behind and self._may_read_whole()):
                 held = self._brought_up(held, reader, model, generation)
             self._held = held
             return held
 
     def _brought_up(self, held: _Held, reader: Reader, model: Model, generation: int) -> _Held:
         """New passages have greater keys, so that they are appended. Those that are gone are found to be gone when
-        their vectors are asked for; all is read again now and then, which also finds what was embedded late."""
+        their vectors are asked for; all is read again now and then, which also finds what was embedded late: at
+        the latest for the first question behind the time in which it is not."""
         last = int(held.keys[-1]) if held.keys.size else 0
         new = _columns(reader.codes(model.key, after=last), model.dimensions)
         keys = np.concatenate([held.keys, new[0]])
-        if reader.embedded(model.key) != keys.size and time.monotonic() >= self._whole_again:
+        self._behind = reader.embedded_keys(model.key) != (keys.size, int(keys.sum()))
+        if self._behind and self._may_read_whole():
             return self._read_whole(reader, model, generation)
         columns = np.concatenate([held.columns, new[1]], axis=1) if new[0].size else held.columns
         return _Held(model, generation, keys, columns)
+
+    def _may_read_whole(self) -> bool:
+        return time.monotonic() >= self._whole_again
 
     def _read_whole(self, reader: Reader, model: Model, generation: int) -> _Held:
         began = time.monotonic()
         keys, columns = _columns(reader.codes(model.key), model.dimensions)
         ended = time.monotonic()
         self._whole_again = ended + _CALM * (ended - began)
+        self._behind = False
         return _Held(model, generation, keys, columns)
 
 

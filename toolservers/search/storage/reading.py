@@ -184,6 +184,12 @@ class Reader:
         """How many passages have a vector of this model."""
         return self.connection.execute("SELECT count(*) FROM codes WHERE model = ?", (model,)).get
 
+    def embedded_keys(self, model: int) -> tuple[int, int]:
+        """The number and the sum of their keys, which tell one set of them from another."""
+        return self.connection.execute(
+            "SELECT count(*), coalesce(sum(passage), 0) FROM codes WHERE model = ?", (model,)
+        ).get
+
     def without_vector(self, model: int, limit: int, after: int = 0) -> list[PassageRow]:
         """Passages that this model has not embedded yet, behind the key `after`, the oldest first."""
         rows = self.connection.execute(
