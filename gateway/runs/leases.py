@@ -30,7 +30,15 @@ class Leases:
     async def take(self, run_id: str) -> Lease | None:
         """None when somebody has it."""
         until = self._clock.monotonic() + self._seconds
-        lease = await self._runs.take(run_id, self._holder, self._seconds)
+        taking = asyncio.ensure_future(self._runs.take(run_id, self._holder, self._seconds))
+        try:
+            lease = await asyncio.shield(taking)
+        except (
+            asyncio.CancelledError
+        ):  # what is taken all the same is given back: else others wait for its end
+            if (taken := await taking) is not None:
+                await self._runs.release(taken, undone=True)
+            raise
         if lease is not None:
             self._held[run_id], self._sure[run_id] = lease, until
         return lease
@@ -39,8 +47,12 @@ class Leases:
         """How long the log is then. A ledger that fails now lets it expire instead (0)."""
         if self._held.get(lease.run_id) == lease:
             del self._held[lease.run_id], self._sure[lease.run_id]
+        releasing = asyncio.ensure_future(self._runs.release(lease, undone=undone))
         try:
-            return await self._runs.release(lease, undone=undone)
+            return await asyncio.shield(releasing)
+        except asyncio.CancelledError:
+            await asyncio.wait([releasing])
+            raise
         except ToolwardError as error:
             log.warning("the lease on %s could not be given up: %s", lease.run_id, error.text)
             return 0
