@@ -158,7 +158,7 @@ async def test_local_servers_are_found_and_everything_else_is_passed_over() -> N
             UsualPort("c", nobody),
             UsualPort("a", port_of(two.url)),
         )
-        found = await find_local(0.2, ports)
+        found = await find_local(2, ports)
         for server in servers:
             server.close()
             await server.wait_closed()
