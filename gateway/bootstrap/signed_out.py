@@ -8,6 +8,9 @@ from pathlib import Path
 
 from toolward.errors import Unavailable
 
+_LATER = 60
+"""Seconds for which a file outlasts its session: one that is being made has another time for a moment."""
+
 
 class SignedOutFiles:
     """Implements `gateway.servers.console.sessions.SignedOut`."""
@@ -35,7 +38,7 @@ class SignedOutFiles:
     def _forget_those_over(self) -> None:
         for file in self._folder.iterdir():
             try:
-                over = file.stat().st_mtime <= self._clock()
+                over = file.stat().st_mtime + _LATER <= self._clock()
             except FileNotFoundError:  # another worker forgot it
                 continue
             if over:

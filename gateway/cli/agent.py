@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from gateway.agent.definition import AgentDefinition, Limits
 from gateway.cli.colours import coloured
-from gateway.cli.output import EXIT_OK, note, print_json, shorten
+from gateway.cli.output import EXIT_OK, counted, note, print_json, shorten
 from gateway.cli.session import Common, settings_of
 from gateway.cli.tables import print_table
 from gateway.config.agents import load_agents
@@ -52,7 +52,8 @@ def check(
     else:
         for said in warnings:
             note(f"{coloured('warning', 'ask')}  {printable(said)}")
-        print(f"{len(agents)} agents, well-formed: {', '.join(one.name for one in agents) or 'none'}")
+        names = ", ".join(one.name for one in agents) or "none"
+        print(f"{counted(len(agents), 'agent')}, well-formed: {names}")
     return EXIT_OK
 
 

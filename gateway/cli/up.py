@@ -91,11 +91,10 @@ async def going_on(gateway: Gateway, *, resume: bool) -> AsyncGenerator[None, No
 async def _serve(
     common: Common, gateway: Gateway, opened: Opened, stopped: asyncio.Event, resumed: int
 ) -> None:
-    if not common.json:
-        gateway.reload.on_outcome(say_outcome)
     if common.json:
         print_json({"http": f"{opened.scheme}://{opened.http}", "grpc": str(opened.grpc), "resumed": resumed})
     else:
+        gateway.reload.on_outcome(say_outcome)
         await say_what_runs(gateway, opened, resumed)
     settled()
     with suppress(asyncio.CancelledError):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from gateway.core.ports import Clock, Lease, RunLogPort
 from toolward.errors import ToolwardError
@@ -33,11 +34,10 @@ class Leases:
         taking = asyncio.ensure_future(self._runs.take(run_id, self._holder, self._seconds))
         try:
             lease = await asyncio.shield(taking)
-        except (
-            asyncio.CancelledError
-        ):  # what is taken all the same is given back: else others wait for its end
-            if (taken := await taking) is not None:
-                await self._runs.release(taken, undone=True)
+        except asyncio.CancelledError:
+            with suppress(ToolwardError):  # what is taken all the same is given back: else it must expire
+                if (taken := await taking) is not None:
+                    await self._runs.release(taken, undone=True)
             raise
         if lease is not None:
             self._held[run_id], self._sure[run_id] = lease, until
@@ -51,7 +51,7 @@ class Leases:
         try:
             return await asyncio.shield(releasing)
         except asyncio.CancelledError:
-            await asyncio.wait([releasing])
+            await asyncio.gather(releasing, return_exceptions=True)
             raise
         except ToolwardError as error:
             log.warning("the lease on %s could not be given up: %s", lease.run_id, error.text)

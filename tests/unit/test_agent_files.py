@@ -223,7 +223,7 @@ def test_the_command_checks_against_the_endpoints_of_the_configuration(
     common = Common(config=folder / "toolward.yaml")
     assert (check(common=common), list_agents(common=common)) == (0, 0)
     said = capsys.readouterr().out.splitlines()
-    assert said == ["1 agents, well-formed: a", "a\tfast, default\t20 turns, 60 calls, $0.50\t"]
+    assert said == ["1 agent, well-formed: a", "a\tfast, default\t20 turns, 60 calls, $0.50\t"]
     Path("b.yaml").write_text(f"{LEAST}model: fst\n")
     with pytest.raises(ConfigurationError, match=r"b\.yaml:3: model names the model endpoint 'fst'"):
         check(folder / "b.yaml", common=common)

@@ -1,5 +1,6 @@
 """The console's cookie: whatever is changed in it, whoever made it, it is ours as it was or nobody's."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -92,10 +93,18 @@ def test_what_was_signed_out_holds_in_every_worker_until_it_would_be_over(tmp_pa
         workers[1].read(workers[1].written(session))
     folder = tmp_path / "signed-out"
     assert [(file.name, file.stat().st_mode & 0o777) for file in folder.iterdir()] == [(session.nonce, 0o600)]
-    now += LASTS
+    now += LASTS + 60
     after = workers[1].begin("principal", "ada")
     workers[1].end(after)
     assert [file.name for file in folder.iterdir()] == [after.nonce]
+
+
+def test_what_another_worker_is_just_noting_is_not_forgotten(tmp_path: Path) -> None:
+    folder = tmp_path / "signed-out"
+    folder.mkdir()
+    (folder / "being-made").touch()  # it has the time of now before it has that of its session's end
+    SignedOutFiles(tmp_path).add("another", int(time.time()) + LASTS)
+    assert sorted(file.name for file in folder.iterdir()) == ["another", "being-made"]
 
 
 def test_what_cannot_be_noted_says_that_you_are_signed_in_still(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@
 its own envelope in `_meta`. Raw values stay slices of the text that came: nothing is parsed twice.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, cast, get_args
 
@@ -27,6 +26,7 @@ from toolward.types import (
     text_result,
 )
 from toolward.wire.errors import META_KEY, details, to_jsonrpc
+from toolward.wire.mcp_head import head_of, shallow
 
 MODERN = "2026-07-28"
 HANDSHAKE = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -127,38 +127,20 @@ class Unreadable(Exception):
 _message = msgspec.json.Decoder(Message)
 
 
-class _Named(msgspec.Struct):
-    name: str = ""
-
-
-class _Of(msgspec.Struct):
-    """Of a message too large to be read: whose it is. All else is passed over, and nothing made of it."""
-
-    id: str | int | None = None
-    params: _Named = msgspec.field(default_factory=_Named)
-
-
-class _Head(msgspec.Struct):
-    """What can be said of a message that is not well formed."""
-
-    id: str | int | None = None
-    params: JsonObject = msgspec.field(default_factory=dict[str, Any])
-
-
 def decode(raw: bytes) -> Message:
     """Raises Unreadable; too large or too deep a value is found before anything is made of it."""
     if is_too_much(raw, numbers=False):
-        of = _of(raw)
-        large = too_much(f"arguments of {of.params.name[:128] or 'the request'}")
-        raise Unreadable(INVALID_PARAMS, large.text, of.id, large)
+        head = head_of(raw)
+        large = too_much(f"arguments of {head.name or 'the request'}")
+        raise Unreadable(INVALID_PARAMS, large.text, head.id, large)
     if depth_exceeds(raw, _MESSAGE_DEPTH):
-        head = _head(_shallow(raw))
-        error = too_deep(f"arguments of {head.params.get('name', 'the request')}")
+        head = head_of(shallow(raw))
+        error = too_deep(f"arguments of {head.name or 'the request'}")
         raise Unreadable(INVALID_PARAMS, error.text, head.id, error)
     try:
         return _read(raw)
     except msgspec.ValidationError as error:
-        raise Unreadable(INVALID_REQUEST, f"Not a JSON-RPC 2.0 request: {error}", _head(raw).id) from None
+        raise Unreadable(INVALID_REQUEST, f"Not a JSON-RPC 2.0 request: {error}", head_of(raw).id) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(PARSE_ERROR, f"Not valid JSON: {error}") from None
 
@@ -177,42 +159,6 @@ def _read(raw: bytes) -> Message:
     if not raw.isascii():
         raw.decode()  # msgspec does not look at the texts that it passes over
     return _message.decode(raw)
-
-
-def _of(raw: bytes) -> _Of:
-    try:
-        return msgspec.json.decode(raw, type=_Of)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Of()
-
-
-def _head(raw: bytes) -> _Head:
-    try:
-        return msgspec.json.decode(raw, type=_Head)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Head()
-
-
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]|[^"\[\]{}]+', re.DOTALL)
-
-
-def _shallow(raw: bytes, keep: int = 3) -> bytes:
-    """The text with everything inside the `keep`-th level of brackets and deeper left out."""
-    depth = 0
-    kept: list[bytes] = []
-    for match in _TOKEN.finditer(raw):
-        token = match[0]
-        if token in (b"]", b"}"):
-            depth -= 1
-            if depth < keep:
-                kept.append(token)
-        elif token in (b"[", b"{"):
-            depth += 1
-            if depth <= keep:
-                kept.append(token)
-        elif depth < keep:
-            kept.append(token)
-    return b"".join(kept)
 
 
 # --- answers -------------------------------------------------------------------------------------------
